@@ -1,0 +1,43 @@
+# `make` alone lists the targets; a new machine needs only Python 3.11+ and make.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+TAPEWATCH := $(VENV)/bin/tapewatch
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## a generated day through the whole pipeline; DATA=FILE[,FILE…] for real files, ONCE=1 to exit when indexed
+	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(ARGS)
+
+test: $(INSTALLED) ## run every test, those against real Kafka and Elasticsearch included
+	@exec $(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## check style, types and formatting
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+bench: $(INSTALLED) ## measure the table of docs/performance.md now
+	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)
+
+install: $(INSTALLED) ## make .venv with every extra, from the hash-pinned lock
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Tapewatch needs Python 3.11 or newer with its venv module." >&2; \
+		echo "Install it (Debian and Ubuntu: python3 and python3-venv), or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "Installing into $(VENV) with $(PYTHON) (the first time takes a minute or two) ..."
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: $(INSTALLED) ## pin the newest allowed versions in requirements.lock again
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o requirements.lock pyproject.toml
+
+clean: ## remove .venv and everything that was produced
+	rm -rf $(VENV) out
