@@ -1,0 +1,204 @@
+"""The command line: `tapewatch COMMAND`. Each command imports its service only when it runs."""
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.common.errors import TapewatchError
+from services.common.settings import Settings
+
+app = typer.Typer(
+    name="tapewatch",
+    help="Watch a trade tape: anomalies found, explained and searchable within seconds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Kafka = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Bootstrap servers; else TAPEWATCH_KAFKA.", show_default=False),
+]
+ElasticsearchUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Elasticsearch; else TAPEWATCH_ELASTICSEARCH.", show_default=False),
+]
+UntilIdle = Annotated[
+    float | None,
+    typer.Option(metavar="S", min=0.0, help="Exit once all was read and nothing came for S seconds."),
+]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option("--profile", metavar="FILE", help="What counts as unusual (YAML); else the default."),
+]
+
+
+KafkaPort = Annotated[int, typer.Option(min=1, max=65535, help="Kafka, on 127.0.0.1.")]
+ElasticsearchPort = Annotated[int, typer.Option(min=1, max=65535, help="Elasticsearch, on 127.0.0.1.")]
+
+
+def main() -> None:
+    """Run the command line; an expected failure is shown as cause and mend, with exit code 1."""
+    try:
+        sys.exit(app(standalone_mode=True))
+    except TapewatchError as error:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print("[bold red]Error:[/]", error.cause)
+        console.print("[bold]Mend:[/] ", error.mend)
+        sys.exit(1)
+
+
+def _settings(kafka: str | None = None, elasticsearch: str | None = None) -> Settings:
+    given = {"kafka": kafka, "elasticsearch": elasticsearch}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@app.command()
+def produce(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Databento trades: CSV or DBN, zstd or not; globs.")
+    ],
+    speed: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="1 is real time, 60 sixty times faster; else as fast as possible."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Publish N trades at most.")] = None,
+    kafka: Kafka = None,
+) -> None:
+    """Publish the trades of files to the topic `trades`."""
+    from services.common.logs import configure_logs
+    from services.producer.service import run_produce
+
+    if speed is not None and speed <= 0:
+        raise typer.BadParameter("must be above 0", param_hint="--speed")
+    configure_logs("producer")
+    raise typer.Exit(run_produce(files, _settings(kafka), speed, limit))
+
+
+@app.command()
+def detect(profile: ProfileFile = None, until_idle: UntilIdle = None, kafka: Kafka = None) -> None:
+    """Score the trades of the topic and publish the anomalous ones with the reasons."""
+    from services.common.logs import configure_logs
+    from services.detector.service import run_detect
+
+    configure_logs("detector")
+    raise typer.Exit(run_detect(_settings(kafka), profile, until_idle))
+
+
+@app.command()
+def index(until_idle: UntilIdle = None, kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+    """Index trades and anomalies into Elasticsearch."""
+    from services.common.logs import configure_logs
+    from services.indexer.service import run_index
+
+    configure_logs("indexer")
+    raise typer.Exit(run_index(_settings(kafka, elasticsearch), until_idle))
+
+
+@app.command()
+def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+    """Create topics and index templates; a second run changes nothing."""
+    from infra.setup import run_setup
+    from services.common.logs import configure_logs
+    from services.common.stops import Stop
+
+    configure_logs("setup")
+    raise typer.Exit(run_setup(_settings(kafka, elasticsearch), typer.echo, Stop()))
+
+
+@app.command()
+def backtest(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Databento trades; globs.")],
+    output: Annotated[Path, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")],
+    profile: ProfileFile = None,
+) -> None:
+    """Run the detector over files, without a broker; the summary goes to stderr."""
+    from services.detector.backtest import run_backtest
+
+    raise typer.Exit(run_backtest(files, output, profile))
+
+
+@app.command()
+def generate(
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE.csv.zst", help="The trades; plain if it ends in .csv.")
+    ],
+    labels: Annotated[
+        Path, typer.Option("--labels", metavar="LABELS.csv", help="Which of them are anomalies.")
+    ],
+    trades: Annotated[int, typer.Option(metavar="N", min=1, help="How many trades.")] = 150_000,
+    symbols: Annotated[int, typer.Option(metavar="N", min=1, help="How many symbols.")] = 5,
+    date: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The trading day.")] = "2026-03-02",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same day, byte for byte.")] = 7,
+    anomaly_rate: Annotated[
+        float, typer.Option(min=0.0, max=0.2, help="Injected anomalies, as a share of trades.")
+    ] = 0.0005,
+    integers: Annotated[
+        bool, typer.Option("--integers", help="Integer times (ns) and prices (1e-9).")
+    ] = False,
+) -> None:
+    """Write a synthetic day in Databento's CSV format, with labelled anomalies."""
+    from services.producer.generator import DayConfig, write_day
+
+    config = DayConfig(date=date.date(), seed=seed, trades=trades, symbols=symbols, anomaly_rate=anomaly_rate)
+    count = write_day(config, output, labels, integers=integers)
+    typer.echo(f"{count:,} trades in {output}, labels in {labels}", err=True)
+
+
+@app.command()
+def stack(
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the servers' data there; else it goes with them.")
+    ] = None,
+    kafka_port: KafkaPort = 19092,
+    elasticsearch_port: ElasticsearchPort = 9200,
+) -> None:
+    """Run a real Kafka and Elasticsearch in the foreground, until Ctrl-C."""
+    from infra.embedded.foreground import run_stack
+
+    raise typer.Exit(run_stack(data_dir, kafka_port, elasticsearch_port))
+
+
+@app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    elasticsearch: ElasticsearchUrl = None,
+) -> None:
+    """Serve the dashboard."""
+    from dashboard.serve import run_dashboard
+
+    raise typer.Exit(run_dashboard(_settings(elasticsearch=elasticsearch), host, port))
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        str, typer.Option(metavar="FILE[,FILE…]", help="Databento files to replay; else a generated day.")
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Exit when all is indexed; no dashboard.")] = False,
+    kafka_port: KafkaPort = 19092,
+    elasticsearch_port: ElasticsearchPort = 9200,
+    dashboard_port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+) -> None:
+    """Run the whole pipeline on this machine, from trades to anomalies on the screen."""
+    from infra.demo.run import DemoConfig, run_demo
+
+    files = [name for name in data.split(",") if name]
+    raise typer.Exit(run_demo(DemoConfig(files, once, kafka_port, elasticsearch_port, dashboard_port)))
+
+
+@app.command()
+def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+    """Check the surroundings and say what is wrong and how to mend it."""
+    from infra.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(_settings(kafka, elasticsearch)))
+
+
+if __name__ == "__main__":
+    main()

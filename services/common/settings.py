@@ -1,5 +1,8 @@
 """Where the services find each other: `TAPEWATCH_*` variables over defaults that fit the embedded stack."""
 
+import socket
+
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -13,3 +16,6 @@ class Settings(BaseSettings):
 
     elasticsearch: str = "http://127.0.0.1:9200"
     """URL of the cluster."""
+
+    instance: str = Field(default_factory=socket.gethostname)
+    """Name of this instance of a service; stays the same over restarts, differs between instances."""

@@ -1,0 +1,131 @@
+"""How far the pipeline has come, asked of Kafka and Elasticsearch."""
+
+from dataclasses import dataclass, field
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from elasticsearch import ApiError, Elasticsearch, TransportError
+
+from infra.topics import PARTITIONS
+from services.common.contracts import (
+    ANOMALIES_INDEX_PREFIX,
+    ANOMALIES_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    DETECTOR_GROUP,
+    INDEXER_GROUP,
+    TRADES_INDEX_PREFIX,
+    TRADES_TOPIC,
+)
+from services.common.kafka import REQUEST_TIMEOUT_S
+
+STRIKING_PER_LABEL = 4
+
+
+@dataclass
+class PipelineState:
+    """Counts at one moment. Offsets stand for messages: close while data flows, as transactions use some."""
+
+    trades: int = 0
+    detected: int = 0
+    trades_indexed: int = 0
+    anomalies: int = 0
+    anomalies_indexed: int = 0
+    dead_letters: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def detector_lag(self) -> int:
+        """Messages in `trades` that the detector has not committed."""
+        return self.trades - self.detected
+
+    @property
+    def indexer_lag(self) -> int:
+        """Messages in `trades` and `anomalies` that the indexer has not committed."""
+        return self.trades - self.trades_indexed + self.anomalies - self.anomalies_indexed
+
+
+class PipelineProgress:
+    """Asks; a server that does not answer just now leaves the last state standing."""
+
+    def __init__(self, admin: AdminClient, client: Elasticsearch) -> None:
+        self._admin = admin
+        self._client = client
+        self.state = PipelineState()
+
+    def refresh(self) -> PipelineState:
+        """Ask anew and return what is known."""
+        try:
+            ends = self._ends((TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC))
+            detector = self._committed(DETECTOR_GROUP)
+            indexer = self._committed(INDEXER_GROUP)
+            self.state = PipelineState(
+                trades=ends[TRADES_TOPIC],
+                detected=detector.get(TRADES_TOPIC, 0),
+                trades_indexed=indexer.get(TRADES_TOPIC, 0),
+                anomalies=ends[ANOMALIES_TOPIC],
+                anomalies_indexed=indexer.get(ANOMALIES_TOPIC, 0),
+                dead_letters=ends[DEAD_LETTERS_TOPIC],
+                labels=self.labels(),
+            )
+        except (KafkaException, ApiError, TransportError):
+            pass
+        return self.state
+
+    def labels(self) -> dict[str, int]:
+        """Return indexed anomalies by label, most frequent first."""
+        answer = self._client.search(
+            index=f"{ANOMALIES_INDEX_PREFIX}*",
+            size=0,
+            aggs={"labels": {"terms": {"field": "anomalies", "size": 20}}},
+        )
+        buckets = answer.get("aggregations", {}).get("labels", {}).get("buckets", [])
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+    def documents(self) -> tuple[int, int]:
+        """Return how many trades and anomalies can be searched, after making all of them searchable."""
+        patterns = (f"{TRADES_INDEX_PREFIX}*", f"{ANOMALIES_INDEX_PREFIX}*")
+        self._client.indices.refresh(index=",".join(patterns))
+        trades, anomalies = (self._client.count(index=pattern)["count"] for pattern in patterns)
+        return trades, anomalies
+
+    def striking(self) -> list[dict[str, object]]:
+        """Return the highest scores of each label, highest first, each anomaly once."""
+        answer = self._client.search(
+            index=f"{ANOMALIES_INDEX_PREFIX}*",
+            size=0,
+            aggs={
+                "labels": {
+                    "terms": {"field": "anomalies", "size": 20},
+                    "aggs": {
+                        "top": {
+                            "top_hits": {
+                                "size": STRIKING_PER_LABEL,
+                                "sort": [{"score": "desc"}, {"@timestamp": "asc"}],
+                            }
+                        }
+                    },
+                }
+            },
+        )
+        buckets = answer.get("aggregations", {}).get("labels", {}).get("buckets", [])
+        hits = {hit["_id"]: hit["_source"] for bucket in buckets for hit in bucket["top"]["hits"]["hits"]}
+        return sorted(hits.values(), key=lambda anomaly: -anomaly["score"])
+
+    def _ends(self, topics: tuple[str, ...]) -> dict[str, int]:
+        latest = {
+            TopicPartition(topic, number): OffsetSpec.latest()
+            for topic in topics
+            for number in range(PARTITIONS)
+        }
+        ends = dict.fromkeys(topics, 0)
+        for partition, future in self._admin.list_offsets(latest, request_timeout=REQUEST_TIMEOUT_S).items():
+            ends[partition.topic] += future.result().offset
+        return ends
+
+    def _committed(self, group: str) -> dict[str, int]:
+        request = [ConsumerGroupTopicPartitions(group)]
+        found = self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_TIMEOUT_S)
+        committed: dict[str, int] = {}
+        for partition in found[group].result().topic_partitions:
+            committed[partition.topic] = committed.get(partition.topic, 0) + max(partition.offset, 0)
+        return committed

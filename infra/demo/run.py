@@ -1,0 +1,263 @@
+"""`tapewatch demo`: the whole pipeline on this machine, from a file to anomalies on the screen."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from infra.demo.progress import PipelineProgress
+from infra.demo.view import PipelineView, striking_table
+from infra.embedded.child_process import start_child
+from infra.embedded.ports import check_port_free
+from infra.embedded.stack import EmbeddedStack, StackConfig
+from infra.setup import run_setup
+from services.common.elastic import new_client
+from services.common.errors import TapewatchError
+from services.common.kafka import new_admin
+from services.common.settings import Settings
+from services.common.stops import Stop
+from services.producer.generator import DayConfig, write_day
+from services.producer.sources import open_sources
+
+OUT = Path("out")
+REFRESH_S = 0.5
+STOP_TIMEOUT_S = 12.0
+LOG_LINES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What the demo is asked for.
+
+    Parameters
+    ----------
+    data
+        Files and globs; empty for a generated day.
+    once
+        End when all is indexed, without the dashboard.
+    kafka_port, elasticsearch_port, dashboard_port
+        On 127.0.0.1.
+    """
+
+    data: list[str]
+    once: bool
+    kafka_port: int
+    elasticsearch_port: int
+    dashboard_port: int
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error: a person pressed Ctrl-C
+    def __init__(self, signal_number: int) -> None:
+        self.signal = signal_number
+
+
+def run_demo(config: DemoConfig) -> int:
+    """Replay trades through the whole pipeline; see `DemoConfig`.
+
+    Returns
+    -------
+    int
+        Exit code: 0 when all was indexed, whenever it was stopped after that; 128 + signal when before.
+
+    Raises
+    ------
+    TapewatchError
+        A port is taken, a file is not trades, or a part of the pipeline failed.
+    """
+    console = Console(highlight=False)
+    demo = _Demo(config, console)
+    with ExitStack() as cleanup:
+        try:
+            demo.run(cleanup)
+        except _Stopped as stopped:
+            console.print("Stopping …", style="dim")
+            return 0 if demo.is_done else 128 + stopped.signal
+    return 0
+
+
+class _Demo:
+    def __init__(self, config: DemoConfig, console: Console) -> None:
+        self._config = config
+        self._console = console
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._began_s = time.monotonic()
+        self._logs = OUT / "logs"
+        self.is_done = False
+
+    def run(self, cleanup: ExitStack) -> None:
+        """Go through the demo; `cleanup` gets what must be ended, whatever happens."""
+        config = self._config
+        self._logs.mkdir(parents=True, exist_ok=True)
+        if not config.once:
+            check_port_free(config.dashboard_port, "the dashboard", "--dashboard-port")
+        files, title = self._data()
+        stack = EmbeddedStack(
+            StackConfig(kafka_port=config.kafka_port, elasticsearch_port=config.elasticsearch_port),
+            report=self._note,
+        )
+        self._start_stack(stack)
+        cleanup.callback(stack.stop)
+        stop = Stop()
+        settings = Settings(kafka=stack.kafka_bootstrap, elasticsearch=stack.elasticsearch_url)
+        run_setup(settings, lambda _line: None, stop)
+        cleanup.callback(self._stop_children)
+        self._start("detector", settings, "detect")
+        self._start("indexer", settings, "index")
+        if not config.once:
+            self._start("dashboard", settings, "dashboard", "--port", str(config.dashboard_port))
+        self._start("producer", settings, "produce", *files)
+        progress = PipelineProgress(new_admin(settings.kafka), new_client(settings.elasticsearch))
+        with PipelineView(self._console, title, self._expected_trades) as view:
+            self._follow(stack, progress, view, stop)
+        self._conclude(settings, progress)
+        while not config.once:
+            self._check(stack)
+            if stop.wait(REFRESH_S):
+                raise _Stopped(stop.signal or 0)
+
+    def _data(self) -> tuple[list[str], str]:
+        """Return the files to replay and what to call them."""
+        self._expected_trades: int | None = None
+        if self._config.data:
+            sources = open_sources(self._config.data)  # a wrong file is told before anything is started
+            names = [str(source.path.resolve()) for source in sources]
+            return names, f"replays {', '.join(source.path.name for source in sources[:3])}" + (
+                f" and {len(names) - 3} more" if len(names) > 3 else ""
+            )
+        day = OUT / "day.csv.zst"
+        labels = OUT / "labels.csv"
+        config = DayConfig()
+        self._note(f"Generating a day of trades ({day}, its anomalies labelled in {labels})")
+        self._expected_trades = write_day(config, day, labels)
+        return [str(day)], f"replays a generated day, {config.date}"
+
+    def _start_stack(self, stack: EmbeddedStack) -> None:
+        """Start the servers; a stop meanwhile ends a download or a start at once."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            stack.start()
+        except KeyboardInterrupt:
+            raise _Stopped(signal.SIGINT) from None
+
+    def _start(self, name: str, settings: Settings, *command: str) -> None:
+        """Start a service as a process of its own, as it would run anywhere."""
+        env = os.environ | {
+            "TAPEWATCH_KAFKA": settings.kafka,
+            "TAPEWATCH_ELASTICSEARCH": settings.elasticsearch,
+            "POLARS_MAX_THREADS": "1",  # the services share a few cores with two servers
+        }
+        log_file = self._logs / f"{name}.log"
+        log_file.unlink(missing_ok=True)
+        arguments = [sys.executable, "-m", "services.cli", *command]
+        self._children[name] = start_child(arguments, log_file=log_file, env=env)
+
+    def _follow(
+        self, stack: EmbeddedStack, progress: PipelineProgress, view: PipelineView, stop: Stop
+    ) -> None:
+        """Show the progress until the producer has ended and all it published is indexed."""
+        while True:
+            is_produced = self._children["producer"].poll() is not None
+            state = progress.refresh()
+            view.show(state)
+            self._check(stack)
+            # In this order: anomalies are complete once the detector has caught up with the trades.
+            if is_produced and state.detector_lag == 0 and state.indexer_lag == 0 and state.trades:
+                if progress.refresh() == state:
+                    return
+            elif is_produced and state.trades == 0 and self._published()["trades"] == 0:
+                return
+            if stop.wait(REFRESH_S):
+                raise _Stopped(stop.signal or 0)
+
+    def _check(self, stack: EmbeddedStack) -> None:
+        """Fail if a part of the pipeline has ended that should not."""
+        stack.check()
+        for name, child in self._children.items():
+            code = child.poll()
+            if code is not None and not (name == "producer" and code == 0):
+                log_file = self._logs / f"{name}.log"
+                lines = log_file.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+                raise TapewatchError(
+                    f"The {name} ended with exit code {code}; the end of its log:\n"
+                    + "\n".join(lines)
+                    + "\n",
+                    f"The whole log is in {log_file}.",
+                )
+
+    def _published(self) -> dict[str, int]:
+        """Return what the producer says of its work in its last log line."""
+        for line in reversed((self._logs / "producer.log").read_text().splitlines()):
+            if line.startswith("{") and (entry := json.loads(line)).get("event") == "published":
+                return entry
+        raise TapewatchError(
+            "The producer ended without a summary.", f"Look at {self._logs / 'producer.log'}."
+        )
+
+    def _conclude(self, settings: Settings, progress: PipelineProgress) -> None:
+        """Write the summary, show what was found, and say where to look next."""
+        trades_indexed, anomalies_indexed = progress.documents()
+        seconds = round(time.monotonic() - self._began_s, 1)
+        summary = {
+            "trades_produced": self._published()["trades"],
+            "trades_indexed": trades_indexed,
+            "anomalies_indexed": anomalies_indexed,
+            "dead_letters": progress.state.dead_letters,
+            "seconds": seconds,
+            "anomalies_by_label": progress.labels(),
+        }
+        self.is_done = True
+        self._console.print(striking_table(progress.striking()))
+        per_1000 = 1000 * anomalies_indexed / max(trades_indexed, 1)
+        self._console.print(
+            f"[bold]{trades_indexed:,}[/] trades and [bold]{anomalies_indexed:,}[/] anomalies "
+            f"({per_1000:.1f} in 1,000 trades) indexed, {summary['dead_letters']:,} dead letters, "
+            f"{seconds:.1f} s from the start of the demo."
+        )
+        if self._config.once:
+            write_atomically(OUT / "demo-summary.json", json.dumps(summary, indent=2) + "\n")
+            self._console.print(f"Summary: {OUT / 'demo-summary.json'}", style="dim")
+            return
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style="bold", no_wrap=True)
+        rows.add_column(overflow="fold")
+        rows.add_row("Dashboard", f"http://127.0.0.1:{self._config.dashboard_port}")
+        search = f"{settings.elasticsearch}/anomalies-*/_search?q=severity:critical&pretty"
+        rows.add_row("Elasticsearch", f"curl '{escape(search)}'")
+        rows.add_row("Kafka", f"{settings.kafka}, topics trades and anomalies")
+        rows.add_row("Real trades", "make demo DATA=FILE[,FILE…] with Databento files".replace("[", "\\["))
+        rows.add_row("Logs", str(self._logs))
+        rows.add_row("Stop", "Ctrl-C")
+        self._console.print(Panel(rows, title="Where to look next", title_align="left", expand=False))
+
+    def _stop_children(self) -> None:
+        """Let the services finish and commit, all at the same time."""
+        for child in self._children.values():
+            child.terminate()
+        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        for child in self._children.values():
+            try:
+                child.wait(max(deadline_s - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _note(self, line: str) -> None:
+        self._console.print(escape(line), style="dim", soft_wrap=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is either old or new, never half."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)

@@ -1,0 +1,148 @@
+"""What the demo shows in the terminal."""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from infra.demo.progress import PipelineState
+from services.common.contracts import Label
+
+RATE_OVER_S = 3.0
+PLAIN_EVERY_S = 2.0
+SEVERITY_STYLES = {
+    "critical": "bold white on red",
+    "high": "bold red",
+    "medium": "yellow",
+    "low": "cyan",
+    "info": "dim",
+}
+LABEL_STYLES = {
+    Label.HIGH_VOLUME: "magenta",
+    Label.RAPID_PRICE_CHANGE: "red",
+    Label.ISOLATION_FOREST: "blue",
+    Label.Z_SCORE: "green",
+}
+
+
+class PipelineView:
+    """A table that follows the pipeline: in place on a terminal, a line now and then elsewhere.
+
+    Parameters
+    ----------
+    console
+        Where to show it.
+    title
+        What is replayed.
+    expected_trades
+        The length of the bars, where it is known.
+    """
+
+    def __init__(self, console: Console, title: str, expected_trades: int | None) -> None:
+        self._console = console
+        self._title = title
+        self._expected_trades = expected_trades
+        self._began_s = time.monotonic()
+        self._history: deque[tuple[float, PipelineState]] = deque()
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._next_line_s = 0.0
+
+    def __enter__(self) -> "PipelineView":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, state: PipelineState) -> None:
+        """Show a state."""
+        now_s = time.monotonic()
+        self._history.append((now_s, state))
+        while now_s - self._history[0][0] > RATE_OVER_S:
+            self._history.popleft()
+        if self._live:
+            self._live.update(self._panel(state), refresh=True)
+        elif now_s >= self._next_line_s:
+            self._next_line_s = now_s + PLAIN_EVERY_S
+            self._console.print(
+                f"{now_s - self._began_s:5.0f} s  produced {state.trades:,}  detected {state.detected:,}  "
+                f"indexed {state.trades_indexed:,} trades, {state.anomalies_indexed:,} anomalies  "
+                f"lag {state.detector_lag:,} / {state.indexer_lag:,}"
+            )
+
+    def _panel(self, state: PipelineState) -> RenderableType:
+        stages = Table(box=None, padding=(0, 2), header_style="dim")
+        stages.add_column("")
+        stages.add_column("", width=24)
+        for name in ("trades", "a second", "lag"):
+            stages.add_column(name, justify="right", min_width=10)
+        for name, attribute, lag in (
+            ("produced", "trades", None),
+            ("detected", "detected", state.detector_lag),
+            ("indexed", "trades_indexed", state.trades - state.trades_indexed),
+        ):
+            count = getattr(state, attribute)
+            stages.add_row(
+                Text(name, style="bold"),
+                ProgressBar(total=self._expected_trades or max(state.trades, 1), completed=count, width=24),
+                f"{count:,}",
+                f"{self._rate(attribute):,.0f}",
+                "" if lag is None else Text(f"{lag:,}", style="yellow" if lag else "green"),
+            )
+        labels = Table(box=None, padding=(0, 2), show_header=False)
+        labels.add_row(
+            Text("anomalies", style="bold"), f"{sum(state.labels.values()):,}" if state.labels else "…"
+        )
+        for label, count in state.labels.items():
+            labels.add_row(Text(f"  {label}", style=LABEL_STYLES.get(label, "")), f"{count:,}")
+        if state.dead_letters:
+            labels.add_row(Text("dead letters", style="bold yellow"), f"{state.dead_letters:,}")
+        seconds = time.monotonic() - self._began_s
+        return Panel(
+            Group(stages, Text(), labels),
+            title=f"[bold]Tapewatch[/] {self._title}",
+            subtitle=f"{seconds:.0f} s",
+            title_align="left",
+            subtitle_align="right",
+            width=min(self._console.width, 90),
+        )
+
+    def _rate(self, attribute: str) -> float:
+        (first_s, first), (last_s, last) = self._history[0], self._history[-1]
+        return (getattr(last, attribute) - getattr(first, attribute)) / max(last_s - first_s, 0.1)
+
+
+def striking_table(anomalies: Iterable[dict[str, object]]) -> Table:
+    """Lay the most striking anomalies out, one a row."""
+    table = Table(
+        title="The most striking anomalies",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_lines=True,
+    )
+    table.add_column("trade", no_wrap=True)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for anomaly in anomalies:
+        severity = str(anomaly["severity"])
+        time_utc = str(anomaly["@timestamp"])[:23].replace("T", " ")
+        table.add_row(
+            Text.assemble(
+                (f"{anomaly['symbol']} ", "bold"),
+                f"{anomaly['size']:,} at {anomaly['price']:,.10g}\n",
+                (f"{time_utc} UTC", "dim"),
+            ),
+            Text(severity, style=SEVERITY_STYLES[severity]),
+            Text(str(anomaly["message"])),
+        )
+    return table

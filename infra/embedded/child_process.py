@@ -1,0 +1,74 @@
+"""Starts child processes that cannot outlive this one, and that Ctrl-C does not reach directly."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+_BOUND_TO_PARENT = Path(__file__).with_name("exec_bound_to_parent.py")
+
+# The kernel counts the *thread* that started a child as its parent. The main thread lives as long as the
+# process, and so does this one, which starts the children that other threads ask for.
+_lasting_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="child-process-parent")
+
+
+def start_child(
+    args: Sequence[str],
+    *,
+    log_file: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start a program in a session of its own, with its output appended to a file.
+
+    On Linux the kernel kills it (SIGKILL) as soon as this process ends, in whatever way. Elsewhere a
+    SIGKILL of this process leaves it running. In a session of its own it does not get the terminal's
+    Ctrl-C, so that its parent can stop its children in the right order.
+
+    Parameters
+    ----------
+    args
+        The program, found on PATH if it is a bare name, and its arguments.
+    log_file
+        Gets what it prints; the file's folder must exist.
+    env
+        Its whole environment; this process's own by default.
+    cwd
+        Its working folder; this process's own by default.
+
+    Returns
+    -------
+    subprocess.Popen
+        The running child, whose pid is the program's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such program.
+    """
+    program = shutil.which(args[0])
+    if program is None:
+        raise FileNotFoundError(f"there is no program {args[0]}")
+    command = [str(Path(program).absolute()), *args[1:]]
+    if sys.platform == "linux":
+        command = [sys.executable, "-I", "-S", str(_BOUND_TO_PARENT), str(os.getpid()), *command]
+
+    def start() -> "subprocess.Popen[bytes]":
+        with log_file.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
+            )
+
+    if threading.current_thread() is threading.main_thread():
+        return start()
+    return _lasting_thread.submit(start).result()

@@ -1,0 +1,97 @@
+"""The folder that holds a stack's data: one stack at a time, and none left behind."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from services.common.errors import TapewatchError
+
+_LOCK_NAME = "stack.lock"
+_TEMPORARY_PREFIX = "tapewatch-stack-"
+_ABANDONED_AFTER_S = 60
+
+
+class DataDir:
+    """A data folder that this process alone uses until `close`.
+
+    Parameters
+    ----------
+    path
+        The folder, made if it does not exist; None for a temporary one, which `close` removes.
+
+    Raises
+    ------
+    TapewatchError
+        If another stack uses the folder, or it cannot be made or written to.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._is_temporary = path is None
+        if path is None:
+            _remove_abandoned()
+            path = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX))
+        self.path = path.absolute()
+        if "," in str(self.path):
+            raise TapewatchError(
+                f"The data folder {self.path} has a comma in its name, which Kafka takes for two folders.",
+                "Choose another folder with --data-dir.",
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _open_lock(self.path)
+        except OSError as error:
+            raise TapewatchError(
+                f"The data folder {self.path} cannot be used: {error.strerror}.",
+                "Make it writable, or choose another folder with --data-dir.",
+            ) from error
+        if not _try_lock(self._lock):
+            owner = self._lock.read().strip()
+            self._lock.close()
+            raise TapewatchError(
+                f"Another stack (process {owner}) uses the data folder {self.path}.",
+                "Stop it first, or choose another folder with --data-dir.",
+            )
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+
+    def keep_for_now(self) -> None:
+        """Keep a temporary folder's logs for a person to read; a later stack's start removes them."""
+        self._is_temporary = False
+
+    def close(self) -> None:
+        """Let others use the folder; remove it if it was temporary."""
+        if self._is_temporary:
+            shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def _open_lock(folder: Path) -> IO[str]:
+    return (folder / _LOCK_NAME).open("a+")
+
+
+def _try_lock(file: IO[str]) -> bool:
+    """Lock a file; the lock goes with the process, however that ends."""
+    file.seek(0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove_abandoned() -> None:
+    """Remove the temporary folders of stacks that were killed; nobody holds their locks."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY_PREFIX}*"):
+        lock_file = folder / _LOCK_NAME
+        # Other people's folders, and those that another process is just making, are not ours to touch.
+        with contextlib.suppress(OSError):
+            if time.time() - lock_file.stat().st_mtime > _ABANDONED_AFTER_S:
+                with _open_lock(folder) as lock:
+                    if _try_lock(lock):
+                        shutil.rmtree(folder, ignore_errors=True)

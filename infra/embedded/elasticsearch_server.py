@@ -1,0 +1,118 @@
+"""Elasticsearch as one process: the server without its optional modules, on one node."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import requests
+
+from infra.embedded.elasticsearch_home import LAUNCHER_CLASS
+from infra.embedded.java import java_command, server_options
+from infra.embedded.ports import LOOPBACK, check_port_free
+from infra.embedded.server import Server
+
+_PROBE_TIMEOUT_S = 2.0
+
+
+def elasticsearch_yml(port: int, data: Path, logs: Path) -> str:
+    """Return the node's configuration file.
+
+    Parameters
+    ----------
+    port
+        Where clients connect.
+    data, logs
+        Its folders.
+    """
+    settings = {
+        "cluster.name": "tapewatch",
+        "node.name": "tapewatch-embedded",
+        "discovery.type": "single-node",
+        "network.host": LOOPBACK,
+        "http.port": port,
+        # Other nodes would connect there; there are none, so any free port will do.
+        "transport.port": 0,
+        "path.data": str(data),
+        "path.logs": str(logs),
+        # Otherwise indices become read-only on a disk that is 95 % full, however large it is.
+        "cluster.routing.allocation.disk.threshold_enabled": False,
+    }
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+class ElasticsearchServer(Server):
+    """Elasticsearch on one data folder.
+
+    Parameters
+    ----------
+    folder
+        Gets its configuration and its data.
+    port
+        Where clients connect, on 127.0.0.1.
+    home
+        What `build_home` made.
+    class_path
+        The server's jars, without those of its modules.
+    log_file, start_timeout_s
+        As for every `Server`.
+    heap_mb
+        Size of its heap in MiB.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        home: Path,
+        class_path: Sequence[Path],
+        *,
+        log_file: Path,
+        start_timeout_s: float,
+        heap_mb: int,
+    ) -> None:
+        super().__init__("Elasticsearch", log_file, start_timeout_s)
+        self.port = port
+        self._home = home
+        self._class_path = [home / "launcher", *class_path]
+        self._heap_mb = heap_mb
+        self._config = folder / "config"
+        self._data = folder / "data"
+        self._temporary = folder / "tmp"
+        self._session = requests.Session()
+        # A proxy that the environment names is not for this machine's own ports.
+        self._session.trust_env = False
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def prepare(self) -> list[str]:
+        """Write the configuration."""
+        check_port_free(self.port, self.name, "--elasticsearch-port")
+        # A killed JVM leaves its temporary files.
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        for folder in (self._config, self._data, self._temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+        logs = self.log_file.parent
+        (self._config / "elasticsearch.yml").write_text(elasticsearch_yml(self.port, self._data, logs))
+        options = [
+            *server_options(self._heap_mb, self._temporary, logs),
+            f"-XX:MaxDirectMemorySize={self._heap_mb // 2}m",
+            # As the server's own start script has it: netty's pools would cost memory for nothing.
+            "-Dio.netty.noUnsafe=true",
+            "-Dio.netty.noKeySetOptimization=true",
+            "-Dio.netty.recycler.maxCapacityPerThread=0",
+        ]
+        arguments = [str(self._home), str(self._config)]
+        return java_command(LAUNCHER_CLASS, arguments, class_path=self._class_path, options=options)
+
+    def is_ready(self) -> bool:
+        """Tell whether every primary shard is active: on a full data folder the port opens long before."""
+        wanted = {"wait_for_status": "yellow", "wait_for_no_initializing_shards": "true", "timeout": "1s"}
+        try:
+            health = self._session.get(f"{self.url}/_cluster/health", params=wanted, timeout=_PROBE_TIMEOUT_S)
+            return health.status_code == 200 and not health.json()["timed_out"]
+        except (requests.RequestException, ValueError):
+            return False

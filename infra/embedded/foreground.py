@@ -1,0 +1,93 @@
+"""The stack in the foreground of a terminal: what `tapewatch stack` does."""
+
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from infra.embedded.stack import EmbeddedStack, StackConfig
+from services.common.errors import TapewatchError
+
+_CHECK_PAUSE_S = 0.5
+
+
+def run_stack(data_dir: Path | None, kafka_port: int, elasticsearch_port: int) -> int:
+    """Run the stack until Ctrl-C or SIGTERM, then stop it; a second one kills it at once.
+
+    Must be called in the main thread, because it handles signals.
+
+    Parameters
+    ----------
+    data_dir
+        Keeps the servers' data; None for a temporary folder.
+    kafka_port, elasticsearch_port
+        Where clients connect, on 127.0.0.1.
+
+    Returns
+    -------
+    int
+        Exit code: 0 after a clean stop, 1 if a server did not start or ended by itself, 130 after a kill.
+        Errors have been shown on stderr.
+    """
+    console = Console(stderr=True, highlight=False)
+    stack = EmbeddedStack(
+        StackConfig(data_dir=data_dir, kafka_port=kafka_port, elasticsearch_port=elasticsearch_port),
+        report=lambda line: console.print(escape(line), style="dim", soft_wrap=True),
+    )
+    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _run(stack, console)
+    except KeyboardInterrupt:
+        stack.kill()
+        console.print("Killed.")
+        return 130
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(stack: EmbeddedStack, console: Console) -> int:
+    """Start, watch and stop; a KeyboardInterrupt that comes out of here is the second one."""
+    try:
+        stack.start()
+        console.print(_summary(stack))
+        while True:
+            time.sleep(_CHECK_PAUSE_S)
+            stack.check()
+    except KeyboardInterrupt:
+        console.print("Stopping; once more to kill at once ...")
+        stack.stop()
+        console.print("Stopped.")
+        return 0
+    except TapewatchError as error:
+        console.print(f"[red]{escape(error.cause)}[/red]", soft_wrap=True)
+        console.print(escape(error.mend), soft_wrap=True)
+        stack.stop()
+        return 1
+
+
+def _summary(stack: EmbeddedStack) -> Panel:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold")
+    rows.add_column(overflow="fold")
+    is_kept = stack.config.data_dir is not None
+    rows.add_row("Kafka", stack.kafka_bootstrap)
+    rows.add_row("Elasticsearch", stack.elasticsearch_url)
+    rows.add_row(
+        "Data",
+        f"{escape(str(stack.data_dir))} ({'kept' if is_kept else 'removed at the end; --data-dir keeps it'})",
+    )
+    rows.add_row("Logs", escape(str(stack.log_dir)))
+    rows.add_row("Elsewhere", f"export TAPEWATCH_KAFKA={stack.kafka_bootstrap}")
+    rows.add_row("", f"export TAPEWATCH_ELASTICSEARCH={stack.elasticsearch_url}")
+    rows.add_row("Stop", "Ctrl-C")
+    return Panel(rows, title="Tapewatch stack", title_align="left", expand=False)

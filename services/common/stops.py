@@ -1,0 +1,31 @@
+"""A service's stop: the first Ctrl-C or SIGTERM asks it to finish and commit, the second ends it at once."""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+
+class Stop:
+    """Listens for SIGINT and SIGTERM from its creation on; create it in the main thread."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.signal: int | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self._event.is_set():
+            os._exit(128 + number)
+        self.signal = number
+        self._event.set()
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._event.is_set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep, but not beyond a stop; returns whether one was asked for."""
+        return self._event.wait(timeout_s)

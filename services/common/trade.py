@@ -1,0 +1,57 @@
+"""A trade as the topic `trades` carries it: what makes a message one, and its time in nanoseconds."""
+
+import re
+from typing import Literal
+
+import msgspec
+
+ISO_TIME = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z"
+)
+
+
+class Trade(msgspec.Struct, gc=False, frozen=True):
+    """The fields that detection needs; a message may have more."""
+
+    timestamp: str = msgspec.field(name="@timestamp")
+    """Event time, ISO 8601 UTC, up to nanoseconds."""
+    trade_id: str
+    symbol: str
+    price: float
+    size: int
+    """Shares or contracts, not negative."""
+    side: Literal["A", "B", "N"]
+    sequence: int = 0
+    """The venue's number, where the source has one."""
+
+
+class NotATradeError(ValueError):
+    """A message in `trades` that is not a trade; says why."""
+
+
+_decoder = msgspec.json.Decoder(Trade)
+
+
+def decode_trade(value: bytes | None) -> Trade:
+    """Decode one message.
+
+    Raises
+    ------
+    NotATradeError
+        It is not JSON, lacks a field, or a field has a wrong type or an impossible value.
+    """
+    if not value:
+        raise NotATradeError("the message is empty")
+    try:
+        trade = _decoder.decode(value)
+    except msgspec.ValidationError as error:
+        raise NotATradeError(f"not a trade: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotATradeError(f"not JSON: {error}") from error
+    if trade.size < 0:
+        raise NotATradeError(f"not a trade: size is negative ({trade.size})")
+    if not trade.trade_id or not trade.symbol:
+        raise NotATradeError("not a trade: trade_id or symbol is empty")
+    if not ISO_TIME.fullmatch(trade.timestamp):
+        raise NotATradeError(f"not a trade: @timestamp is not an ISO 8601 UTC time ({trade.timestamp!r})")
+    return trade

@@ -1,0 +1,56 @@
+"""The one interface of every detector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from services.common.contracts import Label
+from services.detector.ticks import Ticks
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The trades of a batch that one detector flags, k of them.
+
+    Parameters
+    ----------
+    at
+        Their places in the batch, int64, shape (k,), rising.
+    score
+        0 to 1, higher is more anomalous; 0.5 is what just reaches the threshold. Shape (k,).
+    value, expected, threshold
+        What was seen, what was expected, and what would just not have been flagged. Shape (k,).
+    reasons
+        One sentence each, for a person.
+    contributions
+        Feature name to its share in the score, shape (k,) each; a trade's shares add up to 1.
+    features
+        Feature name to its value, shape (k,) each.
+    """
+
+    at: np.ndarray
+    score: np.ndarray
+    value: np.ndarray
+    expected: np.ndarray
+    threshold: np.ndarray
+    reasons: list[str]
+    contributions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Detector(Protocol):
+    """Watches one symbol's session; what it says of a trade depends on the trades before it alone."""
+
+    name: str
+    label: Label
+
+    def flag(self, ticks: Ticks) -> Flags:
+        """Judge the session's next trades; any cut of the session into batches gives the same flags."""
+        ...
+
+
+def score_beyond(value: np.ndarray, threshold: np.ndarray | float) -> np.ndarray:
+    """Map how far a positive value lies beyond its threshold to a score: 0.5 at it, 1 far beyond."""
+    return 1.0 - 0.5 * threshold / value
