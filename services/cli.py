@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from services.common.errors import TapewatchError
 from services.common.settings import Settings
@@ -47,8 +48,8 @@ def main() -> None:
         sys.exit(app(standalone_mode=True))
     except TapewatchError as error:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print("[bold red]Error:[/]", error.cause)
-        console.print("[bold]Mend:[/] ", error.mend)
+        console.print(Text.assemble(("Error: ", "bold red"), error.cause))
+        console.print(Text.assemble(("Mend:  ", "bold"), error.mend))
         sys.exit(1)
 
 
@@ -60,7 +61,7 @@ def _settings(kafka: str | None = None, elasticsearch: str | None = None) -> Set
 @app.command()
 def produce(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE…", help="Databento trades: CSV or DBN, zstd or not; globs.")
+        list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
     ],
     speed: Annotated[
         float | None,
@@ -112,7 +113,7 @@ def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
 
 @app.command()
 def backtest(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Databento trades; globs.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Databento trades; globs.")],
     output: Annotated[Path, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")],
     profile: ProfileFile = None,
 ) -> None:

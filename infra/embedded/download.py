@@ -218,9 +218,10 @@ def _download_error(jar: Jar, cause: str) -> TapewatchError:
 def _progress(jars: Sequence[Jar]) -> Iterator[Callable[[int], None]]:
     """Show the downloads on stderr: a bar on a terminal, one line elsewhere."""
     total_bytes = sum(jar.size_bytes for jar in jars)
-    what = f"Downloading Kafka and Elasticsearch, once: {len(jars)} jars"
+    what = f"Downloading {len(jars)} jars"
     if not sys.stderr.isatty():
-        print(f"{what}, {total_bytes / 1e6:.0f} MB ...", file=sys.stderr, flush=True)
+        megabytes = f"{total_bytes / 1e6:.0f} MB"
+        print(f"{what} of Kafka and Elasticsearch, once: {megabytes} ...", file=sys.stderr, flush=True)
         yield lambda _: None
         return
     columns = (

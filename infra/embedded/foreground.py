@@ -7,8 +7,6 @@ from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
-from rich.table import Table
 
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.errors import TapewatchError
@@ -32,7 +30,7 @@ def run_stack(data_dir: Path | None, kafka_port: int, elasticsearch_port: int) -
     -------
     int
         Exit code: 0 after a clean stop, 1 if a server did not start or ended by itself, 130 after a kill.
-        Errors have been shown on stderr.
+        The summary goes to stdout, progress and errors have been shown on stderr.
     """
     console = Console(stderr=True, highlight=False)
     stack = EmbeddedStack(
@@ -59,7 +57,7 @@ def _run(stack: EmbeddedStack, console: Console) -> int:
     """Start, watch and stop; a KeyboardInterrupt that comes out of here is the second one."""
     try:
         stack.start()
-        console.print(_summary(stack))
+        Console(highlight=False).print(_summary(stack), soft_wrap=True)
         while True:
             time.sleep(_CHECK_PAUSE_S)
             stack.check()
@@ -75,19 +73,27 @@ def _run(stack: EmbeddedStack, console: Console) -> int:
         return 1
 
 
-def _summary(stack: EmbeddedStack) -> Panel:
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="bold")
-    rows.add_column(overflow="fold")
-    is_kept = stack.config.data_dir is not None
-    rows.add_row("Kafka", stack.kafka_bootstrap)
-    rows.add_row("Elasticsearch", stack.elasticsearch_url)
-    rows.add_row(
-        "Data",
-        f"{escape(str(stack.data_dir))} ({'kept' if is_kept else 'removed at the end; --data-dir keeps it'})",
+def _summary(stack: EmbeddedStack) -> str:
+    """Say where everything is, one to a line and unbroken, so that each can be copied."""
+    fate = "removed at the end; --data-dir keeps it" if stack.config.data_dir is None else "kept"
+    rows = {
+        "Kafka": stack.kafka_bootstrap,
+        "Elasticsearch": stack.elasticsearch_url,
+        "Data": f"{escape(str(stack.data_dir))} [dim]({fate})[/dim]",
+        "Logs": escape(str(stack.log_dir)),
+        "Stop": "Ctrl-C",
+    }
+    lines = [f"  [bold]{name:<14}[/bold] {value}" for name, value in rows.items()]
+    return "\n".join(
+        [
+            "",
+            "[bold green]The Tapewatch stack is running.[/bold green]",
+            "",
+            *lines,
+            "",
+            "For other terminals, if they should not use the defaults:",
+            f"  export TAPEWATCH_KAFKA={stack.kafka_bootstrap}",
+            f"  export TAPEWATCH_ELASTICSEARCH={stack.elasticsearch_url}",
+            "",
+        ]
     )
-    rows.add_row("Logs", escape(str(stack.log_dir)))
-    rows.add_row("Elsewhere", f"export TAPEWATCH_KAFKA={stack.kafka_bootstrap}")
-    rows.add_row("", f"export TAPEWATCH_ELASTICSEARCH={stack.elasticsearch_url}")
-    rows.add_row("Stop", "Ctrl-C")
-    return Panel(rows, title="Tapewatch stack", title_align="left", expand=False)

@@ -156,10 +156,15 @@ class KafkaServer(Server):
             "--ignore-formatted",
         ]
         command = self._java("kafka.tools.StorageTool", arguments, heap_mb=128)
+        child = start_child(command, log_file=self.log_file)
         try:
-            code = start_child(command, log_file=self.log_file).wait(self.start_timeout_s)
+            code = child.wait(self.start_timeout_s)
         except subprocess.TimeoutExpired:
             raise self.timeout_error() from None
+        finally:
+            # After a Ctrl-C, too, nothing goes on writing to the folder.
+            child.kill()
+            child.wait()
         if code != 0:
             raise TapewatchError(
                 f"Kafka's data folder {self._data} could not be prepared. {self._last_words()}",

@@ -168,8 +168,8 @@ class EmbeddedStack:
         cache = cache_folder()
         sections = locked_jars()
         jars = [jar for section in sections.values() for jar in section]
-        files = dict(zip(jars, fetch_jars(jars, cache / "jars"), strict=True))
         check_free_space({self.data_dir: _DATA_BYTES})
+        files = dict(zip(jars, fetch_jars(jars, cache / "jars"), strict=True))
         version = locked_version(ELASTICSEARCH, "elasticsearch")
         kafka_version = locked_version(KAFKA, "kafka_2.13")
         self._report(f"Starting Kafka {kafka_version} and Elasticsearch {version} in {self.data_dir}")

@@ -64,10 +64,8 @@ def run_backtest(names: list[str], output: Path, profile_path: Path | None) -> i
                         labels.update(anomaly.fields["anomalies"])
                         anomalies_found += 1
                     trades_seen += len(values)
-                    bar.update(
-                        task,
-                        description=f"{source.path.name}: {trades_seen:,} trades, {anomalies_found:,} anomalies",
-                    )
+                    done = f"{trades_seen:,} trades, {anomalies_found:,} anomalies"
+                    bar.update(task, description=f"{source.path.name}: {done}")
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import polars as pl
 from databento import BentoError, DBNStore
 from databento.common.error import BentoWarning
 from databento.common.symbology import InstrumentMap
+from databento_dbn import DBNError
 
 from services.common.errors import TapewatchError
 from services.producer.compressed import BrokenFileError, read_pieces
@@ -47,7 +48,7 @@ class DatabentoDbn:
         self.path = path
         try:
             self._store = DBNStore.from_file(path)
-        except (BentoError, ValueError, EOFError) as error:
+        except (BentoError, DBNError, ValueError, EOFError) as error:
             raise TapewatchError(
                 f"{path} cannot be read as DBN: {error}.", "Fetch the file again, or give another."
             ) from error

@@ -427,8 +427,8 @@ def _mid_path_ticks(
 
     surprise = (direction - side_memory * np.r_[0, direction[:-1]]) * is_requoted
     impact_ticks = min(
-        0.4 * max(1.0, character.spread_ticks),
-        np.sqrt(0.4 * variance_ticks2 / max(1.0, np.square(surprise).sum())),
+        0.5 * max(1.0, character.spread_ticks),
+        np.sqrt(0.6 * variance_ticks2 / max(1.0, np.square(surprise).sum())),
     )
     flow_ticks = impact_ticks * surprise
     rest_ticks2 = variance_ticks2 - np.square(flow_ticks).sum()

@@ -81,7 +81,7 @@ class IsolationForest:
                 expected[part] = self._typical
                 beyond = start + np.flatnonzero(value[part] > self._threshold)
                 if len(beyond):
-                    signature[beyond] = self._forest.feature_signature(features[beyond])
+                    signature[beyond] = _signature(self._forest, features[beyond])
             self._window = np.concatenate((self._window, rows))[-self._window_trades :]
             self._seen_trades += len(rows)
             if self._seen_trades % self._refit_trades == 0:
@@ -133,10 +133,18 @@ class IsolationForest:
 
     def _reason(self, row: np.ndarray, size_shares: int) -> str:
         change, _, log_gap = row
+        rank = f"{100 * (1 - self._contamination):.4g} %"
         return (
-            f"{size_shares:,} shares at {_change(change)} the trade before, {_duration(10**log_gap)} after it: "
-            f"a combination more isolated than {100 * (1 - self._contamination):.4g} % of the recent trades"
+            f"{size_shares:,} shares at {_change(change)} the trade before, {_duration(10**log_gap)} "
+            f"after it: a combination more isolated than {rank} of the recent trades"
         )
+
+
+def _signature(forest: Forest, rows: np.ndarray) -> np.ndarray:
+    """Return how long the paths in each feature's cuts are; a feature that no tree cuts isolates least."""
+    with np.errstate(invalid="ignore"):
+        signature = forest.feature_signature(rows)
+    return np.where(np.isnan(signature), np.nanmax(signature, axis=1, keepdims=True), signature)
 
 
 def _change(ratio: float) -> str:

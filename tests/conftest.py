@@ -1,0 +1,23 @@
+"""What every test may use: the embedded stack, started once for the whole run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.embedded.ports import free_port
+from infra.embedded.stack import EmbeddedStack, StackConfig
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[EmbeddedStack]:
+    """A running Kafka and Elasticsearch on free ports; use topics and indices of your own in them."""
+    config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
+    with EmbeddedStack(config) as running:
+        yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the stack, so that `-m "not stack"` runs the rest."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)

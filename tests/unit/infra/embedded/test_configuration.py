@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+from infra.embedded.elasticsearch_server import elasticsearch_yml
+from infra.embedded.kafka_server import kafka_properties
+
+
+def properties(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_kafka_listens_on_loopback_only() -> None:
+    found = properties(kafka_properties(19092, 20001, Path("/data/kafka")))
+    assert found["listeners"] == "BROKER://127.0.0.1:19092,CONTROLLER://127.0.0.1:20001"
+    assert found["advertised.listeners"] == "BROKER://127.0.0.1:19092"
+    assert found["controller.quorum.voters"] == "1@127.0.0.1:20001"
+
+
+def test_kafka_is_one_node_that_takes_large_messages_and_makes_no_topic_by_itself() -> None:
+    found = properties(kafka_properties(19092, 20001, Path("/data/kafka")))
+    assert found["process.roles"] == "broker,controller"
+    assert {value for key, value in found.items() if key.endswith("replication.factor")} == {"1"}
+    assert found["auto.create.topics.enable"] == "false"
+    assert int(found["message.max.bytes"]) > 2_000_000
+    assert found["log.dirs"] == "/data/kafka"
+
+
+def test_kafka_path_is_escaped() -> None:
+    assert "log.dirs=/data/M\\u00fcller\n" in kafka_properties(19092, 20001, Path("/data/Müller"))
+
+
+def test_elasticsearch_listens_on_loopback_and_never_turns_read_only() -> None:
+    text = elasticsearch_yml(9200, Path('/da"ta'), Path("/logs"))
+    found = {key: json.loads(value) for key, value in (line.split(": ", 1) for line in text.splitlines())}
+    assert found["network.host"] == "127.0.0.1"
+    assert found["http.port"] == 9200
+    assert found["discovery.type"] == "single-node"
+    assert found["path.data"] == '/da"ta'
+    assert found["cluster.routing.allocation.disk.threshold_enabled"] is False

@@ -1,0 +1,125 @@
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import server as server_module
+from infra.embedded.server import Server, await_ready
+from services.common.errors import TapewatchError
+
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+
+
+class ScriptServer(Server):
+    """A server that is a Python script; ready as soon as its log has the word."""
+
+    def __init__(self, code: str, log_file: Path, start_timeout_s: float = 10.0) -> None:
+        super().__init__("Script", log_file, start_timeout_s)
+        self.code = code
+
+    def prepare(self) -> list[str]:
+        return [sys.executable, "-u", "-c", self.code]
+
+    def is_ready(self) -> bool:
+        return self.log_file.read_text().endswith("ready\n")
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "script.log"
+
+
+@pytest.fixture
+def running(log_file: Path) -> Iterator[ScriptServer]:
+    server = ScriptServer("import time; print('ready'); time.sleep(60)", log_file)
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_start_returns_when_ready_and_stop_ends_it(running: ScriptServer) -> None:
+    assert running.pid
+    running.check()
+    with pytest.raises(RuntimeError, match="running already"):
+        running.start()
+    running.stop()
+    assert running.pid is None
+    running.check()
+
+
+def test_it_can_be_started_again_after_a_kill(running: ScriptServer) -> None:
+    before = running.pid
+    running.kill()
+    running.check()
+    running.start()
+    assert running.pid not in (before, None)
+
+
+def test_end_while_starting_shows_the_last_lines_without_stack_frames(log_file: Path) -> None:
+    log_file.parent.mkdir()
+    log_file.write_text("from an earlier start\n")
+    code = r"print('Exception: no luck\n\tat java.Frame\n\t... 9 more'); raise SystemExit(7)"
+    server = ScriptServer(code, log_file)
+    with pytest.raises(TapewatchError, match="Script ended with exit code 7 while it started") as caught:
+        server.start()
+    assert "no luck" in caught.value.cause
+    assert str(log_file) in caught.value.cause
+    assert "Frame" not in caught.value.cause
+    assert "more" not in caught.value.cause
+    assert "earlier" not in caught.value.cause
+
+
+def test_end_while_running_is_found(running: ScriptServer) -> None:
+    process = running._process
+    assert process
+    process.kill()
+    process.wait()
+    with pytest.raises(TapewatchError, match="Script was ended by SIGKILL while it ran") as caught:
+        running.check()
+    assert "memory" in caught.value.mend
+
+
+def test_slow_start_times_out(log_file: Path) -> None:
+    server = ScriptServer("import time; print('busy'); time.sleep(60)", log_file, start_timeout_s=0.3)
+    with pytest.raises(TapewatchError, match="not ready within 0 s") as caught:
+        server.start()
+    server.kill()
+    assert "busy" in caught.value.cause
+
+
+def test_what_does_not_stop_is_killed(log_file: Path) -> None:
+    server = ScriptServer(STUBBORN + "import time; print('ready'); time.sleep(60)", log_file)
+    server.start()
+    began = time.monotonic()
+    server.stop(timeout_s=0.3)
+    assert time.monotonic() - began < 5
+    assert server.pid is None
+
+
+def test_servers_become_ready_each_in_its_own_time(tmp_path: Path) -> None:
+    slow = ScriptServer("import time; time.sleep(0.5); print('ready'); time.sleep(60)", tmp_path / "slow")
+    fast = ScriptServer("import time; print('ready'); time.sleep(60)", tmp_path / "fast")
+    ready: list[Server] = []
+    for server in (slow, fast):
+        server.launch()
+    await_ready([slow, fast], ready.append)
+    assert ready == [fast, slow]
+    for server in (slow, fast):
+        server.kill()
+
+
+def test_large_log_is_set_aside(running: ScriptServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    running.stop()
+    monkeypatch.setattr(server_module, "_LOG_KEPT_BYTES", 3)
+    running.start()
+    assert running.log_file.read_text() == "ready\n"
+    assert running.log_file.with_name("script.log.old").read_text() == "ready\n"
+
+
+def test_signal_names(log_file: Path) -> None:
+    server = ScriptServer("import os; os.kill(os.getpid(), 15)", log_file)
+    with pytest.raises(TapewatchError, match=signal.SIGTERM.name):
+        server.start()

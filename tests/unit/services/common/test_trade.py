@@ -1,0 +1,35 @@
+import pytest
+
+from services.common.trade import NotATradeError, decode_trade
+from tests.samples import trade_json
+
+
+def test_trade_is_decoded() -> None:
+    trade = decode_trade(trade_json(3, price=5, extra={"a": 1}))
+    assert (trade.price, trade.size, trade.sequence) == (5.0, 100, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (None, "empty"),
+        (b"", "empty"),
+        (b"\xff\x00", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "not a trade: Expected `object`"),
+        (b"{}", "missing required field"),
+        (trade_json(price="5"), "Expected `float`, got `str` - at `$.price`"),
+        (trade_json(price=None), "Expected `float`, got `null`"),
+        (trade_json(size=1.5), "Expected `int`, got `float`"),
+        (trade_json(size=-1), "size is negative"),
+        (trade_json(side="S"), "Invalid enum value"),
+        (trade_json(trade_id=""), "trade_id or symbol is empty"),
+        (trade_json(**{"@timestamp": "2024-12-02"}), "not an ISO 8601 UTC time"),
+        (trade_json(**{"@timestamp": "2024-12-02T25:00:00Z"}), "not an ISO 8601 UTC time"),
+        (trade_json(**{"@timestamp": "2024-12-02T14:00:00+01:00"}), "not an ISO 8601 UTC time"),
+    ],
+)
+def test_what_is_no_trade_is_told_why(value: bytes | None, error: str) -> None:
+    with pytest.raises(NotATradeError) as caught:
+        decode_trade(value)
+    assert error in str(caught.value)

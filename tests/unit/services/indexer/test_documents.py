@@ -1,0 +1,65 @@
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.indexer.documents import NotADocumentError, bulk_body, to_document
+from tests.samples import trade_json
+
+
+def test_trade_goes_to_the_index_of_its_day_under_its_id() -> None:
+    document = to_document("trades", trade_json(1))
+    assert document.index == "trades-2024.12.02"
+    assert orjson.loads(document.action) == {
+        "index": {"_index": "trades-2024.12.02", "_id": "2-11667-20241202-1"}
+    }
+    assert document.source == trade_json(1)
+
+
+def test_anomaly_goes_to_the_index_of_its_month() -> None:
+    assert to_document("anomalies", trade_json(1)).index == "anomalies-2024.12"
+
+
+def test_other_order_of_fields_and_escapes_are_parsed() -> None:
+    value = orjson.dumps({"trade_id": 'a"b', "@timestamp": "2024-12-02T14:30:00Z"})
+    assert orjson.loads(to_document("trades", value).action)["index"]["_id"] == 'a"b'
+
+
+def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
+    value = orjson.dumps(orjson.loads(trade_json(1)), option=orjson.OPT_INDENT_2)
+    document = to_document("trades", value)
+    assert b"\n" not in document.source
+    assert orjson.loads(document.source) == orjson.loads(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (None, "empty"),
+        (b"", "empty"),
+        (b"\xff", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"{}", "trade_id is not a text"),
+        (trade_json(trade_id=5), "trade_id is not a text"),
+        (trade_json(trade_id=""), "trade_id is not a text"),
+        (trade_json(trade_id="x" * 513), "trade_id is not a text of 1 to 512 bytes"),
+        (trade_json(**{"@timestamp": 1733149800000}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "soon"}), "@timestamp is not an ISO 8601 time"),
+    ],
+)
+def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -> None:
+    with pytest.raises(NotADocumentError, match=error):
+        to_document("trades", value)
+
+
+@given(trade_id=st.text(min_size=1, max_size=40), note=st.text(max_size=20))
+def test_any_id_survives_the_bulk_request(trade_id: str, note: str) -> None:
+    try:
+        value = trade_json(1, trade_id=trade_id, note=note)
+    except TypeError:  # a lone surrogate has no UTF-8
+        return
+    lines = bulk_body([to_document("trades", value)] * 2).split(b"\n")
+    assert len(lines) == 5
+    assert lines[-1] == b""
+    assert orjson.loads(lines[0])["index"]["_id"] == trade_id
+    assert orjson.loads(lines[1]) == orjson.loads(value)
