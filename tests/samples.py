@@ -12,7 +12,8 @@ REAL_DATA = Path(os.environ.get("TAPEWATCH_REAL_DATA", Path(__file__).parents[2]
 needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the folder ../shared/data is not here")
 
 HEADER = (
-    "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,price,size,flags,ts_in_delta,sequence,symbol"
+    "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,price,size,flags,"
+    "ts_in_delta,sequence,symbol"
 )
 
 

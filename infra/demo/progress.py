@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from infra.topics import PARTITIONS
@@ -16,7 +16,7 @@ from services.common.contracts import (
     TRADES_INDEX_PREFIX,
     TRADES_TOPIC,
 )
-from services.common.kafka import REQUEST_TIMEOUT_S
+from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, new_consumer
 
 STRIKING_PER_LABEL = 4
 
@@ -47,9 +47,10 @@ class PipelineState:
 class PipelineProgress:
     """Asks; a server that does not answer just now leaves the last state standing."""
 
-    def __init__(self, admin: AdminClient, client: Elasticsearch) -> None:
-        self._admin = admin
+    def __init__(self, kafka: str, client: Elasticsearch) -> None:
+        self._admin = new_admin(kafka)
         self._client = client
+        self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
         self.state = PipelineState()
 
     def refresh(self) -> PipelineState:
@@ -123,9 +124,18 @@ class PipelineProgress:
         return ends
 
     def _committed(self, group: str) -> dict[str, int]:
-        request = [ConsumerGroupTopicPartitions(group)]
-        found = self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_TIMEOUT_S)
+        """Return the sum of a group's committed offsets by topic.
+
+        Asked through a consumer that never joins the group: the admin client's own call has crashed while
+        a fresh broker was creating its offsets topic.
+        """
+        consumer = self._group_readers[group]
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)
+            for number in range(PARTITIONS)
+        ]
         committed: dict[str, int] = {}
-        for partition in found[group].result().topic_partitions:
+        for partition in consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S):
             committed[partition.topic] = committed.get(partition.topic, 0) + max(partition.offset, 0)
         return committed

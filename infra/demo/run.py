@@ -24,7 +24,6 @@ from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup import run_setup
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
-from services.common.kafka import new_admin
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.producer.generator import DayConfig, write_day
@@ -117,7 +116,7 @@ class _Demo:
         if not config.once:
             self._start("dashboard", settings, "dashboard", "--port", str(config.dashboard_port))
         self._start("producer", settings, "produce", *files)
-        progress = PipelineProgress(new_admin(settings.kafka), new_client(settings.elasticsearch))
+        progress = PipelineProgress(settings.kafka, new_client(settings.elasticsearch))
         with PipelineView(self._console, title, self._expected_trades) as view:
             self._follow(stack, progress, view, stop)
         self._conclude(settings, progress)

@@ -100,7 +100,12 @@ def test_symbols_parameters_apply_to_it_alone() -> None:
 
 def test_late_and_repeated_trades_are_counted_and_not_judged() -> None:
     engine = Engine(Profile())
-    values = [trade_json(5), trade_json(4, size=30_000), trade_json(5, size=30_000), trade_json(6, size=30_000)]
+    values = [
+        trade_json(5),
+        trade_json(4, size=30_000),
+        trade_json(5, size=30_000),
+        trade_json(6, size=30_000),
+    ]
     anomalies = engine.detect([decode_trade(value) for value in values])
     assert [anomaly.at for anomaly in anomalies] == [3]
     assert engine.late_trades == 2

@@ -39,7 +39,11 @@ class BulkServer:
                         code = answer.get(item_id, 201)
                         item = {"status": code}
                         if code >= 300:
-                            item["error"] = {"type": "kind", "reason": "why", "caused_by": {"type": "t", "reason": "r"}}
+                            item["error"] = {
+                                "type": "kind",
+                                "reason": "why",
+                                "caused_by": {"type": "t", "reason": "r"},
+                            }
                         items.append({"index": item})
                 body = {"errors": any("error" in item["index"] for item in items), "items": items}
                 content = json.dumps(body).encode()

@@ -113,7 +113,9 @@ def test_negative_price_is_a_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.9])
 def test_truncated_zstd_file_keeps_what_was_before_the_cut(tmp_path: Path, keep: float) -> None:
-    whole = write_csv(tmp_path / "whole.csv.zst", [row(n, price=f"{n * 7919 % 1000}.5") for n in range(200_000)])
+    whole = write_csv(
+        tmp_path / "whole.csv.zst", [row(n, price=f"{n * 7919 % 1000}.5") for n in range(200_000)]
+    )
     cut = tmp_path / "cut.csv.zst"
     content = whole.read_bytes()
     cut.write_bytes(content[: int(len(content) * keep)])

@@ -64,7 +64,12 @@ def test_trades_keep_their_values_and_get_their_symbol(tmp_path: Path, compress:
     assert first["symbol"] == "NVDA"
     assert first["price"] == 137_970_000_000
     assert first["ts_event"] == EVENT_NS + 1_000_000_000
-    assert (first["sequence"], first["flags"], first["ts_in_delta"], first["action"]) == (1001, 130, 169_641, "T")
+    assert (first["sequence"], first["flags"], first["ts_in_delta"], first["action"]) == (
+        1001,
+        130,
+        169_641,
+        "T",
+    )
     assert trades["side"].to_list() == ["B", "N"]
 
 

@@ -35,6 +35,6 @@ def test_names_do_not_depend_on_chunks(prints: list[int], cut: int) -> None:
     sequences = [number for number, count in enumerate(prints) for _ in range(count)]
     whole = TradeIds().name(frame(CME, sequences)).to_list()
     ids = TradeIds()
-    parts = [ids.name(frame(CME, sequences[at : at + cut])).to_list() for at in range(0, len(sequences), cut)]
-    assert sum(parts, []) == whole
+    parts = [ids.name(frame(CME, sequences[at : at + cut])) for at in range(0, len(sequences), cut)]
+    assert pl.concat(parts).to_list() == whole
     assert len(set(whole)) == len(whole)

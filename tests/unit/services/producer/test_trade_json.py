@@ -40,7 +40,9 @@ def test_trade_has_the_contracts_fields(tmp_path: object) -> None:
 
 def test_every_format_gives_the_same_bytes(tmp_path: object) -> None:
     readable = convert(write_csv(tmp_path / "r.csv", [row(n, price="-0.050000000") for n in range(9)]))
-    integers = convert(write_csv(tmp_path / "i.csv.zst", [integer_row(n, price="-50000000") for n in range(9)]))
+    integers = convert(
+        write_csv(tmp_path / "i.csv.zst", [integer_row(n, price="-50000000") for n in range(9)])
+    )
     assert readable == integers
 
 

@@ -1,0 +1,100 @@
+"""The demo as a person starts it, on a stack of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.ports import free_port
+from services.producer.generator import DayConfig, write_day
+from tests.samples import write_csv
+
+TIMEOUT_S = 200
+
+
+def command(*arguments: str) -> list[str]:
+    ports = ["--kafka-port", str(free_port()), "--elasticsearch-port", str(free_port())]
+    return [sys.executable, "-m", "services.cli", "demo", *ports, *arguments]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+
+def test_demo_once_indexes_the_named_files_and_writes_the_summary(tmp_path: Path) -> None:
+    trades = 0
+    for number, day in enumerate((2, 3)):
+        date = DayConfig().date.replace(day=day)
+        config = DayConfig(trades=3_000, symbols=2, seed=number, date=date)
+        trades += write_day(config, tmp_path / f"{day}.csv.zst", tmp_path / "labels.csv")
+    files = f"{tmp_path / '3.csv.zst'},{tmp_path / '2.csv.zst'}"
+    done = subprocess.run(
+        command("--once", "--data", files),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads((tmp_path / "out" / "demo-summary.json").read_text())
+    assert summary["trades_produced"] == summary["trades_indexed"] == trades
+    assert summary["dead_letters"] == 0
+    assert summary["anomalies_indexed"] > 0
+    assert summary["seconds"] > 0
+    assert "The most striking anomalies" in done.stdout
+
+
+def test_demo_of_a_file_that_is_not_trades_fails_before_anything_starts(tmp_path: Path) -> None:
+    wrong = write_csv(tmp_path / "wrong.csv", [], header="a,b")
+    began_s = time.monotonic()
+    done = subprocess.run(
+        command("--once", "--data", str(wrong)),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "is not a file of trades" in done.stderr
+    assert time.monotonic() - began_s < 20
+
+
+def test_demo_serves_the_dashboard_until_it_is_stopped(tmp_path: Path) -> None:
+    write_day(DayConfig(trades=2_000, symbols=2), tmp_path / "day.csv", tmp_path / "labels.csv")
+    port = free_port()
+    log = tmp_path / "demo.log"
+    with log.open("w") as output:
+        demo = subprocess.Popen(
+            command("--data", "day.csv", "--dashboard-port", str(port)),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline_s = time.monotonic() + TIMEOUT_S
+            while "Where to look next" not in log.read_text():
+                assert demo.poll() is None, log.read_text()
+                if time.monotonic() > deadline_s:
+                    pytest.fail(log.read_text())
+                time.sleep(0.5)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:
+                assert answer.status == 200
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(40) == 0
+        finally:
+            demo.kill()
+            demo.wait()
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2)
