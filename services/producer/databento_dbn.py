@@ -63,15 +63,16 @@ class DatabentoDbn:
     def chunks(self) -> Iterator[Chunk]:
         """Read the file from its start; see `Chunk`."""
         size_bytes = self.path.stat().st_size
+        records_total, broken = _survey(self.path)
         first_record = 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BentoWarning)  # a cut file is reported below, with its place
             for records in self._store.to_ndarray(count=CHUNK_RECORDS):
                 trades, bad_rows = self._parse(records, first_record)
                 first_record += len(records)
-                # The decoder does not tell how far it has read; the whole file is the best bound.
-                yield Chunk(trades, bad_rows, size_bytes)
-        broken = _how_it_breaks_off(self.path)
+                # The decoder does not tell where it is in the stored file.
+                share = min((first_record - 1) / max(records_total, 1), 1.0)
+                yield Chunk(trades, bad_rows, int(size_bytes * share))
         if broken:
             cut = BadRow(self.path.name, first_record, broken[0], broken[1])
             yield Chunk(pl.DataFrame(schema={"line": pl.Int64, **REQUIRED, **OPTIONAL}), [cut], size_bytes)
@@ -111,8 +112,11 @@ class DatabentoDbn:
         return pl.DataFrame(columns, schema={"line": pl.Int64, **REQUIRED, **OPTIONAL}), bad_rows
 
 
-def _how_it_breaks_off(path: Path) -> tuple[bytes, str] | None:
-    """Return the bytes of a last, incomplete record and the reason, or None for a file that is whole."""
+def _survey(path: Path) -> tuple[int, tuple[bytes, str] | None]:
+    """Return how many whole records a file has, and how it breaks off.
+
+    The latter is the bytes of an incomplete last record and the reason, or None for a file that is whole.
+    """
     length_bytes = 0
     head = tail = b""
     reason = None
@@ -124,8 +128,8 @@ def _how_it_breaks_off(path: Path) -> tuple[bytes, str] | None:
     except BrokenFileError as error:
         reason = str(error)
     # DBN begins with 4 bytes of magic and version, then the length of the metadata that follows.
-    records_bytes = length_bytes - 8 - int.from_bytes(head[4:], "little")
-    loose_bytes = max(records_bytes, 0) % RECORD_BYTES
+    records_bytes = max(length_bytes - 8 - int.from_bytes(head[4:], "little"), 0)
+    loose_bytes = records_bytes % RECORD_BYTES
     if loose_bytes:
         reason = reason or "the file is truncated: it ends in the middle of a record"
-    return (tail[len(tail) - loose_bytes :], reason) if reason else None
+    return records_bytes // RECORD_BYTES, (tail[len(tail) - loose_bytes :], reason) if reason else None

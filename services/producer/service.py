@@ -116,6 +116,7 @@ class Publisher:
         ids = TradeIds()
         clock = Clock()
         published_before = self.tally.trades
+        position_bytes = 0
         for chunk in source.chunks():
             if self._finished:
                 break
@@ -131,11 +132,14 @@ class Publisher:
                     break
                 self._publish(keys[piece], values[piece])
                 count = self.tally.trades - published_before
-                rate = count / max(progress.tasks[task].elapsed or 0, 0.1)
-                share = piece.stop / max(len(trades), 1)
-                reached = progress.tasks[task].completed
-                step = (chunk.position_bytes - reached) * share if piece.stop == len(trades) else 0
-                progress.update(task, advance=step, trades=count, rate=rate)
+                share = piece.stop / len(trades)
+                progress.update(
+                    task,
+                    completed=position_bytes + (chunk.position_bytes - position_bytes) * share,
+                    trades=count,
+                    rate=count / max(progress.tasks[task].elapsed or 0, 0.1),
+                )
+            position_bytes = chunk.position_bytes
 
     def _nap(self, seconds: float) -> None:
         self._producer.poll(0)
