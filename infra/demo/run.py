@@ -217,10 +217,11 @@ class _Demo:
         }
         self.is_done = True
         self._console.print(striking_table(progress.striking()))
+        letters = summary["dead_letters"]
         per_1000 = 1000 * anomalies_indexed / max(trades_indexed, 1)
         self._console.print(
             f"[bold]{trades_indexed:,}[/] trades and [bold]{anomalies_indexed:,}[/] anomalies "
-            f"({per_1000:.1f} in 1,000 trades) indexed, {summary['dead_letters']:,} dead letters, "
+            f"({per_1000:.1f} in 1,000 trades) indexed, {letters:,} dead letter{'' if letters == 1 else 's'}, "
             f"{seconds:.1f} s from the start of the demo."
         )
         if self._config.once:

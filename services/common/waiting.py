@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from confluent_kafka import KafkaError
 
 from services.common.stops import Stop
 
@@ -11,7 +12,12 @@ LOG_EVERY_S = 10.0
 TRY_EVERY_S = 0.5
 
 
-def wait_until(answers: Callable[[], None], unreachable: type[Exception], what: str, stop: Stop) -> bool:
+def wait_until(
+    answers: Callable[[], None],
+    unreachable: type[Exception] | tuple[type[Exception], ...],
+    what: str,
+    stop: Stop,
+) -> bool:
     """Call `answers` until it raises `unreachable` no more.
 
     Parameters
@@ -39,9 +45,15 @@ def wait_until(answers: Callable[[], None], unreachable: type[Exception], what: 
         except unreachable as error:
             if time.monotonic() >= next_log:
                 waited_s = round(time.monotonic() - began)
-                log.warning(f"waiting for {what}", waited_s=waited_s, error=str(error)[:200])
+                log.warning(f"waiting for {what}", waited_s=waited_s, error=_brief(error))
                 next_log = time.monotonic() + LOG_EVERY_S
             stop.wait(TRY_EVERY_S)
         else:
             return True
     return False
+
+
+def _brief(error: Exception) -> str:
+    """Write an error in a line; librdkafka's own text without its wrapping."""
+    cause = error.args[0] if error.args else error
+    return (cause.str() if isinstance(cause, KafkaError) else str(error))[:200]

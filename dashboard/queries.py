@@ -1,0 +1,392 @@
+"""All that the page asks of Elasticsearch; the size of every answer is bounded whatever the data."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
+from elasticsearch import ConnectionError as NotReachable
+
+from dashboard.time_ranges import EXCHANGE_TIME_ZONE, TimeRange, bucket_width_s
+from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.common.elastic import new_client
+from services.common.errors import TapewatchError
+
+TIMEOUT_S = 10.0
+MAX_SESSIONS_DAYS = 1100
+"""Sessions older than that, seen from the newest, are not offered."""
+
+MAX_SYMBOLS = 1000
+MAX_ANOMALIES = 500
+MAX_LABELS = 50
+
+SIDES = {"B": "buys", "A": "sells", "N": "no_side"}
+"""The side that took the initiative, and its column in `TradeSummary.buckets`."""
+
+_TRADES = f"{TRADES_INDEX_PREFIX}*"
+_ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
+_SHOWN_FIELDS = (
+    "@timestamp",
+    "trade_id",
+    "symbol",
+    "price",
+    "size",
+    "side",
+    "severity",
+    "score",
+    "anomalies",
+    "message",
+    "detections.label",
+    "detections.score",
+)
+
+
+@dataclass(frozen=True)
+class PeriodSummary:
+    """What was traded in a period."""
+
+    symbols: list[str]
+    """In alphabetical order; the `MAX_SYMBOLS` with the most trades at most."""
+    most_anomalous: str
+    """The symbol with the most anomalies; the one with the most trades where there are none."""
+    first_trade: dt.datetime
+    last_trade: dt.datetime
+
+
+@dataclass(frozen=True)
+class TradeSummary:
+    """The trades of one symbol in a time range."""
+
+    trades: int
+    shares: int
+    bucket_s: int
+    """Width of a bucket."""
+    buckets: pd.DataFrame
+    """A row for each bucket with trades, `MAX_BUCKETS` at most, in order of time: `start`, `end` (UTC),
+    `trades`, `low`, `high`, `last` (price of the newest trade), `buys`, `sells`, `no_side` (shares)."""
+
+
+@dataclass(frozen=True)
+class AnomalySummary:
+    """The anomalies of one symbol in a time range."""
+
+    by_severity: dict[str, int]
+    """All of them, each counted once."""
+    by_label: dict[str, int]
+    """All of them; one with several labels is counted for each."""
+    chosen: int
+    """How many pass the filter."""
+    rows: pd.DataFrame
+    """The highest-scored of those chosen, highest first, `MAX_ANOMALIES` at most: `time` (UTC), `trade_id`,
+    `symbol`, `price`, `size`, `side`, `severity`, `score`, `labels` (list), `label` (of the highest-scored
+    detection), `message`."""
+
+
+def open_client(url: str) -> Elasticsearch:
+    """Return a client whose requests give up after `TIMEOUT_S`; connects to nothing yet.
+
+    Raises
+    ------
+    TapewatchError
+        The URL is not one.
+    """
+    try:
+        return new_client(url).options(request_timeout=TIMEOUT_S)
+    except ValueError as error:
+        raise TapewatchError(
+            f"The address of Elasticsearch, {url}, is not a URL: {error}.",
+            "Set TAPEWATCH_ELASTICSEARCH to one such as http://127.0.0.1:9200.",
+        ) from error
+
+
+def find_sessions(client: Elasticsearch) -> list[dt.date]:
+    """Return the days with trades, newest first, in the exchange's time zone; empty if there are no trades.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    newest = _aggregate(client, _TRADES, [], {"newest": {"max": {"field": "@timestamp"}}})
+    if not newest or newest["newest"]["value"] is None:
+        return []
+    oldest = _from_ms(newest["newest"]["value"]) - dt.timedelta(days=MAX_SESSIONS_DAYS)
+    days = _aggregate(
+        client,
+        _TRADES,
+        [{"range": {"@timestamp": {"gte": _iso(oldest)}}}],
+        {
+            "days": {
+                "date_histogram": {
+                    "field": "@timestamp",
+                    "calendar_interval": "day",
+                    "time_zone": EXCHANGE_TIME_ZONE,
+                    "format": "yyyy-MM-dd",
+                    "min_doc_count": 1,
+                }
+            }
+        },
+    )
+    keys = [bucket["key_as_string"] for bucket in days["days"]["buckets"]]
+    return [dt.date.fromisoformat(key) for key in reversed(keys)]
+
+
+def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSummary | None:
+    """Return what was traded in a period, or None if nothing was.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    during = [_during(time_range)]
+    trades = _aggregate(
+        client,
+        _TRADES,
+        during,
+        {
+            "symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}},
+            "first": {"min": {"field": "@timestamp"}},
+            "last": {"max": {"field": "@timestamp"}},
+        },
+    )
+    by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
+    if not by_trades:
+        return None
+    anomalies = _aggregate(
+        client, _ANOMALIES, during, {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
+    )
+    by_anomalies = [bucket["key"] for bucket in anomalies["symbols"]["buckets"]] if anomalies else []
+    most_anomalous = next((symbol for symbol in by_anomalies if symbol in by_trades), by_trades[0])
+    return PeriodSummary(
+        sorted(by_trades),
+        most_anomalous,
+        _from_ms(trades["first"]["value"]),
+        _from_ms(trades["last"]["value"]),
+    )
+
+
+def summarize_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) -> TradeSummary:
+    """Return counts, prices and volumes by time.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    width_s = bucket_width_s(time_range)
+    newest_first = [{"@timestamp": "desc"}, {"sequence": {"order": "desc", "unmapped_type": "long"}}]
+    answer = _aggregate(
+        client,
+        _TRADES,
+        [_during(time_range), {"term": {"symbol": symbol}}],
+        {
+            "buckets": {
+                "date_histogram": {
+                    "field": "@timestamp",
+                    "fixed_interval": f"{width_s}s",
+                    "min_doc_count": 1,
+                },
+                "aggs": {
+                    "low": {"min": {"field": "price"}},
+                    "high": {"max": {"field": "price"}},
+                    "last": {
+                        "top_hits": {
+                            "size": 1,
+                            "_source": False,
+                            "docvalue_fields": ["price"],
+                            "sort": newest_first,
+                        }
+                    },
+                    "sides": {
+                        "terms": {"field": "side", "size": len(SIDES)},
+                        "aggs": {"shares": {"sum": {"field": "size"}}},
+                    },
+                },
+            }
+        },
+    )
+    buckets = to_buckets(answer["buckets"]["buckets"] if answer else [], width_s)
+    shares = int(buckets[list(SIDES.values())].to_numpy().sum())
+    return TradeSummary(int(buckets["trades"].sum()), shares, width_s, buckets)
+
+
+def find_anomalies(
+    client: Elasticsearch,
+    symbol: str,
+    time_range: TimeRange,
+    labels: Sequence[str] = (),
+    severities: Sequence[str] = (),
+) -> AnomalySummary:
+    """Return how many anomalies there are, and the highest-scored ones that pass the filter.
+
+    Parameters
+    ----------
+    client
+        To ask.
+    symbol
+        The symbol.
+    time_range
+        When.
+    labels, severities
+        Of the chosen ones: any of each; empty for all.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    filters: list[dict[str, Any]] = []
+    if labels:
+        filters.append({"terms": {"anomalies": list(labels)}})
+    if severities:
+        filters.append({"terms": {"severity": list(severities)}})
+    with _explained(client):
+        answer = client.search(
+            index=_ANOMALIES,
+            query={"bool": {"filter": [_during(time_range), {"term": {"symbol": symbol}}]}},
+            aggs={
+                "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
+                "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
+            },
+            post_filter={"bool": {"filter": filters}},  # the counts above are of all, the rows of the chosen
+            sort=[{"score": "desc"}, {"@timestamp": "desc"}, {"trade_id": "asc"}],
+            size=MAX_ANOMALIES,
+            track_total_hits=True,
+            source_includes=_SHOWN_FIELDS,
+            allow_partial_search_results=False,
+        )
+    counts = {
+        name: {bucket["key"]: bucket["doc_count"] for bucket in aggregation["buckets"]}
+        for name, aggregation in answer.get("aggregations", {}).items()
+    }
+    return AnomalySummary(
+        counts.get("by_severity", {}),
+        counts.get("by_label", {}),
+        answer["hits"]["total"]["value"],
+        to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]]),
+    )
+
+
+def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
+    """Lay an answer's buckets out as `TradeSummary.buckets`.
+
+    Parameters
+    ----------
+    buckets
+        Of the date histogram, n of them, none without trades.
+    width_s
+        Seconds.
+    """
+    rows = []
+    for bucket in buckets:
+        shares = {side["key"]: side["shares"]["value"] for side in bucket["sides"]["buckets"]}
+        (newest,) = bucket["last"]["hits"]["hits"]
+        rows.append(
+            {
+                "start": bucket["key"],
+                "trades": bucket["doc_count"],
+                "low": bucket["low"]["value"],
+                "high": bucket["high"]["value"],
+                "last": newest["fields"]["price"][0],
+                **{column: int(shares.get(side, 0)) for side, column in SIDES.items()},
+            }
+        )
+    columns = ["start", "trades", "low", "high", "last", *SIDES.values()]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["start"] = pd.to_datetime(frame["start"].astype("int64"), unit="ms", utc=True)
+    frame.insert(1, "end", frame["start"] + pd.Timedelta(seconds=width_s))
+    return frame
+
+
+def to_anomaly_rows(sources: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Lay anomalies out as `AnomalySummary.rows`, in the order given."""
+    rows = []
+    for source in sources:
+        detections = source.get("detections") or []
+        strongest = max(detections, key=lambda detection: detection["score"], default=None)
+        rows.append(
+            {
+                "time": source["@timestamp"],
+                **{name: source.get(name) for name in ("trade_id", "symbol", "price", "size", "side")},
+                "severity": source["severity"],
+                "score": source["score"],
+                "labels": source["anomalies"],
+                "label": strongest["label"] if strongest else source["anomalies"][0],
+                "message": source["message"],
+            }
+        )
+    columns = ["time", "trade_id", "symbol", "price", "size", "side"]
+    frame = pd.DataFrame(rows, columns=[*columns, "severity", "score", "labels", "label", "message"])
+    frame["time"] = pd.to_datetime(frame["time"], format="ISO8601", utc=True)
+    return frame
+
+
+def _during(time_range: TimeRange) -> dict[str, Any]:
+    return {"range": {"@timestamp": {"gte": _iso(time_range.start), "lt": _iso(time_range.end)}}}
+
+
+def _aggregate(
+    client: Elasticsearch, index: str, filters: list[dict[str, Any]], aggs: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the aggregations alone; empty if there is no such index yet."""
+    with _explained(client):
+        answer = client.search(
+            index=index,
+            query={"bool": {"filter": filters}},
+            aggs=aggs,
+            size=0,
+            track_total_hits=False,
+            # Half a count would be a wrong count.
+            allow_partial_search_results=False,
+        )
+    return answer.get("aggregations", {})
+
+
+@contextmanager
+def _explained(client: Elasticsearch) -> Iterator[None]:
+    """Turn the client's errors into ones that say what to do."""
+    nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
+    try:
+        yield
+    except ConnectionTimeout as error:
+        raise TapewatchError(
+            f"Elasticsearch at {nodes} did not answer within {TIMEOUT_S:.0f} s.",
+            "It may be overloaded: choose a shorter time range, or look at its log.",
+        ) from error
+    except NotReachable as error:
+        raise TapewatchError(
+            f"Nothing answers at {nodes}, where Elasticsearch should be.",
+            "Start it (`tapewatch stack` or `make demo`), or set TAPEWATCH_ELASTICSEARCH to where it is.",
+        ) from error
+    except ApiError as error:
+        raise TapewatchError(
+            f"Elasticsearch at {nodes} refused a query with status {error.status_code}: {_reason(error)}.",
+            "If it is just starting, wait; otherwise run `tapewatch doctor`.",
+        ) from error
+    except TransportError as error:
+        raise TapewatchError(
+            f"What answers at {nodes} does not talk like Elasticsearch: {error.message}.",
+            "Set TAPEWATCH_ELASTICSEARCH to the address of Elasticsearch.",
+        ) from error
+
+
+def _reason(error: ApiError) -> str:
+    """Return the innermost reason that Elasticsearch gives."""
+    body = error.body if isinstance(error.body, dict) else {}
+    details = body.get("error")
+    if not isinstance(details, dict):
+        return str(details or error.message)
+    causes = details.get("root_cause") or [details]
+    return str(causes[0].get("reason") or details.get("reason") or error.message)
+
+
+def _from_ms(epoch_ms: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(epoch_ms / 1000, dt.UTC)
+
+
+def _iso(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

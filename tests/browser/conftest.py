@@ -1,0 +1,123 @@
+"""The dashboard as a process, a browser in front of it, and a small tape in Elasticsearch."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from infra.embedded.ports import free_port
+from infra.embedded.stack import EmbeddedStack
+from services.common.elastic import new_client
+from tests.browser.tape import Document, index_trades, make_trades, remove
+
+TIMEOUT_MS = 20_000.0
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+OpenPage = Callable[[str], Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window; skips the test where there is none."""
+    with sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+        found = next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
+        if not found:
+            pytest.skip("Chromium is not installed, so the dashboard is not tested in a browser")
+        running = playwright.chromium.launch(executable_path=found, args=QUIET_FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def tape(stack: EmbeddedStack) -> Iterator[list[Document]]:
+    """The trades of `make_trades`, indexed."""
+    client = new_client(stack.elasticsearch_url)
+    trades = make_trades()
+    index_trades(client, trades)
+    yield trades
+    remove(client)
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def dashboard_url(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard on the embedded stack."""
+    with serve(stack.elasticsearch_url, tmp_path_factory.mktemp("dashboard")) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """Wide and light, somewhere where it is another day; its cache serves all tests."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1400}, timezone_id="Asia/Tokyo")
+    context.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(window: BrowserContext) -> Iterator[OpenPage]:
+    """Opens a page of its own."""
+    page = window.new_page()
+
+    def open_url(url: str) -> Page:
+        page.goto(url)
+        return page
+
+    yield open_url
+    page.close()
+
+
+@contextmanager
+def serve(elasticsearch_url: str, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run `tapewatch dashboard` in some folder until the end of the block."""
+    port = free_port()
+    command = [sys.executable, "-m", "services.cli", "dashboard", "--port", str(port)]
+    log = folder / "dashboard.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {"TAPEWATCH_ELASTICSEARCH": elasticsearch_url},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(f"{url}/_stcore/health", process, log)
+        yield url, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline_s = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310
+                return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline_s:
+                raise AssertionError(log.read_text()) from None
+            time.sleep(0.1)

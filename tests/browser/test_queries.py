@@ -1,0 +1,99 @@
+"""The queries against real Elasticsearch: every number equals a plain recount."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from dashboard import queries
+from dashboard.time_ranges import Period, TimeRange
+from infra.embedded.stack import EmbeddedStack
+from services.common.contracts import Severity
+from services.common.errors import TapewatchError
+from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, OPEN, QUIET, Document, anomalies_of, time_of
+
+RANGE = TimeRange(OPEN + dt.timedelta(hours=1), OPEN + dt.timedelta(hours=4, minutes=30))
+
+
+@pytest.fixture
+def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch]:
+    with queries.open_client(stack.elasticsearch_url) as opened:
+        yield opened
+
+
+def in_range(tape: list[Document]) -> list[Document]:
+    return [trade for trade in tape if trade["symbol"] == MAIN and RANGE.start <= time_of(trade) < RANGE.end]
+
+
+def test_sessions_are_days_at_the_exchange(client: Elasticsearch) -> None:
+    # Trades after midnight UTC belong to the day before: there is no session of 5 January.
+    assert queries.find_sessions(client)[:2] == [DAY, FIRST_DAY]
+
+
+def test_a_period_has_its_symbols_and_times(client: Elasticsearch, tape: list[Document]) -> None:
+    summary = queries.summarize_period(client, Period(DAY, DAY).time_range)
+    assert summary is not None
+    assert (summary.symbols, summary.most_anomalous) == ([MAIN, QUIET], MAIN)
+    times = [time_of(trade) for trade in tape if trade["symbol"] != EVIL]
+    assert abs(summary.first_trade - min(times)) < dt.timedelta(milliseconds=2)
+    assert abs(summary.last_trade - max(times)) < dt.timedelta(milliseconds=2)
+
+
+def test_a_period_without_trades_is_none(client: Elasticsearch) -> None:
+    long_ago = dt.date(1999, 1, 4)
+    assert queries.summarize_period(client, Period(long_ago, long_ago).time_range) is None
+
+
+def test_trades_are_summed_as_a_recount_does(client: Elasticsearch, tape: list[Document]) -> None:
+    summary = queries.summarize_trades(client, MAIN, RANGE)
+    expected = in_range(tape)
+    assert summary.trades == len(expected)
+    assert summary.shares == sum(trade["size"] for trade in expected)
+    for bucket in summary.buckets.itertuples():
+        inside = [trade for trade in expected if bucket.start <= time_of(trade) < bucket.end]
+        prices = [trade["price"] for trade in inside]
+        newest = max(inside, key=lambda trade: (trade["@timestamp"], trade["sequence"]))
+        assert (bucket.trades, bucket.low, bucket.high) == (len(inside), min(prices), max(prices))
+        assert bucket.last == newest["price"]
+        for side, column in queries.SIDES.items():
+            assert getattr(bucket, column) == sum(t["size"] for t in inside if t["side"] == side)
+
+
+def test_anomalies_are_counted_whatever_the_filter(client: Elasticsearch, tape: list[Document]) -> None:
+    found = queries.find_anomalies(client, MAIN, RANGE, severities=[Severity.CRITICAL, Severity.HIGH])
+    expected = anomalies_of(in_range(tape))
+    assert found.by_severity == Counter(anomaly["severity"] for anomaly in expected)
+    assert found.by_label == Counter(anomaly["anomalies"][0] for anomaly in expected)
+    urgent = [a["score"] for a in expected if a["severity"] in (Severity.CRITICAL, Severity.HIGH)]
+    assert found.chosen == len(urgent)
+    assert found.rows["score"].tolist() == sorted(urgent, reverse=True)
+
+
+def test_the_rows_are_the_highest_scored_and_bounded(client: Elasticsearch, tape: list[Document]) -> None:
+    found = queries.find_anomalies(client, MAIN, Period(DAY, DAY).time_range)
+    scores = sorted((anomaly["score"] for anomaly in anomalies_of(tape[:4000])), reverse=True)
+    assert found.chosen == len(scores) == 600
+    assert found.rows["score"].tolist() == scores[: queries.MAX_ANOMALIES]
+
+
+def test_a_symbol_cannot_change_the_query(client: Elasticsearch) -> None:
+    for symbol in ("*", "MAIN OR QUIET", '"}}]}}', "NOSUCH"):
+        assert queries.summarize_trades(client, symbol, RANGE).trades == 0
+        assert queries.find_anomalies(client, symbol, RANGE).rows.empty
+
+
+def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "_TRADES", "no-such-index-*")
+    monkeypatch.setattr(queries, "_ANOMALIES", "no-such-index-*")
+    assert queries.find_sessions(client) == []
+    assert queries.summarize_period(client, RANGE) is None
+    assert queries.summarize_trades(client, MAIN, RANGE).trades == 0
+    assert queries.find_anomalies(client, MAIN, RANGE).by_severity == {}
+
+
+def test_a_refused_query_is_told(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "MAX_ANOMALIES", 1_000_000)
+    with pytest.raises(TapewatchError, match="refused a query with status 400: Result window is too large"):
+        queries.find_anomalies(client, MAIN, RANGE)

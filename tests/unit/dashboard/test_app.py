@@ -1,0 +1,21 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.serve import APP
+from infra.embedded.ports import free_port
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        (f"http://127.0.0.1:{free_port()}", "Nothing answers at"),
+        ("nowhere", "is not a URL"),
+    ],
+)
+def test_the_page_says_why_there_is_no_data(url: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPEWATCH_ELASTICSEARCH", url)
+    page = AppTest.from_file(str(APP), default_timeout=20).run()
+    assert not page.exception
+    assert [error.value for error in page.error] == ["The data cannot be shown."]
+    assert any(cause in text.value for text in page.text)
+    assert any("TAPEWATCH_ELASTICSEARCH" in text.value for text in page.text)
