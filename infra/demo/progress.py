@@ -31,7 +31,10 @@ class PipelineState:
     anomalies: int = 0
     anomalies_indexed: int = 0
     dead_letters: int = 0
+    found: int = 0
+    """Anomalies that can be searched."""
     labels: dict[str, int] = field(default_factory=dict)
+    """Those by label; one may have several."""
 
     @property
     def detector_lag(self) -> int:
@@ -59,6 +62,7 @@ class PipelineProgress:
             ends = self._ends((TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC))
             detector = self._committed(DETECTOR_GROUP)
             indexer = self._committed(INDEXER_GROUP)
+            found, labels = self.labels()
             self.state = PipelineState(
                 trades=ends[TRADES_TOPIC],
                 detected=detector.get(TRADES_TOPIC, 0),
@@ -66,21 +70,23 @@ class PipelineProgress:
                 anomalies=ends[ANOMALIES_TOPIC],
                 anomalies_indexed=indexer.get(ANOMALIES_TOPIC, 0),
                 dead_letters=ends[DEAD_LETTERS_TOPIC],
-                labels=self.labels(),
+                found=found,
+                labels=labels,
             )
         except (KafkaException, ApiError, TransportError):
             pass
         return self.state
 
-    def labels(self) -> dict[str, int]:
-        """Return indexed anomalies by label, most frequent first."""
+    def labels(self) -> tuple[int, dict[str, int]]:
+        """Return how many anomalies can be searched, and how many of each label, most frequent first."""
         answer = self._client.search(
             index=f"{ANOMALIES_INDEX_PREFIX}*",
             size=0,
+            track_total_hits=True,
             aggs={"labels": {"terms": {"field": "anomalies", "size": 20}}},
         )
         buckets = answer.get("aggregations", {}).get("labels", {}).get("buckets", [])
-        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+        return answer["hits"]["total"]["value"], {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     def documents(self) -> tuple[int, int]:
         """Return how many trades and anomalies can be searched, after making all of them searchable."""

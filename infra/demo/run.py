@@ -213,15 +213,15 @@ class _Demo:
             "anomalies_indexed": anomalies_indexed,
             "dead_letters": progress.state.dead_letters,
             "seconds": seconds,
-            "anomalies_by_label": progress.labels(),
+            "anomalies_by_label": progress.labels()[1],
         }
         self.is_done = True
         self._console.print(striking_table(progress.striking()))
-        letters = summary["dead_letters"]
+        letters = f"{summary['dead_letters']:,} dead letter" + ("" if summary["dead_letters"] == 1 else "s")
         per_1000 = 1000 * anomalies_indexed / max(trades_indexed, 1)
         self._console.print(
             f"[bold]{trades_indexed:,}[/] trades and [bold]{anomalies_indexed:,}[/] anomalies "
-            f"({per_1000:.1f} in 1,000 trades) indexed, {letters:,} dead letter{'' if letters == 1 else 's'}, "
+            f"({per_1000:.1f} in 1,000 trades) indexed, {letters}, "
             f"{seconds:.1f} s from the start of the demo."
         )
         if self._config.once:

@@ -99,9 +99,7 @@ class PipelineView:
                 "" if lag is None else Text(f"{lag:,}", style="yellow" if lag else "green"),
             )
         labels = Table(box=None, padding=(0, 2), show_header=False)
-        labels.add_row(
-            Text("anomalies", style="bold"), f"{sum(state.labels.values()):,}" if state.labels else "…"
-        )
+        labels.add_row(Text("anomalies", style="bold"), f"{state.found:,}" if state.found else "…")
         for label, count in state.labels.items():
             labels.add_row(Text(f"  {label}", style=LABEL_STYLES.get(label, "")), f"{count:,}")
         if state.dead_letters:
