@@ -30,6 +30,10 @@ class Label(StrEnum):
     RAPID_PRICE_CHANGE = "Rapid Price Change"
     ISOLATION_FOREST = "Isolation Forest Anomaly"
     Z_SCORE = "Z-Score"
+    OFF_MARKET_PRICE = "Off-Market Price"
+    UNUSUAL_SIZE = "Unusual Size"
+    BURST = "Burst"
+    AUCTION_CROSS = "Auction Cross"
 
 
 class Severity(StrEnum):

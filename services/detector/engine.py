@@ -4,20 +4,27 @@ No Kafka, no clock, no randomness without a seed. The live service and the backt
 """
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import orjson
 
 from services.common.trade import Trade
+from services.detector.batch import Batch, SessionKey
+from services.detector.calendar import ExchangeCalendar
+from services.detector.columns import TradeColumns, to_columns
+from services.detector.detectors.base import Flags
+from services.detector.detectors.calibrated.tape import Tape
+from services.detector.findings import combine
 from services.detector.profile import Profile
-from services.detector.session import Finding, Session
-from services.detector.ticks import to_columns
+from services.detector.registry import DetectorSet
+from services.detector.sessions import Sessions
+from services.detector.slots import with_room
 
 MODEL_NAME = "tapewatch"
-SESSIONS_KEPT = 8
-"""Days of a symbol whose state is kept, those seen last: enough to backfill several days side by side."""
 
 
 @dataclass
@@ -38,10 +45,22 @@ class Engine:
     """
 
     def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-        self._sessions: dict[str, dict[str, Session]] = {}
+        calendar = ExchangeCalendar(profile.exchange)
+        self.time_zone = calendar.time_zone
+        self._set = DetectorSet(profile, calendar.auction_times)
+        self._sessions = Sessions(self._open, endless=profile.sessions == "endless")
+        self._runs = np.zeros((0, len(self._set.detectors)), bool)  # by slot, for each detector
         self._model = {"name": MODEL_NAME, "version": version("tapewatch"), "profile": profile.hash}
-        self.late_trades = 0
+
+    @property
+    def tape(self) -> Tape:
+        """What the calibrated detectors know and measure; `tune` reads it."""
+        return self._set.tape
+
+    @property
+    def late_trades(self) -> int:
+        """Trades that came late or repeated, and so were not judged."""
+        return self._sessions.late_trades
 
     def detect(self, trades: list[Trade]) -> list[Anomaly]:
         """Judge the next trades, of any symbols, each symbol's in order.
@@ -51,28 +70,72 @@ class Engine:
         list
             Anomalies in the order of their trades.
         """
-        if not trades:
-            return []
-        columns = to_columns(trades, self._profile.exchange_time_zone)
-        anomalies: list[Anomaly] = []
-        for symbol, day, places in _groups(columns.symbol, columns.session):
-            session = self._session(symbol, day)
-            findings, late = session.detect(columns.ticks[places], columns.sequence[places])
-            self.late_trades += late
-            anomalies += [self._anomaly(int(places[finding.at]), finding) for finding in findings]
-        anomalies.sort(key=lambda anomaly: anomaly.at)
+        return self.detect_columns(to_columns(trades, self.time_zone)) if trades else []
+
+    def detect_columns(self, columns: TradeColumns) -> list[Anomaly]:
+        """Do as `detect`, for trades that are columns already."""
+        anomalies = []
+        for places, batch in self.batches(columns):
+            for at, fields in self.judge(batch):
+                place = int(places[at])
+                session = self.session_of(int(batch.slot[at])).day or str(
+                    np.datetime64(int(columns.day[place]), "D")
+                )
+                anomalies.append(Anomaly(place, {**fields, "session": session, "model": self._model}))
         return anomalies
 
-    def _session(self, symbol: str, day: str) -> Session:
-        days = self._sessions.setdefault(symbol, {})
-        session = days.pop(day, None) or Session(symbol, day, self._profile.for_symbol(symbol))
-        days[day] = session  # the newest stands last
-        if len(days) > SESSIONS_KEPT:
-            del days[next(iter(days))]
-        return session
+    def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Sort trades into sessions; each batch must be judged before the next is asked for.
 
-    def _anomaly(self, at: int, finding: Finding) -> Anomaly:
-        return Anomaly(at, {**finding.fields, "model": self._model})
+        Yields the places of a batch's trades among `columns`, and the batch.
+        """
+        for places, slots in self._sessions.assign(columns):
+            yield (
+                places,
+                Batch(
+                    slot=slots,
+                    event_ns=columns.event_ns[places],
+                    price=columns.price[places],
+                    size=columns.size[places],
+                    side=columns.side[places],
+                ),
+            )
+
+    def judge(self, batch: Batch) -> list[tuple[int, dict[str, Any]]]:
+        """Judge a batch; returns places in it and the contract's fields about those trades."""
+        return combine(
+            [
+                (detector, self._of_those_it_runs_for(number, detector.flag(batch), batch.slot))
+                for number, detector in enumerate(self._set.detectors)
+            ]
+        )
+
+    def session_of(self, slot: int) -> SessionKey:
+        """Return the session that has a slot now."""
+        return self._sessions.keys[slot]
+
+    def _open(self, slot: int, session: SessionKey) -> None:
+        self._runs = with_room(self._runs, slot)
+        self._runs[slot] = self._set.runs_for(session.symbol)
+        for detector in self._set.detectors:
+            detector.open(slot, session)
+
+    def _of_those_it_runs_for(self, number: int, flags: Flags, slots: np.ndarray) -> Flags:
+        """Drop the flags of symbols for which the profile switches a detector off."""
+        runs = self._runs[slots[flags.at], number]
+        if runs.all():
+            return flags
+        return replace(
+            flags,
+            at=flags.at[runs],
+            score=flags.score[runs],
+            value=flags.value[runs],
+            expected=flags.expected[runs],
+            threshold=flags.threshold[runs],
+            reasons=[reason for reason, stays in zip(flags.reasons, runs, strict=True) if stays],
+            contributions={name: values[runs] for name, values in flags.contributions.items()},
+            features={name: values[runs] for name, values in flags.features.items()},
+        )
 
 
 def anomaly_json(trade: bytes, anomaly: Anomaly, detected_at: dt.datetime) -> bytes:
@@ -82,17 +145,3 @@ def anomaly_json(trade: bytes, anomaly: Anomaly, detected_at: dt.datetime) -> by
         detected_at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     )
     return orjson.dumps(fields)
-
-
-def _groups(symbols: np.ndarray, days: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
-    """Return symbol, day and the places of its trades, for each session in a batch."""
-    names, codes = np.unique(symbols.astype("U"), return_inverse=True)
-    first_day = days.min()
-    span = int((days.max() - first_day).astype(int)) + 1
-    keys = codes.astype(np.int64) * span + (days - first_day).astype(int)
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    return [
-        (str(names[keys[places[0]] // span]), str(days[places[0]]), places)
-        for places in np.split(order, starts[1:])
-    ]

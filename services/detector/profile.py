@@ -2,61 +2,63 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.common.errors import TapewatchError
+from services.detector.detectors.calibrated.burst_measure import BurstParameters
+from services.detector.detectors.calibrated.forest_measure import IsolationForestParameters
+from services.detector.detectors.calibrated.price_measure import OffMarketPriceParameters
+from services.detector.detectors.calibrated.size_measure import AuctionCrossParameters, UnusualSizeParameters
+from services.detector.detectors.high_volume import HighVolumeParameters
+from services.detector.detectors.price_history_forest import PriceHistoryForestParameters
+from services.detector.detectors.rapid_price_change import RapidPriceChangeParameters
+from services.detector.detectors.z_score import ZScoreParameters
+
+FOLDER = Path(__file__).parent / "profiles"
+BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class HighVolumeParameters(_Strict):
-    """Of `HighVolume`."""
-
-    threshold_shares: Annotated[int, Field(ge=0)] = 20_000
-
-
-class RapidPriceChangeParameters(_Strict):
-    """Of `RapidPriceChange`."""
-
-    threshold_ratio: Annotated[float, Field(gt=0)] = 0.05
-
-
-class IsolationForestParameters(_Strict):
-    """Of `IsolationForest`."""
-
-    contamination: Annotated[float, Field(gt=0, le=0.5)] = 0.01
-    refit_trades: Annotated[int, Field(ge=2)] = 1_000
-    window_trades: Annotated[int, Field(ge=2)] = 5_000
-    trees: Annotated[int, Field(ge=1)] = 100
-    subsample_trades: Annotated[int, Field(ge=2)] = 256
-
-
 class Detectors(_Strict):
-    """The detectors that run; one set to null does not."""
+    """The detectors that run, with their parameters; one that is null does not."""
 
-    high_volume: HighVolumeParameters | None = HighVolumeParameters()
-    rapid_price_change: RapidPriceChangeParameters | None = RapidPriceChangeParameters()
-    isolation_forest: IsolationForestParameters | None = IsolationForestParameters()
+    auction_cross: AuctionCrossParameters | None = None
+    off_market_price: OffMarketPriceParameters | None = None
+    unusual_size: UnusualSizeParameters | None = None
+    burst: BurstParameters | None = None
+    isolation_forest: IsolationForestParameters | None = None
+    high_volume: HighVolumeParameters | None = None
+    rapid_price_change: RapidPriceChangeParameters | None = None
+    z_score: ZScoreParameters | None = None
+    price_history_forest: PriceHistoryForestParameters | None = None
 
 
 class Profile(_Strict):
     """All that decides which trades are anomalies."""
 
     name: str = "default"
-    exchange_time_zone: str = "America/New_York"
+    exchange: str = "XNAS"
+    """Market identifier code; its calendar gives the trading day and the auctions."""
+    sessions: Literal["daily", "endless"] = "daily"
+    """Whether a symbol starts afresh each trading day."""
     detectors: Detectors = Detectors()
-    symbols: dict[str, dict[str, Any]] = {}
+    symbols: dict[str, dict[str, dict[str, Any] | None]] = {}
     """Symbol to the parameters that differ for it, in the form of `detectors`."""
 
     def for_symbol(self, symbol: str) -> Detectors:
         """Return the detectors' parameters with the symbol's own in place."""
         own = self.symbols.get(symbol)
-        return self.detectors if own is None else _merged(self.detectors, own)
+        return (
+            self.detectors
+            if own is None
+            else Detectors.model_validate(_merged(self.detectors.model_dump(), own))
+        )
 
     @property
     def hash(self) -> str:
@@ -64,43 +66,84 @@ class Profile(_Strict):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-def load_profile(path: Path | None) -> Profile:
-    """Read a profile; None gives the default one.
+def load_profile(source: str | Path | None = None) -> Profile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    source
+        The name of a built-in one, or a YAML file; None for `default`. A file is laid over the built-in
+        profile that its `base` names (`default` unless told otherwise): what it does not mention stays.
 
     Raises
     ------
     TapewatchError
-        The file cannot be read, or something in it is not a profile's.
+        The file cannot be read, or something in it is not a profile's; names the line.
     """
-    if path is None:
-        return Profile()
+    name = str(source or "default")
+    path = FOLDER / f"{name}.yaml" if name in BUILT_IN else Path(name)
     try:
-        content = yaml.safe_load(path.read_text())
-        profile = Profile.model_validate(content or {})
-        for symbol in profile.symbols:
-            profile.for_symbol(symbol)
+        text = path.read_text()
     except OSError as error:
         raise TapewatchError(
-            f"The profile {path} cannot be read: {error.strerror}.", "Check the path."
+            f"The profile {name} cannot be read: {error.strerror}.",
+            f"Give a file, or one of the built-in profiles: {', '.join(BUILT_IN)}.",
         ) from error
+    try:
+        given = yaml.safe_load(text) or {}
+        node = yaml.compose(text)
     except yaml.YAMLError as error:
         raise TapewatchError(
-            f"The profile {path} is not YAML: {error}.", "Mend the line it names."
+            f"The profile {name} is not YAML: {error}.", "Mend the line it names."
         ) from error
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
-        )
+    if not isinstance(given, dict):
         raise TapewatchError(
-            f"The profile {path} is wrong: {faults}.", "Compare it with docs/detection.md."
+            f"The profile {name} is not a mapping.", "Begin with lines such as `detectors:`."
+        )
+    base_name = given.pop("base", "default")
+    if name not in BUILT_IN:
+        if base_name not in BUILT_IN:
+            raise TapewatchError(
+                f"The profile {name} is based on {base_name!r}, which there is not.",
+                f"Set `base` to one of {', '.join(BUILT_IN)}.",
+            )
+        base = load_profile(base_name).model_dump(exclude={"symbols"}, exclude_none=True)
+        given = {**base, **given, "detectors": _merged(base["detectors"], given.get("detectors") or {})}
+    place = ""
+    try:
+        profile = Profile.model_validate(given)
+        for symbol in profile.symbols:
+            place = f"symbols.{symbol}."
+            profile.for_symbol(symbol)
+    except ValidationError as error:
+        faults = "; ".join(_describe(fault, place, node) for fault in error.errors())
+        raise TapewatchError(
+            f"The profile {name} is wrong: {faults}.",
+            "Compare it with docs/detection.md, which lists all parameters.",
         ) from error
     return profile
 
 
-def _merged(detectors: Detectors, own: dict[str, Any]) -> Detectors:
-    """Put a symbol's own parameters over the general ones."""
-    merged = detectors.model_dump()
+def _merged(general: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Put parameters over more general ones, detector by detector; null switches a detector off."""
+    merged = dict(general)
     for name, parameters in own.items():
-        both_are_given = isinstance(parameters, dict) and merged.get(name) is not None
-        merged[name] = merged[name] | parameters if both_are_given else parameters
-    return Detectors.model_validate(merged)
+        before = merged.get(name)
+        both_are_given = isinstance(parameters, dict) and isinstance(before, dict)
+        merged[name] = {**before, **parameters} if both_are_given else parameters
+    return merged
+
+
+def _describe(fault: dict[str, Any], place: str, node: yaml.Node | None) -> str:
+    """Write one fault with the line of the closest key that the file has."""
+    keys = [*place.rstrip(".").split(".")] if place else []
+    keys += [str(part) for part in fault["loc"]]
+    line = 1
+    while keys and isinstance(node, yaml.MappingNode):
+        pairs = {key.value: (key, value) for key, value in node.value}
+        if keys[0] not in pairs:
+            break
+        key, node = pairs[keys.pop(0)]
+        line = key.start_mark.line + 1
+    where = place + ".".join(str(part) for part in fault["loc"])
+    return f"line {line}: {where}: {fault['msg']}"

@@ -8,7 +8,6 @@ to the committed offset: so the state is the same as if this process had always 
 import datetime as dt
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 from confluent_kafka import (
@@ -43,7 +42,7 @@ TRANSACTION_TIMEOUT_MS = 10_000
 """An abandoned transaction holds up every reader until then."""
 
 
-def run_detect(settings: Settings, profile_path: Path | None, until_idle_s: float | None) -> int:
+def run_detect(settings: Settings, profile_name: str | None, until_idle_s: float | None) -> int:
     """Detect until stopped, or until the end has been reached and nothing came for a while.
 
     Returns
@@ -57,7 +56,7 @@ def run_detect(settings: Settings, profile_path: Path | None, until_idle_s: floa
         The profile is wrong, a topic is missing, or another detector has this one's name.
     """
     stop = Stop()
-    profile = load_profile(profile_path)
+    profile = load_profile(profile_name)
     topics = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC]
     if not wait_for_topics(settings.kafka, topics, stop):
         return 0

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from services.common.contracts import Label
-from services.detector.ticks import Ticks
+from services.detector.batch import Batch, SessionKey
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Flags:
     value, expected, threshold
         What was seen, what was expected, and what would just not have been flagged. Shape (k,).
     reasons
-        One sentence each, for a person.
+        A sentence each, for a person, without its capital and full stop.
     contributions
         Feature name to its share in the score, shape (k,) each; a trade's shares add up to 1.
     features
@@ -41,13 +41,20 @@ class Flags:
 
 
 class Detector(Protocol):
-    """Watches one symbol's session; what it says of a trade depends on the trades before it alone."""
+    """Watches any number of sessions; what it says of a trade depends on its session's trades before alone.
+
+    What is known of a session is kept under its slot, so that one call serves a batch of many symbols.
+    """
 
     name: str
     label: Label
 
-    def flag(self, ticks: Ticks) -> Flags:
-        """Judge the session's next trades; any cut of the session into batches gives the same flags."""
+    def open(self, slot: int, session: SessionKey) -> None:
+        """Begin a session afresh under a slot; slots are small numbers, given again after a session's end."""
+        ...
+
+    def flag(self, batch: Batch) -> Flags:
+        """Judge the next trades; any cut into batches and any mixture of sessions gives the same flags."""
         ...
 
 

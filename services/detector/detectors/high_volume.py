@@ -1,10 +1,26 @@
 """High Volume: a trade larger than a fixed number of shares."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numba import njit
+from pydantic import Field
 
 from services.common.contracts import Label
+from services.detector.batch import Batch, SessionKey
 from services.detector.detectors.base import Flags, score_beyond
-from services.detector.ticks import Ticks
+from services.detector.detectors.parameters import Parameters
+from services.detector.slots import with_room
+
+_STATE = np.dtype([("threshold_shares", np.int64), ("trades", np.int64), ("shares", np.int64)])
+
+
+class HighVolumeParameters(Parameters):
+    """Of `HighVolume`."""
+
+    threshold_shares: int = Field(
+        20_000, ge=0, le=10**15, description="The largest size that is not flagged."
+    )
 
 
 class HighVolume:
@@ -12,40 +28,59 @@ class HighVolume:
 
     Parameters
     ----------
-    threshold_shares
-        The largest size that is not flagged.
+    parameters_of
+        Gives the parameters of a symbol.
     """
 
     name = "high_volume"
     label = Label.HIGH_VOLUME
 
-    def __init__(self, threshold_shares: int = 20_000) -> None:
-        self._threshold_shares = threshold_shares
-        self._seen_trades = 0
-        self._seen_shares = 0
+    def __init__(self, parameters_of: Callable[[str], HighVolumeParameters]) -> None:
+        self._parameters_of = parameters_of
+        self._state = np.zeros(0, _STATE)
 
-    def flag(self, ticks: Ticks) -> Flags:
+    def open(self, slot: int, session: SessionKey) -> None:
+        """See `Detector`."""
+        self._state = with_room(self._state, slot)
+        self._state[slot] = (self._parameters_of(session.symbol).threshold_shares, 0, 0)
+
+    def flag(self, batch: Batch) -> Flags:
         """See `Detector`; expected is the mean size of the session's trades before."""
-        at = np.flatnonzero(ticks.size > self._threshold_shares)
-        size = ticks.size[at].astype(np.float64)
-        # Whole numbers, so that the sums are the same for any cut into batches.
-        shares_before = self._seen_shares + np.cumsum(ticks.size)[at] - ticks.size[at]
-        trades_before = self._seen_trades + at
-        expected = shares_before / np.maximum(trades_before, 1)
-        self._seen_trades += len(ticks)
-        self._seen_shares += int(ticks.size.sum())
+        trades_before, shares_before = _count(batch.slot, batch.size, self._state)
+        limit_of_each = self._state["threshold_shares"][batch.slot]
+        at = np.flatnonzero(batch.size > limit_of_each)
+        size = batch.size[at]
+        limit = limit_of_each[at]
+        seen = trades_before[at]
+        expected = shares_before[at] / np.maximum(seen, 1)
         reasons = [
-            f"{int(shares):,} shares in one trade, above the limit of {self._threshold_shares:,}"
+            f"{shares:,} shares in one trade, above the limit of {limit_shares:,}"
             + (f"; the trades of this session before it had {mean:,.0f} on average" if trades else "")
-            for shares, mean, trades in zip(size, expected, trades_before, strict=True)
+            for shares, limit_shares, mean, trades in zip(
+                size.tolist(), limit.tolist(), expected.tolist(), seen.tolist(), strict=True
+            )
         ]
         return Flags(
             at=at,
-            score=score_beyond(size, self._threshold_shares),
-            value=size,
+            score=score_beyond(size, limit),
+            value=size.astype(np.float64),
             expected=expected,
-            threshold=np.full(len(at), float(self._threshold_shares)),
+            threshold=limit.astype(np.float64),
             reasons=reasons,
             contributions={"size_shares": np.ones(len(at))},
-            features={"size_shares": size},
+            features={"size_shares": size.astype(np.float64)},
         )
+
+
+@njit(cache=True)
+def _count(slot: np.ndarray, size: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the trades and the shares of each trade's session before it; whole numbers sum exactly."""
+    trades_before = np.empty(len(slot), np.int64)
+    shares_before = np.empty(len(slot), np.int64)
+    for i in range(len(slot)):
+        session = state[slot[i]]
+        trades_before[i] = session.trades
+        shares_before[i] = session.shares
+        session.trades += 1
+        session.shares += size[i]
+    return trades_before, shares_before

@@ -1,48 +1,76 @@
 """Rapid Price Change: a price far from that of the trade before."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numba import njit
+from pydantic import Field
 
 from services.common.contracts import Label
+from services.detector.batch import Batch, SessionKey
 from services.detector.detectors.base import Flags, score_beyond
-from services.detector.ticks import Ticks
+from services.detector.detectors.parameters import Parameters
+from services.detector.slots import with_room
+
+_STATE = np.dtype([("threshold_ratio", np.float64), ("last_price", np.float64)])
+
+
+class RapidPriceChangeParameters(Parameters):
+    """Of `RapidPriceChange`."""
+
+    threshold_ratio: float = Field(
+        0.05,
+        gt=0,
+        allow_inf_nan=False,
+        description="The largest change, as a share of the price before, that is not flagged; 0.05 is 5 %.",
+    )
 
 
 class RapidPriceChange:
-    """Flags relative price changes between consecutive trades above a threshold.
+    """Flags relative price changes between consecutive trades of a session above a threshold.
 
     Parameters
     ----------
-    threshold_ratio
-        The largest change, as a share of the price before, that is not flagged; 0.05 is 5 %.
+    parameters_of
+        Gives the parameters of a symbol.
     """
 
     name = "rapid_price_change"
     label = Label.RAPID_PRICE_CHANGE
 
-    def __init__(self, threshold_ratio: float = 0.05) -> None:
-        self._threshold_ratio = threshold_ratio
-        self._last_price = np.nan
+    def __init__(self, parameters_of: Callable[[str], RapidPriceChangeParameters]) -> None:
+        self._parameters_of = parameters_of
+        self._state = np.zeros(0, _STATE)
 
-    def flag(self, ticks: Ticks) -> Flags:
+    def open(self, slot: int, session: SessionKey) -> None:
+        """See `Detector`."""
+        self._state = with_room(self._state, slot)
+        self._state[slot] = (self._parameters_of(session.symbol).threshold_ratio, np.nan)
+
+    def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are ratios, and no change is expected."""
-        before = np.concatenate(([self._last_price], ticks.price[:-1]))
-        change = price_change(ticks.price, before)
-        at = np.flatnonzero(np.abs(change) > self._threshold_ratio)
-        self._last_price = ticks.price[-1]
+        before = _prices_before(batch.slot, batch.price, self._state)
+        change = price_change(batch.price, before)
+        limit_of_each = self._state["threshold_ratio"][batch.slot]
+        at = np.flatnonzero(np.abs(change) > limit_of_each)
+        value = change[at]
+        limit = limit_of_each[at]
         reasons = [
             f"price {price:,.10g} is {abs(ratio):.2%} {'above' if ratio > 0 else 'below'} the {last:,.10g} "
-            f"of the trade before, more than the limit of {self._threshold_ratio:.2%}"
-            for price, last, ratio in zip(ticks.price[at], before[at], change[at], strict=True)
+            f"of the trade before, more than the limit of {limit_ratio:.2%}"
+            for price, last, ratio, limit_ratio in zip(
+                batch.price[at].tolist(), before[at].tolist(), value.tolist(), limit.tolist(), strict=True
+            )
         ]
         return Flags(
             at=at,
-            score=score_beyond(np.abs(change[at]), self._threshold_ratio),
-            value=change[at],
+            score=score_beyond(np.abs(value), limit),
+            value=value,
             expected=np.zeros(len(at)),
-            threshold=np.full(len(at), self._threshold_ratio),
+            threshold=limit,
             reasons=reasons,
             contributions={"price_change": np.ones(len(at))},
-            features={"price_change": change[at]},
+            features={"price_change": value},
         )
 
 
@@ -50,3 +78,14 @@ def price_change(price: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Return the change as a share of the price before; 0 where there is none or it was 0."""
     known = np.isfinite(before) & (before != 0)
     return np.divide(price - before, np.abs(before), out=np.zeros(len(price)), where=known)
+
+
+@njit(cache=True)
+def _prices_before(slot: np.ndarray, price: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """Return the price of the trade before in each trade's session; NaN for its first."""
+    before = np.empty(len(slot))
+    for i in range(len(slot)):
+        session = state[slot[i]]
+        before[i] = session.last_price
+        session.last_price = price[i]
+    return before

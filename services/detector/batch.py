@@ -1,0 +1,55 @@
+"""Trades as columns: what detectors work on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SIDE_CODES = {"A": 65, "B": 66, "N": 78}
+"""The aggressor's side as a number: sell, buy, none."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive trades of any sessions, each session's in order; n of each column.
+
+    Parameters
+    ----------
+    slot
+        Which session each trade belongs to: the number that `Detector.open` was given, int64.
+    event_ns
+        Event times in ns since 1970 (UTC), int64; not falling within a session.
+    price
+        float64.
+    size
+        Shares, not negative, int64.
+    side
+        One of `SIDE_CODES`, int64.
+    """
+
+    slot: np.ndarray
+    event_ns: np.ndarray
+    price: np.ndarray
+    size: np.ndarray
+    side: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def __getitem__(self, part: slice | np.ndarray) -> "Batch":
+        return Batch(self.slot[part], self.event_ns[part], self.price[part], self.size[part], self.side[part])
+
+
+@dataclass(frozen=True)
+class SessionKey:
+    """A symbol's trading day.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    day
+        `YYYY-MM-DD` in the exchange's time zone; empty for an endless session.
+    """
+
+    symbol: str
+    day: str

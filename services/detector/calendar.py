@@ -1,0 +1,57 @@
+"""The exchange's days: time zone, and when its auctions are, daylight saving and half days included."""
+
+import warnings
+from functools import lru_cache
+
+import exchange_calendars
+import pandas as pd
+
+from services.common.errors import TapewatchError
+
+
+class ExchangeCalendar:
+    """One exchange's calendar.
+
+    Parameters
+    ----------
+    code
+        Its market identifier code (ISO 10383), such as `XNAS`.
+
+    Raises
+    ------
+    TapewatchError
+        There is no calendar of that name.
+    """
+
+    def __init__(self, code: str) -> None:
+        if code not in exchange_calendars.get_calendar_names():
+            raise TapewatchError(
+                f"There is no calendar for the exchange {code!r}.",
+                "Give its market identifier code, such as XNAS, XNYS or XLON.",
+            )
+        self._code = code
+        self.time_zone: str = str(_year(code, 2024).tz)
+
+    def auction_times(self, day: str) -> tuple[int, int]:
+        """Return a day's opening and closing auction in ns since 1970; (0, 0) on a holiday.
+
+        The day is `YYYY-MM-DD`.
+        """
+        calendar = _year(self._code, int(day[:4]))
+        if not calendar.is_session(day):
+            return 0, 0
+        return calendar.session_open(day).value, calendar.session_close(day).value
+
+
+@lru_cache(maxsize=64)
+def _year(code: str, year: int) -> exchange_calendars.ExchangeCalendar:
+    """Return one year of a calendar; its default span moves with the clock, and so would the result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own use of pandas, of which pandas warns
+        return _build(code, year)
+
+
+def _build(code: str, year: int) -> exchange_calendars.ExchangeCalendar:
+    return exchange_calendars.get_calendar(
+        code, start=pd.Timestamp(year, 1, 1), end=pd.Timestamp(year, 12, 31)
+    )

@@ -1,0 +1,66 @@
+"""Small columns of trades for the detectors' tests."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.detector.batch import SIDE_CODES, Batch, SessionKey
+from services.detector.detectors.base import Detector
+
+SESSION = SessionKey("NVDA", "2024-12-02")
+
+
+def batch(
+    price: Sequence[float] | None = None, size: Sequence[int] | None = None, gap_s: float = 1.0, slot: int = 0
+) -> Batch:
+    """Return trades of one session, `gap_s` apart; a column that is not given is constant."""
+    count = len(price if price is not None else size or [])
+    return Batch(
+        slot=np.full(count, slot, np.int64),
+        event_ns=1_733_149_800_000_000_000 + (np.arange(count) * gap_s * 1e9).astype(np.int64),
+        price=np.array(price if price is not None else [100.0] * count, np.float64),
+        size=np.array(size if size is not None else [100] * count, np.int64),
+        side=np.full(count, SIDE_CODES["N"], np.int64),
+    )
+
+
+def interleaved(batches: Sequence[Batch], turns: Sequence[int]) -> Batch:
+    """Mix sessions, each in its order; `turns` names the session whose next trade comes."""
+    starts = np.cumsum([0] + [len(one) for one in batches])
+    next_of = list(starts[:-1])
+    order = []
+    for turn in turns:
+        order.append(next_of[turn])
+        next_of[turn] += 1
+    whole = Batch(
+        *(
+            np.concatenate([getattr(one, name) for one in batches])
+            for name in ("slot", "event_ns", "price", "size", "side")
+        )
+    )
+    return whole[np.array(order, np.int64)]
+
+
+def flags_in_batches(
+    detector: Detector, trades: Batch, batch_trades: int, sessions: Sequence[SessionKey] = (SESSION,)
+) -> list[tuple]:
+    """Return every flag as a tuple, its place counted over all batches; the sessions are opened first."""
+    for slot, session in enumerate(sessions):
+        detector.open(slot, session)
+    found = []
+    for start in range(0, len(trades), batch_trades):
+        flags = detector.flag(trades[start : start + batch_trades])
+        for row, at in enumerate(flags.at.tolist()):
+            found.append(
+                (
+                    start + at,
+                    flags.score[row],
+                    flags.value[row],
+                    flags.expected[row],
+                    flags.threshold[row],
+                    flags.reasons[row],
+                    {name: values[row] for name, values in flags.contributions.items()},
+                    {name: values[row] for name, values in flags.features.items()},
+                )
+            )
+    return found

@@ -1,0 +1,42 @@
+"""A calm made-up market to put single anomalies into, and the detectors that shall find them."""
+
+import numpy as np
+
+from services.detector.batch import SIDE_CODES, Batch, SessionKey
+from services.detector.detectors.calibrated.burst_measure import BurstParameters
+from services.detector.detectors.calibrated.forest_measure import IsolationForestParameters
+from services.detector.detectors.calibrated.price_measure import OffMarketPriceParameters
+from services.detector.detectors.calibrated.size_measure import AuctionCrossParameters, UnusualSizeParameters
+from services.detector.detectors.calibrated.tape import Tape, TapeParameters
+
+OPEN_NS = 1_733_149_800_000_000_000
+CLOSE_NS = OPEN_NS + 6 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000
+NVDA = SessionKey("NVDA", "2024-12-02")
+PARAMETERS = TapeParameters(
+    price=OffMarketPriceParameters(),
+    size=UnusualSizeParameters(),
+    burst=BurstParameters(),
+    forest=IsolationForestParameters(refit_trades=200, window_trades=400, trees=10),
+    auction=AuctionCrossParameters(),
+)
+
+
+def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
+    """Return trades about a second apart whose price bounces between two ticks that wander."""
+    generator = np.random.default_rng(seed)
+    side = generator.choice([SIDE_CODES["A"], SIDE_CODES["B"]], count)
+    middle = 10_000 + np.cumsum(generator.choice([-1, 0, 0, 0, 0, 0, 0, 0, 1], count))
+    return Batch(
+        slot=np.full(count, slot, np.int64),
+        event_ns=OPEN_NS
+        + 3_600_000_000_000
+        + np.cumsum(generator.exponential(1e9, count).astype(np.int64) + 1),
+        price=(middle + (side == SIDE_CODES["B"])) / 100.0,
+        size=np.maximum(generator.lognormal(4, 1, count), 1).astype(np.int64),
+        side=side.astype(np.int64),
+    )
+
+
+def tape(parameters: TapeParameters = PARAMETERS) -> Tape:
+    """Return a tape that knows NVDA's auctions."""
+    return Tape(lambda _symbol: parameters, lambda _day: (OPEN_NS, CLOSE_NS))
