@@ -28,13 +28,18 @@ ElasticsearchUrl = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Elasticsearch; else TAPEWATCH_ELASTICSEARCH.", show_default=False),
 ]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
+]
 UntilIdle = Annotated[
     float | None,
     typer.Option(metavar="S", min=0.0, help="Exit once all was read and nothing came for S seconds."),
 ]
-ProfileFile = Annotated[
-    Path | None,
-    typer.Option("--profile", metavar="FILE", help="What counts as unusual (YAML); else the default."),
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME|FILE", help="What counts as unusual: default, classic, or a YAML file."
+    ),
 ]
 
 
@@ -60,9 +65,7 @@ def _settings(kafka: str | None = None, elasticsearch: str | None = None) -> Set
 
 @app.command()
 def produce(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
-    ],
+    files: Files,
     speed: Annotated[
         float | None,
         typer.Option(metavar="X", help="1 is real time, 60 sixty times faster; else as fast as possible."),
@@ -81,7 +84,7 @@ def produce(
 
 
 @app.command()
-def detect(profile: ProfileFile = None, until_idle: UntilIdle = None, kafka: Kafka = None) -> None:
+def detect(profile: ProfileName = None, until_idle: UntilIdle = None, kafka: Kafka = None) -> None:
     """Score the trades of the topic and publish the anomalous ones with the reasons."""
     from services.common.logs import configure_logs
     from services.detector.service import run_detect
@@ -113,14 +116,53 @@ def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
 
 @app.command()
 def backtest(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Databento trades; globs.")],
-    output: Annotated[Path, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")],
-    profile: ProfileFile = None,
+    files: Files,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")
+    ] = None,
+    profile: ProfileName = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="REPORT.html", help="A report with plots.")
+    ] = None,
 ) -> None:
     """Run the detector over files, without a broker; the summary goes to stderr."""
     from services.detector.backtest import run_backtest
 
-    raise typer.Exit(run_backtest(files, output, profile))
+    raise typer.Exit(run_backtest(files, output, profile, html))
+
+
+@app.command()
+def evaluate(
+    files: Files,
+    profile: ProfileName = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed injects the same anomalies.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Injections for each day.")] = 1,
+    reshape: Annotated[
+        bool, typer.Option("--reshape", help="Also as a 4-dollar, a thin and a 3,500-dollar stock.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="REPORT.json", help="Every figure of every run.")
+    ] = None,
+) -> None:
+    """Inject known anomalies into real days, run the detector, and report what it finds and misses."""
+    from services.detector.evaluation.run import run_evaluate
+
+    raise typer.Exit(run_evaluate(files, profile, seed, runs, reshape, output))
+
+
+@app.command()
+def tune(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", metavar="PROFILE.yaml", help="The profile to write.")],
+    budget: Annotated[
+        float, typer.Option(min=0.01, help="Alerts in 1,000 trades that each symbol may raise.")
+    ] = 0.6,
+    profile: ProfileName = None,
+) -> None:
+    """Propose thresholds and priors for each symbol of past days that meet an alert budget."""
+    from services.detector.tuning import run_tune
+
+    raise typer.Exit(run_tune(files, budget, profile, output))
 
 
 @app.command()

@@ -2,8 +2,16 @@
 
 import logging
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.errors import TapewatchError
 from services.common.stops import Stop
@@ -70,6 +78,8 @@ def new_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
             "enable.partition.eof": True,
             "fetch.message.max.bytes": 4_000_000,
             "queued.max.messages.kbytes": 65_536,
+            # Until a full queue fetches again; with the default of 1 s a fast reader starves.
+            "fetch.queue.backoff.ms": 10,
         }
         | config
     )
@@ -122,38 +132,48 @@ class Positions:
         KafkaException
             The consumer reported an error other than one that it mends by itself.
         """
-        records = []
+        records = [message for message in messages if message.error() is None]
+        # A partition's messages come in order, so its last one tells the position.
+        for partition, last in {(record.topic(), record.partition()): record for record in records}.items():
+            self.next_offsets[partition] = last.offset() + 1
+        if len(records) < len(messages):
+            self._note_events(messages)
+        return records
+
+    def _note_events(self, messages: list[Message]) -> None:
         for message in messages:
             error = message.error()
             if error is None:
-                records.append(message)
-                self.next_offsets[message.topic(), message.partition()] = message.offset() + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
+                continue
+            if error.code() == KafkaError._PARTITION_EOF:
                 partition = (message.topic(), message.partition())
                 self.next_offsets[partition] = max(message.offset(), self.next_offsets.get(partition, 0))
             elif not error.retriable() and error.code() not in _MENDED_BY_LIBRDKAFKA:
                 raise KafkaException(error)
-        return records
 
     def forget(self, partitions: list[TopicPartition]) -> None:
         """Drop partitions that were handed away."""
         for partition in partitions:
             self.next_offsets.pop((partition.topic, partition.partition), None)
 
-    def at_end(self, consumer: Consumer) -> bool:
+    def at_end(self, consumer: Consumer, admin: AdminClient) -> bool:
         """Whether everything assigned was read, by the end offsets that the broker gives now."""
         assigned = consumer.assignment()
-        if not assigned:
+        read = [self.next_offsets.get((partition.topic, partition.partition)) for partition in assigned]
+        if not assigned or None in read:
             return False
+        ends = admin.list_offsets(
+            {TopicPartition(p.topic, p.partition): OffsetSpec.latest() for p in assigned},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=REQUEST_TIMEOUT_S,
+        )
         try:
-            for partition in assigned:
-                low, high = consumer.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S)
-                read = self.next_offsets.get((partition.topic, partition.partition))
-                if high > low and (read is None or read < high):
-                    return False
+            return all(
+                future.result().offset <= self.next_offsets[partition.topic, partition.partition]
+                for partition, future in ends.items()
+            )
         except KafkaException:
             return False  # a broker that does not answer is not idle
-        return True
 
     def as_offsets(self) -> list[TopicPartition]:
         """Return the positions in the form in which they are committed."""

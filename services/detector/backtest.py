@@ -4,23 +4,56 @@ import datetime as dt
 import os
 import sys
 import time
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.common.errors import TapewatchError
 from services.common.trade import NotATradeError, Trade, decode_trade
+from services.detector.backtest_html import html_page
+from services.detector.backtest_report import Report, Tally, terminal_report
+from services.detector.columns import TradeColumns, to_columns
 from services.detector.engine import Engine, anomaly_json
 from services.detector.profile import load_profile
+from services.producer.rows import Source
 from services.producer.sources import open_sources
 from services.producer.trade_ids import TradeIds
 from services.producer.trade_json import to_json
 
 
-def run_backtest(names: list[str], output: Path, profile_path: Path | None) -> int:
-    """Write the anomalies of the named files, one JSON document a line, and a summary to stderr.
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive trades of a file, as the live detector would get them; n of each.
+
+    Parameters
+    ----------
+    values
+        Their JSON.
+    trades
+        The same, decoded.
+    columns
+        The same, as columns.
+    bad_rows
+        Rows among them that are not trades.
+    position_bytes
+        How far the file has been read.
+    """
+
+    values: list[bytes]
+    trades: list[Trade]
+    columns: TradeColumns
+    bad_rows: int
+    position_bytes: int
+
+
+def run_backtest(
+    names: list[str], output: Path | None, profile_name: str | None, html: Path | None = None
+) -> int:
+    """Write the anomalies of the named files, one JSON document a line, and a report to stderr.
 
     The trades pass through the same JSON as in the live pipeline, so the anomalies are the same, to the
     last bit, `detected_at` aside.
@@ -30,60 +63,113 @@ def run_backtest(names: list[str], output: Path, profile_path: Path | None) -> i
     names
         Files and globs.
     output
-        The file to write; replaced only when all is done.
-    profile_path
-        What counts as unusual; None for the default.
+        The file for the anomalies; replaced only when all is done. None for none.
+    profile_name
+        What counts as unusual: a built-in profile or a file; None for the default.
+    html
+        The file for a report with plots, written in the same way; None for none.
 
     Raises
     ------
     TapewatchError
-        A file is not trades, or the profile is wrong.
+        A file is not trades, the profile is wrong, or a file cannot be written.
     """
-    engine = Engine(load_profile(profile_path))
+    if output is None and html is None:
+        raise TapewatchError("A backtest has nothing to write.", "Give --output, --html, or both.")
+    if output is not None and html is not None and output.resolve() == html.resolve():
+        raise TapewatchError(f"--output and --html both name {output}.", "Give each a file of its own.")
+    profile = load_profile(profile_name)
+    engine = Engine(profile)
     sources = open_sources(names)
-    labels: Counter[str] = Counter()
-    trades_seen = anomalies_found = bad_rows = 0
+    tally = Tally(engine.time_zone)
+    bad_rows = 0
     began_s = time.monotonic()
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    try:
-        with (
-            unfinished.open("wb") as file,
-            Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar,
-        ):
+    with ExitStack() as stack:
+        lines = stack.enter_context(_opened(output)) if output else None
+        page = stack.enter_context(_opened(html)) if html else None
+        with progress_bar(console) as bar:
             for source in sources:
-                task = bar.add_task(source.path.name)
-                ids = TradeIds()
-                for chunk in source.chunks():
-                    bad_rows += len(chunk.bad_rows)
-                    values, trades = _decode(to_json(chunk.trades, ids.name(chunk.trades)))
+                task = bar.add_task(source.path.name, total=source.path.stat().st_size)
+                for piece in read_pieces(source, engine.time_zone):
+                    bad_rows += piece.bad_rows
+                    tally.add_trades(piece.columns)
                     now = dt.datetime.now(dt.UTC)
-                    for anomaly in engine.detect(trades):
-                        file.write(anomaly_json(values[anomaly.at], anomaly, now) + b"\n")
-                        labels.update(anomaly.fields["anomalies"])
-                        anomalies_found += 1
-                    trades_seen += len(values)
-                    done = f"{trades_seen:,} trades, {anomalies_found:,} anomalies"
-                    bar.update(task, description=f"{source.path.name}: {done}")
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    seconds = time.monotonic() - began_s
-    table = Table(title="Backtest", show_header=False, title_justify="left")
-    table.add_row("trades", f"{trades_seen:,}")
-    table.add_row("bad rows", f"{bad_rows:,}")
-    table.add_row("late or repeated", f"{engine.late_trades:,}")
-    table.add_row("anomalies", f"{anomalies_found:,}")
-    for label, count in labels.most_common():
-        table.add_row(f"  {label}", f"{count:,}")
-    table.add_row("seconds", f"{seconds:.1f} ({trades_seen / seconds:,.0f} trades/s)")
-    console.print(table)
+                    for anomaly in engine.detect_columns(piece.columns):
+                        tally.add_anomaly(piece.trades[anomaly.at], anomaly.fields)
+                        if lines:
+                            lines.write(anomaly_json(piece.values[anomaly.at], anomaly, now) + b"\n")
+                    done = f"{tally.trades:,} trades, {tally.anomalies:,} anomalies"
+                    bar.update(
+                        task, completed=piece.position_bytes, description=f"{source.path.name}: {done}"
+                    )
+        report = Report(
+            tally=tally,
+            profile=profile.name,
+            files=[source.path.name for source in sources],
+            bad_rows=bad_rows,
+            late_trades=engine.late_trades,
+            seconds=time.monotonic() - began_s,
+        )
+        if page:
+            page.write(html_page(report).encode())
+    console.print(terminal_report(report))
     return 0
 
 
-def _decode(values: list[bytes]) -> tuple[list[bytes], list[Trade]]:
-    """Drop what the live detector refuses as well."""
+def read_pieces(source: Source, time_zone: str) -> Iterator[Piece]:
+    """Read a file as the live detector would get it: written as JSON, and decoded."""
+    ids = TradeIds()
+    for chunk in source.chunks():
+        values, trades, refused = _decode(to_json(chunk.trades, ids.name(chunk.trades)))
+        bad_rows = len(chunk.bad_rows) + refused
+        yield Piece(values, trades, to_columns(trades, time_zone), bad_rows, chunk.position_bytes)
+
+
+@contextmanager
+def replaced_when_done(path: Path) -> Iterator[Path]:
+    """Give a file to write in place of another; it takes its name only if nothing fails or interrupts.
+
+    Raises
+    ------
+    TapewatchError
+        The file cannot be written.
+    """
+    if path.is_dir():
+        raise TapewatchError(f"{path} is a folder.", "Name a file in it instead.")
+    if not path.parent.is_dir():
+        raise TapewatchError(
+            f"The folder {path.parent} does not exist.", f"Create it: mkdir -p {path.parent}"
+        )
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        if error.filename != str(unfinished):
+            raise
+        raise TapewatchError(
+            f"{path} cannot be written: {error.strerror}.", "Check the folder's permissions and space."
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return a bar that follows files by their bytes; shown on a terminal only."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not sys.stderr.isatty())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator:
+    with replaced_when_done(path) as unfinished, unfinished.open("wb") as file:
+        yield file
+        file.flush()
+
+
+def _decode(values: list[bytes]) -> tuple[list[bytes], list[Trade], int]:
+    """Drop what the live detector refuses as well; the last number is how many."""
     kept, trades = [], []
     for value in values:
         try:
@@ -91,4 +177,4 @@ def _decode(values: list[bytes]) -> tuple[list[bytes], list[Trade]]:
         except NotATradeError:
             continue
         kept.append(value)
-    return kept, trades
+    return kept, trades, len(values) - len(kept)

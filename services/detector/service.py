@@ -26,6 +26,7 @@ from services.common.errors import TapewatchError
 from services.common.kafka import (
     REQUEST_TIMEOUT_S,
     Positions,
+    new_admin,
     new_consumer,
     new_producer,
     wait_for_topics,
@@ -82,6 +83,7 @@ class DetectorService:
     def __init__(self, settings: Settings, profile: Profile) -> None:
         self._log = structlog.get_logger()
         self._profile = profile
+        self._admin = new_admin(settings.kafka)
         self._consumer: Consumer = new_consumer(settings.kafka, DETECTOR_GROUP)
         self._producer: Producer = new_producer(
             settings.kafka,
@@ -102,13 +104,11 @@ class DetectorService:
         self._consumer.subscribe([TRADES_TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke)
         busy_at_s = time.monotonic()
         while not stop.requested:
-            messages = self._consumer.consume(MAX_BATCH_TRADES, POLL_S)
-            # A partition may have been handed away while the batch was gathered.
-            records = self._positions.split([m for m in messages if m.partition() in self._engines])
+            records = self._positions.split(self._consumer.consume(MAX_BATCH_TRADES, POLL_S))
             if records or self._uncommitted():
                 self._process(records)
                 busy_at_s = time.monotonic()
-            elif until_idle_s is not None and not self._positions.at_end(self._consumer):
+            elif until_idle_s is not None and not self._positions.at_end(self._consumer, self._admin):
                 busy_at_s = time.monotonic()
             elif until_idle_s is not None and time.monotonic() - busy_at_s >= until_idle_s:
                 break
@@ -142,13 +142,16 @@ class DetectorService:
         return [
             offset
             for offset in self._positions.as_offsets()
-            if offset.offset > self._committed[offset.partition]
+            if offset.offset
+            > self._committed.get(offset.partition, offset.offset)  # unless it was handed away
         ]
 
     def _process(self, records: list[Message]) -> None:
         by_partition: dict[int, list[Message]] = {}
         for record in records:
             by_partition.setdefault(record.partition(), []).append(record)
+        for handed_away in by_partition.keys() - self._engines.keys():  # while the batch was gathered
+            del by_partition[handed_away]
         self._producer.begin_transaction()
         try:
             for partition, messages in by_partition.items():
@@ -184,7 +187,8 @@ class DetectorService:
                 value = anomaly_json(origin.value(), anomaly, now)
                 self._producer.produce(ANOMALIES_TOPIC, key=origin.key(), value=value)
                 self._anomalies += 1
-        self._trades += sum(message.offset() >= publish_from for message in messages)
+        is_replay = messages[0].offset() < publish_from
+        self._trades += sum(m.offset() >= publish_from for m in messages) if is_replay else len(messages)
 
     def _recover(self, error: KafkaError) -> None:
         """Abort, and read position and state again from what was committed."""

@@ -19,7 +19,7 @@ from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, INDEX
 from services.common.dead_letters import publish_refused_message
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
-from services.common.kafka import Positions, new_consumer, new_producer, wait_for_topics
+from services.common.kafka import Positions, new_admin, new_consumer, new_producer, wait_for_topics
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.common.trade import NotATradeError, decode_trade
@@ -105,6 +105,7 @@ class IndexerService:
         send_documents: Callable[[list[Document]], list[Refused]],
     ) -> None:
         self._log = structlog.get_logger()
+        self._admin = new_admin(settings.kafka)
         self._consumer: Consumer = new_consumer(settings.kafka, INDEXER_GROUP)
         self._producer: Producer = new_producer(settings.kafka)
         self._pool = pool
@@ -135,7 +136,7 @@ class IndexerService:
                     busy_at_s = time.monotonic()
                     continue
                 self._commit(dict(self._positions.next_offsets))
-                if until_idle_s is not None and not self._positions.at_end(self._consumer):
+                if until_idle_s is not None and not self._positions.at_end(self._consumer, self._admin):
                     busy_at_s = time.monotonic()
                 elif until_idle_s is not None and time.monotonic() - busy_at_s >= until_idle_s:
                     break

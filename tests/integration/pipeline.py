@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch, helpers
 
 from infra.embedded.stack import EmbeddedStack
 from infra.topics import PARTITIONS
-from services.common.kafka import Positions, new_consumer
+from services.common.kafka import Positions, new_admin, new_consumer
 
 TIMEOUT_S = 240
 
@@ -50,11 +50,12 @@ def catch_up(stack: EmbeddedStack) -> None:
 
 def read_topic(stack: EmbeddedStack, topic: str) -> list[Message]:
     """Return every committed message of a topic."""
+    admin = new_admin(stack.kafka_bootstrap)
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
     consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
     positions = Positions()
     messages: list[Message] = []
-    while not positions.at_end(consumer):
+    while not positions.at_end(consumer, admin):
         messages += positions.split(consumer.consume(10_000, 0.2))
     consumer.close()
     return messages

@@ -1,0 +1,93 @@
+"""The pure detector on one core: columns in, anomalies out, all detectors of the default profile."""
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from benchmarks.rows import Row
+from benchmarks.surroundings import generated_day, note, real_day
+from services.detector.batch import SIDE_CODES
+from services.detector.columns import TradeColumns, trading_days
+from services.detector.engine import Engine
+from services.detector.profile import load_profile
+from services.producer.generator import DayConfig
+from services.producer.rows import PRICE_SCALE
+from services.producer.sources import open_source
+
+TIME_ZONE = "America/New_York"
+SYMBOLS = 500
+ZIPF = 0.8
+"""How unevenly trades spread: the n-th symbol has n**-ZIPF of the first one's."""
+
+
+def measure() -> list[Row]:
+    """Measure batches of 1000 of one symbol, and 500 symbols interleaved as in a market.
+
+    The interleaved tape deals one day's trades out to the symbols, so each symbol keeps the day's order, and
+    a poll of 5,000 trades holds some of nearly every symbol.
+    """
+    path = real_day() or generated_day(DayConfig(trades=200_000, symbols=1))
+    note(f"detector: {path.name}")
+    frame = pl.concat([chunk.trades for chunk in open_source(path).chunks()])
+    one = _columns(frame, frame["symbol"].to_list())
+    weights = 1.0 / np.arange(1, SYMBOLS + 1) ** ZIPF
+    dealt = np.random.default_rng(1).choice(SYMBOLS, len(frame), p=weights / weights.sum())
+    many = _columns(frame, [f"S{number}" for number in dealt])
+    _run(_pieces(one[0:20_000], 1_000))  # compiles, where it was never compiled before
+    return [
+        Row(
+            "pure detector, batches of 1,000 of one symbol",
+            max(_run(_pieces(one, 1_000)) for _ in range(3)),
+            "trades/s",
+            asked="200,000",
+        ),
+        Row(
+            f"pure detector, {SYMBOLS} symbols interleaved, batches of 5,000",
+            max(_run(_pieces(many, 5_000)) for _ in range(3)),
+            "trades/s",
+            asked="100,000",
+        ),
+    ]
+
+
+class _Sliceable(TradeColumns):
+    def __getitem__(self, part: slice) -> TradeColumns:
+        return _Sliceable(
+            self.symbol[part],
+            self.day[part],
+            self.event_ns[part],
+            self.price[part],
+            self.size[part],
+            self.side[part],
+            self.sequence[part],
+        )
+
+
+def _columns(frame: pl.DataFrame, symbols: list[str]) -> _Sliceable:
+    event_ns = frame["ts_event"].to_numpy()
+    return _Sliceable(
+        symbol=symbols,
+        day=trading_days(event_ns, TIME_ZONE),
+        event_ns=event_ns,
+        price=frame["price"].to_numpy() / PRICE_SCALE,
+        size=frame["size"].to_numpy(),
+        side=frame["side"].replace_strict(SIDE_CODES, return_dtype=pl.Int64).to_numpy(),
+        sequence=frame["sequence"].to_numpy(),
+    )
+
+
+def _pieces(columns: _Sliceable, batch_trades: int) -> list[TradeColumns]:
+    return [columns[start : start + batch_trades] for start in range(0, len(columns), batch_trades)]
+
+
+def _run(batches: Iterable[TradeColumns]) -> float:
+    """Return trades a second of a fresh engine."""
+    engine = Engine(load_profile())
+    trades = 0
+    began_s = time.perf_counter()
+    for batch in batches:
+        engine.detect_columns(batch)
+        trades += len(batch)
+    return trades / (time.perf_counter() - began_s)

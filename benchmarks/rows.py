@@ -1,0 +1,31 @@
+"""What a benchmark hands back: the rows of the performance table."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Parameters
+    ----------
+    name
+        What was measured.
+    figure
+        The result.
+    unit
+        Of `figure`.
+    peer
+        What it is compared with, and the peer's figure; None where there is no peer.
+    ratio
+        `figure` against the peer's, measured in the same run.
+    asked
+        What the project asks of `figure` or `ratio`.
+    """
+
+    name: str
+    figure: float
+    unit: str
+    peer: str | None = None
+    ratio: float | None = None
+    asked: str | None = None

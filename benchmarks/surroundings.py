@@ -1,0 +1,70 @@
+"""What the benchmarks need around them: days of trades, a Kafka of their own, the commands as processes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.embedded.ports import free_port
+from infra.embedded.stack import EmbeddedStack, StackConfig
+from infra.topics import set_up_topics
+from services.common.kafka import new_admin
+from services.producer.generator import DayConfig, write_day
+
+PROJECT = Path(__file__).parent.parent
+OUT = PROJECT / "out" / "bench"
+REAL_DAYS = PROJECT.parent / "shared" / "data"
+
+_console = Console(stderr=True, highlight=False)
+
+
+def note(text: str) -> None:
+    """Tell a person what happens now; stdout is for the table alone."""
+    _console.print(text, style="dim")
+
+
+def generated_day(config: DayConfig) -> Path:
+    """Return the file of a generated day; the same values give the same bytes."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"{config.date}-{config.seed}-{config.trades}x{config.symbols}.csv.zst"
+    # Generated anew each time: a file of an older generator would make two runs look comparable.
+    write_day(config, path, path.with_suffix("").with_suffix(".labels.csv"))
+    return path
+
+
+def real_day() -> Path | None:
+    """Return a real day's file, read where it lies; None where there is none."""
+    return next(iter(sorted(REAL_DAYS.glob("*.csv.zst"))), None)
+
+
+@contextmanager
+def running_kafka() -> Iterator[str]:
+    """Run the embedded Kafka with Tapewatch's topics, and nothing else beside it.
+
+    Yields
+    ------
+    str
+        Its bootstrap servers.
+    """
+    config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
+    with EmbeddedStack(config, report=note) as stack:
+        stack.elasticsearch.stop()  # it would only take processor time from what is measured
+        set_up_topics(new_admin(stack.kafka_bootstrap))
+        yield stack.kafka_bootstrap
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of `tapewatch` with these arguments."""
+    return [sys.executable, "-m", "services.cli", *arguments]
+
+
+def environment(bootstrap: str) -> dict[str, str]:
+    """Return the environment that the demo gives to each service."""
+    return os.environ | {
+        "TAPEWATCH_KAFKA": bootstrap,
+        "TAPEWATCH_INSTANCE": "benchmark",
+        "POLARS_MAX_THREADS": "1",
+    }
