@@ -116,7 +116,10 @@ def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
 
 @app.command()
 def backtest(
-    files: Files,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")
     ] = None,
@@ -124,11 +127,29 @@ def backtest(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="REPORT.html", help="A report with plots.")
     ] = None,
+    start: Annotated[
+        dt.datetime | None, typer.Option("--from", help="Indexed trades from this time on (UTC).")
+    ] = None,
+    end: Annotated[dt.datetime | None, typer.Option("--to", help="And before this one (UTC).")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Of the indexed trades, this symbol's alone.")] = None,
+    elasticsearch: ElasticsearchUrl = None,
 ) -> None:
-    """Run the detector over files, without a broker; the summary goes to stderr."""
-    from services.detector.backtest import run_backtest
+    """Run the detector over files or indexed trades, without a broker; the report goes to stderr."""
+    from services.detector.backtest import file_inputs, run_backtest
 
-    raise typer.Exit(run_backtest(files, output, profile, html))
+    if bool(files) == (start is not None or end is not None):
+        raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
+    if files:
+        inputs = file_inputs(files)
+    elif start is None or end is None or start >= end:
+        raise typer.BadParameter("give both, the earlier one first", param_hint="--from, --to")
+    else:
+        from services.common.elastic import new_client
+        from services.detector.index_range import IndexRange
+
+        url = _settings(elasticsearch=elasticsearch).elasticsearch
+        inputs = [IndexRange(new_client(url), start, end, symbol)]
+    raise typer.Exit(run_backtest(inputs, output, profile, html))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`tapewatch backtest`: the detector over files, without a broker."""
+"""`tapewatch backtest`: the detector over files or a range of the index, without a broker."""
 
 import datetime as dt
 import os
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -27,7 +28,7 @@ from services.producer.trade_json import to_json
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive trades of a file, as the live detector would get them; n of each.
+    """Consecutive trades, as the live detector would get them; n of each.
 
     Parameters
     ----------
@@ -39,29 +40,60 @@ class Piece:
         The same, as columns.
     bad_rows
         Rows among them that are not trades.
-    position_bytes
-        How far the file has been read.
+    position
+        How far what they come from has been read: bytes of a file, or documents of an index.
     """
 
     values: list[bytes]
     trades: list[Trade]
     columns: TradeColumns
     bad_rows: int
-    position_bytes: int
+    position: int
+
+
+class Input(Protocol):
+    """Something to read trades from: a file, or a range of the index."""
+
+    name: str
+    size: int
+    """Where its last piece's `position` ends."""
+
+    def pieces(self, time_zone: str) -> Iterator[Piece]:
+        """Read it from its start; `time_zone` is the exchange's."""
+        ...
+
+
+class FileInput:
+    """A file of trades.
+
+    Parameters
+    ----------
+    source
+        The file, opened.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name = source.path.name
+        self.size = source.path.stat().st_size
+
+    def pieces(self, time_zone: str) -> Iterator[Piece]:
+        """See `Input`."""
+        return read_pieces(self._source, time_zone)
 
 
 def run_backtest(
-    names: list[str], output: Path | None, profile_name: str | None, html: Path | None = None
+    inputs: list[Input], output: Path | None, profile_name: str | None, html: Path | None = None
 ) -> int:
-    """Write the anomalies of the named files, one JSON document a line, and a report to stderr.
+    """Write the anomalies of trades, one JSON document a line, and a report to stderr.
 
     The trades pass through the same JSON as in the live pipeline, so the anomalies are the same, to the
     last bit, `detected_at` aside.
 
     Parameters
     ----------
-    names
-        Files and globs.
+    inputs
+        Where the trades come from, in the order of their times.
     output
         The file for the anomalies; replaced only when all is done. None for none.
     profile_name
@@ -80,7 +112,6 @@ def run_backtest(
         raise TapewatchError(f"--output and --html both name {output}.", "Give each a file of its own.")
     profile = load_profile(profile_name)
     engine = Engine(profile)
-    sources = open_sources(names)
     tally = Tally(engine.time_zone)
     bad_rows = 0
     began_s = time.monotonic()
@@ -89,9 +120,9 @@ def run_backtest(
         lines = stack.enter_context(_opened(output)) if output else None
         page = stack.enter_context(_opened(html)) if html else None
         with progress_bar(console) as bar:
-            for source in sources:
-                task = bar.add_task(source.path.name, total=source.path.stat().st_size)
-                for piece in read_pieces(source, engine.time_zone):
+            for one in inputs:
+                task = bar.add_task(one.name, total=one.size)
+                for piece in one.pieces(engine.time_zone):
                     bad_rows += piece.bad_rows
                     tally.add_trades(piece.columns)
                     now = dt.datetime.now(dt.UTC)
@@ -100,13 +131,11 @@ def run_backtest(
                         if lines:
                             lines.write(anomaly_json(piece.values[anomaly.at], anomaly, now) + b"\n")
                     done = f"{tally.trades:,} trades, {tally.anomalies:,} anomalies"
-                    bar.update(
-                        task, completed=piece.position_bytes, description=f"{source.path.name}: {done}"
-                    )
+                    bar.update(task, completed=piece.position, description=f"{one.name}: {done}")
         report = Report(
             tally=tally,
             profile=profile.name,
-            files=[source.path.name for source in sources],
+            files=[one.name for one in inputs],
             bad_rows=bad_rows,
             late_trades=engine.late_trades,
             seconds=time.monotonic() - began_s,
@@ -117,13 +146,30 @@ def run_backtest(
     return 0
 
 
+def file_inputs(names: list[str]) -> list[Input]:
+    """Open files and globs; raises TapewatchError for one that is not trades."""
+    return [FileInput(source) for source in open_sources(names)]
+
+
 def read_pieces(source: Source, time_zone: str) -> Iterator[Piece]:
     """Read a file as the live detector would get it: written as JSON, and decoded."""
     ids = TradeIds()
     for chunk in source.chunks():
-        values, trades, refused = _decode(to_json(chunk.trades, ids.name(chunk.trades)))
-        bad_rows = len(chunk.bad_rows) + refused
-        yield Piece(values, trades, to_columns(trades, time_zone), bad_rows, chunk.position_bytes)
+        values = to_json(chunk.trades, ids.name(chunk.trades))
+        yield decode_piece(values, len(chunk.bad_rows), chunk.position_bytes, time_zone)
+
+
+def decode_piece(values: list[bytes], bad_rows: int, position: int, time_zone: str) -> Piece:
+    """Decode messages; what the live detector refuses is dropped and counted among the bad rows."""
+    kept, trades = [], []
+    for value in values:
+        try:
+            trades.append(decode_trade(value))
+        except NotATradeError:
+            bad_rows += 1
+        else:
+            kept.append(value)
+    return Piece(kept, trades, to_columns(trades, time_zone), bad_rows, position)
 
 
 @contextmanager
@@ -166,15 +212,3 @@ def _opened(path: Path) -> Iterator:
     with replaced_when_done(path) as unfinished, unfinished.open("wb") as file:
         yield file
         file.flush()
-
-
-def _decode(values: list[bytes]) -> tuple[list[bytes], list[Trade], int]:
-    """Drop what the live detector refuses as well; the last number is how many."""
-    kept, trades = [], []
-    for value in values:
-        try:
-            trades.append(decode_trade(value))
-        except NotATradeError:
-            continue
-        kept.append(value)
-    return kept, trades, len(values) - len(kept)

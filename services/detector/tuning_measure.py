@@ -109,7 +109,7 @@ def measure_days(
                     )
                 for slot, count in zip(*np.unique(batch.slot, return_counts=True), strict=True):
                     measured[sessions[int(slot)].symbol].trades += int(count)
-            on_progress(source, piece.position_bytes)
+            on_progress(source, piece.position)
     for symbol, one in measured.items():
         own_ends = {day: end for (of, day), end in sorted(ends.items()) if of == symbol}
         one.rarities = np.concatenate(rarities[symbol])

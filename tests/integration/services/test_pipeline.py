@@ -89,6 +89,23 @@ def test_backtest_gives_the_live_services_anomalies(
     assert found == {trade_id: anomaly_without_time(anomaly) for trade_id, anomaly in live.items()}
 
 
+def test_backtest_of_the_index_gives_the_same_anomalies(
+    stack: EmbeddedStack, generated_day: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "anomalies.ndjson"
+    times = ("--from", "2026-03-02", "--to", "2026-03-04")
+    tapewatch(stack, "backtest", *times, "--symbol", "ACME", "--output", str(output))
+    lines = [orjson.loads(line) for line in output.read_bytes().splitlines()]
+    live = documents(stack, "anomalies-2026.03", term={"symbol": "ACME"})
+    assert {line["trade_id"]: anomaly_without_time(line) for line in lines} == {
+        trade_id: anomaly_without_time(anomaly) for trade_id, anomaly in live.items()
+    }
+    nothing = tapewatch(
+        stack, "backtest", "--from", "2001-01-01", "--to", "2001-01-02", "--output", "x", code=1
+    )
+    assert "No trade is indexed" in nothing.stderr
+
+
 def test_trades_of_a_symbol_keep_their_order_in_the_topic(stack: EmbeddedStack, generated_day: Path) -> None:
     expected = pl.read_csv(generated_day.read_bytes())
     published: dict[str, list[int]] = {}

@@ -5,7 +5,7 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.detector import backtest
-from services.detector.backtest import replaced_when_done, run_backtest
+from services.detector.backtest import file_inputs, replaced_when_done, run_backtest
 from services.producer.generator import DayConfig, write_day
 from tests.samples import HEADER, row
 
@@ -23,7 +23,7 @@ def test_writes_both_files_and_a_report(
     day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output, html = tmp_path / "out.ndjson", tmp_path / "out.html"
-    assert run_backtest([str(day)], output, None, html) == 0
+    assert run_backtest(file_inputs([str(day)]), output, None, html) == 0
     anomalies = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     said = capsys.readouterr().err
     assert f"{len(anomalies):,}" in said
@@ -34,7 +34,7 @@ def test_writes_both_files_and_a_report(
 
 
 def test_html_alone_is_enough(day: Path, tmp_path: Path) -> None:
-    run_backtest([str(day)], None, None, tmp_path / "out.html")
+    run_backtest(file_inputs([str(day)]), None, None, tmp_path / "out.html")
     assert [path.name for path in tmp_path.iterdir()] == ["out.html"]
 
 
@@ -52,7 +52,10 @@ def test_says_what_is_wrong_with_the_outputs(
 ) -> None:
     with pytest.raises(TapewatchError, match=cause):
         run_backtest(
-            [str(day)], tmp_path / output if output else None, None, tmp_path / html if html else None
+            file_inputs([str(day)]),
+            tmp_path / output if output else None,
+            None,
+            tmp_path / html if html else None,
         )
 
 
@@ -61,7 +64,7 @@ def test_counts_bad_rows_and_trades_without_anomalies(
 ) -> None:
     file = tmp_path / "t.csv"
     file.write_text("\n".join([HEADER, row(1), row(2, price="nonsense"), row(1), ""]))
-    run_backtest([str(file)], tmp_path / "out", None, tmp_path / "html")
+    run_backtest(file_inputs([str(file)]), tmp_path / "out", None, tmp_path / "html")
     figures = [line.split() for line in capsys.readouterr().err.splitlines()]
     assert ["bad", "rows", "1"] in figures
     assert ["late", "or", "repeated", "1"] in figures
@@ -76,7 +79,7 @@ def test_an_interrupt_leaves_the_old_file(day: Path, tmp_path: Path, monkeypatch
     output.write_text("old")
     monkeypatch.setattr(backtest, "html_page", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_backtest([str(day)], output, None, html)
+        run_backtest(file_inputs([str(day)]), output, None, html)
     assert output.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
