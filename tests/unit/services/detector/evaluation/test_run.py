@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from services.common.errors import TapewatchError
@@ -10,8 +11,9 @@ from services.detector.evaluation.injection import KINDS, inject
 from services.detector.evaluation.report import FIGURES, Figure, results_of
 from services.detector.evaluation.reshape import STOCKS, Stock
 from services.detector.evaluation.run import describe_events, evaluate_day, judge, run_evaluate
-from services.detector.profile import Profile
+from services.detector.profile import Profile, load_profile
 from services.producer.generator import DayConfig, write_day
+from services.producer.sources import open_sources
 from tests.samples import REAL_DATA, needs_real_data
 from tests.unit.services.detector.evaluation.days import DAY, generated_day
 
@@ -107,13 +109,30 @@ def test_an_output_that_cannot_be_written_is_told(day_file: Path, tmp_path: Path
 
 @needs_real_data
 def test_a_real_day_keeps_its_order_under_injection() -> None:
-    import polars as pl
-
-    from services.producer.sources import open_sources
-
     source = open_sources([str(sorted(REAL_DATA.glob("*.csv.zst"))[0])])[0]
     trades = pl.concat([chunk.trades for chunk in source.chunks()])
     injected = inject(trades, 1)
     keys = injected.trades.select("ts_event", "sequence")
     assert keys.equals(keys.sort("ts_event", "sequence"))
     assert abs(injected.labels["event"].n_unique() - 0.0005 * len(trades)) < 5
+
+
+INJECTED_QUANTITY = {
+    "off_market": {"price_distance"},
+    "small_error": {"price_distance"},
+    "stale": {"price_distance"},
+    "fat_finger": {"size_surprise"},
+    "both": {"price_distance", "size_surprise"},
+    "burst": {"burst_intensity"},
+}
+
+
+@needs_real_data
+def test_top_contribution_names_the_injected_quantity() -> None:
+    source = open_sources([str(sorted(REAL_DATA.glob("*.csv.zst"))[0])])[0]
+    trades = pl.concat([chunk.trades for chunk in source.chunks()])
+    days = evaluate_day(trades, STOCKS[0], load_profile(), seed=5, runs=1)
+    flagged = [event for day in days for event in day["events"] if event["score"] > 0]
+    right = [event["top_contribution"] in INJECTED_QUANTITY[event["kind"]] for event in flagged]
+    assert len(right) > 50
+    assert sum(right) >= 0.95 * len(right)
