@@ -3,30 +3,17 @@
 import numpy as np
 
 from services.common.contracts import Label
-from services.detector.batch import Batch, SessionKey
+from services.detector.batch import Batch
 from services.detector.detectors.base import Flags
-from services.detector.detectors.calibrated.tape import Tape
+from services.detector.detectors.calibrated.detector import CalibratedDetector
 from services.detector.detectors.calibrated.words import FEATURES, features_of
 
 
-class AuctionCross:
-    """Names a huge print without a side just after an auction's time, so that it raises no alert.
-
-    Parameters
-    ----------
-    tape
-        Measures the trades; shared with the other calibrated detectors.
-    """
+class AuctionCross(CalibratedDetector):
+    """Names a huge print without a side just after an auction's time, so that it raises no alert."""
 
     name = "auction_cross"
     label = Label.AUCTION_CROSS
-
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-
-    def open(self, slot: int, session: SessionKey) -> None:
-        """See `Detector`."""
-        self._tape.open(slot, session)
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; the score is 0, as there is nothing anomalous. Value and expected are shares."""

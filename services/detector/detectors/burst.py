@@ -3,38 +3,23 @@
 import numpy as np
 
 from services.common.contracts import Label
-from services.detector.batch import Batch, SessionKey
+from services.detector.batch import Batch
 from services.detector.detectors.base import Flags
+from services.detector.detectors.calibrated.detector import CalibratedDetector
 from services.detector.detectors.calibrated.state import BURST
-from services.detector.detectors.calibrated.tail import ALERT, score_of
-from services.detector.detectors.calibrated.tape import Tape
+from services.detector.detectors.calibrated.tail import score_of
 from services.detector.detectors.calibrated.words import contributions_of, features_of, once_in
 
 
-class Burst:
-    """Flags trades at many distinct times within a moment that move the price, once an episode.
-
-    Parameters
-    ----------
-    tape
-        Measures the trades; shared with the other calibrated detectors.
-    """
+class Burst(CalibratedDetector):
+    """Flags trades at many distinct times within a moment that move the price, once an episode."""
 
     name = "burst"
     label = Label.BURST
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-
-    def open(self, slot: int, session: SessionKey) -> None:
-        """See `Detector`."""
-        self._tape.open(slot, session)
-
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are intensities, expected is 0: no burst."""
-        measures, _ = self._tape.measure(batch)
-        at = np.flatnonzero((measures["burst_evidence"] >= ALERT) & (measures["is_cross"] == 0))
-        found = measures[at]
+        at, found = self._alerts(batch, "burst_evidence")
         return Flags(
             at=at,
             score=score_of(found["burst_evidence"]),

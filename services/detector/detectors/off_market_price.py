@@ -3,38 +3,23 @@
 import numpy as np
 
 from services.common.contracts import Label
-from services.detector.batch import Batch, SessionKey
+from services.detector.batch import Batch
 from services.detector.detectors.base import Flags
+from services.detector.detectors.calibrated.detector import CalibratedDetector
 from services.detector.detectors.calibrated.state import PRICE
-from services.detector.detectors.calibrated.tail import ALERT, score_of
-from services.detector.detectors.calibrated.tape import Tape
+from services.detector.detectors.calibrated.tail import score_of
 from services.detector.detectors.calibrated.words import contributions_of, features_of, once_in
 
 
-class OffMarketPrice:
-    """Flags prices beyond the envelope of the recent ones, by how rare such a distance is.
-
-    Parameters
-    ----------
-    tape
-        Measures the trades; shared with the other calibrated detectors.
-    """
+class OffMarketPrice(CalibratedDetector):
+    """Flags prices beyond the envelope of the recent ones, by how rare such a distance is."""
 
     name = "off_market_price"
     label = Label.OFF_MARKET_PRICE
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-
-    def open(self, slot: int, session: SessionKey) -> None:
-        """See `Detector`."""
-        self._tape.open(slot, session)
-
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are prices, expected is the envelope's middle."""
-        measures, _ = self._tape.measure(batch)
-        at = np.flatnonzero((measures["price_evidence"] >= ALERT) & (measures["is_cross"] == 0))
-        found = measures[at]
+        at, found = self._alerts(batch, "price_evidence")
         limit = np.expm1(found["price_threshold"]) * found["price_scale"]
         return Flags(
             at=at,

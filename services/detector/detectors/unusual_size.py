@@ -3,38 +3,23 @@
 import numpy as np
 
 from services.common.contracts import Label
-from services.detector.batch import Batch, SessionKey
+from services.detector.batch import Batch
 from services.detector.detectors.base import Flags
+from services.detector.detectors.calibrated.detector import CalibratedDetector
 from services.detector.detectors.calibrated.state import SIZE
-from services.detector.detectors.calibrated.tail import ALERT, score_of
-from services.detector.detectors.calibrated.tape import Tape
+from services.detector.detectors.calibrated.tail import score_of
 from services.detector.detectors.calibrated.words import contributions_of, features_of, once_in
 
 
-class UnusualSize:
-    """Flags sizes that neither the mean of the last trades nor the moment explains, by how rare they are.
-
-    Parameters
-    ----------
-    tape
-        Measures the trades; shared with the other calibrated detectors.
-    """
+class UnusualSize(CalibratedDetector):
+    """Flags sizes that neither the mean of the last trades nor the moment explains, by how rare they are."""
 
     name = "unusual_size"
     label = Label.UNUSUAL_SIZE
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-
-    def open(self, slot: int, session: SessionKey) -> None:
-        """See `Detector`."""
-        self._tape.open(slot, session)
-
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value, mean and what would just flag at this moment, in shares."""
-        measures, _ = self._tape.measure(batch)
-        at = np.flatnonzero((measures["size_evidence"] >= ALERT) & (measures["is_cross"] == 0))
-        found = measures[at]
+        at, found = self._alerts(batch, "size_evidence")
         return Flags(
             at=at,
             score=score_of(found["size_evidence"]),
