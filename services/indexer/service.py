@@ -122,7 +122,9 @@ class IndexerService:
 
     def run(self, stop: Stop, until_idle_s: float | None) -> None:
         """Work; see `run_index`."""
-        self._consumer.subscribe([TRADES_TOPIC, ANOMALIES_TOPIC], on_revoke=self._on_revoke)
+        self._consumer.subscribe(
+            [TRADES_TOPIC, ANOMALIES_TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke
+        )
         busy_at_s = time.monotonic()
         try:
             while not stop.requested:
@@ -150,6 +152,9 @@ class IndexerService:
     def close(self) -> None:
         """Leave the group, so that others take over at once."""
         self._consumer.close()
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._log.info("assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Finish what is under way, so that its offsets are committed while they are still ours."""

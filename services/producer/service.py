@@ -70,6 +70,7 @@ def run_produce(names: list[str], settings: Settings, speed: float | None, limit
         return 128 + (stop.signal or 0)
     # No time limit for delivery: a broker that goes away is waited for.
     publisher = Publisher(new_producer(settings.kafka, **{"message.timeout.ms": 0}), stop, limit)
+    log.info("publishing", files=[source.path.name for source in sources])
     with _progress() as progress:
         for source in sources:
             task = progress.add_task(source.path.name, total=source.path.stat().st_size, trades=0, rate=0)

@@ -60,7 +60,7 @@ def test_first_signal_ends_a_working_service_cleanly(
         TAPEWATCH_ELASTICSEARCH=stack.elasticsearch_url,
     )
     try:
-        time.sleep(4)
+        wait_for(log, "assigned", process)
         process.send_signal(number)
         assert process.wait(STOP_WITHIN_S) == 0, log.read_text()
     finally:
@@ -79,7 +79,8 @@ def test_interrupted_producer_publishes_what_it_counted_and_says_so(
     log = tmp_path / "log"
     process = start(log, "produce", "--speed", "20", str(path), TAPEWATCH_KAFKA=stack.kafka_bootstrap)
     try:
-        time.sleep(6)
+        wait_for(log, "publishing", process)
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         assert process.wait(STOP_WITHIN_S) == 128 + signal.SIGINT, log.read_text()
     finally:
