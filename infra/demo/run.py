@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup import run_setup
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
+from services.common.files import replaced_when_done
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.producer.generator import DayConfig, write_day
@@ -225,7 +225,8 @@ class _Demo:
             f"{seconds:.1f} s from the start of the demo."
         )
         if self._config.once:
-            write_atomically(OUT / "demo-summary.json", json.dumps(summary, indent=2) + "\n")
+            with replaced_when_done(OUT / "demo-summary.json") as unfinished:
+                unfinished.write_text(json.dumps(summary, indent=2) + "\n")
             self._console.print(f"Summary: {OUT / 'demo-summary.json'}", style="dim")
             return
         rows = Table.grid(padding=(0, 2))
@@ -254,10 +255,3 @@ class _Demo:
 
     def _note(self, line: str) -> None:
         self._console.print(escape(line), style="dim", soft_wrap=True)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is either old or new, never half."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(path)

@@ -13,22 +13,20 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.demo.progress import PipelineState
-from services.common.contracts import Label
+from services.common.contracts import Label, Severity
+from services.common.terminal import SEVERITY_STYLES
 
 RATE_OVER_S = 3.0
 PLAIN_EVERY_S = 2.0
-SEVERITY_STYLES = {
-    "critical": "bold white on red",
-    "high": "bold red",
-    "medium": "yellow",
-    "low": "cyan",
-    "info": "dim",
-}
 LABEL_STYLES = {
     Label.HIGH_VOLUME: "magenta",
     Label.RAPID_PRICE_CHANGE: "red",
     Label.ISOLATION_FOREST: "blue",
     Label.Z_SCORE: "green",
+    Label.OFF_MARKET_PRICE: "red",
+    Label.UNUSUAL_SIZE: "magenta",
+    Label.BURST: "yellow",
+    Label.AUCTION_CROSS: "dim",
 }
 
 
@@ -107,7 +105,7 @@ class PipelineView:
         seconds = time.monotonic() - self._began_s
         return Panel(
             Group(stages, Text(), labels),
-            title=f"[bold]Tapewatch[/] {self._title}",
+            title=Text.assemble(("Tapewatch", "bold"), f" {self._title}"),
             subtitle=f"{seconds:.0f} s",
             title_align="left",
             subtitle_align="right",
@@ -132,7 +130,7 @@ def striking_table(anomalies: Iterable[dict[str, object]]) -> Table:
     table.add_column("severity", no_wrap=True)
     table.add_column("why", overflow="fold")
     for anomaly in anomalies:
-        severity = str(anomaly["severity"])
+        severity = Severity(anomaly["severity"])
         time_utc = str(anomaly["@timestamp"])[:23].replace("T", " ")
         table.add_row(
             Text.assemble(

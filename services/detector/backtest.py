@@ -1,7 +1,6 @@
 """`tapewatch backtest`: the detector over files or a range of the index, without a broker."""
 
 import datetime as dt
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.common.errors import TapewatchError
+from services.common.files import replaced_when_done
 from services.common.trade import NotATradeError, Trade, decode_trade
 from services.detector.backtest_html import html_page
 from services.detector.backtest_report import Report, Tally, terminal_report
@@ -170,35 +170,6 @@ def decode_piece(values: list[bytes], bad_rows: int, position: int, time_zone: s
         else:
             kept.append(value)
     return Piece(kept, trades, to_columns(trades, time_zone), bad_rows, position)
-
-
-@contextmanager
-def replaced_when_done(path: Path) -> Iterator[Path]:
-    """Give a file to write in place of another; it takes its name only if nothing fails or interrupts.
-
-    Raises
-    ------
-    TapewatchError
-        The file cannot be written.
-    """
-    if path.is_dir():
-        raise TapewatchError(f"{path} is a folder.", "Name a file in it instead.")
-    if not path.parent.is_dir():
-        raise TapewatchError(
-            f"The folder {path.parent} does not exist.", f"Create it: mkdir -p {path.parent}"
-        )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        if error.filename != str(unfinished):
-            raise
-        raise TapewatchError(
-            f"{path} cannot be written: {error.strerror}.", "Check the folder's permissions and space."
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def progress_bar(console: Console) -> Progress:

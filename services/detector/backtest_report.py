@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.common.contracts import Severity
+from services.common.terminal import SEVERITY_STYLES
 from services.common.trade import Trade
 from services.detector.columns import TradeColumns
 
@@ -31,13 +32,6 @@ SCORE_BINS = 40
 """Bins of the score's distribution, from 0 to 1."""
 
 SEVERITIES = tuple(reversed(Severity))
-SEVERITY_STYLES = {
-    Severity.CRITICAL: "bold white on red",
-    Severity.HIGH: "bold red",
-    Severity.MEDIUM: "yellow",
-    Severity.LOW: "cyan",
-    Severity.INFO: "dim",
-}
 
 
 class Session(NamedTuple):

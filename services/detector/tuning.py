@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from services.common.errors import TapewatchError
-from services.detector.backtest import progress_bar, replaced_when_done
+from services.common.files import replaced_when_done
+from services.detector.backtest import progress_bar
 from services.detector.profile import Profile, load_profile
 from services.detector.tuning_alerts import Alerts, choose_alerts, count_flagged
 from services.detector.tuning_measure import PARTS, Measured, measure_days, running_parts

@@ -26,7 +26,6 @@ corrections, any relation between symbols.
 import datetime as dt
 import io
 import math
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ import polars as pl
 import zstandard
 
 from services.common.errors import TapewatchError
+from services.common.files import replaced_when_done
 from services.producer.synthetic_anomalies import KINDS, InjectedTrades, inject_anomalies, plan_anomalies
 from services.producer.synthetic_tape import NS_PER_S, SIDE_LETTERS, Ints, Tape, generate_tape, symbol_name
 
@@ -350,18 +350,12 @@ def _atomic_writer(path: Path) -> Iterator[Callable[[bytes], int]]:
     TapewatchError
         If the file cannot be written; nothing is left behind then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as raw, _maybe_compressed(raw, path) as file:
-            yield file.write
-        temporary.replace(path)
-    except OSError as error:
-        raise TapewatchError(
-            f"Cannot write {path}: {error.strerror or error}.",
-            "Check the disk's space and the folder's permissions.",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        replaced_when_done(path) as unfinished,
+        unfinished.open("wb") as raw,
+        _maybe_compressed(raw, path) as file,
+    ):
+        yield file.write
 
 
 @contextmanager

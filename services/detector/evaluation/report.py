@@ -1,6 +1,5 @@
 """What an evaluation found: tables for a person, JSON for whatever comes after."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from services.common.errors import TapewatchError
+from services.common.files import replaced_when_done
 from services.detector.evaluation.injection import KINDS
 from services.detector.evaluation.reshape import STOCKS
 
@@ -173,17 +172,9 @@ def write_evaluation(evaluation: Evaluation, output: Path) -> None:
             for stock, days in others
         },
     }
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2)
-    try:
+    with replaced_when_done(output) as unfinished:
         unfinished.write_bytes(text)
-        unfinished.replace(output)
-    except OSError as error:
-        raise TapewatchError(
-            f"{output} cannot be written: {error.strerror}.", "Name another file in an existing folder."
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.detector import backtest
-from services.detector.backtest import file_inputs, replaced_when_done, run_backtest
+from services.detector.backtest import file_inputs, run_backtest
 from services.producer.generator import DayConfig, write_day
 from tests.samples import HEADER, row
 
@@ -82,11 +82,3 @@ def test_an_interrupt_leaves_the_old_file(day: Path, tmp_path: Path, monkeypatch
         run_backtest(file_inputs([str(day)]), output, None, html)
     assert output.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_file_is_replaced_only_when_done(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    with replaced_when_done(path) as unfinished:
-        unfinished.write_text("new")
-        assert not path.exists()
-    assert path.read_text() == "new"
