@@ -9,6 +9,7 @@ from services.common.contracts import (
     DEAD_LETTER_MAX_BYTES,
     DEAD_LETTERS_TOPIC,
     PROGRESS_TOPIC,
+    REPLAYS_TOPIC,
     TRADE_MAX_BYTES,
     TRADES_TOPIC,
 )
@@ -37,10 +38,14 @@ TOPICS: dict[str, dict[str, str]] = {
     TRADES_TOPIC: _kept(days=7, max_bytes=TRADE_MAX_BYTES),
     ANOMALIES_TOPIC: _kept(days=30, max_bytes=DEAD_LETTER_MAX_BYTES),
     DEAD_LETTERS_TOPIC: _kept(days=90, max_bytes=DEAD_LETTER_MAX_BYTES),
+    # Longer than letters, so that none outlives the note that it was put back.
+    REPLAYS_TOPIC: _kept(days=180, max_bytes=TRADE_MAX_BYTES),
     CHECKPOINTS_TOPIC: {
         **_APPEND_TIME,
         "cleanup.policy": "compact",
         "max.message.bytes": str(DEAD_LETTER_MAX_BYTES),
+        # The newest segment is never compacted; a restart reads what is left, so segments are small.
+        "segment.bytes": str(32 << 20),
     },
     PROGRESS_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact"},
 }

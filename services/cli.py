@@ -11,6 +11,7 @@ from rich.text import Text
 
 from services.common.errors import TapewatchError
 from services.common.settings import Settings
+from services.dead_letters.cli import app as dead_letters_app
 
 app = typer.Typer(
     name="tapewatch",
@@ -19,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(dead_letters_app, name="dead-letters")
 
 Kafka = Annotated[
     str | None,
@@ -71,26 +73,40 @@ def produce(
         typer.Option(metavar="X", help="1 is real time, 60 sixty times faster; else as fast as possible."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Publish N trades at most.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Publish from the first row, whatever was published before.")
+    ] = False,
     kafka: Kafka = None,
 ) -> None:
-    """Publish the trades of files to the topic `trades`."""
+    """Publish the trades of files to the topic `trades`, each once: a restart goes on at the next row."""
     from services.common.logs import configure_logs
     from services.producer.service import run_produce
 
     if speed is not None and speed <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--speed")
     configure_logs("producer")
-    raise typer.Exit(run_produce(files, _settings(kafka), speed, limit))
+    raise typer.Exit(run_produce(files, _settings(kafka), speed, limit, again))
 
 
 @app.command()
-def detect(profile: ProfileName = None, until_idle: UntilIdle = None, kafka: Kafka = None) -> None:
+def detect(
+    profile: ProfileName = None,
+    until_idle: UntilIdle = None,
+    reset: Annotated[
+        bool,
+        typer.Option(
+            "--reset",
+            help="Score all trades of the topic anew, with this profile; what it flags no more is removed.",
+        ),
+    ] = False,
+    kafka: Kafka = None,
+) -> None:
     """Score the trades of the topic and publish the anomalous ones with the reasons."""
     from services.common.logs import configure_logs
     from services.detector.service import run_detect
 
     configure_logs("detector")
-    raise typer.Exit(run_detect(_settings(kafka), profile, until_idle))
+    raise typer.Exit(run_detect(_settings(kafka), profile, until_idle, reset))
 
 
 @app.command()

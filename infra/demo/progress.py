@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from infra.topics import PARTITIONS
@@ -16,7 +16,7 @@ from services.common.contracts import (
     TRADES_INDEX_PREFIX,
     TRADES_TOPIC,
 )
-from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka import READ_AT_ONCE, REQUEST_TIMEOUT_S, Positions, new_admin, new_consumer
 
 STRIKING_PER_LABEL = 4
 
@@ -53,13 +53,14 @@ class PipelineProgress:
     def __init__(self, kafka: str, client: Elasticsearch) -> None:
         self._admin = new_admin(kafka)
         self._client = client
+        self._letters = _LetterCount(kafka)
         self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
         self.state = PipelineState()
 
     def refresh(self) -> PipelineState:
         """Ask anew and return what is known."""
         try:
-            ends = self._ends((TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC))
+            ends = self._ends((TRADES_TOPIC, ANOMALIES_TOPIC))
             detector = self._committed(DETECTOR_GROUP)
             indexer = self._committed(INDEXER_GROUP)
             found, labels = self.labels()
@@ -69,13 +70,17 @@ class PipelineProgress:
                 trades_indexed=indexer.get(TRADES_TOPIC, 0),
                 anomalies=ends[ANOMALIES_TOPIC],
                 anomalies_indexed=indexer.get(ANOMALIES_TOPIC, 0),
-                dead_letters=ends[DEAD_LETTERS_TOPIC],
+                dead_letters=self._letters.so_far(),
                 found=found,
                 labels=labels,
             )
         except (KafkaException, ApiError, TransportError):
             pass
         return self.state
+
+    def dead_letters(self) -> int:
+        """Return how many dead letters there are, to the last."""
+        return self._letters.to_the_end(self._admin)
 
     def labels(self) -> tuple[int, dict[str, int]]:
         """Return how many anomalies can be searched, and how many of each label, most frequent first."""
@@ -145,3 +150,22 @@ class PipelineProgress:
         for partition in consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S):
             committed[partition.topic] = committed.get(partition.topic, 0) + max(partition.offset, 0)
         return committed
+
+
+class _LetterCount:
+    """Counts dead letters by reading them: offsets would count transactions as well."""
+
+    def __init__(self, kafka: str) -> None:
+        self._consumer = new_consumer(kafka, "tapewatch-reads-only")
+        self._consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in range(PARTITIONS)])
+        self._positions = Positions()
+        self._count = 0
+
+    def so_far(self, timeout_s: float = 0.0) -> int:
+        self._count += len(self._positions.split(self._consumer.consume(READ_AT_ONCE, timeout_s)))
+        return self._count
+
+    def to_the_end(self, admin: AdminClient) -> int:
+        while not self._positions.at_end(self._consumer, admin):
+            self.so_far(timeout_s=0.1)
+        return self._count

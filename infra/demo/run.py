@@ -211,7 +211,7 @@ class _Demo:
             "trades_produced": self._published()["trades"],
             "trades_indexed": trades_indexed,
             "anomalies_indexed": anomalies_indexed,
-            "dead_letters": progress.state.dead_letters,
+            "dead_letters": progress.dead_letters(),
             "seconds": seconds,
             "anomalies_by_label": progress.labels()[1],
         }

@@ -5,6 +5,7 @@ from enum import StrEnum
 TRADES_TOPIC = "trades"
 ANOMALIES_TOPIC = "anomalies"
 DEAD_LETTERS_TOPIC = "dead-letters"
+REPLAYS_TOPIC = "dead-letter-replays"
 CHECKPOINTS_TOPIC = "detector-checkpoints"
 PROGRESS_TOPIC = "producer-progress"
 

@@ -4,32 +4,49 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from services.common.contracts import DEAD_LETTERS_TOPIC
+from services.common.contracts import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
 
 MAX_ERROR_CHARS = 2_000
+
+REPLAYED_HEADER = "dead-letter"
+"""Of a message that was put back: the id of its letter."""
+REPLAY_OF_HEADER = "replay_of"
+"""Of the letter of such a message, when it was refused again: the id of the first letter."""
 
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
 
 def publish_refused_row(
-    producer: Producer, service: str, error: str, raw: bytes, file: str, line: int, on_delivery: OnDelivery
+    producer: Producer, service: str, error: str, raw: bytes, file: str, line: int
 ) -> None:
-    """Put a file's row into `dead-letters`; `on_delivery` hears of a failure."""
+    """Put a file's row into `dead-letters`; of a larger one than the topic takes, the beginning.
+
+    A failure to deliver it fails the producer's transaction.
+    """
+    if len(raw) > DEAD_LETTER_MAX_BYTES:
+        error = f"{error} (of the row's {len(raw):,} bytes the first {DEAD_LETTER_MAX_BYTES:,} are kept)"
+        raw = raw[:DEAD_LETTER_MAX_BYTES]
     headers = {"service": service, "error": error[:MAX_ERROR_CHARS], "file": file, "line": str(line)}
-    producer.produce(DEAD_LETTERS_TOPIC, value=raw, headers=headers, on_delivery=on_delivery)
+    producer.produce(DEAD_LETTERS_TOPIC, value=raw, headers=headers)
 
 
 def publish_refused_message(
-    producer: Producer, service: str, error: str, message: Message, on_delivery: OnDelivery
+    producer: Producer, service: str, error: str, message: Message, on_delivery: OnDelivery | None = None
 ) -> None:
-    """Put a topic's message into `dead-letters`, under its own key; `on_delivery` hears of a failure."""
-    headers = {
+    """Put a topic's message into `dead-letters`, under its own key.
+
+    `on_delivery` hears of a failure; in a transaction, that fails as a whole.
+    """
+    headers: dict[str, str | bytes | None] = {
         "service": service,
         "error": error[:MAX_ERROR_CHARS],
         "topic": message.topic(),
         "partition": str(message.partition()),
         "offset": str(message.offset()),
     }
+    came_with = dict(message.headers() or ())
+    if REPLAYED_HEADER in came_with:
+        headers[REPLAY_OF_HEADER] = came_with[REPLAYED_HEADER]
     producer.produce(
         DEAD_LETTERS_TOPIC, key=message.key(), value=message.value(), headers=headers, on_delivery=on_delivery
     )

@@ -1,7 +1,10 @@
 """Kafka clients as every service wants them, and the few questions that several ask a broker."""
 
 import logging
+import time
+from collections.abc import Iterator
 
+import structlog
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
@@ -15,9 +18,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.errors import TapewatchError
 from services.common.stops import Stop
-from services.common.waiting import wait_until
+from services.common.waiting import LOG_EVERY_S, wait_until
 
 REQUEST_TIMEOUT_S = 5.0
+READ_AT_ONCE = 1_000
 
 Partition = tuple[str, int]
 """Topic and number."""
@@ -35,7 +39,21 @@ def client_config(bootstrap: str) -> dict[str, object]:
         "logger": _quiet,
         "reconnect.backoff.max.ms": 1000,
         "broker.address.family": "v4",
+        "error_cb": _Outages(bootstrap).note,
     }
+
+
+class _Outages:
+    """Logs now and then that no broker answers, for one client."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._next_s = 0.0
+
+    def note(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + LOG_EVERY_S
+            structlog.get_logger().warning(f"waiting for Kafka at {self._bootstrap}", error=error.str())
 
 
 def new_admin(bootstrap: str) -> AdminClient:
@@ -114,6 +132,32 @@ def wait_for_topics(bootstrap: str, topics: list[str], stop: Stop) -> bool:
     return True
 
 
+def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) -> Iterator[Message]:
+    """Read committed records from the partitions' offsets to the ends that they have when reached.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    partitions
+        With the offsets to begin at; a broker that is away is waited for.
+    stop
+        Ends the reading early.
+    """
+    admin = new_admin(bootstrap)
+    consumer: Consumer = new_consumer(bootstrap, "tapewatch-reads-only")
+    try:
+        consumer.assign(partitions)
+        positions = Positions()
+        while not stop.requested:
+            messages = consumer.consume(READ_AT_ONCE, 0.1)
+            yield from positions.split(messages)
+            if len(messages) < READ_AT_ONCE and positions.at_end(consumer, admin):
+                return
+    finally:
+        consumer.close()
+
+
 class Positions:
     """How far a consumer has come in each partition, counting the markers of transactions at its end.
 
@@ -130,7 +174,7 @@ class Positions:
         Raises
         ------
         KafkaException
-            The consumer reported an error other than one that it mends by itself.
+            The consumer reported an error that it cannot mend by itself.
         """
         records = [message for message in messages if message.error() is None]
         # A partition's messages come in order, so its last one tells the position.
@@ -148,7 +192,7 @@ class Positions:
             if error.code() == KafkaError._PARTITION_EOF:
                 partition = (message.topic(), message.partition())
                 self.next_offsets[partition] = max(message.offset(), self.next_offsets.get(partition, 0))
-            elif not error.retriable() and error.code() not in _MENDED_BY_LIBRDKAFKA:
+            elif error.fatal() or error.code() in _NEVER_MENDED:
                 raise KafkaException(error)
 
     def forget(self, partitions: list[TopicPartition]) -> None:
@@ -182,4 +226,11 @@ class Positions:
         ]
 
 
-_MENDED_BY_LIBRDKAFKA = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
+_NEVER_MENDED = {
+    KafkaError._FATAL,
+    KafkaError._AUTHENTICATION,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+"""All else (a broker that is away, a new coordinator, a rebalance) librdkafka tries again."""

@@ -1,15 +1,27 @@
 """Where the services find each other: `TAPEWATCH_*` variables over defaults that fit the embedded stack."""
 
-import socket
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.errors import TapewatchError
+
+_PREFIX = "TAPEWATCH_"
 
 
 class Settings(BaseSettings):
-    """Addresses that every service shares; each can be set as `TAPEWATCH_<NAME>` or by a flag."""
+    """What every service shares; each can be set as `TAPEWATCH_<NAME>` or by a flag.
 
-    model_config = SettingsConfigDict(env_prefix="TAPEWATCH_")
+    An empty variable counts as one that is not set.
+
+    Raises
+    ------
+    TapewatchError
+        A value is impossible.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True)
 
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, `host:port[,host:port…]`."""
@@ -17,5 +29,25 @@ class Settings(BaseSettings):
     elasticsearch: str = "http://127.0.0.1:9200"
     """URL of the cluster."""
 
-    instance: str = Field(default_factory=socket.gethostname)
-    """Name of this instance of a service; stays the same over restarts, differs between instances."""
+    instance: str | None = None
+    """Name of this instance of a service; None: `claim_instance` finds one."""
+
+    metrics_host: str = "127.0.0.1"
+    """Address that `/metrics` and the health checks are served on."""
+
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Their port; 0: any free one; None: the service's usual one, or the next that is free."""
+
+    checkpoint_trades: Annotated[int, Field(ge=1_000)] = 100_000
+    """About so many messages of each partition a detector reads again after a crash, at most."""
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            name = f"{_PREFIX}{wrong['loc'][0]}".upper()
+            raise TapewatchError(
+                f"{name} is {wrong['input']!r}: {wrong['msg']}.",
+                f"Set {name} to such a value, or not at all.",
+            ) from error

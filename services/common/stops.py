@@ -3,7 +3,11 @@
 import os
 import signal
 import threading
+import time
 from types import FrameType
+
+GRACE_S = 7.0
+"""What is under way may take that long after a stop; then it is left as it is, for the next start."""
 
 
 class Stop:
@@ -11,6 +15,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._asked_s = 0.0
         self.signal: int | None = None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._receive)
@@ -19,12 +24,18 @@ class Stop:
         if self._event.is_set():
             os._exit(128 + number)
         self.signal = number
+        self._asked_s = time.monotonic()
         self._event.set()
 
     @property
     def requested(self) -> bool:
         """Whether a stop was asked for."""
         return self._event.is_set()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a stop was asked for so long ago that nothing may be waited for any more."""
+        return self.requested and time.monotonic() - self._asked_s >= GRACE_S
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep, but not beyond a stop; returns whether one was asked for."""

@@ -9,6 +9,8 @@ from confluent_kafka import KafkaError
 from services.common.stops import Stop
 
 LOG_EVERY_S = 10.0
+QUIET_S = 2.0
+"""A server that is just starting deserves no alarm."""
 TRY_EVERY_S = 0.5
 
 
@@ -36,21 +38,40 @@ def wait_until(
     bool
         True once the server has answered, False if a stop came first.
     """
-    log = structlog.get_logger()
-    began = time.monotonic()
-    next_log = began + 2.0  # a server that is just starting deserves no alarm
+    waiting = WaitingLog(what)
     while not stop.requested:
         try:
             answers()
         except unreachable as error:
-            if time.monotonic() >= next_log:
-                waited_s = round(time.monotonic() - began)
-                log.warning(f"waiting for {what}", waited_s=waited_s, error=_brief(error))
-                next_log = time.monotonic() + LOG_EVERY_S
+            waiting.note(error)
             stop.wait(TRY_EVERY_S)
         else:
             return True
     return False
+
+
+class WaitingLog:
+    """Says now and then that something is waited for.
+
+    Parameters
+    ----------
+    what
+        The server and its address.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began_s = time.monotonic()
+        self._next_s = self._began_s + QUIET_S
+
+    def note(self, error: Exception) -> None:
+        """Log a failed try, unless one was logged a moment ago."""
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            self._next_s = now_s + LOG_EVERY_S
+            structlog.get_logger().warning(
+                f"waiting for {self._what}", waited_s=round(now_s - self._began_s), error=_brief(error)
+            )
 
 
 def _brief(error: Exception) -> str:

@@ -4,6 +4,7 @@ No Kafka, no clock, no randomness without a seed. The live service and the backt
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -16,15 +17,19 @@ from services.common.trade import Trade
 from services.detector.batch import Batch, SessionKey
 from services.detector.calendar import ExchangeCalendar
 from services.detector.columns import TradeColumns, to_columns
-from services.detector.detectors.base import Flags
+from services.detector.detectors.base import Flags, Keeper
 from services.detector.detectors.calibrated.tape import Tape
 from services.detector.findings import combine
 from services.detector.profile import Profile
 from services.detector.registry import DetectorSet
+from services.detector.session_state import Changes, SessionState
 from services.detector.sessions import Sessions
 from services.detector.slots import with_room
 
 MODEL_NAME = "tapewatch"
+
+_STATE_VERSION = 1
+"""Of what is saved; to be raised when bytes of the same types come to mean something else."""
 
 
 @dataclass
@@ -50,6 +55,10 @@ class Engine:
         self._set = DetectorSet(profile, calendar.auction_times)
         self._sessions = Sessions(self._open, endless=profile.sessions == "endless")
         self._runs = np.zeros((0, len(self._set.detectors)), bool)  # by slot, for each detector
+        keepers = [detector.keeper for detector in self._set.detectors]
+        self.checkpointable = None not in keepers
+        """Whether sessions can be saved: False where a detector's state grows with every trade."""
+        self._keepers: dict[str, Keeper] = {keeper.name: keeper for keeper in keepers if keeper}
         self._model = {"name": MODEL_NAME, "version": version("tapewatch"), "profile": profile.hash}
 
     @property
@@ -61,6 +70,52 @@ class Engine:
     def late_trades(self) -> int:
         """Trades that came late or repeated, and so were not judged."""
         return self._sessions.late_trades
+
+    @property
+    def layout(self) -> str:
+        """A short text that differs whenever saved states are to be read in another way."""
+        parts = [f"{name} {self._keepers[name].layout}" for name in sorted(self._keepers)]
+        return hashlib.sha256("\n".join([str(_STATE_VERSION), *parts]).encode()).hexdigest()[:12]
+
+    def take_changes(self) -> Changes:
+        """Return which sessions were given a trade or dropped since the last call."""
+        return self._sessions.take_changes()
+
+    def save(self, session: SessionKey) -> SessionState:
+        """Return all that is known of an open session.
+
+        Raises
+        ------
+        KeyError
+            The session is not open.
+        ValueError
+            The engine is not `checkpointable`.
+        """
+        self._check_checkpointable()
+        slot = self._sessions.slot_of(session)
+        detectors = {name: keeper.save(slot) for name, keeper in self._keepers.items()}
+        return SessionState(session, *self._sessions.last_of(slot), detectors)
+
+    def restore(self, state: SessionState) -> None:
+        """Go on with a saved session; to be called before any trade. Parameters come from the profile.
+
+        Raises
+        ------
+        ValueError
+            The state does not fit this engine; the engine is of no use then.
+        """
+        self._check_checkpointable()
+        if state.detectors.keys() != self._keepers.keys():
+            raise ValueError(
+                f"state of {', '.join(sorted(state.detectors)) or 'nothing'} was saved, "
+                f"not of {', '.join(sorted(self._keepers)) or 'nothing'}"
+            )
+        slot = self._sessions.restore(state)
+        for name, keeper in self._keepers.items():
+            try:
+                keeper.restore(slot, state.detectors[name])
+            except ValueError as error:
+                raise ValueError(f"the saved state of {name} cannot be read: {error}") from error
 
     def detect(self, trades: list[Trade]) -> list[Anomaly]:
         """Judge the next trades, of any symbols, each symbol's in order.
@@ -119,6 +174,10 @@ class Engine:
         self._runs[slot] = self._set.runs_for(session.symbol)
         for detector in self._set.detectors:
             detector.open(slot, session)
+
+    def _check_checkpointable(self) -> None:
+        if not self.checkpointable:
+            raise ValueError("this profile's detectors keep more than can be saved")
 
     def _of_those_it_runs_for(self, number: int, flags: Flags, slots: np.ndarray) -> Flags:
         """Drop the flags of symbols for which the profile switches a detector off."""

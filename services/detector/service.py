@@ -1,50 +1,78 @@
 """`tapewatch detect`: the topic `trades` through the engine into the topic `anomalies`.
 
-Anomalies, dead letters and the input's offsets are committed in one transaction. Every partition has an
-engine of its own. One that was just assigned is read from its beginning, without publishing anything up
-to the committed offset: so the state is the same as if this process had always been here.
+Each partition has an engine of its own. A transaction holds, in this order: the anomalies and dead letters
+of some batches, the checkpoints whose turn it is, and the offsets behind those batches. What is committed is
+therefore always of one moment. A partition that was just assigned begins with its checkpoints and replays,
+without publishing, up to the committed offset: so the state is the same as if this process had always been
+here. After an aborted transaction every partition begins in that way again.
 """
 
 import datetime as dt
 import time
-from collections.abc import Callable
 
 import structlog
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, DETECTOR_GROUP, TRADES_TOPIC
+from services.common.contracts import (
+    ANOMALIES_TOPIC,
+    CHECKPOINTS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    DETECTOR_GROUP,
+    TRADES_TOPIC,
+)
+from services.common.counters import ABORTS, COMMIT_SECONDS, DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
 from services.common.dead_letters import publish_refused_message
 from services.common.errors import TapewatchError
+from services.common.health import Health
+from services.common.instance import claim_instance
 from services.common.kafka import (
     REQUEST_TIMEOUT_S,
     Positions,
     new_admin,
     new_consumer,
-    new_producer,
-    wait_for_topics,
 )
+from services.common.metrics import Rate, serve_metrics
+from services.common.safe_settings import wait_for_safe_topics
 from services.common.settings import Settings
 from services.common.stops import Stop
-from services.common.trade import NotATradeError, Trade, decode_trade
-from services.detector.engine import Engine, anomaly_json
+from services.common.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
+from services.common.waiting import WaitingLog
+from services.detector import metrics
+from services.detector.checkpoint import PARTITION_KEY
+from services.detector.engine import anomaly_json
+from services.detector.partition import Detected, WatchedPartition
 from services.detector.profile import Profile, load_profile
+from services.detector.recovery import load, recover
+from services.detector.reset import reset
+from services.detector.retraction import TRADE_OFFSET, publish_retraction, standing_anomalies
 
+TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, CHECKPOINTS_TOPIC]
 MAX_BATCH_TRADES = 10_000
 POLL_S = 0.1
-TRANSACTION_TIMEOUT_MS = 10_000
-"""An abandoned transaction holds up every reader until then."""
+COMMIT_S = 0.25
+"""While batches are full, a transaction goes on for so long; a batch that is not full ends it at once."""
+
+SESSION_TIMEOUT_MS = 10_000
+"""The partitions of a detector that does not come back go to others after that."""
+
+RETRACTIONS_AT_ONCE = 5_000
 
 
-def run_detect(settings: Settings, profile_name: str | None, until_idle_s: float | None) -> int:
+def run_detect(
+    settings: Settings, profile_name: str | None, until_idle_s: float | None, begin_anew: bool
+) -> int:
     """Detect until stopped, or until the end has been reached and nothing came for a while.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is.
+    profile_name
+        What counts as unusual.
+    until_idle_s
+        Exit after having been at the end for that long; None for never.
+    begin_anew
+        First put all partitions back to their beginning; see `reset`.
 
     Returns
     -------
@@ -54,18 +82,30 @@ def run_detect(settings: Settings, profile_name: str | None, until_idle_s: float
     Raises
     ------
     TapewatchError
-        The profile is wrong, a topic is missing, or another detector has this one's name.
+        The profile is wrong, a topic is missing or unsafe, or another detector has this one's name.
     """
     stop = Stop()
     profile = load_profile(profile_name)
-    topics = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC]
-    if not wait_for_topics(settings.kafka, topics, stop):
-        return 0
-    service = DetectorService(settings, profile)
-    try:
-        service.run(stop, until_idle_s)
-    finally:
-        service.close()
+    health = Health()
+    with serve_metrics("detector", settings, health):
+        if not wait_for_safe_topics(settings.kafka, TOPICS, stop):
+            return 0
+        instance = claim_instance("detector", settings)
+        try:
+            transactions = Transactions(
+                settings.kafka, f"{DETECTOR_GROUP}-{instance}", stop, **{"linger.ms": 0}
+            )
+            if begin_anew:
+                reset(settings, profile, transactions, stop)
+            service = DetectorService(settings, profile, instance, transactions, stop, health)
+            try:
+                service.run(until_idle_s)
+            finally:
+                service.close()
+        except StoppedWaitingError:
+            structlog.get_logger().warning(
+                "stopped while Kafka was away; the next start goes on after the last commit"
+            )
     return 0
 
 
@@ -75,147 +115,360 @@ class DetectorService:
     Parameters
     ----------
     settings
-        Where Kafka is, and this instance's name.
+        Where Kafka is.
     profile
         What counts as unusual.
+    instance
+        This instance's name.
+    transactions
+        Opened under that name.
+    stop
+        Ends the work.
+    health
+        Told how it goes.
     """
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        profile: Profile,
+        instance: str,
+        transactions: Transactions,
+        stop: Stop,
+        health: Health,
+    ) -> None:
         self._log = structlog.get_logger()
+        self._settings = settings
         self._profile = profile
+        self._transactions = transactions
+        self._stop = stop
+        self._health = health
         self._admin = new_admin(settings.kafka)
-        self._consumer: Consumer = new_consumer(settings.kafka, DETECTOR_GROUP)
-        self._producer: Producer = new_producer(
+        self._consumer: Consumer = new_consumer(
             settings.kafka,
+            DETECTOR_GROUP,
             **{
-                "transactional.id": f"{DETECTOR_GROUP}-{settings.instance}",
-                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                "linger.ms": 0,
+                # A detector that comes back under its name gets its partitions back at once.
+                "group.instance.id": f"detector-{instance}",
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
             },
         )
-        self._producer.init_transactions(REQUEST_TIMEOUT_S * 6)
-        self._engines: dict[int, Engine] = {}
+        self._assigned: set[int] = set()
+        self._is_restored = True
+        self._partitions: dict[int, WatchedPartition] = {}
+        self._handed_over: dict[int, WatchedPartition] = {}
         self._committed: dict[int, int] = {}
         self._positions = Positions()
-        self._trades = self._anomalies = self._dead_letters = 0
+        self._open_since_s: float | None = None
+        self._uncounted: list[Detected] = []
+        self._recovering_since_s: float | None = None
+        self._rate = Rate(metrics.PER_SECOND)
+        self._trades = self._anomalies = self._dead_letters = self._late_trades = 0
 
-    def run(self, stop: Stop, until_idle_s: float | None) -> None:
+    def run(self, until_idle_s: float | None) -> None:
         """Work; see `run_detect`."""
-        self._consumer.subscribe([TRADES_TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke)
+        self._consumer.subscribe(
+            [TRADES_TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
         busy_at_s = time.monotonic()
-        while not stop.requested:
-            records = self._positions.split(self._consumer.consume(MAX_BATCH_TRADES, POLL_S))
-            if records or self._uncommitted():
-                self._process(records)
+        while not self._stop.requested:
+            self._health.beat()
+            try:
+                is_busy = self._turn()
+            except TransactionAbortedError as error:
+                self._start_over(error)
+                is_busy = True
+            if is_busy or until_idle_s is None or not self._positions.at_end(self._consumer, self._admin):
                 busy_at_s = time.monotonic()
-            elif until_idle_s is not None and not self._positions.at_end(self._consumer, self._admin):
-                busy_at_s = time.monotonic()
-            elif until_idle_s is not None and time.monotonic() - busy_at_s >= until_idle_s:
+            elif time.monotonic() - busy_at_s >= until_idle_s:
                 break
+        try:
+            self._commit()
+        except TransactionAbortedError as error:
+            self._log.warning(
+                "the last transaction was aborted; the next start does it again", error=str(error)
+            )
         self._log.info(
             "detected",
             trades=self._trades,
             anomalies=self._anomalies,
             dead_letters=self._dead_letters,
-            late_trades=sum(engine.late_trades for engine in self._engines.values()),
+            late_trades=self._late_trades,
         )
 
     def close(self) -> None:
-        """Leave the group, so that others take over at once."""
+        """Close the connection; the partitions stay reserved for this instance for a moment."""
+        self._partitions.clear()
         self._consumer.close()
 
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for partition in consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S * 6):
-            self._committed[partition.partition] = max(partition.offset, 0)
-            self._engines[partition.partition] = Engine(self._profile)
-        consumer.assign([TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in partitions])
-        self._log.info("assigned", partitions=sorted(p.partition for p in partitions))
+    def _turn(self) -> bool:
+        """Read and work off one batch; returns whether there was anything to do."""
+        if not self._is_restored:
+            self._restore()
+        try:
+            messages = self._consumer.consume(MAX_BATCH_TRADES, POLL_S)
+            records = self._positions.split(messages)
+        except KafkaException as error:
+            raise TapewatchError(
+                f"Kafka ended this detector's membership: {error.args[0].str()}.",
+                "If another detector runs under the same name, give each its own TAPEWATCH_INSTANCE.",
+            ) from error
+        try:
+            self._process(records)
+        except KafkaException as error:
+            self._transactions.fail(error)
+        is_full = len(messages) >= MAX_BATCH_TRADES
+        if self._open_since_s is None:
+            if not self._uncommitted():
+                return bool(records)
+            self._begin()
+        if not is_full or time.monotonic() - (self._open_since_s or 0.0) >= COMMIT_S:
+            self._commit()
+        return True
 
-    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._positions.forget(partitions)
-        for partition in partitions:
-            self._engines.pop(partition.partition, None)
-            self._committed.pop(partition.partition, None)
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # What is to be read from where is found out later: a broker may fail to answer in between.
+        self._assigned = {partition.partition for partition in partitions}
+        self._is_restored = False
+        consumer.assign([])
+
+    def _on_revoke(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        """Commit while the partitions are still this detector's."""
+        try:
+            self._commit()
+        except TransactionAbortedError as error:
+            self._start_over(error)
+        self._hand_over()
+
+    def _on_lost(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        """Give up what is not committed: others have gone on from the last commit."""
+        self._log.warning("partitions lost to other detectors")
+        if self._open_since_s is not None:
+            try:
+                self._transactions.abort("partitions lost")
+            except TransactionAbortedError as error:
+                self._start_over(error)
+        self._partitions.clear()
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Work on nothing, but keep what is known, in case a partition comes back as it went."""
+        self._handed_over |= self._partitions
+        self._partitions = {}
+        self._assigned = set()
+        self._is_restored = True
+        self._positions = Positions()
+        self._committed.clear()
+
+    def _start_over(self, error: TransactionAbortedError) -> None:
+        """After an abort: position and state are read again from what was committed."""
+        ABORTS.labels("detector").inc()
+        self._log.warning("transaction aborted, reading position and state again", error=str(error))
+        self._open_since_s = None
+        self._uncounted.clear()
+        self._partitions.clear()
+        self._handed_over.clear()
+        self._positions = Positions()
+        self._is_restored = False
+        if error.fenced:
+            self._transactions.open()
+
+    def _restore(self) -> None:
+        """Find out where each assigned partition goes on, and with which state."""
+        waiting = WaitingLog(f"Kafka at {self._settings.kafka}")
+        began_s = time.monotonic()
+        while not self._stop.requested:
+            self._health.beat()
+            try:
+                starts = self._recovered_positions()
+                break
+            except KafkaException as error:
+                waiting.note(error)
+                self._stop.wait(0.5)
+        if self._stop.requested:
+            return
+        self._positions = Positions()
+        self._consumer.assign(starts)
+        self._is_restored = True
+        self._recovering_since_s = began_s
+        self._health.ready = True
+        self._log.info(
+            "assigned",
+            partitions=sorted(self._assigned),
+            to_replay=sum(max(p.publish_from - p.position, 0) for p in self._partitions.values()),
+            seconds=round(time.monotonic() - began_s, 2),
+        )
+
+    def _recovered_positions(self) -> list[TopicPartition]:
+        """Recover the partitions, keeping those on which nobody else has worked meanwhile."""
+        if not self._assigned:
+            return []
+        kafka = self._settings.kafka
+        wanted = [TopicPartition(TRADES_TOPIC, number) for number in sorted(self._assigned)]
+        # First the offsets: this call waits for a transaction that is just ending, so checkpoints fit.
+        all_committed = self._consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
+        stored = load(kafka, sorted(self._assigned), self._stop)
+        self._partitions = {}
+        starts = []
+        for committed in all_committed:
+            number = committed.partition
+            beginning = self._beginning(committed)
+            offset = max(committed.offset, beginning)
+            partition = self._handed_over.get(number)
+            if partition is None or partition.position != offset:
+                recovered = recover(stored[number], number, offset, beginning, self._profile)
+                partition = WatchedPartition(recovered, self._profile.hash, self._settings.checkpoint_trades)
+                if recovered.retract_until is not None and not self._stop.requested:
+                    self._retract(number, partition, committed, beginning, recovered.retract_until)
+            self._partitions[number] = partition
+            self._committed[number] = offset
+            starts.append(TopicPartition(TRADES_TOPIC, number, partition.position))
+        self._handed_over = {}
+        return starts
+
+    def _beginning(self, committed: TopicPartition) -> int:
+        """Return the first offset that a partition still has."""
+        partition = TopicPartition(TRADES_TOPIC, committed.partition)
+        beginning, _ = self._consumer.get_watermark_offsets(partition, REQUEST_TIMEOUT_S)
+        if 0 <= committed.offset < beginning:
+            self._log.error(
+                "trades were removed by the topic's retention before they were scored",
+                partition=committed.partition,
+                messages=beginning - committed.offset,
+            )
+        return beginning
+
+    def _retract(
+        self,
+        number: int,
+        partition: WatchedPartition,
+        committed: TopicPartition,
+        beginning: int,
+        until: int,
+    ) -> None:
+        """Withdraw a partition's anomalies of the run before, before this run's first one.
+
+        Each transaction carries the unchanged offset: so one of a detector that has lost the partition
+        cannot come after what its successor published.
+        """
+        standing = list(standing_anomalies(self._settings.kafka, number, until, beginning, self._stop))
+        for first in range(0, len(standing) + 1, RETRACTIONS_AT_ONCE):
+            if self._stop.requested:
+                return
+            self._begin()
+            part = standing[first : first + RETRACTIONS_AT_ONCE]
+            is_last = first + RETRACTIONS_AT_ONCE > len(standing)
+            try:
+                for anomaly in part:
+                    publish_retraction(self._transactions.producer, number, *anomaly)
+                if is_last:
+                    self._produce_checkpoint(number, PARTITION_KEY, partition.partition_checkpoint())
+            except KafkaException as error:
+                self._transactions.fail(error)
+            self._transactions.commit([committed], self._consumer.consumer_group_metadata())
+            self._open_since_s = None
+            metrics.RETRACTIONS.inc(len(part))
+        self._log.info("anomalies of the run before withdrawn", partition=number, anomalies=len(standing))
 
     def _uncommitted(self) -> list[TopicPartition]:
         """Return the positions that are beyond the committed offsets."""
         return [
             offset
             for offset in self._positions.as_offsets()
-            if offset.offset
-            > self._committed.get(offset.partition, offset.offset)  # unless it was handed away
+            if offset.offset > self._committed.get(offset.partition, offset.offset)
         ]
 
     def _process(self, records: list[Message]) -> None:
+        """Run messages through their partitions' engines, and publish what they come to."""
         by_partition: dict[int, list[Message]] = {}
         for record in records:
             by_partition.setdefault(record.partition(), []).append(record)
-        for handed_away in by_partition.keys() - self._engines.keys():  # while the batch was gathered
-            del by_partition[handed_away]
-        self._producer.begin_transaction()
-        try:
-            for partition, messages in by_partition.items():
-                self._detect(partition, messages)
-            offsets = self._uncommitted()
-            if offsets:
-                group = self._consumer.consumer_group_metadata()
-                _repeat(lambda: self._producer.send_offsets_to_transaction(offsets, group, REQUEST_TIMEOUT_S))
-            _repeat(lambda: self._producer.commit_transaction(REQUEST_TIMEOUT_S * 2))
-        except KafkaException as error:
-            self._recover(error.args[0])
+        for number, messages in by_partition.items():
+            partition = self._partitions.get(number)
+            if partition is None:  # handed away while the batch was gathered
+                continue
+            found = partition.detect(messages)
+            if found.anomalies or found.refused or not partition.is_replaying:
+                self._begin()
+            self._publish(number, found)
+            self._uncounted.append(found)
+        if self._recovering_since_s is not None and not any(
+            partition.is_replaying for partition in self._partitions.values()
+        ):
+            metrics.RECOVERY_SECONDS.set(time.monotonic() - self._recovering_since_s)
+            self._recovering_since_s = None
+
+    def _publish(self, number: int, found: Detected) -> None:
+        producer = self._transactions.producer
+        now = dt.datetime.now(dt.UTC)
+        for origin, anomaly in found.anomalies:
+            producer.produce(
+                ANOMALIES_TOPIC,
+                key=origin.key(),
+                value=anomaly_json(origin.value(), anomaly, now),
+                headers={TRADE_OFFSET: str(origin.offset())},
+                partition=number,
+            )
+        for origin, error in found.refused:
+            publish_refused_message(producer, "detector", error, origin)
+
+    def _begin(self) -> None:
+        """Begin a transaction unless one is open."""
+        if self._open_since_s is None:
+            self._transactions.begin()
+            self._open_since_s = time.monotonic()
+
+    def _commit(self) -> None:
+        """Commit the open transaction, with checkpoints and offsets."""
+        if self._open_since_s is None:
             return
+        saved_bytes, saved = 0, 0
+        try:
+            for number, partition in self._partitions.items():
+                for key, value in partition.checkpoints():
+                    self._produce_checkpoint(number, key, value)
+                    saved_bytes += len(value or b"")
+                    saved += key != PARTITION_KEY
+        except KafkaException as error:
+            self._transactions.fail(error)
+        offsets = self._uncommitted()
+        began_s = time.monotonic()
+        self._transactions.commit(offsets, self._consumer.consumer_group_metadata())
+        COMMIT_SECONDS.labels("detector").observe(time.monotonic() - began_s)
+        self._open_since_s = None
         for offset in offsets:
             self._committed[offset.partition] = offset.offset
+            self._partitions[offset.partition].position = offset.offset
+        metrics.CHECKPOINT_BYTES.inc(saved_bytes)
+        metrics.CHECKPOINTS.inc(saved)
+        self._count()
 
-    def _detect(self, partition: int, messages: list[Message]) -> None:
-        """Run a partition's messages through its engine; publish what is beyond the committed offset."""
-        publish_from = self._committed[partition]
-        trades: list[Trade] = []
-        origins: list[Message] = []
-        for message in messages:
-            try:
-                trades.append(decode_trade(message.value()))
-                origins.append(message)
-            except NotATradeError as error:
-                if message.offset() >= publish_from:
-                    publish_refused_message(self._producer, "detector", str(error), message, _ignore)
-                    self._dead_letters += 1
-        now = dt.datetime.now(dt.UTC)
-        for anomaly in self._engines[partition].detect(trades):
-            origin = origins[anomaly.at]
-            if origin.offset() >= publish_from:
-                value = anomaly_json(origin.value(), anomaly, now)
-                self._producer.produce(ANOMALIES_TOPIC, key=origin.key(), value=value)
-                self._anomalies += 1
-        is_replay = messages[0].offset() < publish_from
-        self._trades += sum(m.offset() >= publish_from for m in messages) if is_replay else len(messages)
+    def _produce_checkpoint(self, number: int, key: bytes, value: bytes | None) -> None:
+        self._transactions.producer.produce(CHECKPOINTS_TOPIC, key=key, value=value, partition=number)
 
-    def _recover(self, error: KafkaError) -> None:
-        """Abort, and read position and state again from what was committed."""
-        if error.fatal() or not error.txn_requires_abort():
-            raise TapewatchError(
-                f"Kafka ended this detector's transactions: {error.str()}.",
-                "Is another detector running under the same name? Give each its own TAPEWATCH_INSTANCE.",
-            ) from KafkaException(error)
-        self._log.warning("transaction aborted, reading state again", error=error.str())
-        _repeat(lambda: self._producer.abort_transaction(REQUEST_TIMEOUT_S * 2))
-        partitions = self._consumer.assignment()
-        self._on_revoke(self._consumer, partitions)
-        if partitions:
-            self._on_assign(self._consumer, partitions)
-
-
-def _repeat(call: Callable[[], None]) -> None:
-    """Make a call of the transaction again while the broker asks for that."""
-    while True:
-        try:
-            call()
-        except KafkaException as error:
-            if not error.args[0].retriable():
-                raise
-        else:
-            return
-
-
-def _ignore(_error: KafkaError | None, _message: Message) -> None:
-    """Do nothing: a failed delivery fails the whole transaction, which is seen when it is committed."""
+    def _count(self) -> None:
+        """Count what was committed."""
+        for found in self._uncounted:
+            self._trades += found.trades
+            self._anomalies += len(found.anomalies)
+            self._dead_letters += len(found.refused)
+            self._late_trades += found.late_trades
+            metrics.TRADES.inc(found.trades)
+            metrics.LATE_TRADES.inc(found.late_trades)
+            metrics.REPLAYED.inc(found.replayed)
+            DEAD_LETTERS.labels("detector").inc(len(found.refused))
+            self._rate.add(found.trades)
+            for _, anomaly in found.anomalies:
+                severity = anomaly.fields["severity"]
+                for label in anomaly.fields["anomalies"]:
+                    metrics.ANOMALIES.labels(label, severity).inc()
+            if found.newest_event_time:
+                newest = dt.datetime.fromisoformat(found.newest_event_time[:26].rstrip("Z") + "+00:00")
+                EVENT_LAG_S.labels("detector").set(time.time() - newest.timestamp())
+        self._uncounted.clear()
+        lag = 0
+        for number, partition in self._partitions.items():
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(TRADES_TOPIC, number), cached=True)
+            lag += max(end - partition.position, 0)
+            metrics.CHECKPOINT_AGE.labels(str(number)).set(partition.position - partition.replay_from)
+        LAG_MESSAGES.labels("detector", TRADES_TOPIC).set(lag)

@@ -3,6 +3,7 @@
 All of it depends on a symbol's own trades in their order alone, never on batches.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from numba import njit
 
 from services.detector.batch import SessionKey
 from services.detector.columns import TradeColumns
+from services.detector.session_state import Changes, SessionState
 from services.detector.slots import with_room
 
 SESSIONS_KEPT = 8
@@ -47,6 +49,8 @@ class Sessions:
         self._last_seen = np.zeros(0, np.int64)  # by slot, in trades seen by all
         self._last_ns = np.zeros(0, np.int64)
         self._last_sequence = np.zeros(0, np.int64)
+        self._touched = np.zeros(0, bool)
+        self._dropped: dict[SessionKey, None] = {}
         self.keys: dict[int, SessionKey] = {}
         self.late_trades = 0
 
@@ -64,6 +68,7 @@ class Sessions:
             slots, stop = self._slots(symbol_numbers[start:], days[start:])
             part = slice(start, start + stop)
             self._last_seen[slots] = self._seen + np.arange(stop)  # of a slot's trades the last one counts
+            self._touched[slots] = True
             self._seen += stop
             fresh = np.empty(stop, bool)
             _mark_fresh(
@@ -79,6 +84,55 @@ class Sessions:
             if len(places):
                 yield places + start, slots[places]
             start += stop
+
+    def take_changes(self) -> Changes:
+        """Return which sessions were given a trade or dropped since the last call."""
+        touched = np.flatnonzero(self._touched)
+        self._touched[touched] = False
+        changes = Changes([self.keys[slot] for slot in touched.tolist()], list(self._dropped))
+        self._dropped.clear()
+        return changes
+
+    def slot_of(self, session: SessionKey) -> int:
+        """Return an open session's slot; raises KeyError for one that is not open."""
+        return self._symbols[session.symbol].slots[self._day_number(session.day)]
+
+    def last_of(self, slot: int) -> tuple[int, int, int]:
+        """Return `last_seen`, `last_ns` and `last_sequence` of `SessionState`."""
+        return int(self._last_seen[slot]), int(self._last_ns[slot]), int(self._last_sequence[slot])
+
+    def restore(self, state: SessionState) -> int:
+        """Open a saved session, before any trade, and return its slot.
+
+        Of more sessions of a symbol than are kept, those seen least lately are dropped at once.
+
+        Raises
+        ------
+        ValueError
+            The session is open already, or is no session of this kind.
+        """
+        symbol, day = state.session.symbol, self._day_number(state.session.day)
+        self._number(symbol)
+        slots = self._symbols[symbol].slots
+        if day in slots:
+            raise ValueError(f"the session {symbol}@{state.session.day} is open already")
+        slot = slots[day] = self._open(symbol, day)
+        self._last_seen[slot] = state.last_seen
+        self._last_ns[slot] = state.last_ns
+        self._last_sequence[slot] = state.last_sequence
+        self._seen = max(self._seen, state.last_seen + 1)
+        if len(slots) > SESSIONS_KEPT:
+            self._drop(symbol)
+        return slot
+
+    def _day_number(self, text: str) -> int:
+        """Return the day of a session's key as `assign` counts it; raises ValueError for no such day."""
+        if self._endless and not text:
+            return ENDLESS_DAY
+        day = dt.date.fromisoformat(text)
+        if self._endless or day.isoformat() != text:
+            raise ValueError(f"{text!r} is not the day of a session here")
+        return (day - dt.date(1970, 1, 1)).days
 
     def _number(self, symbol: str) -> int:
         known = self._symbols.get(symbol)
@@ -120,9 +174,11 @@ class Sessions:
         self._last_seen = with_room(self._last_seen, slot)
         self._last_ns = with_room(self._last_ns, slot)
         self._last_sequence = with_room(self._last_sequence, slot)
+        self._touched = with_room(self._touched, slot)
         self._last_ns[slot] = self._last_sequence[slot] = -1
         text = "" if self._endless else str(np.datetime64(day, "D"))
         self.keys[slot] = SessionKey(symbol, text)
+        self._dropped.pop(self.keys[slot], None)
         self._on_open(slot, self.keys[slot])
         return slot
 
@@ -130,7 +186,10 @@ class Sessions:
         """Drop the symbol's session that was seen least lately."""
         slots = self._symbols[symbol].slots
         oldest = min(slots, key=lambda day: self._last_seen[slots[day]])
-        self._free.append(slots.pop(oldest))
+        slot = slots.pop(oldest)
+        self._free.append(slot)
+        self._touched[slot] = False
+        self._dropped[self.keys[slot]] = None
 
 
 @njit(cache=True)

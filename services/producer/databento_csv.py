@@ -37,7 +37,7 @@ UNDEFINED_TEXTS = {
     "ts_recv": str(UNDEFINED_TIME),
 }
 MEANING = {INTEGER: "a whole number", DECIMAL: "a decimal number", ISO_TIME: "an ISO 8601 time in UTC"}
-PLAIN_TEXT = r'^[^"\\\x00-\x1f]+$'
+PLAIN_TEXT = r'^[^"\\\x00-\x1f]{1,256}$'
 
 
 class DatabentoCsv:
@@ -144,7 +144,7 @@ class DatabentoCsv:
         if name == "side":
             return f"side is not one of A, B, N: {text!r}"
         if COLUMNS[name] == pl.String:
-            return f"{name} is not plain text: {text!r}"
+            return f"{name} is not plain text of 1 to 256 characters: {text[:300]!r}"
         form = INTEGER
         if self._readable.get(name):
             form = DECIMAL if name == "price" else ISO_TIME

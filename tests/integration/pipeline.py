@@ -1,31 +1,44 @@
 """Runs the real commands against the embedded stack, and reads back what they left."""
 
 import os
+import re
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
 from confluent_kafka import Consumer, Message, TopicPartition
 from elasticsearch import Elasticsearch, helpers
+from prometheus_client.parser import text_string_to_metric_families
 
 from infra.embedded.stack import EmbeddedStack
 from infra.topics import PARTITIONS
+from services.common.contracts import DETECTOR_GROUP, TRADES_TOPIC
 from services.common.kafka import Positions, new_admin, new_consumer
+from services.producer.generator import DayConfig, write_day
 
 TIMEOUT_S = 240
+READ_TIMEOUT_S = 5.0
+PARTITION_NUMBERS = range(PARTITIONS)
+
+
+def addresses(stack: EmbeddedStack) -> dict[str, str]:
+    """Return the variables that lead a service to the stack."""
+    return {"TAPEWATCH_KAFKA": stack.kafka_bootstrap, "TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url}
 
 
 def tapewatch(stack: EmbeddedStack, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run `tapewatch` with the stack's addresses and expect its exit code."""
-    env = os.environ | {
-        "TAPEWATCH_KAFKA": stack.kafka_bootstrap,
-        "TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url,
-        "POLARS_MAX_THREADS": "1",
-    }
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", *arguments],
-        env=env,
+        env=_env() | addresses(stack),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -33,6 +46,72 @@ def tapewatch(stack: EmbeddedStack, *arguments: str, code: int = 0) -> subproces
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+@contextmanager
+def started(log: Path, *arguments: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `tapewatch` in the background until the end of the block, which kills what still runs."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli", *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_env() | env,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _env() -> dict[str, str]:
+    return os.environ | {"POLARS_MAX_THREADS": "1", "TAPEWATCH_METRICS_PORT": "0"}
+
+
+def wait_for(log: Path, text: str, process: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
+    """Wait until a process has logged a text."""
+    deadline_s = time.monotonic() + timeout_s
+    while text not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline_s, log.read_text()
+        time.sleep(0.02)
+
+
+def wait_until(is_so: Callable[[], bool], log: Path, timeout_s: float = 60) -> None:
+    """Wait for a condition; a failure shows the log."""
+    deadline_s = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline_s, log.read_text()
+        time.sleep(0.05)
+
+
+def log_lines(log: Path | str, event: str) -> list[dict[str, Any]]:
+    """Return the fields of the log lines with this event; what is no log line is passed over."""
+    text = log if isinstance(log, str) else log.read_text()
+    lines = [orjson.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
+    return [line for line in lines if line["event"] == event]
+
+
+def http_get(log: Path, path: str) -> tuple[int, str]:
+    """Ask a service, at the address that its log tells, for status and body."""
+    address = log_lines(log, "metrics")[-1]["address"]
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=READ_TIMEOUT_S) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def metrics(log: Path) -> dict[str, float]:
+    """Return a service's metrics by name and the values of the labels, `name{a,b}`."""
+    status, text = http_get(log, "/metrics")
+    assert status == 200
+    return {
+        f"{sample.name}{{{','.join(sample.labels.values())}}}" if sample.labels else sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def run_pipeline(stack: EmbeddedStack, *files: str) -> None:
@@ -48,11 +127,33 @@ def catch_up(stack: EmbeddedStack) -> None:
     tapewatch(stack, "index", "--until-idle", "1")
 
 
-def read_topic(stack: EmbeddedStack, topic: str) -> list[Message]:
-    """Return every committed message of a topic."""
+def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
+    """Return where a topic's partitions end now."""
+    consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
+    found = []
+    for number in PARTITION_NUMBERS:
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), READ_TIMEOUT_S)
+        found.append(TopicPartition(topic, number, end))
+    consumer.close()
+    return found
+
+
+def is_detected(stack: EmbeddedStack) -> bool:
+    """Whether the detectors have committed all that is in `trades` now."""
+    consumer: Consumer = new_consumer(stack.kafka_bootstrap, DETECTOR_GROUP)
+    wanted = [TopicPartition(TRADES_TOPIC, number) for number in PARTITION_NUMBERS]
+    committed = consumer.committed(wanted, READ_TIMEOUT_S)
+    consumer.close()
+    return all(c.offset >= end.offset for c, end in zip(committed, ends(stack, TRADES_TOPIC), strict=True))
+
+
+def read_topic(
+    stack: EmbeddedStack, topic: str, since: list[TopicPartition] | None = None
+) -> list[Message]:
+    """Return every committed message of a topic, or those since it ended there."""
     admin = new_admin(stack.kafka_bootstrap)
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
+    consumer.assign(since or [TopicPartition(topic, number, 0) for number in PARTITION_NUMBERS])
     positions = Positions()
     messages: list[Message] = []
     while not positions.at_end(consumer, admin):
@@ -82,3 +183,32 @@ def anomaly_without_time(value: bytes | dict[str, Any]) -> dict[str, Any]:
     fields = orjson.loads(value) if isinstance(value, bytes) else dict(value)
     del fields["detected_at"]
     return fields
+
+
+def backtested(stack: EmbeddedStack, path: Path, profile: str = "default") -> dict[str, dict[str, Any]]:
+    """Return the anomalies of a file without their time, by `trade_id`, as `tapewatch backtest` finds them."""
+    output = path.with_suffix(f".{profile}.ndjson")
+    tapewatch(stack, "backtest", str(path), "--profile", profile, "--output", str(output))
+    return by_trade_id(output.read_bytes().splitlines())
+
+
+def by_trade_id(values: Iterable[bytes | dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return anomalies without their time; none may be there twice."""
+    found = [anomaly_without_time(value) for value in values]
+    by_id = {fields["trade_id"]: fields for fields in found}
+    assert len(by_id) == len(found)
+    return by_id
+
+
+def write_own_day(path: Path, config: DayConfig, suffix: str) -> Path:
+    """Generate a day, as plain CSV, whose symbols end in `suffix`: those of no other test."""
+    write_day(config, path, path.with_suffix(".labels.csv"))
+    header, _, rows = path.read_text().partition("\n")
+    path.write_text(f"{header}\n{re.sub(r'$(?<=.)', suffix, rows, flags=re.MULTILINE)}")
+    return path
+
+
+def speed_for(path: Path, seconds: float) -> str:
+    """Return the `--speed` at which a file lasts so long."""
+    times = pl.read_csv(path, columns=["ts_event"])["ts_event"].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ")
+    return str((times.max() - times.min()).total_seconds() / seconds)

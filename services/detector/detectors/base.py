@@ -40,6 +40,31 @@ class Flags:
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+class Keeper(Protocol):
+    """Keeps what detectors know of each session under its slot, bounded, so that it can be saved.
+
+    Saved are windows and numbers; parameters come from the profile, and models are fitted again.
+    """
+
+    name: str
+    layout: str
+    """A text that differs whenever saved bytes are to be read in another way."""
+
+    def save(self, slot: int) -> bytes:
+        """Return all that is known of a slot's session; the same bytes for all that goes on the same way."""
+        ...
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """Put what was saved under a slot that was just opened for the same session.
+
+        Raises
+        ------
+        ValueError
+            The bytes are not what `save` returns; says why.
+        """
+        ...
+
+
 class Detector(Protocol):
     """Watches any number of sessions; what it says of a trade depends on its session's trades before alone.
 
@@ -48,6 +73,11 @@ class Detector(Protocol):
 
     name: str
     label: Label
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """What keeps this detector's state; detectors may share one. None if it is not bounded."""
+        ...
 
     def open(self, slot: int, session: SessionKey) -> None:
         """Begin a session afresh under a slot; slots are small numbers, given again after a session's end."""

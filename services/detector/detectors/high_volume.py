@@ -8,11 +8,12 @@ from pydantic import Field
 
 from services.common.contracts import Label
 from services.detector.batch import Batch, SessionKey
-from services.detector.detectors.base import Flags, score_beyond
+from services.detector.detectors.base import Flags, Keeper, score_beyond
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record
 from services.detector.slots import with_room
 
-_STATE = np.dtype([("threshold_shares", np.int64), ("trades", np.int64), ("shares", np.int64)])
+_STATE = np.dtype([("trades", np.int64), ("shares", np.int64)])
 
 
 class HighVolumeParameters(Parameters):
@@ -34,20 +35,37 @@ class HighVolume:
 
     name = "high_volume"
     label = Label.HIGH_VOLUME
+    layout = str(_STATE.descr)
 
     def __init__(self, parameters_of: Callable[[str], HighVolumeParameters]) -> None:
         self._parameters_of = parameters_of
+        self._threshold_shares = np.zeros(0, np.int64)
         self._state = np.zeros(0, _STATE)
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
+        self._threshold_shares = with_room(self._threshold_shares, slot)
+        self._threshold_shares[slot] = self._parameters_of(session.symbol).threshold_shares
         self._state = with_room(self._state, slot)
-        self._state[slot] = (self._parameters_of(session.symbol).threshold_shares, 0, 0)
+        self._state[slot] = (0, 0)
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`."""
+        return self._state[slot].tobytes()
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        self._state[slot] = one_record(saved, _STATE)
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; expected is the mean size of the session's trades before."""
         trades_before, shares_before = _count(batch.slot, batch.size, self._state)
-        limit_of_each = self._state["threshold_shares"][batch.slot]
+        limit_of_each = self._threshold_shares[batch.slot]
         at = np.flatnonzero(batch.size > limit_of_each)
         size = batch.size[at]
         limit = limit_of_each[at]

@@ -145,6 +145,7 @@ class PriceHistoryForest:
 
     name = "price_history_forest"
     label = Label.ISOLATION_FOREST
+    keeper = None
 
     def __init__(self, parameters_of: Callable[[str], PriceHistoryForestParameters]) -> None:
         self._parameters_of = parameters_of

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from services.common.contracts import Label
 from services.detector.batch import Batch, SessionKey
-from services.detector.detectors.base import Flags, score_beyond
+from services.detector.detectors.base import Flags, Keeper, score_beyond
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record
 from services.detector.slots import with_room
 
-_STATE = np.dtype([("threshold_ratio", np.float64), ("last_price", np.float64)])
+_STATE = np.dtype(np.float64)
 
 
 class RapidPriceChangeParameters(Parameters):
@@ -37,21 +38,38 @@ class RapidPriceChange:
 
     name = "rapid_price_change"
     label = Label.RAPID_PRICE_CHANGE
+    layout = str(_STATE.descr)
 
     def __init__(self, parameters_of: Callable[[str], RapidPriceChangeParameters]) -> None:
         self._parameters_of = parameters_of
-        self._state = np.zeros(0, _STATE)
+        self._threshold_ratio = np.zeros(0)
+        self._last_price = np.zeros(0, _STATE)
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
-        self._state = with_room(self._state, slot)
-        self._state[slot] = (self._parameters_of(session.symbol).threshold_ratio, np.nan)
+        self._threshold_ratio = with_room(self._threshold_ratio, slot)
+        self._threshold_ratio[slot] = self._parameters_of(session.symbol).threshold_ratio
+        self._last_price = with_room(self._last_price, slot)
+        self._last_price[slot] = np.nan
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`."""
+        return self._last_price[slot].tobytes()
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        self._last_price[slot] = one_record(saved, _STATE)
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are ratios, and no change is expected."""
-        before = _prices_before(batch.slot, batch.price, self._state)
+        before = _prices_before(batch.slot, batch.price, self._last_price)
         change = price_change(batch.price, before)
-        limit_of_each = self._state["threshold_ratio"][batch.slot]
+        limit_of_each = self._threshold_ratio[batch.slot]
         at = np.flatnonzero(np.abs(change) > limit_of_each)
         value = change[at]
         limit = limit_of_each[at]
@@ -81,11 +99,10 @@ def price_change(price: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _prices_before(slot: np.ndarray, price: np.ndarray, state: np.ndarray) -> np.ndarray:
+def _prices_before(slot: np.ndarray, price: np.ndarray, last_price: np.ndarray) -> np.ndarray:
     """Return the price of the trade before in each trade's session; NaN for its first."""
     before = np.empty(len(slot))
     for i in range(len(slot)):
-        session = state[slot[i]]
-        before[i] = session.last_price
-        session.last_price = price[i]
+        before[i] = last_price[slot[i]]
+        last_price[slot[i]] = price[i]
     return before

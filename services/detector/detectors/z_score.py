@@ -15,17 +15,13 @@ from pydantic import Field, model_validator
 
 from services.common.contracts import Label
 from services.detector.batch import Batch, SessionKey
-from services.detector.detectors.base import Flags, score_beyond
+from services.detector.detectors.base import Flags, Keeper, score_beyond
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record, records
 from services.detector.slots import with_room
 
-_SESSION = np.dtype(
-    [
-        ("window_trades", np.int64),
-        ("min_trades", np.int64),
-        ("threshold_sigmas", np.float64),
-        ("last_price", np.float64),
-    ]
+_PARAMETERS = np.dtype(
+    [("window_trades", np.int64), ("min_trades", np.int64), ("threshold_sigmas", np.float64)]
 )
 
 _WINDOW = np.dtype(
@@ -38,6 +34,9 @@ _WINDOW = np.dtype(
         ("alike", np.int64),  # how many of the newest values are the same
     ]
 )
+
+_SAVED = np.dtype([("last_price", np.float64), ("windows", _WINDOW, (2,))])
+"""What a saved session begins with; the returns and the sizes of the windows, float64, follow."""
 
 
 class ZScoreParameters(Parameters):
@@ -78,18 +77,27 @@ class ZScore:
 
     name = "z_score"
     label = Label.Z_SCORE
+    layout = f"{_SAVED.descr} and float64"
 
     def __init__(self, parameters_of: Callable[[str], ZScoreParameters]) -> None:
         self._parameters_of = parameters_of
-        self._sessions = np.zeros(0, _SESSION)
+        self._parameters = np.zeros(0, _PARAMETERS)
+        self._last_price = np.zeros(0)
         self._windows = np.zeros((0, 2), _WINDOW)
         self._values = np.zeros((0, 2, 0))
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
         own = self._parameters_of(session.symbol)
-        self._sessions = with_room(self._sessions, slot)
-        self._sessions[slot] = (own.window_trades, own.min_trades, own.threshold_sigmas, np.nan)
+        self._parameters = with_room(self._parameters, slot)
+        self._parameters[slot] = (own.window_trades, own.min_trades, own.threshold_sigmas)
+        self._last_price = with_room(self._last_price, slot)
+        self._last_price[slot] = np.nan
         self._windows = with_room(self._windows, slot)
         self._windows[slot] = np.zeros(2, _WINDOW)
         self._values = with_room(self._values, slot)
@@ -98,10 +106,41 @@ class ZScore:
             wider[:, :, : self._values.shape[2]] = self._values
             self._values = wider
 
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`; what lies beyond a window's count is an earlier session's and is left out."""
+        head = np.zeros((), _SAVED)
+        head["last_price"] = self._last_price[slot]
+        head["windows"] = self._windows[slot]
+        counts = self._windows[slot]["count"]
+        values = [self._values[slot, row, :count].tobytes() for row, count in enumerate(counts)]
+        return head.tobytes() + b"".join(values)
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        head = one_record(saved[: _SAVED.itemsize], _SAVED)
+        window_trades = self._parameters[slot]["window_trades"]
+        counts, places = head["windows"]["count"], head["windows"]["next"]
+        if not ((counts >= 0) & (counts <= window_trades) & (places >= 0) & (places < window_trades)).all():
+            raise ValueError(f"its windows are not of {window_trades} trades")
+        returns, sizes = counts.tolist()
+        values = records(saved[_SAVED.itemsize :], np.dtype(np.float64), returns + sizes)
+        self._last_price[slot] = head["last_price"]
+        self._windows[slot] = head["windows"]
+        self._values[slot, 0, :returns] = values[:returns]
+        self._values[slot, 1, :sizes] = values[returns:]
+
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value is the z-score farther from the expected 0, and threshold has its sign."""
-        known = _z_scores(batch.slot, batch.price, batch.size, self._sessions, self._windows, self._values)
-        limit_of_each = self._sessions["threshold_sigmas"][batch.slot]
+        known = _z_scores(
+            batch.slot,
+            batch.price,
+            batch.size,
+            self._parameters,
+            self._last_price,
+            self._windows,
+            self._values,
+        )
+        limit_of_each = self._parameters["threshold_sigmas"][batch.slot]
         at = np.flatnonzero(np.abs(known[:, :2]).max(axis=1, initial=0.0) > limit_of_each)
         return_z, volume_z, log_return, mean_return, mean_log_size, trades = known[at].T
         limit = limit_of_each[at]
@@ -166,31 +205,33 @@ def _z_scores(
     slot: np.ndarray,
     price: np.ndarray,
     size: np.ndarray,
-    sessions: np.ndarray,
+    parameters: np.ndarray,
+    last_price: np.ndarray,
     windows: np.ndarray,
     values: np.ndarray,
 ) -> np.ndarray:
     """Return z of return and of volume, log return, both means before, and trades known; shape (n, 6)."""
     known = np.zeros((len(slot), 6))
     for i in range(len(slot)):
-        session = sessions[slot[i]]
+        p = parameters[slot[i]]
+        before = last_price[slot[i]]
         returns = windows[slot[i], 0]
         sizes = windows[slot[i], 1]
         row = known[i]
         row[3] = returns.mean
         row[4] = sizes.mean
         log_size = math.log1p(size[i])
-        row[1] = _z_score(sizes, log_size, session.min_trades)
+        row[1] = _z_score(sizes, log_size, p.min_trades)
         row[5] = sizes.count
-        _push(sizes, values[slot[i], 1], session.window_trades, log_size)
-        if price[i] > 0.0 and session.last_price > 0.0:
-            log_return = math.log(price[i] / session.last_price)
-            row[0] = _z_score(returns, log_return, session.min_trades)
+        _push(sizes, values[slot[i], 1], p.window_trades, log_size)
+        if price[i] > 0.0 and before > 0.0:
+            log_return = math.log(price[i] / before)
+            row[0] = _z_score(returns, log_return, p.min_trades)
             row[2] = log_return
             if abs(row[0]) >= abs(row[1]):
                 row[5] = returns.count
-            _push(returns, values[slot[i], 0], session.window_trades, log_return)
-        session.last_price = price[i]
+            _push(returns, values[slot[i], 0], p.window_trades, log_return)
+        last_price[slot[i]] = price[i]
     return known
 
 

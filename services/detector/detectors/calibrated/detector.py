@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.detector.batch import Batch, SessionKey
+from services.detector.detectors.base import Keeper
 from services.detector.detectors.calibrated.tail import ALERT
 from services.detector.detectors.calibrated.tape import Tape
 
@@ -18,6 +19,11 @@ class CalibratedDetector:
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self._tape
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""

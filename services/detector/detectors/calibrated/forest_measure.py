@@ -53,9 +53,14 @@ class IsolationForestParameters(TailParameters):
     credence: Credence = 0.0
     gain: Gain = 0.3
 
+    def first_row_needed(self, trades: int) -> int:
+        """Return the number of the oldest row that a session of so many trades may still be fitted on."""
+        return max(0, trades // self.refit_trades * self.refit_trades - self.window_trades)
+
     @model_validator(mode="after")
     def _rows_suffice(self) -> "IsolationForestParameters":
-        # A restored session fits again up to two steps later, from the rows that its record keeps.
+        # The newest fit may be up to one step old, and is made anew in a restored session, after the rows of
+        # up to one more step have been written.
         if self.window_trades + 2 * self.refit_trades > FOREST_ROWS:
             raise ValueError(f"window_trades + 2 * refit_trades must be at most {FOREST_ROWS}")
         return self

@@ -1,7 +1,7 @@
 """What the calibrated detectors know of a session, and what they measure of a trade: two fixed layouts.
 
-A session's record is all the state there is, so any cut into batches gives the same bits, and its bytes are
-what has to be kept to go on with it.
+A session's record and its forest's rows are all the state there is, so any cut into batches gives the same
+bits, and their bytes are what has to be kept to go on with it.
 """
 
 import numpy as np
@@ -75,12 +75,10 @@ STATE = np.dtype(
         ("cluster_rate", "f8"),
         ("episode_ns", "i8"),
         ("episode_rarity", "f8"),
-        # Isolation forest
-        ("rows", "f4", (FOREST_ROWS, FOREST_FEATURES)),
     ],
     align=True,
 )
-"""One session: 66 kB."""
+"""One session: 17 kB. The forest's rows are beside it: `rows.ForestRows`."""
 
 MEASURES = np.dtype(
     [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from coniferest.isoforest import IsolationForest as Forest
@@ -24,6 +25,7 @@ from services.detector.detectors.calibrated.price_measure import (
     remember_price,
     start_price,
 )
+from services.detector.detectors.calibrated.rows import PAGE_ROWS, ForestRows
 from services.detector.detectors.calibrated.size_measure import (
     AuctionCrossParameters,
     UnusualSizeParameters,
@@ -31,9 +33,23 @@ from services.detector.detectors.calibrated.size_measure import (
     remember_size,
     start_size,
 )
-from services.detector.detectors.calibrated.state import FOREST, FOREST_ROWS, MEASURES, STATE
+from services.detector.detectors.calibrated.state import (
+    BURST_TIMES,
+    FOREST,
+    FOREST_FEATURES,
+    FOREST_ROWS,
+    MEASURES,
+    STATE,
+)
 from services.detector.detectors.calibrated.tail import ALERT, start_tail
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record, records
+from services.detector.slots import with_room
+
+FORESTS_KEPT = 1024
+"""Forests at hand, those used last, 0.15 MB each; another one is fitted again, in 2 ms, when it is needed."""
+
+_ROW = np.dtype((np.float32, (FOREST_FEATURES,)))
 
 AuctionTimes = Callable[[str], tuple[int, int]]
 """From a day, `YYYY-MM-DD`, to its opening and closing auction in ns since 1970; 0 where there is none."""
@@ -54,7 +70,7 @@ class TapeParameters:
 
 
 class Tape:
-    """Measures trades for the calibrated detectors, which share it.
+    """Measures trades for the calibrated detectors, which share it; a `Keeper` of what they know.
 
     Parameters
     ----------
@@ -64,10 +80,14 @@ class Tape:
         The exchange's calendar.
     """
 
+    name = "tape"
+    layout = f"{STATE.descr} and {_ROW}"
+
     def __init__(self, parameters_of: Callable[[str], TapeParameters], auction_times: AuctionTimes) -> None:
         self._parameters_of = parameters_of
-        self._auction_times = auction_times
+        self._auction_times = lru_cache(maxsize=64)(auction_times)
         self._states = np.zeros(0, STATE)
+        self._rows = ForestRows()
         self._sessions: dict[int, tuple[SessionKey, IsolationForestParameters | None]] = {}
         self._forests: dict[int, tuple[int, Forest]] = {}
         self._records = {
@@ -85,11 +105,12 @@ class Tape:
 
     def open(self, slot: int, session: SessionKey) -> None:
         """Begin a session afresh under a slot; a second call before its first trade changes nothing."""
-        if slot >= len(self._states):
-            room = max(slot + 1, 2 * len(self._states)) - len(self._states)
-            self._states = np.concatenate((self._states, np.zeros(room, STATE)))
-            for name, records in self._records.items():
-                self._records[name] = np.concatenate((records, np.zeros(room, records.dtype)))
+        is_open_already = slot in self._sessions and self._sessions[slot][0] == session
+        if is_open_already and self._states[slot]["trades"] == 0:
+            return
+        self._states = with_room(self._states, slot)
+        for name in self._records:
+            self._records[name] = with_room(self._records[name], slot)
         p = self._parameters_of(session.symbol)
         self._records["price"][slot] = _record(p.price)
         self._records["size"][slot] = _record(p.size)
@@ -97,12 +118,42 @@ class Tape:
         self._records["forest"][slot] = _record(p.forest or IsolationForestParameters())
         self._records["auction"][slot] = _record(p.auction or AuctionCrossParameters())
         self._states[slot] = np.zeros((), STATE)
+        self._rows.open(slot, keeps=p.forest is not None)
         if p.auction is not None and session.day:
             self._states[slot]["open_ns"], self._states[slot]["close_ns"] = self._auction_times(session.day)
         self._sessions[slot] = (session, p.forest)
         self._forests.pop(slot, None)
         if p.forest is not None:
             self._refit_least = min(p.forest.refit_trades, self._refit_least or p.forest.refit_trades)
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`: the record, with 0 for times of bursts that are over, and the rows that fits need."""
+        head = self._states[slot : slot + 1].copy()
+        places = np.arange(BURST_TIMES)
+        is_over = (places - head["burst_tail"]) % BURST_TIMES >= head["burst_head"] - head["burst_tail"]
+        for ring in ("burst_ns", "burst_price", "burst_trade", "burst_path"):
+            head[ring][0, is_over] = 0
+        trades = int(head["trades"][0])
+        return head.tobytes() + self._rows.read(slot, self._first_row(slot, trades), trades).tobytes()
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        head = one_record(saved[: STATE.itemsize], STATE).copy()
+        trades = int(head["trades"])
+        if trades < 0:
+            raise ValueError(f"it is of {trades} trades")
+        first = self._first_row(slot, trades)
+        rows = records(saved[STATE.itemsize :], _ROW, trades - first)
+        for time in ("open_ns", "close_ns"):  # the calendar's
+            head[time] = self._states[slot][time]
+        self._states[slot] = head
+        self._rows.make_room(np.array([slot]), np.array([trades]))
+        self._rows.write(slot, first, rows)
+
+    def _first_row(self, slot: int, trades: int) -> int:
+        """Return the number of the oldest row worth keeping after so many trades."""
+        p = self._sessions[slot][1]
+        return trades if p is None else p.first_row_needed(trades)
 
     @property
     def states(self) -> np.ndarray:
@@ -127,24 +178,29 @@ class Tape:
         return self._measured[1], self._measured[2]
 
     def _measure(self, batch: Batch, measures: np.ndarray, shares: np.ndarray) -> None:
-        records = self._records
+        parameters = self._records
+        trades = np.bincount(batch.slot)
+        slots = np.flatnonzero(trades)
+        self._rows.make_room(slots, self._states["trades"][slots] + trades[slots])
         _walk(
             self._states,
+            self._rows.pages,
+            self._rows.page_of,
             batch.slot,
             batch.event_ns,
             batch.price,
             batch.size,
             batch.side,
-            records["price"],
-            records["size"],
-            records["burst"],
-            records["forest"],
-            records["auction"],
+            parameters["price"],
+            parameters["size"],
+            parameters["burst"],
+            parameters["forest"],
+            parameters["auction"],
             measures,
         )
         if self._refit_least is not None:
             scores, scored = self._forest_scores(batch.slot, measures)
-            measure_forest(self._states, batch.slot, scores, records["forest"], measures)
+            measure_forest(self._states, batch.slot, scores, parameters["forest"], measures)
             for forest, at in scored:
                 flagged = at[measures["forest_evidence"][at] >= ALERT]
                 if len(flagged):
@@ -198,20 +254,23 @@ class Tape:
 
     def _forest_of(self, slot: int, fitted: int) -> Forest:
         """Return the forest fitted at a trade count; fitted now if it is not at hand."""
-        known = self._forests.get(slot)
-        if known is not None and known[0] == fitted:
-            return known[1]
-        session, p = self._sessions[slot]
-        assert p is not None  # noqa: S101 - only sessions with a forest come here
-        numbers = np.arange(max(0, fitted - p.window_trades), fitted) & (FOREST_ROWS - 1)
-        forest = fit_forest(self._states[slot]["rows"][numbers], p, session, fitted)
-        self._forests[slot] = (fitted, forest)
-        return forest
+        known = self._forests.pop(slot, None)
+        if known is None or known[0] != fitted:
+            session, p = self._sessions[slot]
+            assert p is not None  # noqa: S101 - only sessions with a forest come here
+            rows = self._rows.read(slot, p.first_row_needed(fitted), fitted)
+            known = (fitted, fit_forest(rows, p, session, fitted))
+        self._forests[slot] = known  # the last one now
+        if len(self._forests) > FORESTS_KEPT:
+            del self._forests[next(iter(self._forests))]
+        return known[1]
 
 
 @njit(cache=True)
 def _walk(
     states: np.ndarray,
+    pages: np.ndarray,
+    page_of: np.ndarray,
     slots: np.ndarray,
     event_ns: np.ndarray,
     price: np.ndarray,
@@ -245,7 +304,8 @@ def _walk(
         auction_p = auction_parameters[slot]
         measure_size(s, size_p, auction_p, event_ns[i], x, z, side[i], lowest, highest, out)
         measure_burst(s, burst_p, event_ns[i], x, out)
-        row = s.rows[s.trades & (FOREST_ROWS - 1)]
+        place = s.trades & (FOREST_ROWS - 1)
+        row = pages[page_of[slot, place // PAGE_ROWS], place % PAGE_ROWS]
         row[0] = out.price_value
         row[1] = out.size_ratio
         row[2] = out.burst_value

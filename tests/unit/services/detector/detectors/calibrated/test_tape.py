@@ -1,10 +1,12 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.detector.batch import Batch, SessionKey
+from services.detector.detectors.calibrated.state import BURST_TIMES, FOREST_FEATURES, STATE
 from services.detector.detectors.calibrated.tape import Tape
 from tests.unit.services.detector.batches import interleaved
 from tests.unit.services.detector.detectors.market import NVDA, market, tape
@@ -48,6 +50,32 @@ def test_measures_do_not_depend_on_other_sessions(order: object, cuts: list[int]
     for slot, session in enumerate(sessions):
         own = mixed[np.array(turns) == slot]
         assert own.tobytes() == alone(batches[slot], [], session)[0].tobytes()
+
+
+def test_measures_do_not_depend_on_which_forests_are_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.detector.detectors.calibrated.tape.FORESTS_KEPT", 2)
+    sessions = [SessionKey(symbol, "2024-12-02") for symbol in ("AAA", "BBB", "CCC")]
+    batches = [market(700, seed, slot) for slot, seed in enumerate((1, 2, 3))]
+    watching = tape()
+    for slot, session in enumerate(sessions):
+        watching.open(slot, session)
+    turns = [0, 1, 2] * 700
+    mixed, _ = measured(watching, interleaved(batches, turns), list(range(0, 2100, 70)))
+    for slot, session in enumerate(sessions):
+        own = mixed[np.array(turns) == slot]
+        assert own.tobytes() == alone(batches[slot], [], session)[0].tobytes()
+
+
+def test_what_no_later_trade_can_ask_for_is_not_saved() -> None:
+    watching = tape()
+    watching.open(0, NVDA)
+    watching.measure(market(750))
+    head = np.frombuffer(watching.save(0)[: STATE.itemsize], STATE)[0]
+    assert np.count_nonzero(watching.states[0]["burst_ns"]) == BURST_TIMES
+    for ring in ("burst_ns", "burst_price", "burst_trade", "burst_path"):
+        assert np.count_nonzero(head[ring]) == head["burst_head"] - head["burst_tail"] == 1
+    rows_from = 600 - 400  # the newest forest was fitted after 600 trades, on the last 400 of them
+    assert len(watching.save(0)) == STATE.itemsize + (750 - rows_from) * 4 * FOREST_FEATURES
 
 
 def test_slot_given_again_starts_afresh() -> None:

@@ -1,0 +1,17 @@
+"""Metrics that several services have, each under its own `service`."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Dead letters written", ["service"])
+ABORTS = Counter(
+    "tapewatch_aborted_transactions_total",
+    "Transactions that came to nothing, and were done again",
+    ["service"],
+)
+COMMIT_SECONDS = Histogram(
+    "tapewatch_commit_seconds", "Time to commit a transaction or offsets, in seconds", ["service"]
+)
+LAG_MESSAGES = Gauge("tapewatch_lag_messages", "Messages not yet read", ["service", "topic"])
+EVENT_LAG_S = Gauge(
+    "tapewatch_event_time_lag_seconds", "Now minus the newest event time dealt with, in seconds", ["service"]
+)

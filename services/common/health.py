@@ -1,0 +1,40 @@
+"""Whether a service is alive, and whether it works: what `/healthz` and `/readyz` tell."""
+
+import time
+from collections.abc import Callable
+
+
+class Health:
+    """One service's health; its main loop writes it, the metrics server's threads read it.
+
+    Parameters
+    ----------
+    stale_after_s
+        Without a beat for that long the main loop counts as stuck, in seconds.
+    clock_s
+        Seconds that never go back.
+    """
+
+    def __init__(self, stale_after_s: float = 60.0, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.ready = False
+        """Whether the service is connected and working."""
+        self.detail = "starting"
+        """Why it is not ready."""
+        self._stale_after_s = stale_after_s
+        self._clock_s = clock_s
+        self._beat_at_s = clock_s()
+
+    def beat(self) -> None:
+        """Tell that the main loop turns; to be called each turn, also while it waits for a server."""
+        self._beat_at_s = self._clock_s()
+
+    def why_not_alive(self) -> str | None:
+        """Return since when the main loop has been stuck; None if it is not."""
+        silent_s = self._clock_s() - self._beat_at_s
+        if silent_s < self._stale_after_s:
+            return None
+        return f"the main loop has been stuck for {silent_s:.0f} s (limit {self._stale_after_s:.0f} s)"
+
+    def why_not_ready(self) -> str | None:
+        """Return why the service does not work; None if it does."""
+        return self.why_not_alive() or (None if self.ready else self.detail)

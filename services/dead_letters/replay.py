@@ -1,0 +1,224 @@
+"""`tapewatch dead-letters replay`: puts messages back where they came from, each noted as it goes."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC
+from services.common.dead_letters import REPLAYED_HEADER
+from services.common.errors import TapewatchError
+from services.common.kafka import wait_for_topics
+from services.common.settings import Settings
+from services.common.stops import Stop
+from services.common.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
+from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, RowOrigin, State
+from services.dead_letters.reading import Reader, StoppedError, check_found, parse_ids
+from services.dead_letters.replays import load_history
+from services.dead_letters.view import visible
+
+TRANSACTIONAL_ID = "tapewatch-dead-letters"
+MAX_BATCH_LETTERS = 1_000
+MAX_BATCH_BYTES = 8 << 20
+"""A transaction's; far below what would come near its time limit."""
+
+
+class Fate(StrEnum):
+    """What is to be done with a letter, in the words of the summary."""
+
+    PUT_BACK = "put back"
+    SKIPPED = "skipped"
+    DONE_BEFORE = "put back before"
+    FAILURE = "refused again after having been put back (give the id to try once more)"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A letter's fate, and the reason if it is skipped."""
+
+    fate: Fate
+    reason: str = ""
+
+
+def judge(letter: Letter, partitions: dict[str, list[int]]) -> Verdict:
+    """Say whether a letter can be put back.
+
+    Parameters
+    ----------
+    letter
+        Any one.
+    partitions
+        Those of each topic that takes messages back.
+    """
+    match letter.origin:
+        case RowOrigin() as row:
+            return Verdict(Fate.SKIPPED, f"{row} is no message; mend the file and publish it again")
+        case MessageOrigin(topic=topic, partition=number):
+            if topic not in partitions:
+                return Verdict(Fate.SKIPPED, f"nothing is put back into the topic {topic}")
+            if letter.key is None and number not in partitions[topic]:
+                return Verdict(Fate.SKIPPED, f"the topic {topic} has no partition {number}")
+            return Verdict(Fate.PUT_BACK)
+        case _:
+            return Verdict(Fate.SKIPPED, "its headers do not tell where it came from")
+
+
+def judge_unasked(letter: Letter, partitions: dict[str, list[int]], history: History) -> Verdict:
+    """Say whether `--all` puts a letter back: not a second time, and not what came back from a replay."""
+    if letter.replay_of is not None:
+        return Verdict(Fate.FAILURE)
+    if history.state(letter) != State.NEW:
+        return Verdict(Fate.DONE_BEFORE)
+    return judge(letter, partitions)
+
+
+def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
+    """Put letters back.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is.
+    names
+        Ids; none for all letters that are there now and were not put back yet.
+    dry_run
+        Only say what would be done.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 128 + signal when a stop came first.
+
+    Raises
+    ------
+    TapewatchError
+        A topic is missing, a letter does not exist (nothing has been put back then), or Kafka refused.
+    """
+    stop = Stop()
+    ids = parse_ids(names)
+    topics = [DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC, ANOMALIES_TOPIC]
+    if not wait_for_topics(settings.kafka, topics, stop):
+        return 128 + (stop.signal or 0)
+    try:
+        _replay(settings.kafka, ids, dry_run, stop)
+    except (StoppedError, StoppedWaitingError):
+        print("stopped; what was put back is noted, the rest is as it was")
+        return 128 + (stop.signal or 0)
+    return 0
+
+
+def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
+    reader = Reader(kafka, stop)
+    ends = reader.end_offsets(DEAD_LETTERS_TOPIC)
+    partitions = {topic: reader.partitions(topic) for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)}
+    if ids:
+        check_found(ids, {Letter.of(message).id for message in reader.read_letters(ids)})
+    # Opened before the notes are read: whoever replayed until now cannot add any after that.
+    sender = None if dry_run else Sender(Transactions(kafka, TRANSACTIONAL_ID, stop), print)
+    history = None if ids else load_history(reader)
+    counts: Counter[Fate] = Counter()
+    for message in reader.read_letters(ids) if ids else _up_to(ends, reader):
+        letter = Letter.of(message)
+        verdict = judge(letter, partitions) if history is None else judge_unasked(letter, partitions, history)
+        counts[verdict.fate] += 1
+        if verdict.fate == Fate.SKIPPED:
+            print(f"{letter.id}  skipped: {visible(verdict.reason)}")
+        elif verdict.fate == Fate.PUT_BACK and sender is None:
+            print(f"{letter.id}  would be put back into {letter.origin.topic}")
+        elif verdict.fate == Fate.PUT_BACK:
+            sender.send(letter, letter.origin, message)
+    if sender is not None:
+        sender.flush()
+    print(_summary(counts, dry_run))
+
+
+def _up_to(ends: dict[int, int], reader: Reader) -> Iterator[Message]:
+    """Yield the letters that were there at the start, so that a replay never meets its own failures."""
+    return (
+        message
+        for message in reader.read(DEAD_LETTERS_TOPIC)
+        if message.offset() < ends.get(message.partition(), 0)
+    )
+
+
+def _summary(counts: Counter[Fate], dry_run: bool) -> str:
+    done = "would be put back" if dry_run else "put back"
+    parts = [f"{counts[Fate.PUT_BACK]:,} {done}"]
+    parts += [f"{counts[fate]:,} {fate}" for fate in Fate if fate != Fate.PUT_BACK and counts[fate]]
+    return ", ".join(parts)
+
+
+class Sender:
+    """Sends letters back in transactions, each message together with its note.
+
+    Parameters
+    ----------
+    transactions
+        Opened.
+    report
+        Called with a line for each letter once it is committed.
+    """
+
+    def __init__(self, transactions: Transactions, report: Callable[[str], None]) -> None:
+        self._transactions = transactions
+        self._report = report
+        self._batch: list[tuple[Letter, MessageOrigin, Message]] = []
+        self._batch_bytes = 0
+        self._refused: list[str] = []
+
+    def send(self, letter: Letter, origin: MessageOrigin, message: Message) -> None:
+        """Put a letter back, now or with the next ones."""
+        self._batch.append((letter, origin, message))
+        self._batch_bytes += letter.size_bytes
+        if len(self._batch) >= MAX_BATCH_LETTERS or self._batch_bytes >= MAX_BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what was not yet sent.
+
+        Raises
+        ------
+        TapewatchError
+            Nothing of it was.
+        """
+        if not self._batch:
+            return
+        try:
+            self._transactions.begin()
+            try:
+                for letter, origin, message in self._batch:
+                    self._produce(letter, origin, message)
+            except KafkaException as error:
+                self._transactions.fail(error)
+            self._transactions.commit()
+        except TransactionAbortedError as error:
+            raise TapewatchError(
+                f"Kafka did not take {'; '.join(self._refused) or 'the letters'}: {error}. "
+                f"The {len(self._batch):,} letters of this transaction were not put back.",
+                "What was put back before is noted. If another replay runs, let it end; else look at the "
+                "broker. Then run this again.",
+            ) from error
+        for letter, origin, _ in self._batch:
+            self._report(f"{letter.id}  put back into {origin.topic}")
+        self._batch, self._batch_bytes = [], 0
+
+    def _produce(self, letter: Letter, origin: MessageOrigin, message: Message) -> None:
+        producer = self._transactions.producer
+        # A key finds its partition as it does for the producer; without one, only the origin tells it.
+        place = {"partition": origin.partition} if message.key() is None else {}
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                self._refused.append(f"letter {letter.id} ({error.str()})")
+
+        producer.produce(
+            origin.topic,
+            key=message.key(),
+            value=message.value(),
+            headers={REPLAYED_HEADER: str(letter.id)},
+            on_delivery=delivered,
+            **place,
+        )
+        producer.produce(REPLAYS_TOPIC, key=str(letter.id), value=origin.topic)

@@ -1,0 +1,20 @@
+"""Which letters were put back: a note each in the topic `dead-letter-replays`.
+
+A note's key is the letter's id, its value the topic that the message went to. It is written in the message's
+own transaction, so there is one without the other never. Committed offsets of a group would not do: Kafka
+drops those of a group without members after a week, while letters are kept for months.
+"""
+
+from services.common.contracts import REPLAYS_TOPIC
+from services.dead_letters.letters import History, LetterId, as_text
+from services.dead_letters.reading import Reader
+
+
+def load_history(reader: Reader) -> History:
+    """Read all notes; of a topic that was never made, none."""
+    history = History()
+    for note in reader.read(REPLAYS_TOPIC):
+        letter = LetterId.parse(as_text(note.key()))
+        if letter is not None:
+            history.add_replay(letter, note.timestamp()[1])
+    return history

@@ -1,0 +1,56 @@
+"""Withdraws anomalies before a new run finds them anew: a null value that names the trade.
+
+A message in `anomalies` with a null value and the headers `trade_id` and `timestamp` says that this trade is
+not flagged any more. Anomalies carry the offset of their trade in the header `trade_offset`; those whose
+trade the topic `trades` does not have any more cannot be found anew, so they stay.
+"""
+
+from collections.abc import Iterator
+
+import orjson
+from confluent_kafka import Message, Producer, TopicPartition
+
+from services.common.contracts import ANOMALIES_TOPIC
+from services.common.kafka import read_to_end
+from services.common.stops import Stop
+
+TRADE_OFFSET = "trade_offset"
+
+
+def standing_anomalies(
+    bootstrap: str, number: int, until: int, beginning: int, stop: Stop
+) -> Iterator[tuple[bytes, str, str]]:
+    """Yield key, `trade_id` and event time of each anomaly that a partition has before an offset.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    number
+        The partition.
+    until
+        Its offset to end before.
+    beginning
+        The first offset that the same partition of `trades` still has.
+    stop
+        Ends the reading early.
+    """
+    standing: dict[str, tuple[bytes, str]] = {}
+    message: Message
+    for message in read_to_end(bootstrap, [TopicPartition(ANOMALIES_TOPIC, number, 0)], stop):
+        if message.offset() >= until:
+            break
+        headers = dict(message.headers() or [])
+        if message.value() is None:
+            standing.pop(headers.get("trade_id", b"").decode(), None)
+        elif int(headers.get(TRADE_OFFSET, b"0")) >= beginning:
+            fields = orjson.loads(message.value())
+            standing[fields["trade_id"]] = (message.key(), fields["@timestamp"])
+    for trade_id, (key, timestamp) in standing.items():
+        yield key, trade_id, timestamp
+
+
+def publish_retraction(producer: Producer, number: int, key: bytes, trade_id: str, timestamp: str) -> None:
+    """Say that an anomaly is withdrawn, behind it in the same partition."""
+    headers = {"trade_id": trade_id, "timestamp": timestamp}
+    producer.produce(ANOMALIES_TOPIC, value=None, key=key, headers=headers, partition=number)

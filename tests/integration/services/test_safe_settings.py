@@ -1,0 +1,136 @@
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from elasticsearch import Elasticsearch
+
+from infra.embedded.stack import EmbeddedStack
+from infra.templates import set_up_templates
+from infra.topics import TOPICS, set_up_topics
+from services.common.elastic import new_client
+from services.common.errors import TapewatchError
+from services.common.kafka import new_admin
+from services.common.safe_settings import check_indices, check_topics
+
+TIMEOUT_S = 20.0
+
+
+@pytest.fixture
+def admin(stack: EmbeddedStack) -> AdminClient:
+    admin = new_admin(stack.kafka_bootstrap)
+    set_up_topics(admin)
+    return admin
+
+
+@pytest.fixture
+def client(stack: EmbeddedStack) -> Iterator[Elasticsearch]:
+    with new_client(stack.elasticsearch_url) as client:
+        set_up_templates(client)
+        yield client
+
+
+@contextmanager
+def altered(admin: AdminClient, topic: str, setting: str, value: str) -> Iterator[None]:
+    """Set a topic's setting for a while."""
+
+    def alter(kind: AlterConfigOpType, to: str | None) -> None:
+        entry = ConfigEntry(setting, to, incremental_operation=kind)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        for done in admin.incremental_alter_configs([resource]).values():
+            done.result()
+
+    alter(AlterConfigOpType.SET, value)
+    try:
+        yield
+    finally:
+        before = TOPICS[topic].get(setting)
+        alter(AlterConfigOpType.SET if before else AlterConfigOpType.DELETE, before)
+        eventually_accepted(lambda: check_topics(admin, [topic]))
+
+
+def eventually_refused(check: Callable[[], None]) -> TapewatchError:
+    """Repeat a check until it fails; the broker applies a change a moment after it has agreed to it."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            check()
+        except TapewatchError as error:
+            return error
+        time.sleep(0.05)
+    raise AssertionError("the check went on to accept")
+
+
+def eventually_accepted(check: Callable[[], None]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return check()
+        except TapewatchError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def test_topics_as_setup_makes_them_are_accepted(admin: AdminClient) -> None:
+    eventually_accepted(lambda: check_topics(admin, list(TOPICS)))
+
+
+def test_what_setup_does_not_set_is_refused_with_a_command(admin: AdminClient) -> None:
+    with altered(admin, "trades", "unclean.leader.election.enable", "true"):
+        error = eventually_refused(lambda: check_topics(admin, list(TOPICS)))
+    assert "The topic trades has unclean.leader.election.enable=true: " in error.cause
+    assert "--topic trades --add-config unclean.leader.election.enable=false" in error.mend
+
+
+def test_what_setup_sets_is_refused_until_setup_has_run_again(admin: AdminClient) -> None:
+    with altered(admin, "producer-progress", "cleanup.policy", "compact,delete"):
+        error = eventually_refused(lambda: check_topics(admin, list(TOPICS)))
+        assert "The topic producer-progress has cleanup.policy=compact,delete: " in error.cause
+        assert "tapewatch setup" in error.mend
+        set_up_topics(admin)
+        eventually_accepted(lambda: check_topics(admin, list(TOPICS)))
+
+
+@pytest.mark.parametrize("index", ["trades-1999.12.31", "anomalies-1999.12"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("index.translog.durability", "async"),
+        ("index.blocks.write", "true"),
+        ("index.blocks.read_only", "true"),
+    ],
+)
+def test_an_index_is_refused_until_its_mend(
+    index: str, setting: str, value: str, client: Elasticsearch
+) -> None:
+    client.indices.create(index=index)
+    try:
+        check_indices(client)
+        client.indices.put_settings(index=index, settings={setting: value})
+        with pytest.raises(TapewatchError) as caught:
+            check_indices(client)
+        assert caught.value.cause.startswith(f"The index {index} has {setting}={value}: ")
+        assert caught.value.mend == f'Set it back: PUT /{index}/_settings {{"{setting}": null}}'
+    finally:
+        client.indices.put_settings(index=index, settings={setting: None})
+        check_indices(client)
+        client.indices.delete(index=index)
+
+
+@pytest.mark.parametrize("prefix", ["trades-", "anomalies-"])
+def test_a_template_for_indices_to_come_is_refused(prefix: str, client: Elasticsearch) -> None:
+    name = "tapewatch-test-of-durability"
+    client.indices.put_index_template(
+        name=name,
+        index_patterns=[f"{prefix}*"],
+        priority=1_000,
+        template={"settings": {"index": {"translog": {"durability": "async"}}}},
+    )
+    try:
+        with pytest.raises(TapewatchError, match=rf"new index {prefix}\S+ index.translog.durability=async: "):
+            check_indices(client)
+    finally:
+        client.indices.delete_index_template(name=name)
+    check_indices(client)

@@ -1,0 +1,39 @@
+"""Letters that tests make by hand."""
+
+from confluent_kafka import Message
+
+from services.dead_letters.letters import Letter
+
+
+def letter(number: int = 0, /, *, at_ms: int = 1_000, key: bytes | None = b"NVDA", **headers: str) -> Letter:
+    """Return letter `2-<number>`; without headers, one that the detector refused of `trades`."""
+    usual = {
+        "service": "detector",
+        "error": "not JSON: no",
+        "topic": "trades",
+        "partition": "3",
+        "offset": str(number),
+    }
+    return Letter.of(
+        Message(
+            topic="dead-letters",
+            partition=2,
+            offset=number,
+            key=key,
+            value=b"value",
+            headers=[(name, text.encode()) for name, text in (headers or usual).items()],
+            timestamp=(2, at_ms),
+        )
+    )
+
+
+def failure_of(number: int, of: int, *, origin: int | None = None) -> Letter:
+    """Return the letter of a message that was put back from letter `of`, and refused again."""
+    return letter(
+        number,
+        service="detector",
+        topic="trades",
+        partition="3",
+        offset=str(number if origin is None else origin),
+        replay_of=f"2-{of}",
+    )

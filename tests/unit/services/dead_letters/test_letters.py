@@ -1,0 +1,80 @@
+import pytest
+from confluent_kafka import Message
+
+from services.dead_letters.letters import History, Letter, LetterId, State
+from tests.unit.services.dead_letters.samples import failure_of, letter
+
+
+def test_id_is_read_back_as_it_is_written() -> None:
+    assert LetterId.parse(str(LetterId(5, 1234))) == LetterId(5, 1234)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5-", "-5", "a-1", "1-2-3", "1--2", " 1-2", "1-2\n", "1-" + "9" * 19]
+)
+def test_what_is_no_id_is_not_read_as_one(text: str) -> None:
+    assert LetterId.parse(text) is None
+
+
+def test_origin_is_a_message_or_a_row_or_unknown() -> None:
+    assert str(letter(7).origin) == "trades 3:7"
+    assert str(letter(service="producer", file="day.csv", line="17").origin) == "day.csv line 17"
+    assert letter(service="other", topic="trades", partition="x", offset="1").origin is None
+    assert letter(service="other").origin is None
+
+
+def test_message_of_a_stranger_is_a_letter_too() -> None:
+    message = Message(topic="dead-letters", partition=1, offset=2, value=None, headers=None, timestamp=(2, 5))
+    stray = Letter.of(message)
+    assert (stray.service, stray.error_kind, stray.size_bytes, stray.key) == (
+        "unknown",
+        "no error given",
+        0,
+        None,
+    )
+
+
+def test_header_that_is_not_utf8_is_escaped() -> None:
+    headers = [("service", b"\xffx"), ("error", None)]
+    message = Message(topic="dead-letters", partition=1, offset=2, headers=headers, timestamp=(2, 5))
+    assert Letter.of(message).headers == {"service": "\\xffx", "error": ""}
+
+
+def test_error_kind_leaves_out_what_differs_between_letters() -> None:
+    assert letter(error="price is not a number: 'lots'").error_kind == "price is not a number"
+    assert letter(error="price is empty").error_kind == "price is empty"
+
+
+def test_letter_is_replayed_once_it_was_put_back() -> None:
+    history = History()
+    assert history.state(letter(1)) == State.NEW
+    history.add_replay(LetterId(2, 1), 2_000)
+    assert history.state(letter(1)) == State.REPLAYED
+    assert history.state(letter(2)) == State.NEW
+
+
+def test_letter_has_failed_again_when_each_replay_of_it_was_refused() -> None:
+    history = History()
+    history.add_replay(LetterId(2, 1), 2_000)
+    history.add_letter(failure_of(5, of=1))
+    assert history.state(letter(1)) == State.FAILED_AGAIN
+    history.add_replay(LetterId(2, 1), 3_000)
+    assert history.state(letter(1)) == State.REPLAYED
+    history.add_letter(failure_of(6, of=1))
+    assert history.state(letter(1)) == State.FAILED_AGAIN
+
+
+def test_letter_written_twice_for_one_failure_counts_once() -> None:
+    history = History()
+    for _ in range(2):
+        history.add_replay(LetterId(2, 1), 2_000)
+    history.add_letter(failure_of(5, of=1, origin=70))
+    history.add_letter(failure_of(6, of=1, origin=70))
+    assert history.state(letter(1)) == State.REPLAYED
+
+
+def test_note_older_than_the_letter_is_of_another_letter() -> None:
+    history = History()
+    history.add_replay(LetterId(2, 1), 999)
+    assert history.state(letter(1, at_ms=1_000)) == State.NEW
+    assert history.replays_ms(letter(1, at_ms=999)) == [999]
