@@ -7,7 +7,7 @@ TAPEWATCH := $(VENV)/bin/tapewatch
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench lock clean
+.PHONY: help install demo test chaos lint bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(INSTALLED) ## a generated day through the whole pipeline; DATA=FILE[,FIL
 
 test: $(INSTALLED) ## run every test, those against real Kafka and Elasticsearch included
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
+
+chaos: $(INSTALLED) ## kill every part again and again while a day flows, and compare the end; three seeds, 50 kills each
+	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
 
 lint: $(INSTALLED) ## check style, types and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -72,15 +72,15 @@ def measure() -> list[Row]:
     """Measure the pairs."""
     python = peers_python()
     with running_kafka() as bootstrap, tempfile.TemporaryDirectory() as scratch:
-        bench = _Bench(bootstrap, python, Path(scratch))
+        bench = Bench(bootstrap)
         bench.publish(WARM_UP)
         note("service: warms up")
-        bench.quix_streams()
+        bench.quix_streams(python, Path(scratch))
         bench.detector()
         bench.publish(MEASURED)
         quix, ours = [], []
         for pair in range(1, PAIRS + 1):
-            quix.append(bench.quix_streams())
+            quix.append(bench.quix_streams(python, Path(scratch)))
             ours.append(bench.detector())
             figures = f"Quix Streams {quix[-1]:,.0f}, detector {ours[-1]:,.0f} trades/s"
             note(f"service: pair {pair} of {PAIRS}: {figures}")
@@ -106,13 +106,17 @@ class _Seen:
     """Committed offsets of all partitions together."""
 
 
-class _Bench:
-    """One Kafka with the trades in it, and the two programs that read them."""
+class Bench:
+    """One Kafka with the trades in it, and the programs that read them.
 
-    def __init__(self, bootstrap: str, python: Path, scratch: Path) -> None:
+    Parameters
+    ----------
+    bootstrap
+        Where that Kafka is.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._python = python
-        self._scratch = scratch
         self._admin: AdminClient = new_admin(bootstrap)
         self._env = environment(bootstrap)
         self._runs = 0
@@ -144,30 +148,30 @@ class _Bench:
             number = message.partition()
             self._ends[number] = max(self._ends.get(number, 0), message.offset() + 1)
 
-    def quix_streams(self) -> float:
+    def quix_streams(self, python: Path, scratch: Path) -> float:
         """Return trades a second of Quix Streams; see the module."""
         self._runs += 1
         group = topic = f"quix-threshold-{self._runs}"
         for created in self._admin.create_topics([NewTopic(topic, PARTITIONS)]).values():
             created.result()
         arguments = [
-            str(self._python),
+            str(python),
             str(Path(__file__).with_name("quix_threshold.py")),
-            *(self._bootstrap, group, TRADES_TOPIC, topic, str(COMMIT_EVERY), str(self._scratch / "state")),
+            *(self._bootstrap, group, TRADES_TOPIC, topic, str(COMMIT_EVERY), str(scratch / "state")),
         ]
         # The peers' environment has another Python path than this process's.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        rate = self._time(arguments, group, env)
+        rate = self._rate(arguments, group, env)
         published = len(_read(self._bootstrap, topic))
         if published != self._large_trades:
             raise RuntimeError(f"Quix Streams published {published} trades instead of {self._large_trades}")
         return rate
 
-    def detector(self) -> float:
-        """Return trades a second of `tapewatch detect`; see the module."""
+    def detector(self, arguments: list[str] | None = None) -> float:
+        """Return trades a second of `tapewatch detect`, or of another detector; see the module."""
         self._runs += 1
         self._forget_detector()
-        rate = self._time(command("detect"), DETECTOR_GROUP, self._env)
+        rate = self._rate(arguments or command("detect"), DETECTOR_GROUP, self._env)
         if not _read(self._bootstrap, ANOMALIES_TOPIC):
             raise RuntimeError("the detector published no anomaly")
         return rate
@@ -184,7 +188,7 @@ class _Bench:
             time.sleep(POLL_S)
         set_up_topics(self._admin)
 
-    def _time(self, arguments: list[str], group: str, env: dict[str, str]) -> float:
+    def _rate(self, arguments: list[str], group: str, env: dict[str, str]) -> float:
         """Run a program until its group has committed everything; return trades a second."""
         log_file = OUT / f"{group}.log"
         log_file.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from services.common.waiting import LOG_EVERY_S, wait_until
 
 REQUEST_TIMEOUT_S = 5.0
 READ_AT_ONCE = 1_000
+SESSION_TIMEOUT_MS = 6_000
 
 Partition = tuple[str, int]
 """Topic and number."""
@@ -94,6 +95,8 @@ def new_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
+            # The partitions of a process that was killed go to others after that.
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
             "fetch.message.max.bytes": 4_000_000,
             "queued.max.messages.kbytes": 65_536,
             # Until a full queue fetches again; with the default of 1 s a fast reader starves.
@@ -145,7 +148,8 @@ def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) ->
         Ends the reading early.
     """
     admin = new_admin(bootstrap)
-    consumer: Consumer = new_consumer(bootstrap, "tapewatch-reads-only")
+    # The broker tells that a partition has no more only after that time.
+    consumer: Consumer = new_consumer(bootstrap, "tapewatch-reads-only", **{"fetch.wait.max.ms": 10})
     try:
         consumer.assign(partitions)
         positions = Positions()
@@ -229,7 +233,6 @@ class Positions:
 _NEVER_MENDED = {
     KafkaError._FATAL,
     KafkaError._AUTHENTICATION,
-    KafkaError.FENCED_INSTANCE_ID,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }

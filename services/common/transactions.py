@@ -5,13 +5,16 @@ end. An error that the client calls abortable ends in an abort; a fatal one in a
 which fences the old one off. In both cases the user of this class reads again what was committed last.
 """
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
 import structlog
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
+from services.common.errors import TapewatchError
 from services.common.kafka import new_producer
 from services.common.stops import Stop
 from services.common.waiting import WaitingLog
@@ -21,6 +24,13 @@ TRANSACTION_TIMEOUT_MS = 10_000
 
 CALL_TIMEOUT_S = 3.0
 """Of one call; short, as a stop is looked for between two."""
+
+STUCK_S = TRANSACTION_TIMEOUT_MS / 1000 + 2.0
+"""A call that has not come back by then never will, and its transaction is over anyway."""
+
+MAX_FENCINGS = 3
+FENCINGS_WITHIN_S = 60.0
+"""A client that is fenced so often has a living rival of the same name."""
 
 GroupMetadata = object
 """What `Consumer.consumer_group_metadata` returns."""
@@ -39,6 +49,10 @@ class TransactionAbortedError(Exception):
     def __init__(self, reason: str, fenced: bool) -> None:
         super().__init__(reason)
         self.fenced = fenced
+
+
+class _StuckError(Exception):
+    """A call of the client does not come back."""
 
 
 class StoppedWaitingError(Exception):
@@ -73,6 +87,7 @@ class Transactions:
         self._stop = stop
         self._config = config
         self._log = structlog.get_logger()
+        self._opened_s: deque[float] = deque(maxlen=MAX_FENCINGS)
         self.open()
 
     def open(self) -> None:
@@ -80,9 +95,18 @@ class Transactions:
 
         Raises
         ------
+        TapewatchError
+            It was opened so often of late that another one of this name must be at work.
         StoppedWaitingError
             See there; so do the other methods.
         """
+        now_s = time.monotonic()
+        if len(self._opened_s) == MAX_FENCINGS and now_s - self._opened_s[0] < FENCINGS_WITHIN_S:
+            raise TapewatchError(
+                f"Another process works under the same name, {self._name}; Kafka lets only one commit.",
+                "Give each its own TAPEWATCH_INSTANCE.",
+            )
+        self._opened_s.append(now_s)
         while True:
             self.producer = new_producer(
                 self._bootstrap,
@@ -133,12 +157,38 @@ class Transactions:
         """
         try:
             if offsets:
-                self._repeat(
-                    lambda: self.producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT_S)
-                )
+                self._repeat(lambda: self._send_offsets(offsets, group))
             self._repeat(lambda: self.producer.commit_transaction(CALL_TIMEOUT_S))
         except KafkaException as error:
             self.fail(error)
+        except _StuckError as error:
+            raise TransactionAbortedError(str(error), fenced=True) from error
+
+    def _send_offsets(self, offsets: list[TopicPartition], group: GroupMetadata | None) -> None:
+        """Send offsets, but not for ever.
+
+        This one call ignores its time limit: after a broker's restart it may wait for an event that has
+        passed (librdkafka's issues 5456 and 5511). It is left behind then, with its client.
+        """
+        producer = self.producer
+        failures: list[KafkaException] = []
+
+        def send() -> None:
+            try:
+                producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT_S)
+            except KafkaException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        deadline_s = time.monotonic() + STUCK_S
+        while thread.is_alive():
+            thread.join(0.5)
+            if thread.is_alive() and time.monotonic() >= deadline_s:
+                raise _StuckError("the client did not come back from sending offsets")
+            self._raise_if_overdue()
+        if failures:
+            raise failures[0]
 
     def abort(self, reason: str) -> NoReturn:
         """End the open transaction without a trace.

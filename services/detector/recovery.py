@@ -126,13 +126,13 @@ def _restored(
 ) -> Recovered | None:
     if partition is None:
         return None
-    engine = Engine(profile)
-    if not engine.checkpointable:
-        return None
     if partition.profile != profile.hash:
         raise _UnusableError(
             "they are of another profile; anomalies found with it stay until `tapewatch detect --reset`"
         )
+    engine = Engine(profile)
+    if not engine.checkpointable:
+        return None
     if partition.layout != engine.layout:
         raise _UnusableError("they are of another version of Tapewatch")
     if partition.replay_from > committed:

@@ -19,8 +19,8 @@ from services.detector.engine import Engine
 from services.detector.profile import Profile
 from services.detector.recovery import load, next_run
 
-LEAVE_TIMEOUT_S = 15.0
-"""A detector that ended is a member of the group for 10 s more, in case it comes back."""
+LEAVE_TIMEOUT_S = 10.0
+"""A detector that was killed is a member of the group for some seconds more."""
 
 
 def reset(settings: Settings, profile: Profile, transactions: Transactions, stop: Stop) -> None:
@@ -85,7 +85,7 @@ def _wait_until_alone(bootstrap: str, stop: Stop) -> None:
         if stop.requested or group.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
             return
         stop.wait(1.0)
-    members = ", ".join(sorted({member.group_instance_id or member.client_id for member in group.members}))
+    members = ", ".join(sorted({member.client_id for member in group.members}))
     raise TapewatchError(
         f"Other detectors are at work: {members}.",
         "Stop them all, run `tapewatch detect --reset` once, and start them again with the same profile.",

@@ -52,9 +52,6 @@ POLL_S = 0.1
 COMMIT_S = 0.25
 """While batches are full, a transaction goes on for so long; a batch that is not full ends it at once."""
 
-SESSION_TIMEOUT_MS = 10_000
-"""The partitions of a detector that does not come back go to others after that."""
-
 RETRACTIONS_AT_ONCE = 5_000
 
 
@@ -147,11 +144,7 @@ class DetectorService:
         self._consumer: Consumer = new_consumer(
             settings.kafka,
             DETECTOR_GROUP,
-            **{
-                # A detector that comes back under its name gets its partitions back at once.
-                "group.instance.id": f"detector-{instance}",
-                "session.timeout.ms": SESSION_TIMEOUT_MS,
-            },
+            **{"client.id": f"detector-{instance}"},
         )
         self._assigned: set[int] = set()
         self._is_restored = True
@@ -197,7 +190,7 @@ class DetectorService:
         )
 
     def close(self) -> None:
-        """Close the connection; the partitions stay reserved for this instance for a moment."""
+        """Leave the group, so that others take over at once."""
         self._partitions.clear()
         self._consumer.close()
 
@@ -211,7 +204,7 @@ class DetectorService:
         except KafkaException as error:
             raise TapewatchError(
                 f"Kafka ended this detector's membership: {error.args[0].str()}.",
-                "If another detector runs under the same name, give each its own TAPEWATCH_INSTANCE.",
+                "Look at the broker's log and at this user's rights.",
             ) from error
         try:
             self._process(records)

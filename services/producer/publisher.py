@@ -100,9 +100,11 @@ class FilePublisher:
         """
         clock = Clock()
         is_first_try = True
+        from_start = again
         while True:
             try:
-                self._claim(again and is_first_try, is_first_try)
+                self._claim(from_start, is_first_try)
+                from_start = False
                 if self._progress.complete:
                     self._log.info(
                         "published before; nothing to do (--again publishes it anew)",
@@ -208,7 +210,7 @@ class FilePublisher:
             self._pending.line = row.line
             self._bad_rows_shown += 1
             if self._bad_rows_shown <= SHOWN_BAD_ROWS:
-                self._log.warning("bad row", line=row.line, error=row.error)
+                self._log.warning("bad row", line=row.line, error=row.error[:300])
             elif self._bad_rows_shown == SHOWN_BAD_ROWS + 1:
                 self._log.warning("more bad rows follow; all are in the topic dead-letters")
             row = next(rest, None)

@@ -1,0 +1,99 @@
+"""Runs the producer or the detector with or without its promise, for `benchmarks/promise.py`.
+
+python -m benchmarks.promise_child produce with|without FILE
+python -m benchmarks.promise_child detect with|without
+"""
+
+import json
+import sys
+import time
+from unittest.mock import patch
+
+from confluent_kafka import Consumer, TopicPartition
+
+from services.common.kafka import new_producer
+from services.common.logs import configure_logs
+from services.common.settings import Settings
+from services.common.transactions import GroupMetadata, Transactions
+from services.detector import service as detector
+from services.producer import publisher
+from services.producer.metrics import TRADES
+from services.producer.service import run_produce
+
+NEVER = 10**15
+
+
+class NoTransactions(Transactions):
+    """The same calls upon a plain idempotent producer."""
+
+    opened: "NoTransactions"
+    consumer: Consumer | None = None
+
+    def open(self) -> None:
+        """Do not become the only one."""
+        NoTransactions.opened = self
+        self.producer = new_producer(self._bootstrap, **self._config)
+
+    def begin(self) -> None:
+        """Begin nothing."""
+
+    def commit(
+        self,
+        offsets: list[TopicPartition] | None = None,
+        group: GroupMetadata | None = None,  # noqa: ARG002
+    ) -> None:
+        """Let messages and offsets go their way."""
+        self.producer.poll(0)
+        if offsets and NoTransactions.consumer is not None:
+            NoTransactions.consumer.commit(offsets=offsets, asynchronous=True)
+
+
+def remember_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
+    """Make the detector's consumer, and keep it for the commits."""
+    NoTransactions.consumer = detector_consumer(bootstrap, group, **config)
+    return NoTransactions.consumer
+
+
+detector_consumer = detector.new_consumer
+
+
+def produce(file: str, promises: bool) -> None:
+    """Publish a file anew and print trades a second."""
+    first_row_s: list[float] = []
+    publish_rows = publisher.FilePublisher._publish_rows
+
+    def timed(*arguments: object) -> None:
+        first_row_s.append(time.perf_counter())
+        publish_rows(*arguments)
+
+    with (
+        patch.object(publisher.FilePublisher, "_publish_rows", timed),
+        patch.object(publisher, "Transactions", Transactions if promises else NoTransactions),
+    ):
+        run_produce([file], Settings(), None, None, again=True)
+        if not promises:
+            NoTransactions.opened.producer.flush()
+        seconds = time.perf_counter() - first_row_s[0]
+    print(json.dumps({"trades_per_s": TRADES._value.get() / seconds}))
+
+
+def detect(promises: bool) -> None:
+    """Detect until stopped."""
+    settings = Settings() if promises else Settings(checkpoint_trades=NEVER)
+    if promises:
+        detector.run_detect(settings, None, None, begin_anew=False)
+        return
+    with (
+        patch.object(detector, "Transactions", NoTransactions),
+        patch.object(detector, "new_consumer", remember_consumer),
+    ):
+        detector.run_detect(settings, None, None, begin_anew=False)
+
+
+if __name__ == "__main__":
+    configure_logs("benchmark")
+    command, form, *files = sys.argv[1:]
+    if command == "produce":
+        produce(files[0], form == "with")
+    else:
+        detect(form == "with")

@@ -1,0 +1,153 @@
+"""How far the trades have come, followed by a thread of its own while the pipeline runs."""
+
+import re
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from infra.topics import PARTITIONS
+from services.common.contracts import ANOMALIES_TOPIC, DETECTOR_GROUP, INDEXER_GROUP, TRADES_TOPIC
+from services.common.kafka import new_consumer
+
+POLL_S = 0.05
+ANSWER_WITHIN_S = 1.0
+_TRADE_ID = re.compile(rb'"trade_id":"([^"]*)"')
+
+Offsets = Mapping[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Trades that have passed each stage, each counted once however often it was published."""
+
+    published: int = 0
+    detected: int = 0
+    indexed: int = 0
+    records: int = 0
+    """Records in `trades`, repeated ones too."""
+    busy_partitions: frozenset[int] = frozenset()
+    """Partitions that have trades."""
+    is_settled: bool = False
+    """Both groups have committed beyond the last record of all that they read."""
+
+
+class Tape:
+    """Where which record of a topic is, so that an offset can be turned into a count of trades.
+
+    The difference between two offsets is no such count: the markers of transactions and what was aborted
+    take offsets too.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.last_offsets: dict[int, int] = {}
+        self._offsets: dict[int, list[int]] = {}
+        self._known: set[bytes] = set()
+
+    def add(self, partition: int, offset: int, value: bytes) -> None:
+        """Take note of the next record of a partition."""
+        self.records += 1
+        self.last_offsets[partition] = offset
+        found = _TRADE_ID.search(value)
+        trade_id = found[1] if found else value
+        if trade_id not in self._known:
+            self._known.add(trade_id)
+            self._offsets.setdefault(partition, []).append(offset)
+
+    @property
+    def trades(self) -> int:
+        """Trades so far."""
+        return len(self._known)
+
+    def passed(self, next_offsets: Mapping[int, int]) -> int:
+        """Return how many trades are before the given offsets, by partition."""
+        return sum(
+            bisect_left(offsets, next_offsets.get(partition, 0))
+            for partition, offsets in self._offsets.items()
+        )
+
+    def is_passed(self, next_offsets: Mapping[int, int]) -> bool:
+        """Tell whether every record is before the given offsets."""
+        return all(next_offsets.get(partition, 0) > last for partition, last in self.last_offsets.items())
+
+
+class ProgressReader:
+    """Reads both topics and the groups' offsets again and again, from its creation to `close`.
+
+    Parameters
+    ----------
+    bootstrap
+        Kafka; while it does not answer, the last progress stands.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self.current = Progress()
+        self._failure: Exception | None = None
+        self._closing = threading.Event()
+        self._tapes = {TRADES_TOPIC: Tape(), ANOMALIES_TOPIC: Tape()}
+        self._reader = _quiet_consumer(bootstrap, "chaos-reads-only")
+        self._groups = {group: _quiet_consumer(bootstrap, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
+        self._thread = threading.Thread(target=self._run, name="chaos-progress")
+        self._thread.start()
+
+    def check(self) -> None:
+        """Pass on what ended the thread."""
+        if self._failure:
+            raise self._failure
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            partitions = [TopicPartition(topic, n, 0) for topic in self._tapes for n in range(PARTITIONS)]
+            self._reader.assign(partitions)
+            while not self._closing.is_set():
+                self._read()
+                try:
+                    self.current = self._state()
+                except KafkaException:
+                    continue
+        except Exception as error:
+            self._failure = error
+        finally:
+            for consumer in (self._reader, *self._groups.values()):
+                consumer.close()
+
+    def _read(self) -> None:
+        for message in self._reader.consume(20_000, POLL_S):
+            if message.error() is None:
+                self._tapes[message.topic()].add(message.partition(), message.offset(), message.value())
+
+    def _state(self) -> Progress:
+        trades, anomalies = self._tapes[TRADES_TOPIC], self._tapes[ANOMALIES_TOPIC]
+        detector = self._committed(DETECTOR_GROUP, TRADES_TOPIC)
+        indexer = self._committed(INDEXER_GROUP, TRADES_TOPIC)
+        indexer_anomalies = self._committed(INDEXER_GROUP, ANOMALIES_TOPIC)
+        return Progress(
+            published=trades.trades,
+            detected=trades.passed(detector),
+            indexed=trades.passed(indexer),
+            records=trades.records,
+            busy_partitions=frozenset(trades.last_offsets),
+            is_settled=(
+                trades.is_passed(detector)
+                and trades.is_passed(indexer)
+                and anomalies.is_passed(indexer_anomalies)
+            ),
+        )
+
+    def _committed(self, group: str, topic: str) -> dict[int, int]:
+        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        answer = self._groups[group].committed(partitions, timeout=ANSWER_WITHIN_S)
+        return {partition.partition: max(partition.offset, 0) for partition in answer}
+
+
+def _quiet_consumer(bootstrap: str, group: str) -> Consumer:
+    """Return a consumer that does not tell of a broker that is away: it is killed again and again."""
+    return new_consumer(bootstrap, group, log_level=0, error_cb=lambda _error: None)

@@ -1,0 +1,71 @@
+"""A run on the terminal: the log of faults, the totals, and what was violated."""
+
+from collections import Counter
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tests.chaos.conductor import Strike
+from tests.chaos.schedule import Act, Victim
+from tests.chaos.verify import Violation
+
+COUNTED = ("lost", "doubled", "different", "unknown", "out of order")
+
+
+def faults_table(strikes: list[Strike], trades: int) -> Table:
+    """Return the log of faults; `trades` is how many the day has."""
+    table = Table(box=box.SIMPLE, title="Faults", title_justify="left")
+    for title, justify in (
+        ("#", "right"),
+        ("at s", "right"),
+        ("what", "left"),
+        ("whom", "left"),
+        ("pid", "right"),
+        ("trades passed", "right"),
+        ("%", "right"),
+        ("back after s", "right"),
+        ("", "left"),
+    ):
+        table.add_column(title, justify=justify)
+    for strike in strikes:
+        table.add_row(
+            str(strike.fault.number),
+            f"{strike.at_s:.1f}",
+            strike.fault.act.value,
+            strike.victim.value,
+            str(strike.pid),
+            f"{strike.passed:,}",
+            f"{100 * strike.passed / trades:.0f}",
+            "-" if strike.back_s is None else f"{strike.back_s:.1f}",
+            strike.note,
+        )
+    return table
+
+
+def totals(strikes: list[Strike], violations: list[Violation]) -> Text:
+    """Return the totals: kills and pauses by victim, and the counts of what is wrong in the data."""
+    parts = []
+    for act in Act:
+        counts = Counter(strike.victim for strike in strikes if strike.fault.act is act)
+        who = ", ".join(f"{victim} {counts[victim]}" for victim in Victim if counts[victim])
+        parts.append(f"{act.value}: {counts.total()}" + (f" ({who})" if who else ""))
+    wrong = Counter()
+    for violation in violations:
+        wrong[violation.kind] += violation.count
+    parts.append(", ".join(f"{kind} {wrong[kind]:,}" for kind in COUNTED))
+    return Text("\n".join(parts))
+
+
+def conclusion(violations: list[Violation], logs: dict[str, str], seconds: float) -> RenderableType:
+    """Return the verdict; with violations, each of them and the ends of the logs."""
+    if not violations:
+        return Text(f"No violation, {seconds:.0f} s.", style="bold green")
+    shown: list[RenderableType] = [
+        Text(f"{len(violations)} kinds of violation, {seconds:.0f} s:", "bold red")
+    ]
+    shown += [Text(f"  {violation}") for violation in violations]
+    for name, tail in logs.items():
+        shown += [Text(f"\nEnd of {name}:", style="bold"), Text(tail, style="dim")]
+    return Group(*shown)

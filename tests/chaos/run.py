@@ -1,0 +1,163 @@
+"""Kills every part of the pipeline again and again while a day flows through it, and compares the end.
+
+    python -m tests.chaos.run --seed 1 --kills 50 [--file DAY.csv.zst]
+
+Each seed runs on a Kafka and an Elasticsearch of its own. What is in them at the end must be what an
+undisturbed run leaves: the file's trades, and a backtest's anomalies (`detected_at` aside). Logs are in
+`out/chaos/<seed>/`. Exit code 1 on any violation.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.embedded.ports import free_port
+from infra.embedded.stack import EmbeddedStack, StackConfig
+from services.common.errors import TapewatchError
+from services.producer.generator import DayConfig, write_day
+from tests.chaos.conductor import Conductor, Strike
+from tests.chaos.day import read_day, reference_anomalies
+from tests.chaos.processes import log_entries
+from tests.chaos.read_back import verify_indices, verify_topics
+from tests.chaos.report import conclusion, faults_table, totals
+from tests.chaos.schedule import AT_LEAST, make_plan
+from tests.chaos.verify import Violation, check_logs
+from tests.integration.pipeline import tapewatch
+from tests.samples import REAL_DATA
+
+OUT = Path("out") / "chaos"
+REAL_DAY = REAL_DATA / "xnas-itch-20241202.trades.csv.zst"
+GENERATED = DayConfig(trades=100_000)
+KILLS_PER_PAUSE = 8
+_WIDTH_OF_A_FILE = 160
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run showed.
+
+    Parameters
+    ----------
+    strikes
+        In their order.
+    violations
+        Empty if all is as it must be.
+    trades
+        Of the day.
+    logs
+        Ends of the services' last logs, by name.
+    seconds
+        From the first service's start to the end of the comparison.
+    """
+
+    strikes: list[Strike]
+    violations: list[Violation]
+    trades: int
+    logs: dict[str, str]
+    seconds: float
+
+
+def run_chaos(
+    path: Path, folder: Path, *, seed: int, kills: int, pauses: int, say: Callable[[str], None]
+) -> Outcome:
+    """Run once.
+
+    Parameters
+    ----------
+    path
+        The day's file.
+    folder
+        Emptied first; gets the logs, and after violations keeps the servers' data.
+    seed, kills, pauses
+        See `make_plan`.
+    say
+        Called with a line of text for each step and fault.
+
+    Raises
+    ------
+    TapewatchError
+        The file is no clean day, or a server does not start.
+    """
+    plan = make_plan(seed, kills, pauses)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    day = read_day(path)
+    data = folder / "stack"
+    config = StackConfig(data_dir=data, kafka_port=free_port(), elasticsearch_port=free_port())
+    with ExitStack() as cleanup:
+        stack = cleanup.enter_context(EmbeddedStack(config))
+        tapewatch(stack, "setup")
+        anomalies = reference_anomalies(stack, day, folder / "reference.ndjson")
+        say(f"seed {seed}: {len(day.trades):,} trades, {len(anomalies):,} anomalies, {len(plan)} faults")
+        began_s = time.monotonic()
+        conductor = Conductor(stack, plan, day, folder, say)
+        cleanup.callback(conductor.close)
+        conductor.run()
+        violations = list(conductor.violations)
+        say("  comparing topics and indices")
+        violations += verify_topics(stack, day, anomalies)
+        violations += verify_indices(stack, day, anomalies)
+        violations += check_logs({log.name: log_entries(log) for log in sorted(folder.glob("*.log"))})
+        seconds = time.monotonic() - began_s
+    if not violations:
+        shutil.rmtree(data)
+    return Outcome(conductor.strikes, violations, len(day.trades), conductor.last_logs(), seconds)
+
+
+def main() -> int:
+    """Run the seeds one after the other; see `--help`."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, action="append", help="may be given several times; 1, 2 and 3")
+    parser.add_argument("--kills", type=int, default=50, help=f"{len(AT_LEAST)} at least; 50")
+    parser.add_argument("--pauses", type=int, help=f"in addition; one for {KILLS_PER_PAUSE} kills")
+    parser.add_argument("--file", type=Path, help="a day of trades; a real one if it is here, else generated")
+    chosen = parser.parse_args()
+    if chosen.kills < len(AT_LEAST):
+        parser.error(f"--kills must be {len(AT_LEAST)} at least")
+    pauses = chosen.kills // KILLS_PER_PAUSE if chosen.pauses is None else chosen.pauses
+    # A SIGTERM ends everything in order, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for_people = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if for_people else _WIDTH_OF_A_FILE)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    failed = False
+    try:
+        path = chosen.file or _usual_day()
+        for seed in chosen.seed or (1, 2, 3):
+            outcome = run_chaos(path, OUT / str(seed), seed=seed, kills=chosen.kills, pauses=pauses, say=say)
+            console.print(faults_table(outcome.strikes, outcome.trades))
+            console.print(totals(outcome.strikes, outcome.violations))
+            console.print(conclusion(outcome.violations, outcome.logs, outcome.seconds), soft_wrap=True)
+            failed = failed or bool(outcome.violations)
+    except TapewatchError as error:
+        say(f"Error: {error.cause}\nMend:  {error.mend}")
+        return 1
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return 130
+    return int(failed)
+
+
+def _usual_day() -> Path:
+    """Return the real day if it is here, else a generated one."""
+    if REAL_DAY.exists():
+        return REAL_DAY
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / "day.csv.zst"
+    write_day(GENERATED, path, OUT / "labels.csv")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

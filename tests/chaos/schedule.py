@@ -1,0 +1,216 @@
+"""The plan of a run: who is struck, how, and at what progress; the same seed gives the same plan."""
+
+import itertools
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class Victim(StrEnum):
+    """What can be struck; a service's name is also its log's."""
+
+    PRODUCER = "producer"
+    DETECTOR_A = "detector-a"
+    DETECTOR_B = "detector-b"
+    INDEXER = "indexer"
+    KAFKA = "kafka"
+    ELASTICSEARCH = "elasticsearch"
+
+
+class Act(StrEnum):
+    """What is done to a victim."""
+
+    KILL = "kill"
+    """SIGKILL, and a new start."""
+    PAUSE = "pause"
+    """SIGSTOP until its session and transaction are over, then SIGCONT: it must go on working."""
+    REPLACE = "replace"
+    """As a pause, but another is started under its name meanwhile: who returns may only give up."""
+
+
+DETECTORS = (Victim.DETECTOR_A, Victim.DETECTOR_B)
+SERVERS = (Victim.KAFKA, Victim.ELASTICSEARCH)
+
+SHARES = {
+    Victim.PRODUCER: 2,
+    Victim.DETECTOR_A: 2,
+    Victim.DETECTOR_B: 2,
+    Victim.INDEXER: 2,
+    Victim.KAFKA: 1,
+    Victim.ELASTICSEARCH: 1,
+}
+"""Of the kills; a server takes longest to come back."""
+
+AT_LEAST = [
+    Victim.PRODUCER,
+    Victim.PRODUCER,
+    Victim.DETECTOR_A,
+    Victim.INDEXER,
+    Victim.KAFKA,
+    Victim.ELASTICSEARCH,
+]
+"""Killed in every run."""
+
+PAUSE_S = 12.0
+"""More than a session (6 s) and a transaction (10 s) may last."""
+
+LONGEST_DELAY_S = 0.3
+LONGEST_DOWN_S = 2.0
+JITTER = 0.3
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One strike to come.
+
+    Parameters
+    ----------
+    number
+        From 1 on.
+    act, victim
+        What is done to whom.
+    fraction
+        Strikes once the victim's stage has passed this share of the trades; between 0 and 1.
+    delay_s
+        And that much later, so that it falls anywhere in a batch or a transaction.
+    down_s
+        A killed victim is started again after that time.
+    """
+
+    number: int
+    act: Act
+    victim: Victim
+    fraction: float
+    delay_s: float
+    down_s: float
+
+    @property
+    def budget_s(self) -> float:
+        """For how long trades should flow before it: about the time that the victim takes to return."""
+        if self.act is not Act.KILL:
+            return PAUSE_S + 2.0
+        return 3.0 if self.victim is Victim.PRODUCER else 7.0
+
+
+def make_plan(seed: int, kills: int, pauses: int) -> list[Fault]:
+    """Plan a run.
+
+    The producer's kill comes first and last. Each start of it chooses a speed that lets trades flow until
+    its next kill; so the quiet hours before the open pass quickly, and nothing has to be held back.
+
+    Parameters
+    ----------
+    seed
+        Of everything that is chosen.
+    kills
+        As many as `AT_LEAST` has or more; each victim gets its share.
+    pauses
+        Pauses and replacements, in addition.
+    """
+    if kills < len(AT_LEAST):
+        raise ValueError(f"a plan has {len(AT_LEAST)} kills at least, not {kills}")
+    rng = random.Random(seed)  # noqa: S311 - chooses victims, protects nothing
+    inner = [(Act.KILL, victim) for victim in _kills(kills)]
+    for _ in ("first", "last"):
+        inner.remove((Act.KILL, Victim.PRODUCER))
+    inner += _pauses(rng, pauses)
+    chosen = _mixed(rng, inner)
+    count = len(chosen)
+    return [
+        Fault(
+            number=number,
+            act=act,
+            victim=victim,
+            fraction=(number + rng.uniform(-JITTER, JITTER)) / (count + 1),
+            delay_s=rng.uniform(0, LONGEST_DELAY_S),
+            down_s=rng.uniform(0, LONGEST_DOWN_S),
+        )
+        for number, (act, victim) in enumerate(chosen, start=1)
+    ]
+
+
+def _kills(count: int) -> list[Victim]:
+    """Deal the kills out by shares."""
+    dealt = list(AT_LEAST)
+    while len(dealt) < count:
+        # Whoever is furthest below its share is next.
+        dealt.append(min(SHARES, key=lambda victim: dealt.count(victim) / SHARES[victim]))
+    return dealt
+
+
+def _pauses(rng: random.Random, count: int) -> list[tuple[Act, Victim]]:
+    """Deal the pauses out; the two detectors in turn."""
+    first, second = rng.sample(DETECTORS, 2)
+    turn = [
+        (Act.PAUSE, first),
+        (Act.REPLACE, second),
+        (Act.PAUSE, Victim.INDEXER),
+        (Act.PAUSE, Victim.PRODUCER),
+        (Act.PAUSE, second),
+        (Act.REPLACE, Victim.PRODUCER),
+    ]
+    return [turn[number % len(turn)] for number in range(count)]
+
+
+def _mixed(rng: random.Random, inner: list[tuple[Act, Victim]]) -> list[tuple[Act, Victim]]:
+    """Shuffle until hardly anybody is struck twice in a row, with the producer's kill at both ends."""
+
+    def repetitions(order: list[tuple[Act, Victim]]) -> int:
+        return sum(one[1] is other[1] for one, other in itertools.pairwise(order))
+
+    end = (Act.KILL, Victim.PRODUCER)
+    orders = [[end, *rng.sample(inner, len(inner)), end] for _ in range(200)]
+    return min(orders, key=repetitions)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What the producer is told at a start.
+
+    Parameters
+    ----------
+    speed
+        Event seconds in a second.
+    limit_trades
+        It ends by itself after so many, and is started again: should the faults take longer than thought, so
+        the day is never over before the last one.
+    """
+
+    speed: float
+    limit_trades: int
+
+
+def next_leg(event_ns: np.ndarray, row: int, upcoming: list[Fault]) -> Leg | None:
+    """Return how the producer should publish from now on.
+
+    Parameters
+    ----------
+    event_ns
+        The file's event times, int64, shape (n,), not falling.
+    row
+        The next one to publish.
+    upcoming
+        The faults that have not struck yet, in their order.
+
+    Returns
+    -------
+    Leg or None
+        So that the trades up to the producer's next kill take as long as the faults until then; None, for
+        the rest as fast as possible, when no fault is left.
+    """
+    if not upcoming:
+        return None
+    next_kill = next(
+        place
+        for place, fault in enumerate(upcoming)
+        if fault.act is Act.KILL and fault.victim is Victim.PRODUCER
+    )
+    until_kill_s = sum(fault.budget_s for fault in upcoming[: next_kill + 1])
+    until_last_s = sum(fault.budget_s for fault in upcoming)
+    # Shared anew at each start: it may have run ahead of the plan while a victim was waited for.
+    last_row = max(int(upcoming[-1].fraction * len(event_ns)), row + (len(event_ns) - row) // 2)
+    until_row = min(row + int((last_row - row) * until_kill_s / until_last_s), len(event_ns) - 1)
+    event_s = (event_ns[until_row] - event_ns[min(row, until_row)]) / 1e9
+    return Leg(max(float(event_s) / until_kill_s, 0.001), max((until_row + last_row) // 2 - row, 1))

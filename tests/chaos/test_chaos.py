@@ -1,0 +1,23 @@
+"""The short form of `make chaos`: each part of the pipeline is killed once, one comes back as a zombie."""
+
+from pathlib import Path
+
+from services.producer.generator import DayConfig, write_day
+from tests.chaos.run import run_chaos
+from tests.chaos.schedule import AT_LEAST, DETECTORS, Act, Victim
+
+SEED = 45
+"""Its plan has the two servers down at the same time, which is short."""
+
+
+def test_killing_every_part_changes_nothing_in_the_end(tmp_path: Path) -> None:
+    day = tmp_path / "day.csv.zst"
+    write_day(DayConfig(trades=25_000), day, tmp_path / "labels.csv")
+    outcome = run_chaos(day, tmp_path / "run", seed=SEED, kills=len(AT_LEAST), pauses=1, say=print)
+    assert not outcome.violations, "\n".join(map(str, outcome.violations))
+    killed = {strike.victim for strike in outcome.strikes if strike.fault.act is Act.KILL}
+    assert killed >= {Victim.PRODUCER, Victim.INDEXER, Victim.KAFKA, Victim.ELASTICSEARCH}
+    assert killed & set(DETECTORS)
+    assert [strike.victim in DETECTORS for strike in outcome.strikes if strike.fault.act is Act.PAUSE] == [
+        True
+    ]
