@@ -3,26 +3,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.documents import NotADocumentError, bulk_body, to_document
+from services.indexer.documents import Document, NotADocumentError, bulk_body, to_document, to_retraction
 from tests.samples import trade_json
+
+
+def index_of(document: Document) -> str:
+    return orjson.loads(document.target)["_index"]
 
 
 def test_trade_goes_to_the_index_of_its_day_under_its_id() -> None:
     document = to_document("trades", trade_json(1))
-    assert document.index == "trades-2024.12.02"
-    assert orjson.loads(document.action) == {
-        "index": {"_index": "trades-2024.12.02", "_id": "2-11667-20241202-1"}
-    }
+    assert orjson.loads(document.target) == {"_index": "trades-2024.12.02", "_id": "2-11667-20241202-1"}
     assert document.source == trade_json(1)
 
 
 def test_anomaly_goes_to_the_index_of_its_month() -> None:
-    assert to_document("anomalies", trade_json(1)).index == "anomalies-2024.12"
+    assert index_of(to_document("anomalies", trade_json(1))) == "anomalies-2024.12"
 
 
 def test_other_order_of_fields_and_escapes_are_parsed() -> None:
     value = orjson.dumps({"trade_id": 'a"b', "@timestamp": "2024-12-02T14:30:00Z"})
-    assert orjson.loads(to_document("trades", value).action)["index"]["_id"] == 'a"b'
+    assert orjson.loads(to_document("trades", value).target)["_id"] == 'a"b'
 
 
 def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
@@ -45,11 +46,42 @@ def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
         (trade_json(trade_id="x" * 513), "trade_id is not a text of 1 to 512 bytes"),
         (trade_json(**{"@timestamp": 1733149800000}), "@timestamp is not an ISO 8601 time"),
         (trade_json(**{"@timestamp": "soon"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "2024-13-02T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "2024-12-32T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "\u0662024-12-02T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(1).replace(b"-11667-", b"-\xff-"), "not JSON"),
     ],
 )
 def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -> None:
     with pytest.raises(NotADocumentError, match=error):
         to_document("trades", value)
+
+
+def test_retraction_is_about_the_same_target_as_its_anomaly() -> None:
+    anomaly = to_document("anomalies", trade_json(1))
+    headers = [("timestamp", b"2024-12-02T14:30:01.000000007Z"), ("trade_id", b"2-11667-20241202-1")]
+    retraction = to_retraction(headers)
+    assert retraction == Document(anomaly.target, None)
+    assert bulk_body([retraction]) == b'{"delete":%s}\n' % anomaly.target
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        (None, "trade_id is not a text"),
+        ([], "trade_id is not a text"),
+        ([("trade_id", None), ("timestamp", b"2024-12-02T14:30:01Z")], "trade_id is not a text"),
+        ([("trade_id", b"x" * 513), ("timestamp", b"2024-12-02T14:30:01Z")], "1 to 512 bytes"),
+        ([("trade_id", b"\xff"), ("timestamp", b"2024-12-02T14:30:01Z")], "a header is not UTF-8"),
+        ([("trade_id", b"1")], "the header timestamp is not an ISO 8601 time"),
+        ([("trade_id", b"1"), ("timestamp", b"1733149800")], "the header timestamp is not an ISO 8601 time"),
+    ],
+)
+def test_retraction_without_usable_headers_is_refused(
+    headers: list[tuple[str, bytes | None]] | None, error: str
+) -> None:
+    with pytest.raises(NotADocumentError, match=error):
+        to_retraction(headers)
 
 
 @given(trade_id=st.text(min_size=1, max_size=40), note=st.text(max_size=20))

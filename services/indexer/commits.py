@@ -1,0 +1,102 @@
+"""Commits offsets beside the work: one commit at a time, each repeated until the broker has taken it."""
+
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from services.common.waiting import WaitingLog
+from services.indexer.metrics import COMMIT_TIME
+from services.indexer.under_way import Offsets
+
+TRY_AGAIN_S = 1.0
+
+
+class Commits:
+    """The offsets to commit, and how far that has come.
+
+    The client's own waiting for an answer cannot be interrupted while the broker is away, so no call waits;
+    as there is one commit at a time, a later one cannot be overtaken by an earlier one.
+
+    Parameters
+    ----------
+    producer
+        Has the dead letters; nothing is committed before they are safe.
+    where
+        The broker, for the log.
+    """
+
+    def __init__(self, producer: Producer, where: str) -> None:
+        self._producer = producer
+        self._where = where
+        self._wanted: Offsets = {}
+        self._committed: Offsets = {}
+        self._unanswered = 0
+        self._sent_at_s = self._next_try_s = 0.0
+        self._waiting: WaitingLog | None = None
+
+    def want(self, offsets: Offsets) -> None:
+        """Commit these next."""
+        self._wanted |= offsets
+
+    def forget(self, partitions: list[TopicPartition]) -> None:
+        """Drop partitions that were handed away."""
+        for partition in partitions:
+            self._wanted.pop((partition.topic, partition.partition), None)
+            self._committed.pop((partition.topic, partition.partition), None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that is wanted is committed."""
+        return not self._left()
+
+    def serve(self, consumer: Consumer) -> None:
+        """Commit what is left, unless a commit is under way, or failed a moment ago."""
+        if not self._unanswered and time.monotonic() >= self._next_try_s:
+            self.send(consumer)
+
+    def send(self, consumer: Consumer) -> None:
+        """Commit what is left.
+
+        Raises
+        ------
+        TapewatchError
+            A dead letter was refused.
+        """
+        left = self._left()
+        if not left or self._producer.flush(0):
+            return
+        offsets = [TopicPartition(*partition, offset) for partition, offset in left.items()]
+        try:
+            consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            self._fail(error.args[0])
+        else:
+            self._unanswered += 1
+            self._sent_at_s = time.monotonic()
+
+    def answered(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Take the broker's answer; the client calls this while it consumes."""
+        self._unanswered -= 1
+        error = error or next((p.error for p in partitions if p.error is not None), None)
+        if error is not None:
+            self._fail(error)
+            return
+        COMMIT_TIME.observe(time.monotonic() - self._sent_at_s)
+        self._waiting = None
+        for partition in partitions:
+            key = (partition.topic, partition.partition)
+            if key in self._wanted:  # else it was handed away
+                self._committed[key] = partition.offset
+
+    def _left(self) -> Offsets:
+        return {key: offset for key, offset in self._wanted.items() if offset != self._committed.get(key)}
+
+    def _fail(self, error: KafkaError) -> None:
+        """Try again later.
+
+        Either the broker is away, or the partitions went to another instance, which sends the documents again
+        from the last commit on, and of which the consumer will tell.
+        """
+        self._next_try_s = time.monotonic() + TRY_AGAIN_S
+        self._waiting = self._waiting or WaitingLog(f"{self._where} to commit offsets")
+        self._waiting.note(KafkaException(error))

@@ -1,0 +1,343 @@
+"""The indexer's loop: reads, sends, commits; survives servers that go away and partitions that move.
+
+Offsets are committed in the order of the batches, each after its acknowledgement, so a restart can only send
+again what is already there under the same ids.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from services.common.contracts import ANOMALIES_TOPIC, INDEXER_GROUP, TRADES_TOPIC
+from services.common.dead_letters import publish_refused_message
+from services.common.errors import TapewatchError
+from services.common.health import Health
+from services.common.instance import claim_instance
+from services.common.kafka import Positions, new_admin, new_consumer, new_producer
+from services.common.settings import Settings
+from services.common.stops import Stop
+from services.common.trade import NotATradeError, decode_trade
+from services.indexer.background import in_background, is_done
+from services.indexer.bulk import Refused, StoppedError
+from services.indexer.commits import Commits
+from services.indexer.documents import Document, NotADocumentError, to_document, to_retraction
+from services.indexer.metrics import SERVICE, Lag, Tally
+from services.indexer.under_way import Batch, Offsets, UnderWay
+
+POLL_S = 0.05
+PATIENCE_S = 2.0
+"""A batch that takes longer is waited for with the partitions paused, which drops what was read ahead."""
+
+REVOKE_S = 3.0
+"""So long a rebalance waits for what is under way."""
+
+CLOSE_S = 1.5
+SESSION_TIMEOUT_MS = 10_000
+"""An instance that comes back within that time gets its partitions back at once."""
+
+JOIN_AGAIN_AFTER_S = 60.0
+"""A membership that ends earlier is taken by another."""
+
+_MEMBERSHIP_ENDED = {KafkaError._FATAL, KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID}
+
+
+class IndexerLoop:
+    """One instance of the indexer.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is, and perhaps this instance's name.
+    send_documents
+        As `BulkSender.send`; called in threads.
+    stop
+        Ends the work.
+    health
+        Told that the work goes on.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        send_documents: Callable[[list[Document]], list[Refused]],
+        stop: Stop,
+        health: Health,
+    ) -> None:
+        self._log = structlog.get_logger()
+        self._stop = stop
+        self._health = health
+        self._kafka = settings.kafka
+        self._instance = claim_instance(SERVICE, settings)
+        self._admin = new_admin(settings.kafka)
+        # No time limit for delivery: a broker that goes away is waited for.
+        self._producer: Producer = new_producer(settings.kafka, **{"message.timeout.ms": 0})
+        self._positions = Positions()
+        self._tally = Tally()
+        self._batch = Batch()
+        self._under_way = UnderWay(send_documents)
+        self._aside: list[Message] = []
+        """What came while a batch was waited for."""
+        self._handed_away = 0
+        """How often partitions were; what was read before is then to be forgotten."""
+        self._joined_again_s = -math.inf
+        self._join()
+
+    def run(self, until_idle_s: float | None) -> None:
+        """Work; see `run_index`."""
+        try:
+            self._work(until_idle_s)
+            self._dispatch(dict(self._positions.next_offsets))
+            while self._under_way:
+                self._await_oldest()
+            self._finish_commits()
+        except StoppedError:
+            self._log.warning("stopped before all was committed; the rest is sent again at the next start")
+        self._log.info(
+            "indexed",
+            documents=self._tally.indexed,
+            retractions=self._tally.retractions,
+            dead_letters=self._tally.dead_letters,
+        )
+
+    def _join(self) -> None:
+        """Become a member of the group, with a client of its own."""
+        self._commits = commits = Commits(self._producer, f"Kafka at {self._kafka}")
+        self._consumer: Consumer = new_consumer(
+            self._kafka,
+            INDEXER_GROUP,
+            **{
+                "group.instance.id": f"{SERVICE}-{self._instance}",
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
+                # All partitions go at once at a rebalance, so all that was read goes with them.
+                "partition.assignment.strategy": "range,roundrobin",
+                "on_commit": commits.answered,
+            },
+        )
+        self._lag = Lag(self._consumer, self._positions)
+        self._consumer.subscribe(
+            [TRADES_TOPIC, ANOMALIES_TOPIC],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def _join_again(self, cause: KafkaException) -> None:
+        """Join anew after the client gave up its membership.
+
+        That happens when another has this one's name; but also after the broker was away, when a commit from
+        before comes late: the broker cannot tell it from one by another.
+
+        Raises
+        ------
+        TapewatchError
+            It happened twice in a row, or is none of the two.
+        """
+        error = cause.args[0]
+        if not error.fatal() and error.code() not in _MEMBERSHIP_ENDED:
+            raise TapewatchError(
+                f"Kafka refuses to let this indexer read: {error.str()}.",
+                "Check the broker's log and this user's rights.",
+            ) from cause
+        if time.monotonic() - self._joined_again_s < JOIN_AGAIN_AFTER_S:
+            raise TapewatchError(
+                f"Kafka keeps taking the name {self._instance} from this indexer: {error.str()}.",
+                "Does another indexer run under this name? Give each its own TAPEWATCH_INSTANCE.",
+            ) from cause
+        self._log.warning("joining the group again", reason=error.str())
+        self._joined_again_s = time.monotonic()
+        left = self._consumer
+        self._forget(self._positions.as_offsets())
+        self._join()
+        in_background(left.close)
+
+    def close(self) -> None:
+        """Give the consumer back; leave it to the process's end if the broker does not let go of it."""
+        self._forget(self._consumer.assignment())
+        if not is_done(in_background(self._consumer.close), CLOSE_S):
+            self._log.warning("the broker does not answer the closing")
+
+    def _work(self, until_idle_s: float | None) -> None:
+        busy_at_s = time.monotonic()
+        while not self._stop.requested:
+            self._health.beat()
+            records = self._read()
+            self._gather(records)
+            if self._batch.is_due:
+                self._dispatch(dict(self._positions.next_offsets))
+            self._settle()
+            is_idle = not (records or self._batch.documents or self._under_way or self._aside)
+            if is_idle:
+                self._commits.want(self._positions.next_offsets)
+            self._commits.serve(self._consumer)
+            self._lag.update()
+            if not (is_idle and self._commits.is_complete and self._is_at_end(until_idle_s)):
+                busy_at_s = time.monotonic()
+            elif until_idle_s is not None and time.monotonic() - busy_at_s >= until_idle_s:
+                break
+
+    def _is_at_end(self, until_idle_s: float | None) -> bool:
+        """Ask the broker whether there is nothing more, if that matters."""
+        return until_idle_s is None or self._positions.at_end(self._consumer, self._admin)
+
+    def _read(self) -> list[Message]:
+        """Return records, at most as many as the batch takes and what was put aside."""
+        messages = self._consume(max(1, self._batch.room))
+        messages, self._aside = self._aside + messages, []
+        self._lag.note_ends(messages)
+        return self._split(messages)
+
+    def _consume(self, most: int) -> list[Message]:
+        handed_away = self._handed_away
+        messages = self._consumer.consume(most, POLL_S)
+        if self._handed_away == handed_away:
+            return messages
+        ours = {(partition.topic, partition.partition) for partition in self._consumer.assignment()}
+        return [m for m in messages if m.error() is not None or (m.topic(), m.partition()) in ours]
+
+    def _split(self, messages: list[Message]) -> list[Message]:
+        try:
+            return self._positions.split(messages)
+        except KafkaException as error:
+            self._join_again(error)
+            return []
+
+    def _gather(self, records: list[Message]) -> None:
+        """Add records to the batch; it goes when it is full, or before one about a target that it has."""
+        handed_away = self._handed_away
+        for record in records:
+            value = record.value()
+            topic = record.topic()
+            try:
+                if value is None and topic == ANOMALIES_TOPIC:
+                    document = to_retraction(record.headers())
+                else:
+                    document = to_document(topic, value)
+            except NotADocumentError as error:
+                self._refuse(record, str(error))
+                continue
+            if not self._batch.takes(document):
+                self._dispatch(self._batch.offsets)
+                if self._handed_away != handed_away:
+                    return
+            self._batch.add(record, document)
+
+    def _dispatch(self, offsets: Offsets) -> None:
+        """Send what was gathered, as soon as it may go; `offsets` are to be committed when it has arrived."""
+        handed_away = self._handed_away
+        while self._batch.documents and not self._under_way.takes(self._batch):
+            self._await_oldest()
+        if self._batch.documents and self._handed_away == handed_away:
+            self._under_way.send(self._batch, offsets)
+            self._batch = Batch()
+
+    def _await_oldest(self) -> None:
+        """Stay until the oldest batch has arrived, and settle it.
+
+        If that takes long the partitions are paused, so that memory stays bounded, and the group is told
+        that this instance is alive.
+
+        Raises
+        ------
+        StoppedError
+            A stop has waited long enough.
+        """
+        began_s = time.monotonic()
+        is_paused = False
+        while self._under_way and not self._under_way.oldest_is_done(0 if is_paused else POLL_S):
+            if self._stop.overdue:
+                raise StoppedError
+            self._health.beat()
+            self._commits.serve(self._consumer)
+            if time.monotonic() - began_s >= PATIENCE_S:
+                if not is_paused or self._aside:  # a rebalance gives partitions that are not paused
+                    self._consumer.pause(self._consumer.assignment())
+                is_paused = True
+                self._listen()
+        if is_paused:
+            self._consumer.resume(self._consumer.assignment())
+        self._settle()
+
+    def _listen(self) -> None:
+        """Take part in rebalances; what comes meanwhile is put aside."""
+        for message in self._consume(1):
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                self._aside.append(message)
+            else:
+                self._split([message])
+
+    def _settle(self) -> None:
+        """Have the batches committed that have arrived, oldest first."""
+        while self._under_way and self._under_way.oldest_is_done(0):
+            arrived = self._under_way.take_oldest()
+            if arrived is None:
+                continue
+            for message, error in arrived.refused:
+                self._refuse(message, error)
+            self._tally.add(arrived.indexed, arrived.retractions)
+            if arrived.last_source is not None:
+                self._tally.note_event(arrived.last_source)
+            self._commits.want(arrived.offsets)
+        self._commits.serve(self._consumer)
+
+    def _finish_commits(self) -> None:
+        self._consumer.pause(self._consumer.assignment())
+        while not self._commits.is_complete:
+            if self._stop.overdue:
+                raise StoppedError
+            self._health.beat()
+            self._commits.serve(self._consumer)
+            self._listen()
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._health.ready = True
+        self._log.info("assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Finish what is under way, so that its offsets are committed while they are still ours."""
+        if consumer is not self._consumer:  # one that was left
+            return
+        deadline_s = time.monotonic() + REVOKE_S
+        while self._under_way.has_ours and time.monotonic() < deadline_s and not self._stop.overdue:
+            if self._under_way.oldest_is_done(POLL_S):
+                self._settle()
+        # Its answer would come too late, but it arrives before this instance asks for new partitions.
+        self._producer.flush(max(0.0, deadline_s - time.monotonic()))
+        self._commits.send(self._consumer)
+        self._forget(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return
+        self._log.warning("partitions lost; what was under way is sent again")
+        self._forget(partitions)
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        """Drop all that was read and not committed; whoever gets the partitions reads it again."""
+        self._handed_away += 1
+        self._batch = Batch()
+        self._aside.clear()
+        self._under_way.disown()
+        self._positions.forget(partitions)
+        self._commits.forget(partitions)
+
+    def _refuse(self, message: Message, error: str) -> None:
+        """Write a dead letter, unless the detector does: it answers for messages that are not trades."""
+        if message.topic() == TRADES_TOPIC:
+            try:
+                decode_trade(message.value())
+            except NotATradeError:
+                return
+        publish_refused_message(self._producer, SERVICE, error, message, self._delivered)
+        self._tally.add_dead_letter()
+        self._log.warning("dead letter", topic=message.topic(), offset=message.offset(), error=error[:300])
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        """Hear of a failed delivery; called within `Producer.flush`, so before anything is committed."""
+        if error is not None:
+            raise TapewatchError(
+                f"Kafka did not take a dead letter: {error.str()}.", "Look at the broker, then start again."
+            )

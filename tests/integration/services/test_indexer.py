@@ -1,0 +1,351 @@
+"""The indexer among servers that end, hang and come back; each test has a month of its own."""
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.embedded.server import Server
+from infra.embedded.stack import EmbeddedStack
+from infra.topics import PARTITIONS
+from services.common.contracts import INDEXER_GROUP
+from services.common.elastic import new_client
+from services.common.kafka import new_consumer, new_producer
+from services.common.waiting import LOG_EVERY_S
+from tests.integration.pipeline import (
+    addresses,
+    documents,
+    http_get,
+    letters,
+    log_lines,
+    metrics,
+    started,
+    tapewatch,
+    wait_for,
+    wait_until,
+)
+from tests.samples import trade_json
+
+STOP_WITHIN_S = 10
+MANY = 30_000
+
+
+@dataclass(frozen=True)
+class Retraction:
+    """A message without a value."""
+
+    headers: dict[str, str]
+
+
+def trade(day: str, number: int, **changes: object) -> bytes:
+    timestamp = f"{day}T15:00:00.{number:09}Z"
+    return trade_json(number, **({"@timestamp": timestamp, "trade_id": f"{day}-{number}"} | changes))
+
+
+def publish(stack: EmbeddedStack, topic: str, *values: bytes | Retraction) -> None:
+    producer = new_producer(stack.kafka_bootstrap)
+    for value in values:
+        if isinstance(value, Retraction):
+            producer.produce(topic, key=b"INDEXER", headers=value.headers)
+        else:
+            producer.produce(topic, key=b"INDEXER", value=value)
+    assert producer.flush(60) == 0
+
+
+def catch_up(stack: EmbeddedStack) -> dict[str, object]:
+    """Index to the end; returns the last line of the log."""
+    return log_lines(tapewatch(stack, "index", "--until-idle", "1").stderr, "indexed")[-1]
+
+
+class Indexer:
+    """A running `tapewatch index`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def wait_for(self, text: str) -> None:
+        wait_for(self.log, text, self.process)
+
+    def stop(self) -> None:
+        """Ask for a stop, and expect it in time."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(STOP_WITHIN_S) == 0, self.log.read_text()
+
+
+@contextmanager
+def running_indexer(
+    stack: EmbeddedStack, log: Path, until: str = '"assigned"', **env: str
+) -> Iterator[Indexer]:
+    """An indexer that has its partitions, or has logged something else."""
+    with started(log, "index", **addresses(stack), **env) as process:
+        indexer = Indexer(process, log)
+        indexer.wait_for(until)
+        yield indexer
+
+
+@contextmanager
+def hanging(server: Server) -> Iterator[None]:
+    """A server that takes connections but does not answer."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def count(stack: EmbeddedStack, index: str) -> int:
+    """Count what can be searched; 0 while the index is being made."""
+    with new_client(stack.elasticsearch_url) as client:
+        client.indices.refresh(index=index, ignore_unavailable=True)
+        answer = client.options(ignore_status=503).count(index=index, ignore_unavailable=True)
+        return answer.get("count", 0)
+
+
+def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: int) -> None:
+    wait_until(lambda: count(stack, index) >= least, indexer.log)
+
+
+def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return committed offsets and ends, of the partitions where they differ."""
+    consumer: Consumer = new_consumer(stack.kafka_bootstrap, INDEXER_GROUP)
+    partitions = [TopicPartition(topic, n) for topic in ("trades", "anomalies") for n in range(PARTITIONS)]
+    differ = {}
+    for partition in consumer.committed(partitions, timeout=30):
+        _, end = consumer.get_watermark_offsets(partition, timeout=30)
+        if max(partition.offset, 0) != end:
+            differ[partition.topic, partition.partition] = (partition.offset, end)
+    consumer.close()
+    return differ
+
+
+@pytest.fixture(autouse=True)
+def clean_start(stack: EmbeddedStack) -> None:
+    tapewatch(stack, "setup")
+    catch_up(stack)
+
+
+def test_document_refused_for_good_is_a_dead_letter_and_the_rest_of_its_request_goes_on(
+    stack: EmbeddedStack,
+) -> None:
+    poison = [trade("2023-01-01", n, surprise=n) for n in (100, 200)]
+    good = [trade("2023-01-01", n) for n in range(100)]
+    publish(stack, "trades", *good[:50], *poison, *good[50:])
+    end = catch_up(stack)
+    assert len(documents(stack, "trades-2023.01.01")) == len(good)
+    mine = [(headers, value) for headers, value in letters(stack) if value in poison]
+    assert [value for _, value in mine] == poison
+    for headers, _ in mine:
+        assert headers["service"] == "indexer"
+        assert "strict_dynamic_mapping_exception" in headers["error"]
+    assert (end["documents"], end["dead_letters"]) == (len(good), len(poison))
+
+
+def test_retraction_deletes_its_anomaly_alone(stack: EmbeddedStack) -> None:
+    publish(stack, "anomalies", trade("2023-02-01", 1), trade("2023-02-01", 2))
+    catch_up(stack)
+    retraction = {"trade_id": "2023-02-01-1", "timestamp": "2023-02-01T15:00:00.000000001Z"}
+    publish(stack, "anomalies", Retraction(retraction))
+    end = catch_up(stack)
+    assert documents(stack, "anomalies-2023.02").keys() == {"2023-02-01-2"}
+    assert (end["documents"], end["retractions"], end["dead_letters"]) == (0, 1, 0)
+
+
+def test_anomaly_flagged_taken_back_and_flagged_again_in_one_go_is_there(stack: EmbeddedStack) -> None:
+    retraction = Retraction({"trade_id": "2023-02-02-1", "timestamp": "2023-02-02T15:00:00Z"})
+    to_and_fro = [message for n in range(20) for message in (trade("2023-02-02", 1, size=n), retraction)]
+    publish(stack, "anomalies", *to_and_fro, trade("2023-02-02", 1, size=99))
+    catch_up(stack)
+    assert documents(stack, "anomalies-2023.02")["2023-02-02-1"]["size"] == 99
+
+
+def test_retraction_of_what_was_never_there_succeeds_and_creates_no_index(stack: EmbeddedStack) -> None:
+    publish(stack, "anomalies", Retraction({"trade_id": "none", "timestamp": "2023-03-01T15:00:00Z"}))
+    end = catch_up(stack)
+    assert (end["retractions"], end["dead_letters"]) == (1, 0)
+    with new_client(stack.elasticsearch_url) as client:
+        assert not client.indices.exists(index="anomalies-2023.03")
+
+
+def test_message_without_a_value_or_usable_headers_is_a_dead_letter(stack: EmbeddedStack) -> None:
+    publish(stack, "anomalies", Retraction({"trade_id": "2023-03-02-1"}))
+    assert catch_up(stack)["dead_letters"] == 1
+    mine = [(h, v) for h, v in letters(stack) if "the header timestamp" in h["error"]]
+    assert [(h["service"], h["topic"], v) for h, v in mine] == [("indexer", "anomalies", None)]
+
+
+def test_last_of_many_versions_of_a_document_wins(stack: EmbeddedStack) -> None:
+    """Several batches long, so that versions would be under way side by side."""
+    ids, versions = 4_000, 5
+    publish(
+        stack,
+        "trades",
+        *(trade("2023-04-01", n, size=version) for version in range(versions) for n in range(ids)),
+        *(trade("2023-04-01", 0, size=100 + version % 2) for version in range(200)),
+    )
+    catch_up(stack)
+    found = documents(stack, "trades-2023.04.01")
+    assert len(found) == ids
+    assert found.pop("2023-04-01-0")["size"] == 101
+    assert {document["size"] for document in found.values()} == {versions - 1}
+
+
+def test_partial_batch_is_indexed_within_a_second_or_two(stack: EmbeddedStack, tmp_path: Path) -> None:
+    with running_indexer(stack, tmp_path / "log") as indexer:
+        publish(stack, "trades", trade("2023-05-01", 1))
+        wait_until(lambda: count(stack, "trades-2023.05.01") == 1, indexer.log, timeout_s=3)
+        indexer.stop()
+
+
+def test_metrics_tell_what_was_done(stack: EmbeddedStack, tmp_path: Path) -> None:
+    with running_indexer(stack, tmp_path / "log") as indexer:
+        taken_back = Retraction({"trade_id": "none", "timestamp": "2023-05-02T15:00:00Z"})
+        publish(stack, "anomalies", trade("2023-05-02", 1), taken_back, Retraction({}))
+        publish(stack, "trades", *(trade("2023-05-02", n) for n in range(300)))
+        wait_until(lambda: not uncommitted(stack), indexer.log)
+        wait_until(lambda: metrics(indexer.log)["tapewatch_documents_per_second"] > 0, indexer.log)
+        found = metrics(indexer.log)
+        assert found["tapewatch_indexed_documents_total{trades}"] == 300
+        assert found["tapewatch_indexed_documents_total{anomalies}"] == 1
+        assert found["tapewatch_retractions_total"] == 1
+        assert found["tapewatch_dead_letters_total{indexer}"] == 1
+        assert found["tapewatch_bulk_retries_total"] == 0
+        assert found["tapewatch_bulk_seconds_count"] > 0
+        assert found["tapewatch_commit_seconds_count{indexer}"] > 0
+        assert found["tapewatch_lag_messages{indexer,trades}"] == 0
+        event = dt.datetime(2023, 5, 2, 15, tzinfo=dt.UTC)
+        lag_s = (dt.datetime.now(dt.UTC) - event).total_seconds()
+        assert found["tapewatch_event_time_lag_seconds{indexer}"] == pytest.approx(lag_s, abs=60)
+        assert http_get(indexer.log, "/readyz") == (200, "ready\n")
+        indexer.stop()
+
+
+def test_stop_while_elasticsearch_hangs_ends_in_time_and_nothing_is_lost(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    with running_indexer(stack, tmp_path / "log") as indexer, hanging(stack.elasticsearch):
+        publish(stack, "trades", *(trade("2023-06-01", n) for n in range(2_000)))
+        time.sleep(4)  # so that the batch is waited for with the partitions paused
+        indexer.stop()
+    assert "sent again at the next start" in indexer.log.read_text()
+    catch_up(stack)
+    assert count(stack, "trades-2023.06.01") == 2_000
+    assert uncommitted(stack) == {}
+
+
+def test_start_while_elasticsearch_hangs_can_be_stopped(stack: EmbeddedStack, tmp_path: Path) -> None:
+    waits = "waiting for Elasticsearch"
+    with hanging(stack.elasticsearch), running_indexer(stack, tmp_path / "log", until=waits) as indexer:
+        indexer.stop()
+
+
+def test_stop_while_kafka_hangs_ends_in_time_and_nothing_is_lost(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    with running_indexer(stack, tmp_path / "log") as indexer:
+        publish(stack, "trades", *(trade("2023-06-02", n) for n in range(MANY)))
+        wait_for_count(indexer, stack, "trades-2023.06.02", 1)
+        with hanging(stack.kafka):
+            time.sleep(1)  # a commit is under way by then
+            indexer.stop()
+    catch_up(stack)
+    assert count(stack, "trades-2023.06.02") == MANY
+    assert uncommitted(stack) == {}
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_nothing_is_lost_when_elasticsearch_ends_in_the_middle(
+    stack: EmbeddedStack, tmp_path: Path, how: str
+) -> None:
+    day = {"kill": "2023-07-01", "stop": "2023-07-02"}[how]
+    index = f"trades-{day.replace('-', '.')}"
+    with running_indexer(stack, tmp_path / "log") as indexer:
+        publish(stack, "trades", *(trade(day, n) for n in range(MANY)))
+        wait_for_count(indexer, stack, index, 1)
+        began_s = time.monotonic()
+        try:
+            getattr(stack.elasticsearch, how)()
+            time.sleep(3)
+        finally:
+            stack.elasticsearch.start()
+        wait_for_count(indexer, stack, index, MANY)
+        assert metrics(indexer.log)["tapewatch_bulk_retries_total"] > 0
+        indexer.stop()
+    assert log_lines(indexer.log, "indexed")[-1]["dead_letters"] == 0
+    refusals = log_lines(indexer.log, "Elasticsearch refused for now")
+    assert 1 <= len(refusals) <= 1 + (time.monotonic() - began_s) / LOG_EVERY_S
+    assert count(stack, index) == MANY
+    assert uncommitted(stack) == {}
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_commit_that_a_lost_broker_did_not_take_is_repeated(
+    stack: EmbeddedStack, tmp_path: Path, how: str
+) -> None:
+    day = {"kill": "2023-08-01", "stop": "2023-08-02"}[how]
+    index = f"trades-{day.replace('-', '.')}"
+    with running_indexer(stack, tmp_path / "log") as indexer:
+        with hanging(stack.elasticsearch):
+            publish(stack, "trades", *(trade(day, n) for n in range(3_000)))
+            time.sleep(1)  # sent, but not answered
+            getattr(stack.kafka, how)()
+        try:
+            wait_for_count(indexer, stack, index, 3_000)
+            time.sleep(3)
+        finally:
+            stack.kafka.start()
+        wait_until(lambda: not uncommitted(stack), indexer.log)
+        publish(stack, "trades", *(trade(day, n) for n in range(3_000, 3_100)))
+        wait_for_count(indexer, stack, index, 3_100)
+        indexer.stop()
+    assert uncommitted(stack) == {}
+
+
+def test_instance_that_was_away_for_long_goes_on(stack: EmbeddedStack, tmp_path: Path) -> None:
+    """Its partitions go to another instance meanwhile, and what it sends then is not committed."""
+    with running_indexer(stack, tmp_path / "one", TAPEWATCH_INSTANCE="one") as one:
+        with hanging(stack.elasticsearch):
+            publish(stack, "trades", *(trade("2023-09-01", n) for n in range(7_000)))
+            time.sleep(1)
+            os.kill(one.process.pid, signal.SIGSTOP)
+        with running_indexer(stack, tmp_path / "two", TAPEWATCH_INSTANCE="two") as two:
+            wait_for_count(two, stack, "trades-2023.09.01", 7_000)
+            os.kill(one.process.pid, signal.SIGCONT)
+            one.wait_for("partitions lost")
+            publish(stack, "trades", *(trade("2023-09-01", n) for n in range(7_000, 14_000)))
+            wait_for_count(two, stack, "trades-2023.09.01", 14_000)
+            two.stop()
+        publish(stack, "trades", *(trade("2023-09-01", n) for n in range(14_000, 15_000)))
+        wait_for_count(one, stack, "trades-2023.09.01", 15_000)
+        one.stop()
+    assert uncommitted(stack) == {}
+
+
+def test_second_indexer_of_the_same_name_ends_the_first_with_a_reason(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    with running_indexer(stack, tmp_path / "first", TAPEWATCH_INSTANCE="same") as first:
+        with running_indexer(stack, tmp_path / "second", TAPEWATCH_INSTANCE="same") as second:
+            assert first.process.wait(30) == 1
+            second.stop()
+        assert "Kafka keeps taking the name same" in first.log.read_text()
+        assert "TAPEWATCH_INSTANCE" in first.log.read_text()
+
+
+def test_instance_that_was_killed_gets_its_partitions_back_at_once(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    with running_indexer(stack, tmp_path / "log") as indexer:
+        indexer.process.kill()
+    began_s = time.monotonic()
+    with running_indexer(stack, tmp_path / "again") as again:
+        assert time.monotonic() - began_s < 8  # the session of the first lasts 10 s
+        again.stop()
