@@ -121,7 +121,7 @@ def index(until_idle: UntilIdle = None, kafka: Kafka = None, elasticsearch: Elas
 
 @app.command()
 def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
-    """Create topics and index templates; a second run changes nothing."""
+    """Create topics, index templates, lifecycle, users and Kibana's objects; a second run changes nothing."""
     from infra.setup import run_setup
     from services.common.logs import configure_logs
     from services.common.stops import Stop

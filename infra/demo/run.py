@@ -109,7 +109,7 @@ class _Demo:
         cleanup.callback(stack.stop)
         stop = Stop()
         settings = Settings(kafka=stack.kafka_bootstrap, elasticsearch=stack.elasticsearch_url)
-        run_setup(settings, lambda _line: None, stop)
+        run_setup(settings, lambda _line: None, stop, note=lambda _line: None)
         cleanup.callback(self._stop_children)
         self._start("detector", settings, "detect")
         self._start("indexer", settings, "index")

@@ -1,8 +1,9 @@
 """Where the services find each other: `TAPEWATCH_*` variables over defaults that fit the embedded stack."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.errors import TapewatchError
@@ -28,6 +29,33 @@ class Settings(BaseSettings):
 
     elasticsearch: str = "http://127.0.0.1:9200"
     """URL of the cluster."""
+
+    elasticsearch_user: str | None = None
+    """Who logs in, with a password; None where the cluster has no security, or with an API key."""
+
+    elasticsearch_password: SecretStr | None = None
+    elasticsearch_password_file: Path | None = None
+    """Has the password; safer than a variable."""
+
+    elasticsearch_api_key: SecretStr | None = None
+    """As the cluster encodes it, in place of user and password."""
+
+    elasticsearch_api_key_file: Path | None = None
+
+    elasticsearch_ca: Path | None = None
+    """Certificates (PEM) of who signed the cluster's own; None for those that the machine trusts."""
+
+    kibana: SecretStr | None = None
+    """URL of Kibana, with `user:password@` where it asks for them; `setup` brings its objects there."""
+
+    secrets_dir: Path | None = None
+    """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
+
+    trades_kept_days: Annotated[int, Field(ge=1)] = 30
+    """How long an index of trades is kept, from its creation."""
+
+    anomalies_kept_days: Annotated[int, Field(ge=1)] = 365
+    """How long an index of anomalies is kept, from its creation."""
 
     instance: str | None = None
     """Name of this instance of a service; None: `claim_instance` finds one."""

@@ -1,7 +1,7 @@
 """`tapewatch index`: the topics `trades` and `anomalies` into Elasticsearch."""
 
 from confluent_kafka import KafkaException
-from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
+from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, SSLError
 from elasticsearch import ConnectionError as NotReachable
 
 from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
@@ -41,7 +41,7 @@ def run_index(settings: Settings, until_idle_s: float | None) -> int:
     """
     stop = Stop()
     health = Health()
-    client = new_client(settings.elasticsearch, CONNECTIONS)
+    client = new_client(settings.elasticsearch, CONNECTIONS, settings)
     with serve_metrics(SERVICE, settings, health):
         if not _wait_for_servers(settings, client, stop, health):
             return 0
@@ -74,6 +74,11 @@ def _wait_for_servers(settings: Settings, client: Elasticsearch, stop: Stop, hea
         try:
             _check_templates(quick, settings.elasticsearch)
             check_indices(quick)
+        except SSLError as error:
+            raise TapewatchError(
+                f"No safe connection to {elasticsearch}: {error.message}.",
+                "Set TAPEWATCH_ELASTICSEARCH_CA to the certificate of who signed Elasticsearch's own.",
+            ) from error
         except ApiError as error:
             if error.status_code in FOR_NOW:
                 raise NotReachable(str(error)) from error

@@ -1,0 +1,345 @@
+"""`python -m infra.kibana.generate` rewrites `tapewatch.ndjson`: data views, searches, charts, dashboards."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from infra.kibana.saved_objects import (
+    TIME_FIELD,
+    Panel,
+    SavedObject,
+    TimeRange,
+    big_number,
+    chart,
+    count,
+    dashboard,
+    data_view,
+    histogram,
+    last_value,
+    link,
+    metric,
+    number,
+    search,
+    table,
+    top_values,
+)
+from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX, Severity
+from services.producer.generator import DayConfig
+from services.producer.synthetic_tape import symbol_name
+
+FILE = Path(__file__).with_name("tapewatch.ndjson")
+
+TRADES = "tapewatch-trades"
+ANOMALIES = "tapewatch-anomalies"
+MARKET_DASHBOARD = "tapewatch-market-dashboard"
+ANOMALIES_DASHBOARD = "tapewatch-anomalies-dashboard"
+
+_GREY, _BLUE, _YELLOW, _ORANGE, _RED, _GREEN = (
+    "#98a2b3",
+    "#6092c0",
+    "#e7b416",
+    "#fb720c",
+    "#cc2244",
+    "#209280",
+)
+SEVERITY_COLORS = {
+    Severity.INFO: _GREY,
+    Severity.LOW: _BLUE,
+    Severity.MEDIUM: _YELLOW,
+    Severity.HIGH: _ORANGE,
+    Severity.CRITICAL: _RED,
+}
+SIDES = {"B": ("Buy (B)", _GREEN), "A": ("Sell (A)", _RED), "N": ("No side (N)", _GREY)}
+
+NOT_INFO = f'not severity: "{Severity.INFO}"'
+_SEVERITY_LABELS = {severity: str(severity) for severity in Severity} | {Severity.INFO: "info (no alert)"}
+_SYMBOLS_SHOWN = 10
+_LABELS_SHOWN = 12
+_SCORE_BARS = 25
+
+# Discover's "surrounding documents": the trade itself, and what was traded just before and after it.
+_TRADES_AROUND = (
+    f"discover#/context/{TRADES}/{{{{value}}}}"
+    "?_a=(columns:!(symbol,price,size,side),predecessorCount:20,successorCount:20)"
+)
+
+
+def saved_objects() -> list[SavedObject]:
+    """Return every object, each after those that it refers to."""
+    times = generated_day()
+    searches = _searches(times)
+    market, anomalies = _market_charts(), _anomaly_charts()
+    return [
+        *_data_views(),
+        *searches.values(),
+        *market.values(),
+        *anomalies.values(),
+        _market_dashboard(times, market, searches),
+        _anomalies_dashboard(times, anomalies, searches),
+    ]
+
+
+def generated_day() -> TimeRange:
+    """Return the hours that the demo's generated day has trades in: 04:00 to 20:00 in New York."""
+    day, zone = DayConfig().date, ZoneInfo("America/New_York")
+    start, end = (
+        dt.datetime.combine(day, dt.time(hour), zone).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        for hour in (4, 20)
+    )
+    return TimeRange(start, end)
+
+
+def ndjson() -> str:
+    """Return every object as a line of JSON."""
+    return "".join(
+        json.dumps(one, separators=(",", ":"), ensure_ascii=False) + "\n" for one in saved_objects()
+    )
+
+
+def _data_views() -> list[SavedObject]:
+    trade = {
+        TIME_FIELD: {"id": "date_nanos", "params": {"pattern": "YYYY-MM-DD HH:mm:ss.SSSSSSSSS"}},
+        "price": number("0,0.00[0000000]"),
+        "size": number("0,0"),
+    }
+    anomaly = {
+        "score": number("0.000"),
+        "detections.score": number("0.000"),
+        # A day, not a moment: another time zone would show the day before.
+        "session": {"id": "date", "params": {"pattern": "YYYY-MM-DD", "timezone": "UTC"}},
+        "trade_id": link(_TRADES_AROUND),
+    }
+    return [
+        data_view(TRADES, "Trades", f"{TRADES_INDEX_PREFIX}*", trade),
+        data_view(ANOMALIES, "Anomalies", f"{ANOMALIES_INDEX_PREFIX}*", trade | anomaly),
+    ]
+
+
+def _searches(times: TimeRange) -> dict[str, SavedObject]:
+    return {
+        "trades": search(
+            "tapewatch-all-trades",
+            "All trades",
+            TRADES,
+            ["symbol", "price", "size", "side", "trade_id"],
+            TIME_FIELD,
+            times,
+        ),
+        "largest": search(
+            "tapewatch-largest-trades",
+            "Largest trades",
+            TRADES,
+            ["symbol", "size", "price", "side"],
+            "size",
+            times,
+        ),
+        "newest": search(
+            "tapewatch-newest-anomalies",
+            "Anomalies, newest first",
+            ANOMALIES,
+            ["severity", "score", "symbol", "anomalies", "message", "trade_id"],
+            TIME_FIELD,
+            times,
+        ),
+        "critical": search(
+            "tapewatch-critical-anomalies",
+            "Critical anomalies",
+            ANOMALIES,
+            ["score", "symbol", "anomalies", "message", "price", "size", "trade_id"],
+            TIME_FIELD,
+            times,
+            query=f'severity: "{Severity.CRITICAL}"',
+        ),
+        "symbol": search(
+            "tapewatch-symbol-anomalies",
+            "One symbol's anomalies with reasons",
+            ANOMALIES,
+            ["severity", "score", "price", "size", "anomalies", "message", "detections.reason", "trade_id"],
+            TIME_FIELD,
+            times,
+            only=("symbol", symbol_name(0)),
+            description="Click the filter to choose another symbol.",
+        ),
+        "top": search(
+            "tapewatch-top-anomalies",
+            "Top anomalies, without info; the trade's id leads to the trades around it",
+            ANOMALIES,
+            ["severity", "score", "symbol", "anomalies", "message", "price", "size", "trade_id"],
+            "score",
+            times,
+            query=NOT_INFO,
+        ),
+    }
+
+
+def _market_charts() -> dict[str, SavedObject]:
+    return {
+        "trades": big_number("tapewatch-trade-count", "Trades in all", TRADES, count("Trades"), _BLUE),
+        "shares": big_number(
+            "tapewatch-share-count", "Volume in all", TRADES, metric("sum", "size", "Shares"), _BLUE
+        ),
+        "price": chart(
+            "tapewatch-price",
+            "Price by symbol (last trade of each interval)",
+            TRADES,
+            "line",
+            {"price": last_value("price", "Last price")},
+            unit="Price, logarithmic",
+            split=top_values("symbol", "Symbol", _SYMBOLS_SHOWN),
+            # Symbols of any price on one axis; one symbol alone fills it.
+            style={"yLeftScale": "log", "yLeftExtent": {"mode": "dataBounds"}, "fittingFunction": "Carry"},
+            description=f"The {_SYMBOLS_SHOWN} symbols with the most trades; choose others above.",
+        ),
+        "volume": chart(
+            "tapewatch-volume",
+            "Volume by side of the aggressor",
+            TRADES,
+            "bar_stacked",
+            {
+                side: metric("sum", "size", label, query=f'side: "{side}"')
+                for side, (label, _) in SIDES.items()
+            },
+            unit="Shares",
+            colors={side: color for side, (_, color) in SIDES.items()},
+        ),
+        "pace": chart(
+            "tapewatch-trades-per-minute",
+            "Trades a minute",
+            TRADES,
+            "bar_stacked",
+            {"trades": count("Trades a minute", per="m")},
+            unit="Trades a minute",
+            colors={"trades": _BLUE},
+        ),
+        "symbols": table(
+            "tapewatch-symbols",
+            "Symbols",
+            TRADES,
+            top_values("symbol", "Symbol", 100, by="trades"),
+            {
+                "trades": count("Trades"),
+                "shares": metric("sum", "size", "Shares"),
+                "last": last_value("price", "Last price"),
+                "low": metric("min", "price", "Low"),
+                "high": metric("max", "price", "High"),
+                "largest": metric("max", "size", "Largest trade"),
+            },
+        ),
+    }
+
+
+def _anomaly_charts() -> dict[str, SavedObject]:
+    by_severity = {
+        str(severity): count(_SEVERITY_LABELS[severity], query=f'severity: "{severity}"')
+        for severity in Severity
+    }
+    severity_colors = {str(severity): color for severity, color in SEVERITY_COLORS.items()}
+    return {
+        "alerts": big_number(
+            "tapewatch-alert-count",
+            "Alerts (info left out)",
+            ANOMALIES,
+            count("Alerts", query=NOT_INFO),
+            _BLUE,
+        ),
+        "critical": big_number(
+            "tapewatch-critical-count",
+            "Critical alerts",
+            ANOMALIES,
+            count("Critical", query=f'severity: "{Severity.CRITICAL}"'),
+            _RED,
+        ),
+        "labels": chart(
+            "tapewatch-labels",
+            "Anomalies by label",
+            ANOMALIES,
+            "bar_stacked",
+            {"anomalies": count("Anomalies")},
+            unit="Anomalies",
+            split=top_values("anomalies", "Label", _LABELS_SHOWN, by="anomalies"),
+            description="An anomaly with two labels counts under each. Auction crosses are natural: info.",
+        ),
+        "severities": chart(
+            "tapewatch-severities",
+            "Anomalies by severity",
+            ANOMALIES,
+            "bar_stacked",
+            by_severity,
+            unit="Anomalies",
+            colors=severity_colors,
+            description="info is for the natural and expected, an auction cross: outside the alert budget.",
+        ),
+        "symbols": chart(
+            "tapewatch-anomalous-symbols",
+            "Anomalies by symbol; click a bar for its trades",
+            ANOMALIES,
+            "bar_stacked",
+            {"anomalies": count("Anomalies")},
+            unit="Anomalies",
+            split=top_values("symbol", "Symbol", _SYMBOLS_SHOWN, by="anomalies", rest=True),
+        ),
+        "scores": chart(
+            "tapewatch-scores",
+            "Scores by severity",
+            ANOMALIES,
+            "bar_stacked",
+            by_severity,
+            unit="Anomalies",
+            x=histogram("score", "Score", _SCORE_BARS),
+            colors=severity_colors,
+            description="0 to 1, higher is more anomalous; each bar is an interval of scores.",
+        ),
+    }
+
+
+def _market_dashboard(
+    times: TimeRange, charts: dict[str, SavedObject], searches: dict[str, SavedObject]
+) -> SavedObject:
+    to_anomalies = ("Anomalies of this symbol at this time", ANOMALIES_DASHBOARD)
+    return dashboard(
+        MARKET_DASHBOARD,
+        "Market",
+        "Price, volume and pace of the trades. A click on a price leads to its anomalies.",
+        times,
+        [
+            Panel(charts["trades"], 0, 0, 8, 7),
+            Panel(charts["shares"], 0, 7, 8, 7),
+            Panel(charts["price"], 8, 0, 40, 14, drilldown=to_anomalies),
+            Panel(charts["volume"], 0, 14, 24, 12),
+            Panel(charts["pace"], 24, 14, 24, 12),
+            Panel(charts["symbols"], 0, 26, 24, 14),
+            Panel(searches["largest"], 24, 26, 24, 14),
+        ],
+        {"symbol": ("Symbol", TRADES), "side": ("Side", TRADES)},
+    )
+
+
+def _anomalies_dashboard(
+    times: TimeRange, charts: dict[str, SavedObject], searches: dict[str, SavedObject]
+) -> SavedObject:
+    to_market = ("Trades of this symbol at this time", MARKET_DASHBOARD)
+    return dashboard(
+        ANOMALIES_DASHBOARD,
+        "Anomalies",
+        "What was unusual, when and why. Severity info is expected and stands outside the alert budget.",
+        times,
+        [
+            Panel(charts["alerts"], 0, 0, 8, 7),
+            Panel(charts["critical"], 0, 7, 8, 7),
+            Panel(charts["labels"], 8, 0, 40, 14),
+            Panel(charts["severities"], 0, 14, 16, 12),
+            Panel(charts["symbols"], 16, 14, 16, 12, drilldown=to_market),
+            Panel(charts["scores"], 32, 14, 16, 12),
+            Panel(searches["top"], 0, 26, 48, 18),
+        ],
+        {
+            "symbol": ("Symbol", ANOMALIES),
+            "anomalies": ("Label", ANOMALIES),
+            "severity": ("Severity", ANOMALIES),
+        },
+    )
+
+
+if __name__ == "__main__":
+    FILE.write_text(ndjson())

@@ -1,0 +1,207 @@
+"""Puts `tapewatch.ndjson` into Kibana; what is there already stays as it is."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout, make_headers, parse_url
+
+from services.common.errors import TapewatchError
+from services.common.stops import Stop
+from services.common.waiting import wait_until
+
+FILE = Path(__file__).with_name("tapewatch.ndjson")
+
+TIMEOUT_S = 60.0
+STATUS_TIMEOUT_S = 5.0
+_PAGE = 1000
+_KINDS = {"index-pattern": "data view", "search": "search", "lens": "chart", "dashboard": "dashboard"}
+_AN_EXAMPLE = "http://user:password@kibana:5601"
+
+Key = tuple[str, str]
+"""Type and id, which name a saved object."""
+
+
+def wait_for_kibana(kibana_url: str, stop: Stop) -> bool:
+    """Wait until Kibana is ready.
+
+    Parameters
+    ----------
+    kibana_url
+        `http://host:port`, with `user:password@` and a path (a space, a proxy's) where needed.
+    stop
+        Ends the waiting.
+
+    Returns
+    -------
+    bool
+        False if a stop came first.
+
+    Raises
+    ------
+    TapewatchError
+        The URL is none, or something else than Kibana answers there, or it refuses the user.
+    """
+    kibana = _Kibana(kibana_url)
+    return wait_until(kibana.check_ready, (HTTPError, _NotReadyError), f"Kibana at {kibana.url}", stop)
+
+
+def import_objects(kibana_url: str) -> list[str]:
+    """Put the objects into Kibana, unless these very ones are there; returns one line for each change.
+
+    What a person changed in an object is kept until the file has other objects than were imported.
+
+    Parameters
+    ----------
+    kibana_url
+        See `wait_for_kibana`.
+
+    Raises
+    ------
+    TapewatchError
+        Kibana does not answer, or refuses.
+    """
+    objects = [json.loads(line) for line in FILE.read_text().splitlines()]
+    version = _version(objects)
+    kibana = _Kibana(kibana_url)
+    try:
+        descriptions = kibana.find({one["type"] for one in objects})
+        if all(_key(one) in descriptions for one in objects) and all(
+            version in descriptions[_key(one)] for one in objects if _bears_version(one)
+        ):
+            return []
+        for one in filter(_bears_version, objects):
+            one["attributes"]["description"] += f" ({version})"
+        kibana.put(objects)
+    except (HTTPError, _NotReadyError) as error:
+        raise TapewatchError(
+            f"Kibana at {kibana.url} does not answer: {error}.",
+            "Look into its log, then run `tapewatch setup` again.",
+        ) from error
+    return [
+        f"{'changed' if _key(one) in descriptions else 'created'} in Kibana: "
+        f"{_KINDS[one['type']]} {one['attributes'].get('name', one['attributes']['title'])}"
+        for one in objects
+    ]
+
+
+class _NotReadyError(Exception):
+    """Kibana is starting, or has lost Elasticsearch."""
+
+
+class _Kibana:
+    """The few requests that are needed; each raises urllib3's HTTPError where Kibana is not there.
+
+    Parameters
+    ----------
+    url
+        As a person gave it.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = parse_url(url)
+        except HTTPError:
+            parts = None
+        if not parts or parts.scheme not in ("http", "https") or not parts.host:
+            raise TapewatchError("Kibana's address is no URL.", f"Give one such as {_AN_EXAMPLE}.")
+        self.url = parts._replace(auth=None).url.rstrip("/")
+        self._headers = {"kbn-xsrf": "tapewatch"}
+        if parts.auth:
+            self._headers |= make_headers(basic_auth=unquote(parts.auth))
+        self._pool = urllib3.PoolManager(retries=False)
+
+    def check_ready(self) -> None:
+        """Raise `_NotReadyError` until it is."""
+        self._ask("GET", "/api/status", STATUS_TIMEOUT_S)
+
+    def find(self, types: set[str]) -> dict[Key, str]:
+        """Return the descriptions of all objects of some types, "" where there is none."""
+        found: dict[Key, str] = {}
+        page = 0
+        while True:
+            page += 1
+            answer = self._ask(
+                "GET",
+                "/api/saved_objects/_find",
+                fields=[
+                    *(("type", one) for one in sorted(types)),
+                    ("fields", "title"),
+                    ("fields", "description"),
+                    ("per_page", str(_PAGE)),
+                    ("page", str(page)),
+                ],
+            )
+            found |= {_key(one): one["attributes"].get("description", "") for one in answer["saved_objects"]}
+            if page * _PAGE >= answer["total"]:
+                return found
+
+    def put(self, objects: list[dict[str, Any]]) -> None:
+        """Import objects over those of the same type and id."""
+        lines = "".join(json.dumps(one) + "\n" for one in objects)
+        answer = self._ask(
+            "POST",
+            "/api/saved_objects/_import?overwrite=true",
+            fields={"file": (FILE.name, lines, "application/x-ndjson")},
+        )
+        if not answer["success"]:
+            refused = "; ".join(
+                f"{one['type']} {one['id']}: {one['error']['type']}" for one in answer.get("errors", [])
+            )
+            raise TapewatchError(
+                f"Kibana at {self.url} did not import everything: {refused or answer}.",
+                "Tapewatch's objects need Kibana 8.12 or newer.",
+            )
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        timeout_s: float = TIMEOUT_S,
+        **arguments: Any,  # noqa: ANN401
+    ) -> Mapping[str, Any]:
+        answer = self._pool.request(
+            method,
+            self.url + path,
+            headers=self._headers,
+            timeout=Timeout(timeout_s),
+            redirect=False,
+            **arguments,
+        )
+        if answer.status == 503:
+            raise _NotReadyError("it is not ready yet")
+        if answer.status in (401, 403):
+            raise TapewatchError(
+                f"Kibana at {self.url} refuses the user ({answer.status}).",
+                f"Give one that may manage saved objects, as in {_AN_EXAMPLE}.",
+            )
+        try:
+            content = answer.json() if answer.status == 200 else None
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise TapewatchError(
+                f"Kibana at {self.url} refused {path.partition('?')[0]} "
+                f"({answer.status}): {answer.data[:200].decode(errors='replace')}",
+                "Check that Kibana 8.12 or newer is there, and its path if it has one.",
+            )
+        return content
+
+
+def _version(objects: list[dict[str, Any]]) -> str:
+    text = json.dumps(objects, sort_keys=True)
+    return f"objects {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _bears_version(one: dict[str, Any]) -> bool:
+    """Whether it shows in its description what it was imported with; dashboards do, seldom seen there."""
+    return one["type"] == "dashboard"
+
+
+def _key(one: Mapping[str, Any]) -> Key:
+    return one["type"], one["id"]

@@ -1,0 +1,193 @@
+"""`tapewatch setup` against the real servers, and what its templates make of documents."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from elasticsearch import BadRequestError, Elasticsearch
+
+from infra.embedded.stack import EmbeddedStack
+from infra.templates import set_up_templates
+from services.common.elastic import new_client
+from tests.integration.pipeline import log_lines, tapewatch
+from tests.samples import trade_json
+
+TRADES = "trades-1998.05.05"
+ANOMALIES = "anomalies-1998.05"
+
+TRADE = orjson.loads(trade_json()) | {
+    "ts_recv": "2024-12-02T14:30:01.000200007Z",
+    "publisher_id": 2,
+    "instrument_id": 4_294_967_295,
+    "action": "T",
+    "depth": 0,
+    "flags": 255,
+    "ts_in_delta": -169_641,
+    "sequence": 9_007_199_254_740_993,
+    "rtype": 0,
+    "price": -0.000000001,
+}
+ANOMALY = TRADE | {
+    "anomalies": ["High Volume", "Z-Score"],
+    "score": 0.75,
+    "severity": "critical",
+    "message": "NVDA: 100 shares, where 10 were expected.",
+    "detections": [
+        {
+            "detector": "z_score",
+            "label": "Z-Score",
+            "score": 0.75,
+            "value": 4.0,
+            "expected": 0.0,
+            "threshold": 3.0,
+            "reason": "because " * 10_000,  # longer than Elasticsearch takes for a keyword it would search
+        }
+    ],
+    "contributions": {"return_z": 0.25, "volume_z": 0.75},
+    "features": {"return_z": 4, "volume_z": 1.5},
+    "session": "2024-12-02",
+    "model": {"name": "tapewatch", "version": "1", "profile": "abc"},
+    "detected_at": "2024-12-02T14:30:02.000000001Z",
+}
+
+
+@pytest.fixture
+def client(stack: EmbeddedStack) -> Iterator[Elasticsearch]:
+    with new_client(stack.elasticsearch_url) as client:
+        set_up_templates(client)
+        yield client
+        client.indices.delete(index=[TRADES, ANOMALIES], ignore_unavailable=True)
+
+
+def put(client: Elasticsearch, index: str, document: dict[str, Any], document_id: str = "1") -> None:
+    client.index(index=index, id=document_id, document=document, refresh=True)
+
+
+def change_settings_component(client: Elasticsearch) -> None:
+    found = client.cluster.get_component_template(name="tapewatch-settings")
+    template = found["component_templates"][0]["component_template"]["template"]
+    template["settings"]["index"]["refresh_interval"] = "7s"
+    client.cluster.put_component_template(name="tapewatch-settings", template=template)
+
+
+def test_setup_tells_what_it_changed_and_changes_nothing_twice(
+    stack: EmbeddedStack, client: Elasticsearch
+) -> None:
+    tapewatch(stack, "setup")
+    client.indices.delete_index_template(name="tapewatch-verdicts")
+    change_settings_component(client)
+    changed = tapewatch(stack, "setup")
+    assert changed.stdout.splitlines() == [
+        "changed component template tapewatch-settings",
+        "created index template tapewatch-verdicts",
+    ]
+    again = tapewatch(stack, "setup")
+    assert again.stdout == "everything is set up already\n"
+    events = [json.loads(line)["event"] for line in again.stderr.splitlines() if line.startswith("{")]
+    assert len([event for event in events if "lifecycle" in event]) == 1
+    assert len([event for event in events if "security" in event]) == 1
+    assert log_lines(again.stderr, "everything is set up already") == []
+
+
+@pytest.mark.parametrize(
+    "damage", [{"priority": 1}, {"template": {"settings": {"index": {"blocks": {"write": True}}}}}]
+)
+def test_what_somebody_changed_in_a_template_is_set_right(
+    client: Elasticsearch, damage: dict[str, Any]
+) -> None:
+    found = client.indices.get_index_template(name="tapewatch-trades")
+    template = found["index_templates"][0]["index_template"]
+    known = {key: template[key] for key in ("index_patterns", "composed_of", "priority")}
+    optional = template["ignore_missing_component_templates"]
+    client.indices.put_index_template(
+        name="tapewatch-trades", ignore_missing_component_templates=optional, **(known | damage)
+    )
+    assert set_up_templates(client) == ["changed index template tapewatch-trades"]
+    assert set_up_templates(client) == []
+
+
+def test_own_settings_go_into_a_component_that_setup_leaves_alone(client: Elasticsearch) -> None:
+    client.cluster.put_component_template(
+        name="tapewatch-trades@custom", template={"settings": {"index": {"number_of_shards": 3}}}
+    )
+    try:
+        assert set_up_templates(client) == []
+        composed = client.indices.simulate_index_template(name=TRADES)["template"]["settings"]["index"]
+        assert composed["number_of_shards"] == "3"
+    finally:
+        client.cluster.delete_component_template(name="tapewatch-trades@custom")
+
+
+@pytest.mark.parametrize(("index", "document"), [(TRADES, TRADE), (ANOMALIES, ANOMALY)])
+def test_every_field_comes_back_unchanged(
+    client: Elasticsearch, index: str, document: dict[str, Any]
+) -> None:
+    put(client, index, document)
+    assert client.get(index=index, id="1")["_source"] == document
+    assert client.search(index=index)["hits"]["hits"][0]["_source"] == document
+
+
+@pytest.mark.parametrize("name", TRADE)
+def test_each_field_of_a_trade_can_be_filtered_by(client: Elasticsearch, name: str) -> None:
+    put(client, TRADES, TRADE)
+    assert client.count(index=TRADES, query={"term": {name: TRADE[name]}})["count"] == 1
+
+
+def test_a_field_that_nobody_declared_is_refused(client: Elasticsearch) -> None:
+    for index, document in ((TRADES, TRADE), (ANOMALIES, ANOMALY)):
+        with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+            put(client, index, document | {"venue": "XNAS"})
+
+
+@pytest.mark.parametrize("name", ["features", "contributions"])
+def test_a_new_feature_can_be_averaged(client: Elasticsearch, name: str) -> None:
+    put(client, ANOMALIES, ANOMALY | {name: {"brand_new": 3}}, "a")
+    put(client, ANOMALIES, ANOMALY | {name: {"brand_new": 1.5}}, "b")
+    aggs = {"mean": {"avg": {"field": f"{name}.brand_new"}}}
+    answer = client.search(index=ANOMALIES, aggs=aggs, size=0)
+    assert answer["aggregations"]["mean"]["value"] == 2.25
+
+
+@pytest.mark.parametrize("name", ["features", "contributions"])
+@pytest.mark.parametrize("value", ["high", "1.5", "2024-12-02", True, {"inner": 1}, ["a"], [1, "a"]])
+def test_a_feature_that_is_no_number_is_refused_and_leaves_no_field(
+    client: Elasticsearch, name: str, value: object
+) -> None:
+    put(client, ANOMALIES, ANOMALY)
+    before = client.indices.get_mapping(index=ANOMALIES)
+    with pytest.raises(BadRequestError):
+        put(client, ANOMALIES, ANOMALY | {name: {"brand_new": value}}, "2")
+    assert client.indices.get_mapping(index=ANOMALIES).body == before.body
+
+
+def test_more_features_than_anybody_reads_are_refused(client: Elasticsearch) -> None:
+    put(client, ANOMALIES, ANOMALY | {"features": {f"feature_{n}": n for n in range(50)}}, "a")
+    put(client, ANOMALIES, ANOMALY | {"contributions": {f"feature_{n}": n for n in range(50)}}, "b")
+    with pytest.raises(BadRequestError, match="Limit of total fields"):
+        put(client, ANOMALIES, ANOMALY | {"features": {f"other_{n}": n for n in range(50)}}, "c")
+
+
+def test_verdicts_have_their_fields(client: Elasticsearch) -> None:
+    composed = client.indices.simulate_index_template(name="verdicts")["template"]["mappings"]
+    assert composed["dynamic"] == "strict"
+    assert {name: field["type"] for name, field in composed["properties"].items()} == {
+        "trade_id": "keyword",
+        "symbol": "keyword",
+        "@timestamp": "date_nanos",
+        "verdict": "keyword",
+        "comment": "text",
+        "recorded_at": "date",
+        "recorded_by": "keyword",
+    }
+
+
+def test_setup_while_documents_are_indexed_refuses_none(client: Elasticsearch) -> None:
+    for number in range(5):
+        change_settings_component(client)
+        put(client, f"trades-1997.01.0{number + 1}", TRADE)
+        assert set_up_templates(client) == ["changed component template tapewatch-settings"]
+        put(client, f"trades-1997.01.0{number + 1}", TRADE, "2")
+    assert client.count(index="trades-1997.01.*")["count"] == 10
+    client.indices.delete(index=[f"trades-1997.01.0{number + 1}" for number in range(5)])
