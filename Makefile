@@ -7,10 +7,10 @@ TAPEWATCH := $(VENV)/bin/tapewatch
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test chaos lint bench lock clean
+.PHONY: help install demo test chaos compose-test lint bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## a generated day through the whole pipeline; DATA=FILE[,FILE…] for real files, ONCE=1 to exit when indexed
 	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(ARGS)
@@ -20,6 +20,9 @@ test: $(INSTALLED) ## run every test, those against real Kafka and Elasticsearch
 
 chaos: $(INSTALLED) ## kill every part again and again while a day flows, and compare the end; three seeds, 50 kills each
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
+
+compose-test: $(INSTALLED) ## docker compose up for real: a day through it, detectors added, the broker killed; taken down again
+	@exec $(VENV)/bin/python -m tests.compose.run $(if $(wildcard ../shared/compose-lab/setup),--stand-ins ../shared/compose-lab/setup) $(ARGS)
 
 lint: $(INSTALLED) ## check style, types and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -24,7 +24,7 @@ def publish_refused_row(
     A failure to deliver it fails the producer's transaction.
     """
     if len(raw) > DEAD_LETTER_MAX_BYTES:
-        error = f"{error} (of the row's {len(raw):,} bytes the first {DEAD_LETTER_MAX_BYTES:,} are kept)"
+        error = f"of the row's {len(raw):,} bytes the first {DEAD_LETTER_MAX_BYTES:,} are kept; {error}"
         raw = raw[:DEAD_LETTER_MAX_BYTES]
     headers = {"service": service, "error": error[:MAX_ERROR_CHARS], "file": file, "line": str(line)}
     producer.produce(DEAD_LETTERS_TOPIC, value=raw, headers=headers)

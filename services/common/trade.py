@@ -1,13 +1,18 @@
 """A trade as the topic `trades` carries it: what makes a message one, and its time in nanoseconds."""
 
+import datetime as dt
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 ISO_TIME = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z"
 )
+
+MAX_INTEGER = 2**63 - 1
+FIRST_YEAR, LAST_YEAR = "1970", "2261"
+"""What nanoseconds since 1970 hold; Elasticsearch's `date_nanos` too."""
 
 
 class Trade(msgspec.Struct, gc=False, frozen=True):
@@ -18,10 +23,10 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     trade_id: str
     symbol: str
     price: float
-    size: int
+    size: Annotated[int, msgspec.Meta(le=MAX_INTEGER)]
     """Shares or contracts, not negative."""
     side: Literal["A", "B", "N"]
-    sequence: int = 0
+    sequence: Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)] = 0
     """The venue's number, where the source has one."""
 
 
@@ -48,10 +53,19 @@ def decode_trade(value: bytes | None) -> Trade:
         raise NotATradeError(f"not a trade: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotATradeError(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise NotATradeError("not JSON that can be read: it is nested too deeply") from error
     if trade.size < 0:
         raise NotATradeError(f"not a trade: size is negative ({trade.size})")
     if not trade.trade_id or not trade.symbol:
         raise NotATradeError("not a trade: trade_id or symbol is empty")
     if not ISO_TIME.fullmatch(trade.timestamp):
         raise NotATradeError(f"not a trade: @timestamp is not an ISO 8601 UTC time ({trade.timestamp!r})")
+    if not FIRST_YEAR <= trade.timestamp[:4] <= LAST_YEAR:
+        raise NotATradeError(f"not a trade: @timestamp is not from {FIRST_YEAR} to {LAST_YEAR}")
+    try:
+        if trade.timestamp[8:10] > "28":
+            dt.date.fromisoformat(trade.timestamp[:10])
+    except ValueError as error:
+        raise NotATradeError(f"not a trade: no calendar has the day of @timestamp ({error})") from error
     return trade

@@ -26,7 +26,7 @@ CALL_TIMEOUT_S = 3.0
 """Of one call; short, as a stop is looked for between two."""
 
 STUCK_S = TRANSACTION_TIMEOUT_MS / 1000 + 2.0
-"""A call that has not come back by then never will, and its transaction is over anyway."""
+"""What has not succeeded by then may never do, and its transaction is over anyway: a new client is better."""
 
 MAX_FENCINGS = 3
 FENCINGS_WITHIN_S = 60.0
@@ -87,7 +87,7 @@ class Transactions:
         self._stop = stop
         self._config = config
         self._log = structlog.get_logger()
-        self._opened_s: deque[float] = deque(maxlen=MAX_FENCINGS)
+        self._fenced_s: deque[float] = deque(maxlen=MAX_FENCINGS)
         self.open()
 
     def open(self) -> None:
@@ -96,36 +96,41 @@ class Transactions:
         Raises
         ------
         TapewatchError
-            It was opened so often of late that another one of this name must be at work.
+            It was fenced so often of late that another one of this name must be at work.
         StoppedWaitingError
             See there; so do the other methods.
         """
-        now_s = time.monotonic()
-        if len(self._opened_s) == MAX_FENCINGS and now_s - self._opened_s[0] < FENCINGS_WITHIN_S:
+        fenced_s = self._fenced_s
+        if len(fenced_s) == MAX_FENCINGS and time.monotonic() - fenced_s[0] < FENCINGS_WITHIN_S:
             raise TapewatchError(
                 f"Another process works under the same name, {self._name}; Kafka lets only one commit.",
                 "Give each its own TAPEWATCH_INSTANCE.",
             )
-        self._opened_s.append(now_s)
         while True:
-            self.producer = new_producer(
-                self._bootstrap,
-                **{
-                    "transactional.id": self._name,
-                    "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                    "message.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                },
-                **self._config,
-            )
+            self._make_client()
             try:
                 self._repeat(lambda: self.producer.init_transactions(CALL_TIMEOUT_S))
-            except KafkaException as error:
+            except (KafkaException, _StuckError) as error:
                 # A newer one of this name was opened at the same moment, or the coordinator moved.
-                self._log.warning("transactions not opened, trying again", error=error.args[0].str())
+                self._log.warning("transactions not opened, trying again", error=str(error))
                 self._stop.wait(1.0)
                 self._raise_if_overdue()
             else:
                 return
+
+    def _make_client(self) -> None:
+        left = [self.__dict__.pop("producer", None)]
+        # A client that is stuck may take its time to go; nobody waits for it.
+        threading.Thread(target=left.clear, daemon=True).start()
+        self.producer = new_producer(
+            self._bootstrap,
+            **{
+                "transactional.id": self._name,
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "message.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            },
+            **self._config,
+        )
 
     def begin(self) -> None:
         """Begin a transaction.
@@ -209,6 +214,8 @@ class Transactions:
             Always.
         """
         error = cause.args[0]
+        if error.fatal():
+            self._fenced_s.append(time.monotonic())
         is_good = error.txn_requires_abort() and not error.fatal() and self._end()
         raise TransactionAbortedError(error.str(), fenced=not is_good) from cause
 
@@ -216,14 +223,15 @@ class Transactions:
         """Abort the open transaction; returns whether this client is still good."""
         try:
             self._repeat(lambda: self.producer.abort_transaction(CALL_TIMEOUT_S))
-        except KafkaException as error:
-            self._log.warning("abort failed", error=error.args[0].str())
+        except (KafkaException, _StuckError) as error:
+            self._log.warning("abort failed", error=str(error))
             return False
         return True
 
     def _repeat(self, call: Callable[[], None]) -> None:
-        """Make a call, and the same again while the broker does not answer."""
+        """Make a call, and the same again while the broker does not answer, but not for ever."""
         waiting = WaitingLog(f"Kafka at {self._bootstrap}")
+        deadline_s = time.monotonic() + STUCK_S
         while True:
             began_s = time.monotonic()
             try:
@@ -233,6 +241,8 @@ class Transactions:
                     raise
                 waiting.note(error)
                 self._raise_if_overdue()
+                if time.monotonic() >= deadline_s:
+                    raise _StuckError(f"no answer within {STUCK_S:.0f} s: {error.args[0].str()}") from error
                 self._stop.wait(max(0.0, 0.1 - (time.monotonic() - began_s)))
             else:
                 return

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
-TRADES = Counter("tapewatch_scored_trades_total", "Trades given to the detectors, each once")
+TRADES = Counter("tapewatch_scored_trades_total", "Trades worked off, late ones included, each once")
 LATE_TRADES = Counter(
     "tapewatch_late_trades_total", "Trades at or before the last one of their session: late or repeated"
 )

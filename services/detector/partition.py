@@ -33,6 +33,8 @@ class Recovered:
         The committed offset: what was found before it was published already.
     skip
         By symbol: its trades before this offset are in the state already.
+    stale
+        Keys of checkpoints that count for nothing any more, to be removed.
     retract_until
         The end of what has to be withdrawn from the partition's anomalies before new ones are published;
         None if nothing has to be.
@@ -43,6 +45,7 @@ class Recovered:
     replay_from: int
     publish_from: int
     skip: dict[str, int] = field(default_factory=dict)
+    stale: tuple[bytes, ...] = ()
     retract_until: int | None = None
 
 
@@ -89,6 +92,7 @@ class WatchedPartition:
         self._run = recovered.run
         self._profile_hash = profile_hash
         self._checkpoint_trades = checkpoint_trades
+        self._stale = recovered.stale
         self._skip = recovered.skip
         self._skip_until = max(recovered.skip.values(), default=0)
         self._unsaved: dict[str, _Unsaved] = {}  # the longest unsaved first
@@ -162,6 +166,8 @@ class WatchedPartition:
         overdue = self.position - self._checkpoint_trades
         turns = math.floor(self._credit)
         written: list[tuple[bytes, bytes | None]] = []
+        written += [(key, None) for key in self._stale]  # first, as a session of the same key may follow
+        self._stale = ()
         for symbol, unsaved in list(self._unsaved.items()):
             if turns <= 0 and unsaved.since > overdue:
                 break

@@ -89,6 +89,7 @@ def recover(
             run=next_run(stored),
             replay_from=beginning,
             publish_from=committed,
+            stale=tuple(key for key in stored if key != PARTITION_KEY),
             retract_until=partition.retract_until if partition else None,
         )
     if recovered.replay_from < beginning or (recovered.replay_from == beginning > 0 and not recovered.skip):
@@ -138,6 +139,7 @@ def _restored(
     if partition.replay_from > committed:
         raise _UnusableError(f"they are ahead of the committed offset {committed}")
     skip: dict[str, int] = {}
+    stale: list[bytes] = []
     for key, value in stored.items():
         if key == PARTITION_KEY:
             continue
@@ -145,6 +147,7 @@ def _restored(
         if not isinstance(checkpoint, SessionCheckpoint):
             raise UnreadableCheckpointError(f"the checkpoint of {key!r} is not a session's")
         if checkpoint.run != partition.run:
+            stale.append(key)
             continue
         if checkpoint.state.session != parse_session_key(key):
             raise UnreadableCheckpointError(f"the checkpoint of {key!r} is another session's")
@@ -159,5 +162,6 @@ def _restored(
         replay_from=partition.replay_from,
         publish_from=committed,
         skip=skip,
+        stale=tuple(stale),
         retract_until=partition.retract_until,
     )

@@ -385,6 +385,10 @@ class DetectorService:
                 self._begin()
             self._publish(number, found)
             self._uncounted.append(found)
+        for number, partition in self._partitions.items():
+            # Behind its last record a partition ends with a transaction's marker.
+            reached = self._positions.next_offsets.get((TRADES_TOPIC, number), 0)
+            partition.position = max(partition.position, reached)
         if self._recovering_since_s is not None and not any(
             partition.is_replaying for partition in self._partitions.values()
         ):
@@ -395,10 +399,15 @@ class DetectorService:
         producer = self._transactions.producer
         now = dt.datetime.now(dt.UTC)
         for origin, anomaly in found.anomalies:
+            try:
+                value = anomaly_json(origin.value(), anomaly, now)
+            except ValueError as error:  # JSON to the decoder alone: the indexer refuses it, with a letter
+                self._log.warning("anomaly of a trade that is not valid JSON", error=str(error))
+                continue
             producer.produce(
                 ANOMALIES_TOPIC,
                 key=origin.key(),
-                value=anomaly_json(origin.value(), anomaly, now),
+                value=value,
                 headers={TRADE_OFFSET: str(origin.offset())},
                 partition=number,
             )

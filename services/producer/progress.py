@@ -9,12 +9,13 @@ import hashlib
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from services.common.contracts import PROGRESS_TOPIC
 from services.common.errors import TapewatchError
 from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, read_to_end
 from services.common.stops import Stop
+from services.common.waiting import wait_until
 from services.producer.compressed import BrokenFileError, read_pieces
 
 
@@ -59,11 +60,19 @@ def content_hash(path: Path) -> str:
 
 def load_progress(bootstrap: str, key: str, stop: Stop) -> Progress | None:
     """Read a file's newest record; None if it was never published, or a stop came first."""
-    partitions = new_admin(bootstrap).list_topics(PROGRESS_TOPIC, REQUEST_TIMEOUT_S).topics[PROGRESS_TOPIC]
+    admin = new_admin(bootstrap)
+    starts: list[TopicPartition] = []
+
+    def ask() -> None:
+        topic = admin.list_topics(PROGRESS_TOPIC, REQUEST_TIMEOUT_S).topics[PROGRESS_TOPIC]
+        if topic.error is not None:
+            raise KafkaException(topic.error)
+        starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in topic.partitions]
+
+    if not wait_until(ask, KafkaException, f"Kafka at {bootstrap}", stop):
+        return None
     found = None
-    for message in read_to_end(
-        bootstrap, [TopicPartition(PROGRESS_TOPIC, number, 0) for number in partitions.partitions], stop
-    ):
+    for message in read_to_end(bootstrap, starts, stop):
         if message.key() == key.encode():
             found = message.value()
     if found is None:

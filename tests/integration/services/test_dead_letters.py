@@ -16,8 +16,7 @@ from elasticsearch import Elasticsearch
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka import new_producer
-from tests.integration.pipeline import catch_up, documents, read_topic, tapewatch
-from tests.integration.services.test_stops import wait_for
+from tests.integration.pipeline import catch_up, documents, read_topic, tapewatch, wait_for
 from tests.samples import row, trade_json, write_csv
 
 STOP_WITHIN_S = 10

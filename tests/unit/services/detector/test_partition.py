@@ -208,3 +208,12 @@ def test_a_profile_whose_state_is_not_bounded_is_replayed_from_the_beginning() -
     worked_off(ledger, [(50, "commit"), (70, "commit and die")], classic)
     assert ledger.checkpoints == {}
     assert ledger.anomalies == detect(TRADES, profile=classic)
+
+
+def test_checkpoints_that_count_for_nothing_are_removed() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    worked_off(ledger, [(50, "commit")] * 4)
+    ledger.checkpoints[b"GONE@2020-01-02"] = b"garbage"
+    worked_off(ledger, [])
+    assert b"GONE@2020-01-02" not in ledger.checkpoints
+    assert ledger.started().position > 0

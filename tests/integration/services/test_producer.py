@@ -1,0 +1,186 @@
+"""Each row of a file goes to the topics once, however its publishing is interrupted."""
+
+import datetime as dt
+import shutil
+import signal
+from collections import Counter
+from pathlib import Path
+
+import orjson
+import polars as pl
+import pytest
+import zstandard
+from confluent_kafka import Message
+
+from infra.embedded.stack import EmbeddedStack
+from services.producer.generator import DayConfig
+from tests.integration.pipeline import (
+    addresses,
+    ends,
+    letters,
+    log_lines,
+    metrics,
+    read_topic,
+    speed_for,
+    started,
+    tapewatch,
+    wait_for,
+    wait_until,
+    write_own_day,
+)
+from tests.samples import row, write_csv
+
+WITHIN_S = 15
+PUBLISHED_BEFORE = "published before; nothing to do (--again publishes it anew)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def topics(stack: EmbeddedStack) -> None:
+    tapewatch(stack, "setup")
+
+
+def published_trades(log: Path) -> float:
+    return metrics(log)["tapewatch_published_trades_total"]
+
+
+def assert_published_once(path: Path, messages: list[Message]) -> None:
+    """Compare the messages with the good rows of a file: all of them, each symbol's in order."""
+    rows = pl.read_csv(path, ignore_errors=True, truncate_ragged_lines=True).drop_nulls(["sequence", "size"])
+    wanted: dict[str, list[int]] = {}
+    for symbol, sequence in rows.select("symbol", "sequence").iter_rows():
+        wanted.setdefault(symbol, []).append(sequence)
+    published: dict[str, list[int]] = {}
+    for message in messages:
+        trade = orjson.loads(message.value())
+        assert message.key().decode() == trade["symbol"]
+        published.setdefault(trade["symbol"], []).append(trade["sequence"])
+    assert published == wanted
+
+
+def letters_of(stack: EmbeddedStack, file: str) -> dict[int, tuple[str, bytes]]:
+    """Return error and value of a file's dead letters by line; no line may have two."""
+    found = [(headers, value) for headers, value in letters(stack) if headers.get("file") == file]
+    by_line = {int(headers["line"]): (headers["error"], value) for headers, value in found}
+    assert len(by_line) == len(found)
+    return by_line
+
+
+@pytest.fixture(scope="module")
+def faulty_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, bytes]]:
+    """A day with a bad row every 500 lines, and these by line."""
+    config = DayConfig(trades=6_000, symbols=4, date=dt.date(2023, 6, 5), seed=11)
+    path = write_own_day(tmp_path_factory.mktemp("producer") / "faulty day.csv", config, "P")
+    lines = path.read_bytes().splitlines()
+    bad = {line: f"bad row {line}".encode() for line in range(3, len(lines), 500)}
+    for line, value in bad.items():
+        lines.insert(line - 1, value)
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path, bad
+
+
+def test_killed_and_stopped_producers_go_on_at_the_next_row(
+    stack: EmbeddedStack, faulty_day: tuple[Path, dict[int, bytes]], tmp_path: Path
+) -> None:
+    path, bad = faulty_day
+    begin = ends(stack, "trades")
+    slowly = ("produce", "--speed", speed_for(path, 8), str(path))
+    log = tmp_path / "killed"
+    with started(log, *slowly, **addresses(stack)) as process:
+        wait_for(log, "publishing", process)
+        wait_until(lambda: published_trades(log) >= 1_000, log)
+        assert process.poll() is None, log.read_text()
+        process.kill()
+        assert process.wait(WITHIN_S) == -signal.SIGKILL
+    log = tmp_path / "stopped"
+    with started(log, *slowly, **addresses(stack)) as process:
+        wait_for(log, "goes on", process)
+        wait_until(lambda: published_trades(log) >= 500, log)
+        assert process.poll() is None, log.read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_S) == 128 + signal.SIGTERM, log.read_text()
+    (first_resumed,) = log_lines(log, "goes on")
+    (stopped,) = log_lines(log, "published")
+    assert 1_000 <= first_resumed["trades"] < 6_000
+    done = first_resumed["trades"] + stopped["trades"]
+    assert done == len(read_topic(stack, "trades", begin)) < 6_000
+
+    rest = tapewatch(stack, "produce", str(path)).stderr
+
+    (resumed,) = log_lines(rest, "goes on")
+    (finished,) = log_lines(rest, "published")
+    assert resumed["trades"] == done
+    assert finished["trades"] == 6_000 - done
+    assert_published_once(path, read_topic(stack, "trades", begin))
+    found = letters_of(stack, path.name)
+    assert {line: value for line, (_, value) in found.items()} == bad
+
+
+def test_limit_is_a_pause_and_copies_are_the_same_file(stack: EmbeddedStack, tmp_path: Path) -> None:
+    rows = [row(n, ts_event=f"2023-06-06T15:00:{n:02}.000000001Z", symbol="LIMITP") for n in range(50)]
+    path = write_csv(tmp_path / "fifty.csv.zst", rows)
+    begin = ends(stack, "trades")
+    first = tapewatch(stack, "produce", "--limit", "7", str(path)).stderr
+    assert log_lines(first, "published")[0]["trades"] == len(read_topic(stack, "trades", begin)) == 7
+    rest = tapewatch(stack, "produce", str(path)).stderr
+    assert log_lines(rest, "goes on")[0]["after_line"] == 8
+    published = read_topic(stack, "trades", begin)
+    plain = tmp_path / "plain.csv"
+    plain.write_bytes(zstandard.decompress(path.read_bytes()))
+    assert_published_once(plain, published)
+
+    renamed = tmp_path / "renamed.zst"
+    shutil.copy(path, renamed)
+    copies = tapewatch(stack, "produce", str(plain), str(renamed)).stderr
+    said = log_lines(copies, PUBLISHED_BEFORE)
+    assert [(line["file"], line["trades"]) for line in said] == [("plain.csv", 50), ("renamed.zst", 50)]
+    assert len(read_topic(stack, "trades", begin)) == 50
+
+    tapewatch(stack, "produce", "--again", str(plain))
+    again = read_topic(stack, "trades", begin)[50:]
+    assert Counter(m.value() for m in again) == Counter(m.value() for m in published)
+
+
+def test_newer_producer_of_a_file_takes_over(stack: EmbeddedStack, tmp_path: Path) -> None:
+    config = DayConfig(trades=3_000, symbols=2, date=dt.date(2023, 6, 7), seed=12)
+    path = write_own_day(tmp_path / "twice.csv", config, "P2")
+    begin = ends(stack, "trades")
+    log = tmp_path / "older"
+    with started(log, "produce", "--speed", speed_for(path, 120), str(path), **addresses(stack)) as older:
+        wait_for(log, "publishing", older)
+        wait_until(lambda: published_trades(log) > 0, log)
+        newer = tapewatch(stack, "produce", str(path))
+        assert older.wait(WITHIN_S) == 1, log.read_text()
+    assert f"Another producer took over {path.name}" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert 0 < log_lines(newer.stderr, "published")[0]["trades"] < 3_000
+    assert_published_once(path, read_topic(stack, "trades", begin))
+
+
+def test_rows_too_long_for_the_topic_are_dead_letters(stack: EmbeddedStack, tmp_path: Path) -> None:
+    at = {"ts_event": "2023-06-08T15:00:00.000000001Z"}
+    rows = [
+        row(1, **at, symbol="LONGP"),
+        row(2, **at, symbol="P" * 300),
+        row(3, **at, size="1" * 1_200_000),
+        row(4, **at, action="T" * 2_500_000),
+        row(5, **at, symbol="P" * 256),
+        row(6, **at, symbol="LONGP"),
+    ]
+    path = write_csv(tmp_path / "long rows.csv", rows)
+    begin = ends(stack, "trades")
+    done = tapewatch(stack, "produce", str(path))
+    sequences = {orjson.loads(m.value())["sequence"] for m in read_topic(stack, "trades", begin)}
+    assert sequences == {1001, 1005, 1006}
+    found = letters_of(stack, path.name)
+    assert found.keys() == {3, 4, 5}
+    assert found[3] == (
+        f"symbol is not plain text of 1 to 256 characters: '{'P' * 300}'",
+        rows[1].encode(),
+    )
+    assert found[4][0].startswith("size is not a whole number: '111")
+    assert found[4][1] == rows[2].encode()
+    assert found[5][0].endswith(f"(of the row's {len(rows[3]):,} bytes the first 2,000,000 are kept)")
+    assert found[5][1] == rows[3].encode()[:2_000_000]
+    assert len(done.stderr) < 20_000
+    (before,) = log_lines(tapewatch(stack, "produce", str(path)).stderr, PUBLISHED_BEFORE)
+    assert before["trades"] == 3
