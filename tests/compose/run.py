@@ -1,0 +1,247 @@
+"""Runs the compose file's services on the generated day, disturbs them, and compares what they leave.
+
+    python -m tests.compose.run [--stand-ins PROGRAM]
+
+While the day flows, two detectors join, and the broker is restarted and killed. At the end the topics and
+indices must hold the day's trades, each once, and a backtest's anomalies. The services have a project name,
+volumes and ports of their own, and are gone at the end. Exit code 1 on any violation.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch, helpers
+
+from services.common.contracts import (
+    ANOMALIES_INDEX_PREFIX,
+    ANOMALIES_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    TRADES_INDEX_PREFIX,
+    TRADES_TOPIC,
+)
+from services.common.errors import TapewatchError
+from tests.chaos.day import Day, read_day
+from tests.chaos.verify import (
+    Violation,
+    check_dead_letters,
+    compare_anomalies,
+    compare_documents,
+    compare_trades,
+)
+from tests.compose.stack import FILE, PROJECT, ROOT, ComposeStack, check_docker
+
+OUT = ROOT / "out" / "compose"
+SPEED = 200.0
+"""The day takes 288 s: long enough for what happens meanwhile, also on two busy cores."""
+
+DETECTORS = 3
+STEP_TIMEOUT_S = 600.0
+STALL_TIMEOUT_S = 240.0
+POLL_S = 1.0
+ONCE = ("passwords", "setup", "setup-kibana", "producer")
+"""Services that end; the others must be healthy to the last."""
+
+Say = Callable[[str], None]
+
+
+def run_compose_test(say: Say) -> list[Violation]:
+    """Run it; returns what is not as it must be.
+
+    Parameters
+    ----------
+    say
+        Called with a line of text for each step.
+
+    Raises
+    ------
+    TapewatchError
+        The services do not start, or something takes too long.
+    """
+    day, anomalies = _expected(OUT)
+    say(f"expected: {len(day.trades):,} trades, {len(anomalies):,} anomalies")
+    with ComposeStack(SPEED) as stack:
+        try:
+            say("docker compose up --build (the first build takes some minutes)")
+            stack.compose("up", "--detach", "--build")
+            violations = _disturb(stack, len(day.trades), say)
+            with stack.open_elasticsearch() as client:
+                _wait_for_end(stack, client, len(day.trades), len(anomalies), say)
+                violations += _repeat(stack, say)
+                say("comparing topics and indices")
+                violations += _compare(stack, client, day, anomalies)
+            violations += _unhealthy(stack)
+        except TapewatchError:
+            say(_logs(stack))
+            raise
+        if violations:
+            say(_logs(stack))
+        say("docker compose down --volumes")
+    return violations
+
+
+def _expected(folder: Path) -> tuple[Day, dict[str, dict[str, Any]]]:
+    """Make the day that the producer's container makes, and a backtest's anomalies of it by `trade_id`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, output = folder / "day.csv.zst", folder / "anomalies.ndjson"
+    for arguments in (
+        ("generate", "--output", str(path), "--labels", str(folder / "labels.csv")),
+        ("backtest", str(path), "--output", str(output)),
+    ):
+        subprocess.run([sys.executable, "-m", "services.cli", *arguments], check=True, capture_output=True)
+    lines = [orjson.loads(line) for line in output.read_bytes().splitlines()]
+    return read_day(path), {line["trade_id"]: line for line in lines}
+
+
+def _disturb(stack: ComposeStack, trades: int, say: Say) -> list[Violation]:
+    """Add detectors, restart the broker and kill it, each at its share of the day."""
+
+    def scale() -> None:
+        stack.compose(
+            "up", "--detach", "--no-deps", "--no-recreate", "--scale", f"detector={DETECTORS}", "detector"
+        )
+        _wait(lambda: stack.detectors_at_work() == DETECTORS, f"{DETECTORS} detectors at work")
+
+    def restart() -> None:
+        stack.compose("restart", "redpanda")
+
+    def kill() -> None:
+        stack.compose("kill", "redpanda")
+        stack.compose("start", "redpanda")
+
+    violations = []
+    for share, name, act in (
+        (0.05, f"{DETECTORS} detectors", scale),
+        (0.25, "the broker restarted", restart),
+        (0.45, "the broker killed and started", kill),
+    ):
+        _wait(lambda share=share: stack.published() >= share * trades, f"{share:.0%} of the trades published")
+        say(f"at {stack.published() / trades:.0%} of the day: {name}")
+        act()
+        if not stack.is_publishing():
+            violations.append(Violation("the test", "too late", 1, (f"{name}: the day was over before",)))
+    return violations
+
+
+def _wait_for_end(stack: ComposeStack, client: Elasticsearch, trades: int, anomalies: int, say: Say) -> None:
+    """Wait until all is published and indexed, or nothing has come for long."""
+    before = (0, 0)
+    came_s = time.monotonic()
+    while stack.is_publishing() or before < (trades, anomalies):
+        now = stack.indexed(client)
+        if now != before:
+            before, came_s = now, time.monotonic()
+        elif time.monotonic() - came_s > STALL_TIMEOUT_S:
+            say(f"nothing came for {STALL_TIMEOUT_S:.0f} s")
+            break
+        time.sleep(POLL_S)
+    say(f"indexed: {before[0]:,} trades, {before[1]:,} anomalies")
+
+
+def _repeat(stack: ComposeStack, say: Say) -> list[Violation]:
+    """Run again what must change nothing when it runs again."""
+    violations = []
+    for service in ("setup", "setup-kibana"):
+        said = stack.compose("run", "--rm", "--no-deps", "-T", service).strip()
+        say(f"{service} again: {said}")
+        if said != "everything is set up already":
+            violations.append(Violation(service, "changed something when it ran again", 1, (said,)))
+    before = stack.published()
+    stack.compose("start", "producer")
+    _wait(lambda: not stack.is_publishing(), "end of the producer's second run")
+    added = stack.published() - before
+    say(f"producer again: {added:,} records")
+    if added:
+        violations.append(Violation("producer", "published again", added, ("records of a second run",)))
+    return violations
+
+
+def _compare(
+    stack: ComposeStack, client: Elasticsearch, day: Day, anomalies: dict[str, dict[str, Any]]
+) -> list[Violation]:
+    trades = {trade.trade_id: orjson.loads(trade.value) for trade in day.trades}
+    letters = [
+        ({name: text.decode() for name, text in headers or []}, value)
+        for headers, _, value in stack.records(DEAD_LETTERS_TOPIC)
+    ]
+    return [
+        *compare_trades(day.trades, [(key, value) for _, key, value in stack.records(TRADES_TOPIC)]),
+        *compare_anomalies(anomalies, [value for *_, value in stack.records(ANOMALIES_TOPIC)]),
+        *check_dead_letters(letters),
+        *compare_documents("index trades", trades, _documents(client, f"{TRADES_INDEX_PREFIX}*")),
+        *compare_documents("index anomalies", anomalies, _documents(client, f"{ANOMALIES_INDEX_PREFIX}*")),
+    ]
+
+
+def _documents(client: Elasticsearch, indices: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return ids and documents; an id that is in two indices comes twice."""
+    client.indices.refresh(index=indices)
+    return [(hit["_id"], hit["_source"]) for hit in helpers.scan(client, index=indices, size=5_000)]
+
+
+def _unhealthy(stack: ComposeStack) -> list[Violation]:
+    """Report services that are not healthy, and such that should have ended well and have not."""
+    violations = []
+    for name, (state, health, code) in sorted(stack.states().items()):
+        service = name.removeprefix(f"{PROJECT}-").rpartition("-")[0]
+        is_good = (
+            (state, code) == ("exited", 0) if service in ONCE else (state, health) == ("running", "healthy")
+        )
+        if not is_good:
+            violations.append(Violation(name, "not well", 1, (f"{state}, {health or 'no health'}, {code}",)))
+    return violations
+
+
+def _wait(is_so: Callable[[], bool], what: str) -> None:
+    deadline_s = time.monotonic() + STEP_TIMEOUT_S
+    while not is_so():
+        if time.monotonic() > deadline_s:
+            raise TapewatchError(f"After {STEP_TIMEOUT_S:.0f} s still no {what}.", "Look at the logs above.")
+        time.sleep(POLL_S)
+
+
+def _logs(stack: ComposeStack) -> str:
+    return stack.compose("logs", "--no-color", "--tail", "20") + stack.compose("ps", "--all")
+
+
+def main() -> int:
+    """Run the test; see `--help`."""
+    parser = argparse.ArgumentParser(prog="make compose-test", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--stand-ins",
+        metavar="PROGRAM",
+        help="called with the compose file; gets the engine and the images where no registry is reached",
+    )
+    chosen = parser.parse_args()
+    # A SIGTERM ends everything in order, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began_s = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - began_s:6.1f} s  {line}", flush=True)
+
+    try:
+        if chosen.stand_ins:
+            subprocess.run([chosen.stand_ins, str(FILE)], check=True)
+        check_docker()
+        violations = run_compose_test(say)
+    except TapewatchError as error:
+        say(f"Error: {error.cause}\nMend:  {error.mend}")
+        return 1
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return 130
+    for violation in violations:
+        say(str(violation))
+    say("Passed." if not violations else f"{len(violations)} kinds of violation.")
+    return int(bool(violations))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

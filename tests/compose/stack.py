@@ -1,0 +1,176 @@
+"""The compose file's services under a project name of their own, beside whatever else runs here."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from confluent_kafka import KafkaException, TopicPartition
+from elasticsearch import Elasticsearch
+
+from infra.embedded.ports import LOOPBACK, free_port
+from infra.topics import PARTITIONS
+from services.common.contracts import (
+    ANOMALIES_INDEX_PREFIX,
+    DETECTOR_GROUP,
+    TRADES_INDEX_PREFIX,
+    TRADES_TOPIC,
+)
+from services.common.errors import TapewatchError
+from services.common.kafka import Positions, new_admin, new_consumer
+
+ROOT = Path(__file__).parent.parent.parent
+FILE = ROOT / "docker-compose.yml"
+PROJECT = "tapewatch-test"
+
+_SHOWN_LINES = 15
+_NOT_YET = -1
+
+Record = tuple[list[tuple[str, bytes]] | None, bytes | None, bytes | None]
+"""Headers, key and value."""
+
+
+def check_docker() -> None:
+    """Check that there is an engine, and compose.
+
+    Raises
+    ------
+    TapewatchError
+        There is not.
+    """
+    for command, cause, mend in (
+        (
+            ["docker", "info"],
+            "There is no Docker engine.",
+            "Install Docker, start it, and be allowed to use it.",
+        ),
+        (["docker", "compose", "version"], "Docker has no compose.", "Install Docker's compose plugin."),
+    ):
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise TapewatchError(cause, mend) from error
+
+
+class ComposeStack:
+    """The services, and what is asked of them from outside; a context that takes all away at its end.
+
+    Parameters
+    ----------
+    speed
+        How many times faster than it happened the day is published.
+    """
+
+    def __init__(self, speed: float) -> None:
+        ports = {
+            name: str(free_port())
+            for name in ("KAFKA_PORT", "ELASTICSEARCH_PORT", "KIBANA_PORT", "DASHBOARD_PORT")
+        }
+        self._env = os.environ | ports | {"SPEED": str(speed), "DATA_DIR": ""}
+        self._kafka = f"{LOOPBACK}:{ports['KAFKA_PORT']}"
+        self._elasticsearch = f"http://{LOOPBACK}:{ports['ELASTICSEARCH_PORT']}"
+
+    def __enter__(self) -> "ComposeStack":
+        self._remove()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave containers behind
+        self._remove()
+
+    def _remove(self) -> None:
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
+
+    def compose(self, *arguments: str) -> str:
+        """Run `docker compose` and return what it prints.
+
+        Raises
+        ------
+        TapewatchError
+            It failed.
+        """
+        command = ["docker", "compose", "--file", str(FILE), "--project-name", PROJECT, *arguments]
+        # In a session of its own: Ctrl-C is for this program, which takes the containers away then.
+        process = subprocess.Popen(
+            command,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # docker and compose are two processes
+            process.wait()
+            raise
+        if process.returncode:
+            last = "\n".join((output + errors).splitlines()[-_SHOWN_LINES:])
+            raise TapewatchError(
+                f"docker compose {' '.join(arguments)} failed ({process.returncode}):\n{last}",
+                "Look at what it says.",
+            )
+        return output
+
+    def states(self) -> dict[str, tuple[str, str, int]]:
+        """Return each container's state, health ("" without a check) and exit code, by its name."""
+        lines = self.compose("ps", "--all", "--format", "json").splitlines()
+        found = [json.loads(line) for line in lines]
+        return {one["Name"]: (one["State"], one["Health"], one["ExitCode"]) for one in found}
+
+    def is_publishing(self) -> bool:
+        """Tell whether the producer runs."""
+        return self.states()[f"{PROJECT}-producer-1"][0] == "running"
+
+    def published(self) -> int:
+        """Return about how many trades are in the topic: markers of transactions count; -1: no answer."""
+        consumer = new_consumer(self._kafka, "reads-only")
+        try:
+            ends = [
+                consumer.get_watermark_offsets(TopicPartition(TRADES_TOPIC, number), timeout=5)[1]
+                for number in range(PARTITIONS)
+            ]
+        except KafkaException:
+            return _NOT_YET
+        finally:
+            consumer.close()
+        return sum(ends)
+
+    def detectors_at_work(self) -> int:
+        """Return how many detectors have partitions."""
+        admin = new_admin(self._kafka)
+        try:
+            group = admin.describe_consumer_groups([DETECTOR_GROUP], request_timeout=5)[DETECTOR_GROUP]
+            return sum(bool(member.assignment.topic_partitions) for member in group.result().members)
+        except KafkaException:
+            return _NOT_YET
+
+    def records(self, topic: str) -> list[Record]:
+        """Return every committed record of a topic, in the order of each partition."""
+        admin = new_admin(self._kafka)
+        consumer = new_consumer(self._kafka, "reads-only")
+        consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
+        positions = Positions()
+        found: list[Record] = []
+        while not positions.at_end(consumer, admin):
+            messages = positions.split(consumer.consume(10_000, 0.2))
+            found += [(message.headers(), message.key(), message.value()) for message in messages]
+        consumer.close()
+        return found
+
+    def open_elasticsearch(self) -> Elasticsearch:
+        """Return a client with the password that the stack made for itself."""
+        path = "/run/tapewatch/passwords/elastic.password"
+        password = self.compose("exec", "-T", "elasticsearch", "cat", path)
+        return Elasticsearch(self._elasticsearch, basic_auth=("elastic", password), request_timeout=60)
+
+    def indexed(self, client: Elasticsearch) -> tuple[int, int]:
+        """Return how many trades and how many anomalies can be found."""
+        return (
+            client.count(index=f"{TRADES_INDEX_PREFIX}*")["count"],
+            client.count(index=f"{ANOMALIES_INDEX_PREFIX}*")["count"],
+        )

@@ -1,0 +1,86 @@
+"""What the compose file promises and no run of it shows."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.compose.stack import FILE, ROOT
+
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+OTHERS = sorted(SERVICES.keys() - set(OURS))
+REDPANDA = ROOT / "infra" / "docker" / "redpanda"
+BYTES = {"m": 1 << 20, "g": 1 << 30}
+
+
+def memory_limit(name: str) -> int:
+    """Return a service's limit in bytes."""
+    limit = SERVICES[name]["mem_limit"]
+    return int(limit[:-1]) * BYTES[limit[-1]]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_can_do_little(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_images_leave_root(name: str) -> None:
+    dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text()
+    stage = re.search(
+        rf"^FROM \S+ AS {SERVICES[name]['build']['target']}\n(.*?)(^FROM|\Z)", dockerfile, re.M | re.S
+    )
+    assert stage is not None
+    assert "USER 1000:1000" in stage[1]
+
+
+def test_ports_are_open_on_this_machine_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_detectors_can_be_many() -> None:
+    assert not {"ports", "container_name", "hostname"} & SERVICES["detector"].keys()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_images_are_pinned(name: str) -> None:
+    assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", ["elasticsearch", "kibana"])
+def test_server_and_client_have_the_same_minor_version(name: str) -> None:
+    client = re.search(r"^elasticsearch==(\d+\.\d+)\.", (ROOT / "requirements.lock").read_text(), re.M)
+    assert client is not None
+    assert SERVICES[name]["image"].startswith(f"{name}:{client[1]}.")
+
+
+def test_no_password_is_in_the_file() -> None:
+    names = [name for service in SERVICES.values() for name in service.get("environment", {})]
+    secret = [name for name in names if re.search("PASSWORD|API_KEY|ENCRYPTION", name, re.I)]
+    assert secret
+    assert all(name.endswith("_FILE") for name in secret)
+
+
+def test_elasticsearch_has_security() -> None:
+    assert SERVICES["elasticsearch"]["environment"]["xpack.security.enabled"] == "true"
+
+
+def test_redpanda_syncs_to_the_disk() -> None:
+    command = " ".join(SERVICES["redpanda"]["command"])
+    assert "dev-container" not in command
+    assert "unsafe-bypass-fsync" not in command
+    assert yaml.safe_load((REDPANDA / "redpanda.yaml").read_text())["redpanda"]["developer_mode"] is False
+    assert yaml.safe_load((REDPANDA / ".bootstrap.yaml").read_text())["write_caching_default"] == "false"
+
+
+def test_memory_fits_a_laptop() -> None:
+    usual = [name for name, service in SERVICES.items() if "profiles" not in service]
+    at_work = [name for name in usual if not name.startswith(("setup", "passwords"))]
+    assert sum(map(memory_limit, at_work)) <= 7 * BYTES["g"]
