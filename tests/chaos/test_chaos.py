@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from services.producer.generator import DayConfig, write_day
 from tests.chaos.run import run_chaos
 from tests.chaos.schedule import AT_LEAST, DETECTORS, Act, Victim
@@ -10,6 +12,7 @@ SEED = 45
 """Its plan has the two servers down at the same time, which is short."""
 
 
+@pytest.mark.timeout(900)
 def test_killing_every_part_changes_nothing_in_the_end(tmp_path: Path) -> None:
     day = tmp_path / "day.csv.zst"
     write_day(DayConfig(trades=25_000), day, tmp_path / "labels.csv")
