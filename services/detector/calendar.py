@@ -33,12 +33,16 @@ class ExchangeCalendar:
         self.time_zone: str = str(_year(code, 2024).tz)
 
     def auction_times(self, day: str) -> tuple[int, int]:
-        """Return a day's opening and closing auction in ns since 1970; (0, 0) on a holiday.
+        """Return a day's opening and closing auction in ns since 1970; (0, 0) if it has none.
 
-        The day is `YYYY-MM-DD`.
+        The day is `YYYY-MM-DD`. Beside holidays, those have none that the calendar does not reach to.
         """
-        calendar = _year(self._code, int(day[:4]))
-        if not calendar.is_session(day):
+        try:
+            calendar = _year(self._code, int(day[:4]))
+        except ValueError:
+            return 0, 0
+        # `is_session` refuses the days of a year before its first session.
+        if pd.Timestamp(day) not in calendar.sessions:
             return 0, 0
         return calendar.session_open(day).value, calendar.session_close(day).value
 

@@ -191,7 +191,7 @@ class DetectorService:
 
     def close(self) -> None:
         """Leave the group, so that others take over at once."""
-        self._partitions.clear()
+        self._open_since_s = None  # what is not committed by now is left to the next start
         self._consumer.close()
 
     def _turn(self) -> bool:

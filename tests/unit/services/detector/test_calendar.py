@@ -20,8 +20,13 @@ def test_auctions_follow_daylight_saving_and_half_days(day: str, opening: str, c
     assert texts == [f"{day} {opening}", f"{day} {closing}"]
 
 
-def test_holiday_has_no_auctions() -> None:
-    assert ExchangeCalendar("XNAS").auction_times("2024-12-25") == (0, 0)
+@pytest.mark.parametrize("day", ["2024-12-25", "2023-01-01", "2022-12-31", "1970-01-01"])
+def test_holidays_and_days_beyond_the_calendar_have_no_auctions(day: str) -> None:
+    assert ExchangeCalendar("XNAS").auction_times(day) == (0, 0)
+
+
+def test_calendar_with_bounds_has_no_auctions_outside_of_them() -> None:
+    assert ExchangeCalendar("XKRX").auction_times("2200-06-01") == (0, 0)
 
 
 def test_time_zone_is_the_exchanges() -> None:
