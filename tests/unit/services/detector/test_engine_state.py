@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.common.trade import decode_trade
 from services.detector import sessions
@@ -196,7 +197,7 @@ def test_forests_are_fitted_again_from_the_rows_at_every_trade_count() -> None:
 
 
 def test_a_session_without_a_judged_trade_is_restored() -> None:
-    before_1970 = decode_trade(trade_json(1, **{"@timestamp": "1969-12-31T23:00:00Z"}))
+    before_1970 = replace(decode_trade(trade_json(1)), timestamp="1969-12-31T23:00:00Z")
     after = decode_trade(trade_json(2, **{"@timestamp": "1970-01-01T01:00:00Z"}, size=99_999, sequence=7))
     undisturbed = Engine(EVERYTHING)
     assert undisturbed.detect([before_1970]) == []
