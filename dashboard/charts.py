@@ -1,12 +1,25 @@
-"""The charts, from the answers of `queries`; nothing here asks anybody anything."""
+"""The overview's charts, from the answers of `queries`; nothing here asks anybody anything.
 
+Between two refreshes only the data of a chart change, not its specification (scales, axes, layers). So the
+browser exchanges the data in the chart that stands there, instead of building another one; and the
+specification, which takes longer to make than all else here, is made once.
+"""
+
+import copy
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from dashboard.palette import (
+    CANDLE_COLORS,
+    LABEL_SHAPES,
     PRICE_COLOR,
+    RING_COLOR,
     SEVERITY_COLORS,
     SEVERITY_SIZES,
     SIDE_COLORS,
@@ -14,10 +27,17 @@ from dashboard.palette import (
     label_shapes,
 )
 from dashboard.queries import AnomalySummary, TradeSummary
-from dashboard.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, TimeRange
+from dashboard.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, TimeRange, exchange_clock_js
+from dashboard.verdicts import Verdict
 
 PRICE_HEIGHT = 340
 VOLUME_HEIGHT = 190
+
+SPAN = "span"
+"""Selection in both charts: a stretch of time that was drawn up with the mouse."""
+
+PICKED = "picked"
+"""Selection in the price chart: the marker that was clicked."""
 
 GAP_S = 1800.0
 """Without a trade for so long, the price line breaks: the market was closed, or as good as."""
@@ -28,8 +48,30 @@ _TALL = 2.0
 _NOTE_WIDTH = 0.1
 """Share of the time axis that a label of a cut bar takes, in a window not too narrow."""
 
+_CANDLE_MARGIN = 0.14
+"""Share of a bucket that stays free on both sides of a candle's body."""
+
+_CHARTS_KEPT = 100
+"""Specifications, of about 10 kB."""
+
+_PRICE_FORMAT = ",.10~g"
+
 _Y_AXIS_WIDTH = 48
 """The same for both charts, so that their time axes lie exactly above each other."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A specification of Vega-Lite, and the data that it names."""
+
+    spec: dict[str, Any]
+    """Is shared: not to be changed."""
+    datasets: dict[str, pd.DataFrame]
+    """By name; times in milliseconds since 1970."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return both as `st.vega_lite_chart` takes them."""
+        return copy.deepcopy(self.spec) | {"datasets": self.datasets}
 
 
 def segments(buckets: pd.DataFrame, bucket_s: int) -> pd.Series:
@@ -69,8 +111,15 @@ def volume_limit(shares: pd.Series) -> float:
     return _TALL * usual if 0 < _TALL * usual < highest else highest
 
 
-def price_chart(trades: TradeSummary, anomalies: AnomalySummary, time_range: TimeRange) -> alt.LayerChart:
-    """Draw the last price, the range in which each bucket traded, and the anomalies on them.
+def price_chart(
+    trades: TradeSummary,
+    anomalies: AnomalySummary,
+    time_range: TimeRange,
+    verdicts: Mapping[str, Verdict],
+    candles: bool = False,
+    selected: str | None = None,
+) -> Chart:
+    """Draw prices and the anomalies on them, above the clock of the exchange.
 
     Parameters
     ----------
@@ -80,47 +129,119 @@ def price_chart(trades: TradeSummary, anomalies: AnomalySummary, time_range: Tim
         Those in `rows` are marked.
     time_range
         What the time axis shows.
+    verdicts
+        On the anomalies, by `trade_id`.
+    candles
+        Draw from which price to which each bucket went, and its range; `trades` must have been summarized for
+        that. Else draw the last price as a line, and the range.
+    selected
+        The `trade_id` of an anomaly that gets a ring.
     """
     buckets = trades.buckets.assign(
         middle=trades.buckets["start"] + (trades.buckets["end"] - trades.buckets["start"]) / 2,
         segment=segments(trades.buckets, trades.bucket_s),
-        span=_spans(trades.buckets),
+        **_spans(trades.buckets),
     )
-    y = alt.Y(
-        "low:Q",
+    margin = (buckets["end"] - buckets["start"]) * _CANDLE_MARGIN
+    buckets = buckets.assign(
+        left=buckets["start"] + margin,
+        right=buckets["end"] - margin,
+        rose=buckets["last"] >= buckets["first"],
+    )
+    labels = label_shapes([*LABEL_SHAPES, *anomalies.rows["label"]])
+    return Chart(
+        _price_spec(time_range, candles, tuple(labels)),
+        {"buckets": _serializable(buckets), "marks": _serializable(_marks(anomalies, verdicts, selected))},
+    )
+
+
+@lru_cache(maxsize=_CHARTS_KEPT)
+def _price_spec(time_range: TimeRange, candles: bool, labels: tuple[str, ...]) -> dict[str, Any]:
+    layers = _candles(time_range) if candles else _line(time_range)
+    markers = _markers(labels).add_params(
+        alt.selection_point(PICKED, fields=["trade_id"], on="click", clear=False)
+    )
+    return alt.layer(*layers, markers).properties(height=PRICE_HEIGHT, width="container").to_dict()
+
+
+def _line(time_range: TimeRange) -> list[alt.Chart]:
+    # Boxes, not an area: an area would slope through times without trades. The stroke shows a bucket
+    # with a single price, whose box has no height.
+    band = (
+        alt.Chart(alt.NamedData("buckets"))
+        .mark_rect(color=PRICE_COLOR, opacity=0.3, stroke=PRICE_COLOR, strokeWidth=0.8, tooltip=True)
+        .encode(
+            x=_exchange_axis("start", time_range),
+            x2="end:T",
+            y=_price_axis("low"),
+            y2="high:Q",
+            tooltip=_price_tooltip(),
+        )
+        .add_params(alt.selection_interval(SPAN, encodings=["x"]))
+    )
+    line = (
+        alt.Chart(alt.NamedData("buckets"))
+        .mark_line(color=PRICE_COLOR, strokeWidth=1.4, interpolate="linear")
+        .encode(x=alt.X("middle:T"), y=alt.Y("last:Q"), detail="segment:N")
+    )
+    return [band, line]
+
+
+def _candles(time_range: TimeRange) -> list[alt.Chart]:
+    # Not by a scale: the markers above have the only scale of colours.
+    color = alt.condition("datum.rose", alt.value(CANDLE_COLORS["up"]), alt.value(CANDLE_COLORS["down"]))
+    tooltip = _price_tooltip()
+    tooltip.insert(2, alt.Tooltip("first:Q", title="First price", format=_PRICE_FORMAT))
+    # The stroke shows a body without height. The first layer has to be one with a second end in time: with
+    # others Vega-Lite makes no use of the time axis's ends.
+    body = (
+        alt.Chart(alt.NamedData("buckets"))
+        .mark_rect(strokeWidth=1.2)
+        .encode(
+            x=_exchange_axis("left", time_range),
+            x2="right:T",
+            y=_price_axis("first"),
+            y2="last:Q",
+            color=color,
+            stroke=color,
+            tooltip=tooltip,
+        )
+        .add_params(alt.selection_interval(SPAN, encodings=["x"]))
+    )
+    wick = (
+        alt.Chart(alt.NamedData("buckets"))
+        .mark_rule(strokeWidth=1.2)
+        .encode(x=alt.X("middle:T"), y=alt.Y("low:Q"), y2="high:Q", color=color, tooltip=tooltip)
+    )
+    return [body, wick]
+
+
+def _price_axis(field: str) -> alt.Y:
+    return alt.Y(
+        f"{field}:Q",
         title="Price",
         scale=alt.Scale(zero=False, nice=False, padding=12),
         axis=alt.Axis(minExtent=_Y_AXIS_WIDTH, maxExtent=_Y_AXIS_WIDTH, tickCount=6),
     )
-    tooltip = [
-        alt.Tooltip("span:N", title="Time (UTC)"),
-        alt.Tooltip("last:Q", title="Last price", format=",.10~g"),
-        alt.Tooltip("low:Q", title="Lowest", format=",.10~g"),
-        alt.Tooltip("high:Q", title="Highest", format=",.10~g"),
+
+
+def _price_tooltip() -> list[alt.Tooltip]:
+    return [
+        *_span_tooltip(),
+        alt.Tooltip("last:Q", title="Last price", format=_PRICE_FORMAT),
+        alt.Tooltip("low:Q", title="Lowest", format=_PRICE_FORMAT),
+        alt.Tooltip("high:Q", title="Highest", format=_PRICE_FORMAT),
         alt.Tooltip("trades:Q", title="Trades", format=","),
     ]
-    x = _time_axis("start", time_range, has_labels=False)
-    # Boxes, not an area: an area would slope through times without trades. The stroke shows a bucket
-    # with a single price, whose box has no height.
-    band = (
-        alt.Chart(_serializable(buckets))
-        .mark_rect(color=PRICE_COLOR, opacity=0.3, stroke=PRICE_COLOR, strokeWidth=0.8, tooltip=True)
-        .encode(x=x, x2="end:T", y=y, y2="high:Q", tooltip=tooltip)
-    )
-    line = (
-        alt.Chart(_serializable(buckets))
-        .mark_line(color=PRICE_COLOR, strokeWidth=1.4, interpolate="linear")
-        .encode(x=alt.X("middle:T"), y=alt.Y("last:Q"), detail="segment:N")
-    )
-    return alt.layer(band, line, _markers(anomalies)).properties(height=PRICE_HEIGHT, width="container")
 
 
-def _markers(anomalies: AnomalySummary) -> alt.Chart:
+def _marks(anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], selected: str | None) -> pd.DataFrame:
     rows = anomalies.rows.iloc[::-1]  # the most anomalous is drawn last, above the others
-    shapes = label_shapes(rows["label"])
     times = rows["time"]
-    marks = pd.DataFrame(
+    return pd.DataFrame(
         {
+            "trade_id": rows["trade_id"],
+            "selected": rows["trade_id"] == selected,
             "time": times,
             "price": rows["price"],
             "severity": rows["severity"],
@@ -128,17 +249,22 @@ def _markers(anomalies: AnomalySummary) -> alt.Chart:
             "labels": rows["labels"].str.join(", "),
             "size": rows["size"],
             "score": rows["score"],
+            "verdict": [verdicts[i].verdict if i in verdicts else "none yet" for i in rows["trade_id"]],
             "area": [SEVERITY_SIZES.get(severity, 22) for severity in rows["severity"]],
             "message": rows["message"],
             "utc": format_times(times),
             "exchange": format_times(times.dt.tz_convert(EXCHANGE_TIME_ZONE)),
         }
     )
+
+
+def _markers(labels: tuple[str, ...]) -> alt.Chart:
+    shapes = label_shapes(labels)
     severities = [str(severity) for severity in SEVERITY_COLORS]
     # Legends stand above the chart as text of the page, which wraps in a narrow window.
     return (
-        alt.Chart(_serializable(marks))
-        .mark_point(filled=True, strokeWidth=0)
+        alt.Chart(alt.NamedData("marks"))
+        .mark_point(filled=True, clip=True, cursor="pointer")
         .encode(
             x=alt.X("time:T"),
             y=alt.Y("price:Q"),
@@ -148,6 +274,8 @@ def _markers(anomalies: AnomalySummary) -> alt.Chart:
                 legend=None,
             ),
             size=alt.Size("area:Q", scale=None),
+            stroke=alt.condition("datum.selected", alt.value(RING_COLOR), alt.value(None)),
+            strokeWidth=alt.condition("datum.selected", alt.value(3), alt.value(0)),
             shape=alt.Shape(
                 "label:N",
                 scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
@@ -161,6 +289,7 @@ def _markers(anomalies: AnomalySummary) -> alt.Chart:
                 alt.Tooltip("labels:N", title="Labels"),
                 alt.Tooltip("severity:N", title="Severity"),
                 alt.Tooltip("score:Q", title="Score", format=".3f"),
+                alt.Tooltip("verdict:N", title="Verdict"),
                 alt.Tooltip("price:Q", title="Price", format=",.10~g"),
                 alt.Tooltip("size:Q", title="Size", format=","),
                 alt.Tooltip("utc:N", title="Time (UTC)"),
@@ -170,7 +299,7 @@ def _markers(anomalies: AnomalySummary) -> alt.Chart:
     )
 
 
-def volume_chart(trades: TradeSummary, time_range: TimeRange) -> alt.LayerChart:
+def volume_chart(trades: TradeSummary, time_range: TimeRange) -> Chart:
     """Draw the volume by side, on the same time axis as `price_chart`.
 
     Parameters
@@ -182,11 +311,20 @@ def volume_chart(trades: TradeSummary, time_range: TimeRange) -> alt.LayerChart:
     """
     blocks = volume_blocks(trades.buckets)
     limit = volume_limit(blocks.groupby("start")["top"].max())
-    sides = list(SIDE_NAMES)
+    cut = tall_bars(blocks, limit, time_range)
+    # A label stands to the right of its bar, unless there is no room.
+    has_room = cut["start"] < time_range.end - (time_range.end - time_range.start) * _NOTE_WIDTH
+    notes = cut.assign(right=cut["note"].where(has_room, ""), left=cut["note"].where(~has_room, ""))
+    drawn = blocks.assign(bottom=blocks["bottom"].clip(upper=limit), top=blocks["top"].clip(upper=limit))
+    return Chart(_volume_spec(time_range), {"blocks": _serializable(drawn), "notes": _serializable(notes)})
+
+
+@lru_cache(maxsize=_CHARTS_KEPT)
+def _volume_spec(time_range: TimeRange) -> dict[str, Any]:
     y = alt.Y(
         "bottom:Q",
         title="Shares",
-        scale=alt.Scale(domain=[0, limit], nice=False),
+        scale=alt.Scale(nice=False),
         axis=alt.Axis(
             labelExpr="format(datum.value, '~s')",
             minExtent=_Y_AXIS_WIDTH,
@@ -195,39 +333,36 @@ def volume_chart(trades: TradeSummary, time_range: TimeRange) -> alt.LayerChart:
         ),
     )
     bars = (
-        alt.Chart(_serializable(blocks))
+        alt.Chart(alt.NamedData("blocks"))
         .mark_rect(clip=True)
         .encode(
-            x=_time_axis("start", time_range, has_labels=True),
+            x=_utc_axis("start", time_range),
             x2="end:T",
             y=y,
             y2="top:Q",
             color=alt.Color(
                 "side:N",
                 scale=alt.Scale(
-                    domain=[SIDE_NAMES[side] for side in sides], range=[SIDE_COLORS[side] for side in sides]
+                    domain=list(SIDE_NAMES.values()), range=[SIDE_COLORS[side] for side in SIDE_NAMES]
                 ),
                 legend=None,
             ),
             tooltip=[
-                alt.Tooltip("span:N", title="Time (UTC)"),
+                *_span_tooltip(),
                 alt.Tooltip("side:N", title="Side"),
                 alt.Tooltip("shares:Q", title="Shares", format=","),
                 alt.Tooltip("total:Q", title="All sides", format=","),
             ],
         )
+        .add_params(alt.selection_interval(SPAN, encodings=["x"]))
     )
-    cut = tall_bars(blocks, limit, time_range)
-    # A label stands to the right of its bar, unless there is no room.
-    has_room = cut["start"] < time_range.end - (time_range.end - time_range.start) * _NOTE_WIDTH
-    notes = [
-        alt.Chart(_serializable(part))
+    labels = [
+        alt.Chart(alt.NamedData("notes"))
         .mark_text(align=align, dx=dx, dy=8, fontSize=11, color=PRICE_COLOR)
-        .encode(x="start:T", y=alt.Y("limit:Q"), text="note:N")
-        for part, align, dx in ((cut[has_room], "left", 5), (cut[~has_room], "right", -3))
-        if len(part)
+        .encode(x="start:T", y=alt.Y("limit:Q"), text=f"{field}:N")
+        for field, align, dx in (("right", "left", 5), ("left", "right", -3))
     ]
-    return alt.layer(bars, *notes).properties(height=VOLUME_HEIGHT, width="container")
+    return alt.layer(bars, *labels).properties(height=VOLUME_HEIGHT, width="container").to_dict()
 
 
 def tall_bars(blocks: pd.DataFrame, limit: float, time_range: TimeRange) -> pd.DataFrame:
@@ -269,8 +404,9 @@ def volume_blocks(buckets: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each bucket and side with volume, 3 n at most: `start`, `end`, `span` (as text), `side`
-        (its name), `shares`, `total` (of all sides), `bottom` and `top` (of the block).
+        A row for each bucket and side with volume, 3 n at most: `start`, `end`, both also as text
+        (`utc`, `exchange`), `side` (its name), `shares`, `total` (of all sides), `bottom` and `top` (of the
+        block).
     """
     sides = list(SIDE_NAMES)
     tops = buckets[sides].cumsum(axis=1)
@@ -279,7 +415,7 @@ def volume_blocks(buckets: pd.DataFrame) -> pd.DataFrame:
             {
                 "start": buckets["start"],
                 "end": buckets["end"],
-                "span": _spans(buckets),
+                **_spans(buckets),
                 "side": SIDE_NAMES[side],
                 "shares": buckets[side],
                 "total": tops[sides[-1]],
@@ -298,18 +434,26 @@ def format_times(times: pd.Series) -> pd.Series:
     return times.dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
 
 
-def _time_axis(field: str, time_range: TimeRange, has_labels: bool) -> alt.X:
+def _utc_axis(field: str, time_range: TimeRange) -> alt.X:
+    return _time_axis(field, time_range, "Time (UTC)", "datum.value", "bottom")
+
+
+def _exchange_axis(field: str, time_range: TimeRange) -> alt.X:
+    clock = exchange_clock_js(time_range)
+    return _time_axis(field, time_range, f"Time in {EXCHANGE_CITY}", clock, "top")
+
+
+def _time_axis(field: str, time_range: TimeRange, title: str, clock: str, side: str) -> alt.X:
     domain = [_epoch_ms(time_range.start), _epoch_ms(time_range.end)]
     return alt.X(
         f"{field}:T",
-        title="Time (UTC)" if has_labels else None,
+        title=title,
         scale=alt.Scale(type="utc", domain=domain, nice=False),
         axis=alt.Axis(
-            labels=has_labels,
-            ticks=has_labels,
+            orient=side,
             grid=True,
-            # A day begins with its date.
-            labelExpr="utcFormat(datum.value, datum.value % 86400000 ? '%H:%M' : '%d %b')",
+            # A day begins with its date; less than ten minutes need seconds.
+            labelExpr=f"utcFormat({clock}, ({clock}) % 86400000 ? '{_clock_format(time_range)}' : '%d %b')",
             labelOverlap=True,
             labelSeparation=10,
             labelFlush=True,
@@ -319,10 +463,21 @@ def _time_axis(field: str, time_range: TimeRange, has_labels: bool) -> alt.X:
     )
 
 
-def _spans(buckets: pd.DataFrame) -> pd.Series:
-    """Say from when to when a bucket is, such as `2026-03-02 15:30:00 to 15:32:00`."""
-    start = buckets["start"].dt.strftime("%Y-%m-%d %H:%M:%S")
-    return start + " to " + buckets["end"].dt.strftime("%H:%M:%S")
+def _clock_format(time_range: TimeRange) -> str:
+    return "%H:%M:%S" if time_range.end - time_range.start < dt.timedelta(minutes=10) else "%H:%M"
+
+
+def _span_tooltip() -> list[alt.Tooltip]:
+    return [alt.Tooltip("utc:N", title="UTC"), alt.Tooltip("exchange:N", title=EXCHANGE_CITY)]
+
+
+def _spans(buckets: pd.DataFrame) -> dict[str, Any]:
+    """Say from when to when a bucket is, such as `2026-03-02 15:30:00 to 15:32:00`, by both clocks."""
+    spans = {}
+    for name, zone in (("utc", "UTC"), ("exchange", EXCHANGE_TIME_ZONE)):
+        start, end = (buckets[column].dt.tz_convert(zone) for column in ("start", "end"))
+        spans[name] = start.dt.strftime("%Y-%m-%d %H:%M:%S") + " to " + end.dt.strftime("%H:%M:%S")
+    return spans
 
 
 def _short(shares: float) -> str:

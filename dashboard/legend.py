@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from dashboard.palette import (
+    CANDLE_COLORS,
     PRICE_COLOR,
     SEVERITY_COLORS,
     SHAPE_SIGNS,
@@ -15,13 +16,15 @@ from dashboard.palette import (
 _ROW = "display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem;line-height:1.5"
 
 
-def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int]) -> str:
+def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], candles: bool = False) -> str:
     """Return the legend as HTML in which names from the data are only text.
 
     Parameters
     ----------
     by_severity, by_label
         How many anomalies have it; those that none has are left out.
+    candles
+        The prices are drawn as candles.
     """
     severities = [
         _entry("●", color, severity, by_severity[severity])
@@ -34,6 +37,8 @@ def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int]) -> 
     ]
     sides = [_entry("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()]
     price = [_entry("━", PRICE_COLOR, "Last price, in the range traded")]
+    if candles:
+        price = [_entry("▮", color, f"Price went {way}") for way, color in CANDLE_COLORS.items()]
     groups = "".join(
         f'<div style="{_ROW}">{"".join(group)}</div>'
         for group in (severities, labels, price + sides)

@@ -30,15 +30,23 @@ SEVERITY_SIZES = {
 SIDE_COLORS = {"buys": "#0f9d8a", "sells": "#b0703c", "no_side": "#8a8f98"}
 SIDE_NAMES = {"buys": "Buys", "sells": "Sells", "no_side": "No side"}
 
+CANDLE_COLORS = {"up": SIDE_COLORS["buys"], "down": SIDE_COLORS["sells"]}
+
 PRICE_COLOR = "#75889c"
+RING_COLOR = "#2f8fd0"
+"""Around the marker that was chosen."""
 
 LABEL_SHAPES = {
     Label.ISOLATION_FOREST: "circle",
     Label.HIGH_VOLUME: "triangle-up",
     Label.RAPID_PRICE_CHANGE: "diamond",
     Label.Z_SCORE: "square",
+    Label.OFF_MARKET_PRICE: "triangle-down",
+    Label.UNUSUAL_SIZE: "triangle-right",
+    Label.BURST: "cross",
+    Label.AUCTION_CROSS: "triangle-left",
 }
-_SPARE_SHAPES = ("cross", "triangle-down", "triangle-right", "triangle-left")
+_SPARE_SHAPES = ("wedge", "arrow")
 SHAPE_SIGNS = {
     "circle": "●",
     "triangle-up": "▲",
@@ -48,6 +56,8 @@ SHAPE_SIGNS = {
     "triangle-down": "▼",
     "triangle-right": "▶",
     "triangle-left": "◀",
+    "wedge": "▴",
+    "arrow": "↑",
 }
 
 

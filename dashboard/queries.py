@@ -1,7 +1,9 @@
-"""All that the page asks of Elasticsearch; the size of every answer is bounded whatever the data."""
+"""What the overview asks of Elasticsearch, and how every page asks; the size of every answer is bounded."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +12,8 @@ import pandas as pd
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
 from elasticsearch import ConnectionError as NotReachable
 
-from dashboard.time_ranges import EXCHANGE_TIME_ZONE, TimeRange, bucket_width_s
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from dashboard.time_ranges import EXCHANGE_TIME_ZONE, MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
+from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX, Severity
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
 
@@ -21,10 +23,19 @@ MAX_SESSIONS_DAYS = 1100
 
 MAX_SYMBOLS = 1000
 MAX_ANOMALIES = 500
+"""Marked in the chart."""
+
+MAX_LISTED = 100
+"""In the table."""
+
 MAX_LABELS = 50
+URGENT = (Severity.CRITICAL, Severity.HIGH)
 
 SIDES = {"B": "buys", "A": "sells", "N": "no_side"}
 """The side that took the initiative, and its column in `TradeSummary.buckets`."""
+
+_CONNECTIONS = 8
+_AT_ONCE = 4
 
 _TRADES = f"{TRADES_INDEX_PREFIX}*"
 _ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
@@ -66,7 +77,8 @@ class TradeSummary:
     """Width of a bucket."""
     buckets: pd.DataFrame
     """A row for each bucket with trades, `MAX_BUCKETS` at most, in order of time: `start`, `end` (UTC),
-    `trades`, `low`, `high`, `last` (price of the newest trade), `buys`, `sells`, `no_side` (shares)."""
+    `trades`, `low`, `high`, `first` and `last` (price of the oldest and the newest trade), `buys`, `sells`,
+    `no_side` (shares). Without candles, `first` is NaN."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +97,38 @@ class AnomalySummary:
     detection), `message`."""
 
 
+@dataclass(frozen=True)
+class AnomalyList:
+    """The first of the anomalies that pass a filter."""
+
+    passing: int
+    """All that pass."""
+    rows: pd.DataFrame
+    """As in `AnomalySummary.rows`, in the order asked for, `MAX_LISTED` at most."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How far the data has come; None for what there is not."""
+
+    trades: int
+    """In all indices."""
+    newest_trade: dt.datetime | None
+    newest_anomaly: dt.datetime | None
+    """Event times, UTC."""
+    newest_detection: dt.datetime | None
+    """When the detector found the one that it found last, UTC."""
+
+
 def open_client(url: str) -> Elasticsearch:
     """Return a client whose requests give up after `TIMEOUT_S`; connects to nothing yet.
 
     Raises
     ------
     TapewatchError
-        The URL is not one.
+        The URL is not one, or the settings for logging in are wrong.
     """
-    try:
-        return new_client(url).options(request_timeout=TIMEOUT_S)
-    except ValueError as error:
-        raise TapewatchError(
-            f"The address of Elasticsearch, {url}, is not a URL: {error}.",
-            "Set TAPEWATCH_ELASTICSEARCH to one such as http://127.0.0.1:9200.",
-        ) from error
+    return new_client(url, connections=_CONNECTIONS).options(request_timeout=TIMEOUT_S)
 
 
 def find_sessions(client: Elasticsearch) -> list[dt.date]:
@@ -110,11 +139,11 @@ def find_sessions(client: Elasticsearch) -> list[dt.date]:
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    newest = _aggregate(client, _TRADES, [], {"newest": {"max": {"field": "@timestamp"}}})
+    newest = aggregate(client, _TRADES, [], {"newest": {"max": {"field": "@timestamp"}}})
     if not newest or newest["newest"]["value"] is None:
         return []
     oldest = _from_ms(newest["newest"]["value"]) - dt.timedelta(days=MAX_SESSIONS_DAYS)
-    days = _aggregate(
+    days = aggregate(
         client,
         _TRADES,
         [{"range": {"@timestamp": {"gte": _iso(oldest)}}}],
@@ -143,7 +172,7 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
         Elasticsearch does not answer or refuses.
     """
     during = [_during(time_range)]
-    trades = _aggregate(
+    trades = aggregate(
         client,
         _TRADES,
         during,
@@ -156,7 +185,7 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
     by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
     if not by_trades:
         return None
-    anomalies = _aggregate(
+    anomalies = aggregate(
         client, _ANOMALIES, during, {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
     )
     by_anomalies = [bucket["key"] for bucket in anomalies["symbols"]["buckets"]] if anomalies else []
@@ -169,17 +198,30 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
     )
 
 
-def summarize_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) -> TradeSummary:
+def summarize_trades(
+    client: Elasticsearch, symbol: str, time_range: TimeRange, candles: bool = False
+) -> TradeSummary:
     """Return counts, prices and volumes by time.
+
+    Parameters
+    ----------
+    client
+        To ask.
+    symbol
+        The symbol.
+    time_range
+        When.
+    candles
+        With the first price of each bucket, and fewer and wider buckets: `MAX_CANDLES` at most.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    width_s = bucket_width_s(time_range)
-    newest_first = [{"@timestamp": "desc"}, {"sequence": {"order": "desc", "unmapped_type": "long"}}]
-    answer = _aggregate(
+    width_s = bucket_width_s(time_range, MAX_CANDLES if candles else MAX_BUCKETS)
+    first = {"first": _price_of_one("asc")} if candles else {}
+    answer = aggregate(
         client,
         _TRADES,
         [_during(time_range), {"term": {"symbol": symbol}}],
@@ -193,14 +235,8 @@ def summarize_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) 
                 "aggs": {
                     "low": {"min": {"field": "price"}},
                     "high": {"max": {"field": "price"}},
-                    "last": {
-                        "top_hits": {
-                            "size": 1,
-                            "_source": False,
-                            "docvalue_fields": ["price"],
-                            "sort": newest_first,
-                        }
-                    },
+                    **first,
+                    "last": _price_of_one("desc"),
                     "sides": {
                         "terms": {"field": "side", "size": len(SIDES)},
                         "aggs": {"shares": {"sum": {"field": "size"}}},
@@ -239,26 +275,21 @@ def find_anomalies(
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    filters: list[dict[str, Any]] = []
-    if labels:
-        filters.append({"terms": {"anomalies": list(labels)}})
-    if severities:
-        filters.append({"terms": {"severity": list(severities)}})
-    with _explained(client):
-        answer = client.search(
-            index=_ANOMALIES,
-            query={"bool": {"filter": [_during(time_range), {"term": {"symbol": symbol}}]}},
-            aggs={
-                "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
-                "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
-            },
-            post_filter={"bool": {"filter": filters}},  # the counts above are of all, the rows of the chosen
-            sort=[{"score": "desc"}, {"@timestamp": "desc"}, {"trade_id": "asc"}],
-            size=MAX_ANOMALIES,
-            track_total_hits=True,
-            source_includes=_SHOWN_FIELDS,
-            allow_partial_search_results=False,
-        )
+    answer = search(
+        client,
+        _ANOMALIES,
+        query={"bool": {"filter": [_during(time_range), {"term": {"symbol": symbol}}]}},
+        aggs={
+            "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
+            "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
+        },
+        # The counts above are of all, the rows of the chosen.
+        post_filter={"bool": {"filter": _passing(labels, severities)}},
+        sort=[{"score": "desc"}, {"@timestamp": "desc"}, {"trade_id": "asc"}],
+        size=MAX_ANOMALIES,
+        track_total_hits=True,
+        source_includes=_SHOWN_FIELDS,
+    )
     counts = {
         name: {bucket["key"]: bucket["doc_count"] for bucket in aggregation["buckets"]}
         for name, aggregation in answer.get("aggregations", {}).items()
@@ -269,6 +300,109 @@ def find_anomalies(
         answer["hits"]["total"]["value"],
         to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]]),
     )
+
+
+def list_anomalies(
+    client: Elasticsearch,
+    symbol: str | None,
+    time_range: TimeRange,
+    labels: Sequence[str] = (),
+    severities: Sequence[str] = (),
+    by_score: bool = False,
+) -> AnomalyList:
+    """Return how many anomalies pass the filter, and the first of them.
+
+    Parameters
+    ----------
+    client
+        To ask.
+    symbol
+        The symbol; None for all of them.
+    time_range
+        When.
+    labels, severities
+        Of the chosen ones: any of each; empty for all.
+    by_score
+        The highest score first; else the newest first.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    of_symbol = [] if symbol is None else [{"term": {"symbol": symbol}}]
+    answer = search(
+        client,
+        _ANOMALIES,
+        query={"bool": {"filter": [_during(time_range), *of_symbol, *_passing(labels, severities)]}},
+        sort=[*([{"score": "desc"}] if by_score else []), {"@timestamp": "desc"}, {"trade_id": "asc"}],
+        size=MAX_LISTED,
+        track_total_hits=True,
+        source_includes=_SHOWN_FIELDS,
+    )
+    hits = answer["hits"]
+    return AnomalyList(hits["total"]["value"], to_anomaly_rows([hit["_source"] for hit in hits["hits"]]))
+
+
+def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: TimeRange) -> dict[str, int]:
+    """Return how many critical or high anomalies each of these symbols has.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    if not symbols:
+        return {}
+    answer = aggregate(
+        client,
+        _ANOMALIES,
+        [
+            _during(time_range),
+            {"terms": {"symbol": list(symbols)}},
+            {"terms": {"severity": [str(severity) for severity in URGENT]}},
+        ],
+        {"symbols": {"terms": {"field": "symbol", "size": len(symbols)}}},
+    )
+    found = {bucket["key"]: bucket["doc_count"] for bucket in answer["symbols"]["buckets"]} if answer else {}
+    return {symbol: found.get(symbol, 0) for symbol in symbols}
+
+
+def find_freshness(client: Elasticsearch) -> Freshness:
+    """Return how far the data has come, over all symbols and days.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    trades = search(
+        client, _TRADES, size=0, track_total_hits=True, aggs={"newest": {"max": {"field": "@timestamp"}}}
+    )
+    anomalies = aggregate(
+        client,
+        _ANOMALIES,
+        [],
+        {"newest": {"max": {"field": "@timestamp"}}, "found": {"max": {"field": "detected_at"}}},
+    )
+    return Freshness(
+        trades["hits"]["total"]["value"],
+        _newest(trades.get("aggregations", {}), "newest"),
+        _newest(anomalies, "newest"),
+        _newest(anomalies, "found"),
+    )
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """Make calls at the same time, and return their results in the same order.
+
+    Raises
+    ------
+    TapewatchError
+        The first of them that fails, in the order given.
+    """
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
@@ -284,18 +418,18 @@ def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
     rows = []
     for bucket in buckets:
         shares = {side["key"]: side["shares"]["value"] for side in bucket["sides"]["buckets"]}
-        (newest,) = bucket["last"]["hits"]["hits"]
         rows.append(
             {
                 "start": bucket["key"],
                 "trades": bucket["doc_count"],
                 "low": bucket["low"]["value"],
                 "high": bucket["high"]["value"],
-                "last": newest["fields"]["price"][0],
+                "first": _only_price(bucket["first"]) if "first" in bucket else math.nan,
+                "last": _only_price(bucket["last"]),
                 **{column: int(shares.get(side, 0)) for side, column in SIDES.items()},
             }
         )
-    columns = ["start", "trades", "low", "high", "last", *SIDES.values()]
+    columns = ["start", "trades", "low", "high", "first", "last", *SIDES.values()]
     frame = pd.DataFrame(rows, columns=columns)
     frame["start"] = pd.to_datetime(frame["start"].astype("int64"), unit="ms", utc=True)
     frame.insert(1, "end", frame["start"] + pd.Timedelta(seconds=width_s))
@@ -329,26 +463,85 @@ def _during(time_range: TimeRange) -> dict[str, Any]:
     return {"range": {"@timestamp": {"gte": _iso(time_range.start), "lt": _iso(time_range.end)}}}
 
 
-def _aggregate(
+def _passing(labels: Sequence[str], severities: Sequence[str]) -> list[dict[str, Any]]:
+    filters: list[dict[str, Any]] = []
+    if labels:
+        filters.append({"terms": {"anomalies": list(labels)}})
+    if severities:
+        filters.append({"terms": {"severity": list(severities)}})
+    return filters
+
+
+def _price_of_one(order: str) -> dict[str, Any]:
+    """Ask for the price of a bucket's oldest (`asc`) or newest (`desc`) trade."""
+    sequence = {"order": order, "unmapped_type": "long"}
+    return {
+        "top_hits": {
+            "size": 1,
+            "_source": False,
+            "docvalue_fields": ["price"],
+            "sort": [{"@timestamp": order}, {"sequence": sequence}],
+        }
+    }
+
+
+def _only_price(answer: dict[str, Any]) -> float:
+    (hit,) = answer["hits"]["hits"]
+    return float(hit["fields"]["price"][0])
+
+
+def _newest(aggregations: dict[str, Any], name: str) -> dt.datetime | None:
+    value = aggregations[name]["value"] if aggregations else None
+    return None if value is None else _from_ms(value)
+
+
+def aggregate(
     client: Elasticsearch, index: str, filters: list[dict[str, Any]], aggs: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the aggregations alone; empty if there is no such index yet."""
-    with _explained(client):
-        answer = client.search(
-            index=index,
-            query={"bool": {"filter": filters}},
-            aggs=aggs,
-            size=0,
-            track_total_hits=False,
-            # Half a count would be a wrong count.
-            allow_partial_search_results=False,
-        )
+    """Return the aggregations alone; empty if there is no such index yet.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    answer = search(
+        client, index, query={"bool": {"filter": filters}}, aggs=aggs, size=0, track_total_hits=False
+    )
     return answer.get("aggregations", {})
 
 
+def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return a search's answer, of all shards or none.
+
+    Parameters
+    ----------
+    client
+        To ask.
+    index
+        Name or pattern.
+    **arguments
+        As `Elasticsearch.search` takes them.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    with guarded(client):
+        # Half a count would be a wrong count.
+        return client.search(index=index, allow_partial_search_results=False, **arguments).body
+
+
 @contextmanager
-def _explained(client: Elasticsearch) -> Iterator[None]:
-    """Turn the client's errors into ones that say what to do."""
+def guarded(client: Elasticsearch) -> Iterator[None]:
+    """Turn the client's errors into ones that say what to do.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
     nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
     try:
         yield

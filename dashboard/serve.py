@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dashboard.queries import open_client
+from dashboard.settings import DashboardSettings
 from services.common.errors import TapewatchError
 from services.common.settings import Settings
 
@@ -49,8 +50,10 @@ def run_dashboard(settings: Settings, host: str, port: int) -> int:
     Raises
     ------
     TapewatchError
-        The port is taken, the host is not this machine's, or the URL of Elasticsearch is not one.
+        The port is taken, the host is not this machine's, the URL of Elasticsearch is not one, or another
+        setting is impossible.
     """
+    DashboardSettings()
     open_client(settings.elasticsearch).close()
     check_can_listen(host, port)
     options = OPTIONS | {"server.address": host, "server.port": str(port)}

@@ -11,6 +11,9 @@ EXCHANGE_CITY = "New York"
 MAX_BUCKETS = 600
 """A chart has no more of them, however long its range."""
 
+MAX_CANDLES = 150
+"""More would be too narrow to tell a body from a wick."""
+
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
 DAY_S = 86_400
 
@@ -43,6 +46,11 @@ class Period:
         return f"{self.first:%a} {self.first.day} {self.first:%b %Y}"
 
     @property
+    def name(self) -> str:
+        """What the address of a view calls it: a date, or `last-5`."""
+        return f"last-{self.sessions}" if self.sessions > 1 else self.first.isoformat()
+
+    @property
     def time_range(self) -> TimeRange:
         """From midnight to midnight at the exchange."""
         return TimeRange(_midnight(self.first), _midnight(self.last + dt.timedelta(days=1)))
@@ -72,17 +80,17 @@ def to_full_hours(first: dt.datetime, last: dt.datetime) -> TimeRange:
     return TimeRange(start, last.replace(minute=0, second=0, microsecond=0) + _HOUR)
 
 
-def bucket_width_s(time_range: TimeRange) -> int:
-    """Return the smallest round number of seconds that cuts a range into `MAX_BUCKETS` at most.
+def bucket_width_s(time_range: TimeRange, most: int = MAX_BUCKETS) -> int:
+    """Return the smallest round number of seconds that cuts a range into `most` buckets at most.
 
     Buckets begin at multiples of their width, so a range that does not has a part of one more: the width
     leaves room for it.
     """
     span_s = (time_range.end - time_range.start).total_seconds()
     for width_s in BUCKETS_S:
-        if span_s <= width_s * (MAX_BUCKETS - 1):
+        if span_s <= width_s * (most - 1):
             return width_s
-    days = -int(-span_s // (DAY_S * (MAX_BUCKETS - 1)))
+    days = -int(-span_s // (DAY_S * (most - 1)))
     return days * DAY_S
 
 
@@ -93,6 +101,36 @@ def at_exchange(time_range: TimeRange) -> str:
     is_one_day = start.date() == (end - dt.timedelta(microseconds=1)).date()
     form = "%H:%M" if is_one_day else "%d %b %H:%M"
     return f"{start:{form}} to {end:{form}} in {EXCHANGE_CITY}"
+
+
+def exchange_clock_js(time_range: TimeRange) -> str:
+    """Return an expression of Vega that turns `datum.value` into the exchange's clock, as if that were UTC.
+
+    Vega knows UTC and the browser's zone only. The clock may be put forward or back within the range.
+    """
+    zone = ZoneInfo(EXCHANGE_TIME_ZONE)
+    hours = int((time_range.end - time_range.start) / _HOUR) + 1
+    expression = ""
+    offset_ms = None
+    for hour in range(hours, -1, -1):
+        time = time_range.start + hour * _HOUR
+        before = offset_ms
+        offset_ms = int((time.astimezone(zone).utcoffset() or dt.timedelta()).total_seconds() * 1000)
+        if before is None:
+            expression = str(offset_ms)
+        elif before != offset_ms:
+            changed_ms = int((time + _HOUR).replace(minute=0, second=0, microsecond=0).timestamp() * 1000)
+            expression = f"(datum.value < {changed_ms} ? {offset_ms} : {expression})"
+    return f"toNumber(datum.value) + {expression}"
+
+
+def ago(seconds: float) -> str:
+    """Say how long ago something was, such as `3 s`, `12 min`, `5 h` or `719 days`."""
+    seconds = max(seconds, 0.0)
+    for limit, unit_s, unit in ((120, 1, "s"), (7200, 60, "min"), (2 * DAY_S, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds / unit_s)} {unit}"
+    return f"{int(seconds / DAY_S):,} days"
 
 
 def _midnight(day: dt.date) -> dt.datetime:

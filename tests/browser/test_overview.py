@@ -6,20 +6,23 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.palette import SEVERITY_COLORS
-from dashboard.queries import MAX_ANOMALIES
+from dashboard.queries import MAX_ANOMALIES, MAX_LISTED
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.contracts import Severity
 from services.common.elastic import new_client
-from tests.browser.conftest import OpenPage, serve
+from tests.browser.conftest import TIMEOUT_MS, OpenPage, serve
 from tests.browser.tape import EVIL, EVIL_MESSAGE, MAIN, OPEN, Document, anomalies_of, index_trades, time_of
 
 
@@ -51,6 +54,11 @@ def marks(page: Page, color: str = "") -> int:
     return page.get_by_test_id("stVegaLiteChart").first.locator(selector).count()
 
 
+def table_of(page: Page) -> Locator:
+    """Return what a screen reader gets of the canvas."""
+    return page.locator("[data-testid=stDataFrame] table")
+
+
 def test_the_newest_session_is_shown_as_a_recount_has_it(page: Page, tape: list[Document]) -> None:
     trades = main_trades(tape)
     anomalies = anomalies_of(trades)
@@ -59,22 +67,22 @@ def test_the_newest_session_is_shown_as_a_recount_has_it(page: Page, tape: list[
     expect_metric(page, "Shares traded", f"{sum(trade['size'] for trade in trades):,}")
     expect_metric(page, "Anomalies", f"{len(anomalies):,}")
     expect_metric(page, "Critical or high", f"{len(urgent):,}")
-    expect(page.get_by_text("The 500 with the highest scores of 600 anomalies")).to_be_visible()
+    expect(page.get_by_text("Marked are the 500 with the highest scores of 600 anomalies.")).to_be_visible()
+    expect(page.get_by_text("The 100 newest of 600 anomalies.")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
     assert marks(page) == MAX_ANOMALIES
 
 
-def test_the_table_has_the_highest_score_first_and_the_newest_on_demand(
+def test_the_table_has_the_newest_first_and_the_highest_score_on_demand(
     page: Page, tape: list[Document]
 ) -> None:
-    table = page.locator("[data-testid=stDataFrame] table")  # what a screen reader gets of the canvas
-    expect(table).to_have_attribute("aria-rowcount", str(MAX_ANOMALIES + 1))
+    table = table_of(page)
+    expect(table).to_have_attribute("aria-rowcount", str(MAX_LISTED + 1))
     first_row = table.locator("tbody tr").first
-    expect(first_row).to_contain_text(EVIL_MESSAGE)
-    page.get_by_text("Newest first").click()
-    by_score = sorted(main_trades(tape)[:600], key=lambda trade: -trade["_anomaly"]["score"])
-    newest = max(trade["@timestamp"] for trade in by_score[:MAX_ANOMALIES])
+    newest = max(trade["@timestamp"] for trade in main_trades(tape) if "_anomaly" in trade)
     expect(first_row).to_contain_text(newest[:23].replace("T", " "))
+    page.get_by_text("Highest score first").click()
+    expect(first_row).to_contain_text(EVIL_MESSAGE)
 
 
 def test_what_comes_from_the_data_is_text(page: Page) -> None:
@@ -91,13 +99,14 @@ def test_the_filters_choose_what_is_marked_and_listed(page: Page, tape: list[Doc
     critical = sum(anomaly["severity"] == Severity.CRITICAL for anomaly in anomalies)
     high = sum(anomaly["severity"] == Severity.HIGH for anomaly in anomalies)
     choose(page, "Severity", "high")
-    expect(page.get_by_text(re.compile(rf"^{high} anomalies, marked"))).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"of {high} anomalies|^{high} anomalies"))).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")).to_have_count(high)
     assert marks(page) == marks(page, SEVERITY_COLORS[Severity.HIGH]) == high
     expect_metric(page, "Anomalies", f"{len(anomalies):,}")
     assert critical == 1
     page.keyboard.press("Backspace")
     choose(page, "Severity", "critical")
-    expect(page.get_by_text("1 anomaly, marked")).to_be_visible()
+    expect(page.get_by_text("1 anomaly.")).to_be_visible()
     label = next(a for a in anomalies if a["severity"] == Severity.CRITICAL)["anomalies"][0]
     page.keyboard.press("Escape")
     choose(page, "Labels", "Z-Score" if label != "Z-Score" else "High Volume")
@@ -123,16 +132,191 @@ def test_a_time_without_trades_says_so(page: Page) -> None:
     expect(page.get_by_text("This symbol has no trades in this time.")).to_be_visible()
 
 
-def test_what_is_indexed_appears_by_itself(page: Page, stack: EmbeddedStack, tape: list[Document]) -> None:
+@contextmanager
+def one_more_trade(stack: EmbeddedStack, tape: list[Document]) -> Iterator[None]:
+    """Have one more in the index until the end of the block."""
     newer = tape[0] | {"trade_id": "newer", "size": 1}
     newer.pop("_anomaly")
     client = new_client(stack.elasticsearch_url)
     try:
         index_trades(client, [newer])
-        expect_metric(page, "Trades", f"{len(main_trades(tape)) + 1:,}")
+        yield
     finally:
         client.delete(index="trades-" + newer["@timestamp"][:10].replace("-", "."), id="newer", refresh=True)
         client.close()
+
+
+def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
+    page: Page, stack: EmbeddedStack, tape: list[Document]
+) -> None:
+    charts = page.get_by_test_id("stVegaLiteChart").locator("svg")
+    expect(charts).to_have_count(2)
+    # A chart that is built anew, or one that fades, has lost this.
+    charts.evaluate_all("charts => charts.forEach(chart => { chart.dataset.seen = 'yes' })")
+    table = page.get_by_test_id("stDataFrame")
+    table.hover()
+    page.mouse.wheel(0, 700)
+    page.wait_for_function("document.querySelector('.dvn-scroller').scrollTop > 0")
+    page.wait_for_timeout(500)  # a wheel turns smoothly
+    scrolled = table.locator(".dvn-scroller")
+    before = scrolled.evaluate("table => table.scrollTop")
+    with one_more_trade(stack, tape):
+        expect_metric(page, "Trades", f"{len(main_trades(tape)) + 1:,}")
+        expect(page.get_by_text("newest indexed")).to_be_visible()
+        expect(page.locator("svg[data-seen=yes]")).to_have_count(2)
+        assert scrolled.evaluate("table => table.scrollTop") == before
+
+
+def test_refreshing_can_be_paused_and_the_address_says_so(
+    page: Page, stack: EmbeddedStack, tape: list[Document]
+) -> None:
+    toggle = page.get_by_role("switch", name="Refresh every 5 s")
+    toggle.locator("xpath=ancestor::label").click()
+    page.wait_for_url("**live=off**")
+    before = f"{len(main_trades(tape)):,}"
+    with one_more_trade(stack, tape):
+        page.wait_for_timeout(7000)
+        expect_metric(page, "Trades", before)
+
+
+def test_a_view_is_in_its_address(page: Page, tape: list[Document]) -> None:
+    choose(page, "Severity", "high")
+    page.keyboard.press("Escape")
+    page.get_by_text("Candles").click()
+    page.wait_for_url("**chart=candles**")
+    page.get_by_role("slider").first.press("ArrowRight")
+    page.wait_for_url("**from=**")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("Price went up")).to_be_visible()
+    expect(other.get_by_text("09:01 to 21:00 in New York")).to_be_visible()
+    expect(other.get_by_role("button", name="All of the time")).to_be_visible()
+    high = sum(a["severity"] == Severity.HIGH for a in anomalies_of(in_view(tape, minute=1)))
+    expect(other.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")).to_have_count(high)
+    other.close()
+
+
+def in_view(tape: list[Document], minute: int) -> list[Document]:
+    since = OPEN.replace(minute=0) + dt.timedelta(minutes=minute)
+    return [trade for trade in main_trades(tape) if time_of(trade) >= since]
+
+
+def test_going_back_goes_back_to_the_view_before(page: Page) -> None:
+    page.wait_for_url(f"**symbol={MAIN}**")
+    page.get_by_text("Candles").click()
+    page.wait_for_url("**chart=candles**")
+    expect(page.get_by_text("Price went up")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("Last price, in the range traded")).to_be_visible()
+
+
+def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Document]) -> None:
+    chart = page.get_by_test_id("stVegaLiteChart").nth(1)
+    expect(chart.locator("svg")).to_be_visible()
+    box = chart.bounding_box()
+    assert box is not None
+    y = box["y"] + 60
+    page.mouse.move(box["x"] + 500, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 700, y, steps=8)
+    page.mouse.up()
+    page.wait_for_url("**from=**")
+    asked = parse_qs(urlsplit(page.url).query)
+    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
+    assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
+    inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
+    expect_metric(page, "Trades", f"{len(inside):,}")
+    page.get_by_role("button", name="All of the time").click()
+    expect_metric(page, "Trades", f"{len(main_trades(tape)):,}")
+
+
+def test_an_anomaly_is_chosen_in_the_table_and_stays_so(page: Page, tape: list[Document]) -> None:
+    page.get_by_text("Highest score first").click()
+    expect(table_of(page).locator("tbody tr").first).to_contain_text(EVIL_MESSAGE)
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 20, box["y"] + 35 + 17)
+    page.wait_for_url(f"**selected={tape[0]['trade_id']}*")
+    expect(page.get_by_role("link", name="Open")).to_have_attribute(
+        "href", re.compile("anomaly[?]id=test-0$")
+    )
+    expect(page.get_by_text(EVIL_MESSAGE, exact=True).first).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
+    # Another order, other rows: the same anomaly is chosen.
+    page.get_by_text("Newest first").click()
+    expect(table_of(page).locator("tbody tr").first).not_to_contain_text(EVIL_MESSAGE)
+    page.wait_for_timeout(7000)  # a refresh comes, and what the browser sends with it
+    assert f"selected={tape[0]['trade_id']}" in page.url
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.get_by_role("link", name="Open")).to_have_count(0)
+
+
+def test_an_anomaly_is_chosen_by_its_marker(page: Page) -> None:
+    markers = page.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")
+    expect(markers).to_have_count(MAX_ANOMALIES)
+    markers.last.dispatch_event("click")
+    page.wait_for_url("**selected=test-0**")
+    expect(page.get_by_role("link", name="Open")).to_be_visible()
+
+
+def test_all_symbols_are_listed_on_demand(page: Page) -> None:
+    choose(page, "Session", "Last 2 sessions")
+    page.get_by_text("All symbols").click()
+    expect(page.get_by_text("The 100 newest of 601 anomalies.")).to_be_visible()
+
+
+def test_a_watched_symbol_is_remembered_by_the_browser(
+    browser: Browser, dashboard_url: str, tape: list[Document]
+) -> None:
+    context = browser.new_context(viewport={"width": 1400, "height": 1400})
+    context.set_default_timeout(TIMEOUT_MS)
+    page = context.new_page()
+    page.goto(f"{dashboard_url}/?session=2040-01-03")
+    page.get_by_role("button", name="Watch", exact=True).click()
+    expect(page.get_by_role("button", name="Watched", exact=True)).to_be_visible()
+    expect(page.get_by_role("radio", name=f"{EVIL} · 1")).to_be_visible()
+    page.wait_for_function("document.cookie.includes('tapewatch_watched=')")
+    other = context.new_page()
+    other.goto(dashboard_url)
+    other.get_by_text(f"{EVIL} · 0").click()
+    expect(other.get_by_text("This symbol has no trades in this session.")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("symbol=NOSUCH", "This symbol has no trades in this session."),
+        ("symbol=%2A", "This symbol has no trades in this session."),
+        ("session=1999-01-04", "The session in the address has no trades here."),
+        ("session=<script>", "The session in the address has no trades here."),
+        ("from=1999-01-04T10:00Z&to=1999-01-04T11:00Z", "The time in the address is outside this session."),
+        ("severity=bad", "What the address of this page says of severity cannot be read"),
+        ("from=x&chart=%00", "What the address of this page says of chart, from cannot be read"),
+    ],
+)
+def test_an_address_edited_by_hand_is_told_what_is_wrong(
+    query: str, told: str, open_page: OpenPage, dashboard_url: str, tape: list[Document]
+) -> None:
+    page = open_page(f"{dashboard_url}/?{query}")
+    expect(page.get_by_text(told)).to_be_visible()
+    expect(page.get_by_role("combobox", name="Symbol")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_window_shows_all_without_scrolling_sideways(
+    scheme: Literal["light", "dark"], browser: Browser, dashboard_url: str, tape: list[Document]
+) -> None:
+    context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(TIMEOUT_MS)
+    page = context.new_page()
+    page.goto(dashboard_url)
+    expect(page.get_by_test_id("stVegaLiteChart").nth(1).locator("svg")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    context.close()
 
 
 class _EmptyElasticsearch(BaseHTTPRequestHandler):

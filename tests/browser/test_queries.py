@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from dashboard import queries
-from dashboard.time_ranges import Period, TimeRange
+from dashboard.time_ranges import MAX_CANDLES, Period, TimeRange
 from infra.embedded.stack import EmbeddedStack
 from services.common.contracts import Severity
 from services.common.errors import TapewatchError
@@ -61,6 +61,57 @@ def test_trades_are_summed_as_a_recount_does(client: Elasticsearch, tape: list[D
             assert getattr(bucket, column) == sum(t["size"] for t in inside if t["side"] == side)
 
 
+def test_candles_have_the_first_price_and_the_last(client: Elasticsearch, tape: list[Document]) -> None:
+    buckets = queries.summarize_trades(client, MAIN, RANGE, candles=True).buckets
+    assert len(buckets) <= MAX_CANDLES
+    for bucket in buckets.itertuples():
+        inside = [t for t in in_range(tape) if bucket.start <= time_of(t) < bucket.end]
+        inside.sort(key=lambda trade: (trade["@timestamp"], trade["sequence"]))
+        assert (bucket.first, bucket.last) == (inside[0]["price"], inside[-1]["price"])
+
+
+def test_the_newest_anomalies_are_listed_of_one_symbol_or_of_all(
+    client: Elasticsearch, tape: list[Document]
+) -> None:
+    flagged = sorted((t for t in tape if "_anomaly" in t), key=lambda t: t["@timestamp"], reverse=True)
+    everything = TimeRange(OPEN - dt.timedelta(days=2), OPEN + dt.timedelta(days=2))
+    listed = queries.list_anomalies(client, MAIN, everything)
+    assert listed.passing == 600
+    of_main = [trade["trade_id"] for trade in flagged if trade["symbol"] == MAIN]
+    assert listed.rows["trade_id"].tolist() == of_main[: queries.MAX_LISTED]
+    high = queries.list_anomalies(client, None, everything, severities=[Severity.HIGH])
+    assert high.passing == sum(trade["_anomaly"]["severity"] == Severity.HIGH for trade in flagged)
+    assert EVIL not in listed.rows["symbol"].tolist()
+    only_first_day = TimeRange(OPEN - dt.timedelta(days=2), OPEN - dt.timedelta(hours=12))
+    assert queries.list_anomalies(client, None, only_first_day).rows["symbol"].tolist() == [EVIL]
+
+
+def test_the_highest_scored_anomalies_are_listed_on_demand(
+    client: Elasticsearch, tape: list[Document]
+) -> None:
+    listed = queries.list_anomalies(client, MAIN, RANGE, labels=["Z-Score"], by_score=True)
+    expected = [a["score"] for a in anomalies_of(in_range(tape)) if a["anomalies"] == ["Z-Score"]]
+    assert listed.rows["score"].tolist() == sorted(expected, reverse=True)[: queries.MAX_LISTED]
+    assert listed.passing == len(expected)
+
+
+def test_urgent_anomalies_are_counted_by_symbol(client: Elasticsearch, tape: list[Document]) -> None:
+    counts = queries.count_urgent(client, [QUIET, MAIN, "NOSUCH"], RANGE)
+    expected = sum(a["severity"] in (Severity.CRITICAL, Severity.HIGH) for a in anomalies_of(in_range(tape)))
+    assert counts == {QUIET: 0, MAIN: expected, "NOSUCH": 0}
+    assert queries.count_urgent(client, [], RANGE) == {}
+
+
+def test_the_newest_events_are_those_of_a_recount(client: Elasticsearch, tape: list[Document]) -> None:
+    freshness = queries.find_freshness(client)
+    assert freshness.newest_trade is not None
+    assert freshness.newest_anomaly is not None
+    assert abs(freshness.newest_trade - max(map(time_of, tape))) < dt.timedelta(milliseconds=2)
+    flagged = [time_of(trade) for trade in tape if "_anomaly" in trade]
+    assert abs(freshness.newest_anomaly - max(flagged)) < dt.timedelta(milliseconds=2)
+    assert freshness.trades == client.count(index="trades-*")["count"]
+
+
 def test_anomalies_are_counted_whatever_the_filter(client: Elasticsearch, tape: list[Document]) -> None:
     found = queries.find_anomalies(client, MAIN, RANGE, severities=[Severity.CRITICAL, Severity.HIGH])
     expected = anomalies_of(in_range(tape))
@@ -91,6 +142,9 @@ def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: p
     assert queries.summarize_period(client, RANGE) is None
     assert queries.summarize_trades(client, MAIN, RANGE).trades == 0
     assert queries.find_anomalies(client, MAIN, RANGE).by_severity == {}
+    assert queries.list_anomalies(client, None, RANGE).rows.empty
+    assert queries.count_urgent(client, [MAIN], RANGE) == {MAIN: 0}
+    assert queries.find_freshness(client) == queries.Freshness(0, None, None, None)
 
 
 def test_a_refused_query_is_told(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
+import datetime as dt
+
 import pandas as pd
 
-from dashboard.anomaly_table import price_decimals, to_table
+from dashboard.anomaly_table import anomaly_url, price_decimals, to_judged_table, to_table
 from dashboard.queries import to_anomaly_rows
+from dashboard.verdicts import Verdict
 from tests.unit.dashboard.answers import anomaly
 
 
@@ -16,3 +19,15 @@ def test_a_row_has_both_times_and_the_message_as_it_is() -> None:
 def test_prices_are_shown_in_full() -> None:
     assert price_decimals(pd.Series([139.0, 138.55])) == 2
     assert price_decimals(pd.Series([139.0, 138.5525])) == 4
+
+
+def test_a_row_has_its_verdict_and_the_way_to_its_page() -> None:
+    verdict = Verdict("2", "false alarm", "", "desk", dt.datetime(2026, 3, 2, tzinfo=dt.UTC))
+    rows = to_anomaly_rows([anomaly("1"), anomaly("2")])
+    table = to_judged_table(rows, {"2": verdict})
+    assert table["Verdict"].tolist() == ["", "false alarm"]
+    assert table["Open"].tolist() == ["anomaly?id=1", "anomaly?id=2"]
+
+
+def test_an_id_is_one_part_of_an_address_whatever_it_has() -> None:
+    assert anomaly_url("a&b=c/#?") == "anomaly?id=a%26b%3Dc%2F%23%3F"

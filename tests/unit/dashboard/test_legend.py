@@ -19,6 +19,6 @@ def test_a_name_from_the_data_is_text() -> None:
 def test_unknown_labels_get_shapes_of_their_own() -> None:
     assert label_shapes(["Zeta", "Alpha", "Z-Score"]) == {
         "Z-Score": "square",
-        "Alpha": "cross",
-        "Zeta": "triangle-down",
+        "Alpha": "wedge",
+        "Zeta": "arrow",
     }

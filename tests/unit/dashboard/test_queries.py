@@ -1,7 +1,9 @@
+import time
+
 import pandas as pd
 import pytest
 
-from dashboard.queries import find_sessions, open_client, to_anomaly_rows, to_buckets
+from dashboard.queries import find_sessions, open_client, to_anomaly_rows, to_buckets, together
 from infra.embedded.ports import free_port
 from services.common.errors import TapewatchError
 from tests.unit.dashboard.answers import OPEN, anomaly, bucket
@@ -12,6 +14,18 @@ def test_buckets_have_a_column_for_each_side_whichever_traded() -> None:
     assert frame[["buys", "sells", "no_side"]].to_numpy().tolist() == [[0, 7, 0], [5, 0, 1]]
     assert frame["start"][0] == pd.Timestamp(OPEN)
     assert (frame["end"] - frame["start"]).dt.total_seconds().tolist() == [60, 60]
+
+
+def test_calls_made_together_answer_in_their_order() -> None:
+    assert together(lambda: time.sleep(0.05) or "slow", lambda: "fast") == ["slow", "fast"]
+
+
+def test_a_call_that_fails_is_told() -> None:
+    def fail() -> None:
+        raise TapewatchError("It is away.", "Start it.")
+
+    with pytest.raises(TapewatchError, match="It is away"):
+        together(lambda: 1, fail)
 
 
 def test_no_buckets_make_an_empty_frame_with_all_columns() -> None:

@@ -1,0 +1,163 @@
+"""One anomaly: itself, the trades around it, and earlier ones of its kind; every answer is bounded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from elasticsearch import Elasticsearch
+
+from dashboard.queries import search, to_anomaly_rows
+from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+
+MAX_ID = 512
+"""Characters of a `trade_id`; Elasticsearch has none that are longer."""
+
+MAX_EARLIER = 20
+_ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
+_TRADES = f"{TRADES_INDEX_PREFIX}*"
+_TRADE_FIELDS = ("@timestamp", "trade_id", "price", "size", "side", "sequence")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Anomalies of the same kind on the same symbol, before one."""
+
+    label: str
+    """The kind: the label of the highest-scored detection."""
+    total: int
+    rows: pd.DataFrame
+    """The newest of them, newest first, `MAX_EARLIER` at most; as `queries.to_anomaly_rows` lays them out."""
+
+
+def find_anomaly(client: Elasticsearch, trade_id: str) -> Document | None:
+    """Return an anomaly as it is indexed, or None if there is none of this id.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    if not 0 < len(trade_id) <= MAX_ID:
+        return None
+    answer = search(
+        client,
+        _ANOMALIES,
+        query={"bool": {"filter": [{"term": {"trade_id": trade_id}}]}},
+        size=1,
+        track_total_hits=False,
+    )
+    hits = answer["hits"]["hits"]
+    return hits[0]["_source"] if hits else None
+
+
+def find_trades_around(client: Elasticsearch, anomaly: Document, count: int) -> pd.DataFrame:
+    """Return the trades of the same symbol before and after an anomaly, and its own.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    anomaly
+        As `find_anomaly` returns it.
+    count
+        Trades before it, and trades after it, at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `2 * count + 1` rows at most in the order traded: `place` (0 for its own, negative before), `time`
+        (UTC), `trade_id`, `price`, `size`, `side`, and `severity`, empty where a trade is not anomalous.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    before = _neighbours(client, anomaly, count, "desc")
+    after = _neighbours(client, anomaly, count, "asc")
+    trades = [*reversed(before), anomaly, *after]
+    frame = pd.DataFrame(
+        {
+            "place": range(-len(before), len(after) + 1),
+            "time": pd.to_datetime([trade["@timestamp"] for trade in trades], format="ISO8601", utc=True),
+            **{name: [trade.get(name) for trade in trades] for name in ("trade_id", "price", "size", "side")},
+        }
+    )
+    severities = _severities(client, anomaly["symbol"], trades[0], trades[-1], len(trades))
+    frame["severity"] = [severities.get(trade_id, "") for trade_id in frame["trade_id"]]
+    return frame
+
+
+def find_earlier(client: Elasticsearch, anomaly: Document) -> Earlier:
+    """Return what there was of the same kind on the same symbol.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    label = to_anomaly_rows([anomaly])["label"][0]
+    answer = search(
+        client,
+        _ANOMALIES,
+        query={
+            "bool": {
+                "filter": [
+                    {"term": {"symbol": anomaly["symbol"]}},
+                    {"term": {"anomalies": label}},
+                    {"range": {"@timestamp": {"lt": anomaly["@timestamp"]}}},
+                ]
+            }
+        },
+        sort=[{"@timestamp": "desc"}, {"trade_id": "asc"}],
+        size=MAX_EARLIER,
+        track_total_hits=True,
+    )
+    rows = to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]])
+    return Earlier(label, answer["hits"]["total"]["value"], rows)
+
+
+def _neighbours(client: Elasticsearch, anomaly: Document, count: int, way: str) -> list[Document]:
+    """Return the trades next to an anomaly, nearest first."""
+    answer = search(
+        client,
+        _TRADES,
+        # The days that cannot have a neighbour are ruled out before anything is sorted.
+        query={
+            "bool": {
+                "filter": [
+                    {"term": {"symbol": anomaly["symbol"]}},
+                    {"range": {"@timestamp": {"gte" if way == "asc" else "lte": anomaly["@timestamp"]}}},
+                ]
+            }
+        },
+        sort=[
+            {"@timestamp": {"order": way, "format": "strict_date_optional_time_nanos"}},
+            {"sequence": {"order": way, "missing": 0, "unmapped_type": "long"}},
+            {"trade_id": way},
+        ],
+        search_after=[anomaly["@timestamp"], anomaly.get("sequence", 0), anomaly["trade_id"]],
+        size=count,
+        source_includes=_TRADE_FIELDS,
+        track_total_hits=False,
+    )
+    return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+
+def _severities(
+    client: Elasticsearch, symbol: str, first: Document, last: Document, count: int
+) -> dict[str, str]:
+    """Return the severities of the anomalies between two trades, by `trade_id`."""
+    times = {"gte": first["@timestamp"], "lte": last["@timestamp"]}
+    answer = search(
+        client,
+        _ANOMALIES,
+        query={"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}},
+        sort=[{"score": "desc"}],
+        size=count,
+        source_includes=["trade_id", "severity"],
+        track_total_hits=False,
+    )
+    return {hit["_source"]["trade_id"]: hit["_source"]["severity"] for hit in answer["hits"]["hits"]}

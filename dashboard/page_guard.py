@@ -1,0 +1,33 @@
+"""What a page shows in place of what it cannot show; never a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+import structlog
+
+from services.common.errors import TapewatchError
+
+_log = structlog.get_logger()
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Show what a `TapewatchError` that the block raises says; of any other fault, that the log has it.
+
+    Either ends the block. A fragment that refreshes by itself needs a guard of its own, inside.
+    """
+    try:
+        yield
+    except TapewatchError as error:
+        _show("The data cannot be shown.", error)
+    except Exception:
+        _log.exception("page_failed")
+        _show("This page has a fault.", TapewatchError("Its log says which.", "Load the page again."))
+
+
+def _show(title: str, error: TapewatchError) -> None:
+    st.error(title, icon=":material/cloud_off:")
+    # st.text takes nothing as markup: a cause may quote whatever answered.
+    st.text(error.cause)
+    st.text(error.mend)

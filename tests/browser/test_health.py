@@ -1,0 +1,89 @@
+"""The health page in a real browser: services that run, wait, and are not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Page, expect
+
+from dashboard.queries import open_client
+from dashboard.services_state import look_at_elasticsearch
+from infra.embedded.ports import free_port
+from infra.embedded.stack import EmbeddedStack
+from services.common.health import Health
+from services.common.metrics import serve_metrics
+from services.common.settings import Settings
+from tests.browser.conftest import OpenPage, serve
+from tests.browser.tape import Document
+
+
+@contextmanager
+def page_of(services: list[str], elasticsearch_url: str, folder: Path, open_page: OpenPage) -> Iterator[Page]:
+    """Open the page of a dashboard that looks at these addresses."""
+    before = os.environ.copy()
+    os.environ.update(TAPEWATCH_SERVICES=",".join(services), TAPEWATCH_REFRESH_S="1")
+    try:
+        with serve(elasticsearch_url, folder) as (url, _):
+            page = open_page(f"{url}/health")
+            yield page
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch]:
+    with open_client(stack.elasticsearch_url) as opened:
+        yield opened
+
+
+def test_elasticsearch_tells_what_a_count_tells(client: Elasticsearch, tape: list[Document]) -> None:
+    state = look_at_elasticsearch(client)
+    assert state.cluster is not None
+    assert (state.cluster.status, state.cluster.nodes) == ("green", 1)
+    assert state.trades.documents == client.count(index="trades-*")["count"]
+    assert state.anomalies.documents == client.count(index="anomalies-*")["count"]
+    newest = max(trade["@timestamp"] for trade in tape)
+    assert state.trades.newest is not None
+    # No other test indexes anything later.
+    assert state.trades.newest.isoformat()[:19] == newest[:19]
+
+
+def test_services_are_followed_as_they_come_and_go(
+    stack: EmbeddedStack, tape: list[Document], open_page: OpenPage, tmp_path: Path
+) -> None:
+    health = Health()
+    health.detail = "Kafka at *nowhere*:1"
+    away = f"127.0.0.1:{free_port()}"
+    server = serve_metrics("detector", Settings(metrics_port=0), health)
+    try:
+        with page_of([server.address, away], stack.elasticsearch_url, tmp_path, open_page) as page:
+            table = page.locator("[data-testid=stDataFrame] table").first
+            expect(page.get_by_text("is not ready. It waits for Kafka at *nowhere*:1.")).to_be_visible()
+            expect(page.get_by_text(f"The service at {away} is not running.")).to_be_visible()
+            expect(table).to_contain_text("not ready")
+            health.ready = True
+            health.beat()
+            expect(page.get_by_text("is not ready")).to_have_count(0)
+            expect(table).to_contain_text("working")
+            server.close()
+            expect(page.get_by_text(f"at {server.address} is not running.")).to_be_visible()
+            expect(page.get_by_text("0 shards unassigned")).to_be_visible()
+    finally:
+        server.close()
+
+
+def test_services_show_while_elasticsearch_is_away(open_page: OpenPage, tmp_path: Path) -> None:
+    health = Health()
+    health.ready = True
+    url = f"http://127.0.0.1:{free_port()}"
+    with (
+        serve_metrics("indexer", Settings(metrics_port=0), health) as server,
+        page_of([server.address], url, tmp_path, open_page) as page,
+    ):
+        expect(page.get_by_text(f"indexer · {server.address}")).to_be_visible()
+        expect(page.get_by_text(f"Nothing answers at {url}")).to_be_visible()

@@ -1,0 +1,152 @@
+"""The tuning page in a real browser, and its counts against a backtest, on real Elasticsearch."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Page, expect
+
+from dashboard import tuning_data as data
+from dashboard.queries import open_client
+from dashboard.time_ranges import Period
+from infra.embedded.stack import EmbeddedStack
+from services.common.errors import TapewatchError
+from services.detector.backtest import run_backtest
+from services.detector.profile import load_profile
+from tests.browser.conftest import OpenPage
+from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, Document
+
+RANGE = Period(DAY, DAY).time_range
+LOADING_MS = 60_000.0
+"""The detectors are loaded once, and compiled where no cache has them."""
+
+SHOWN = f"/tuning?symbol={MAIN}&day={DAY}"
+
+
+@pytest.fixture
+def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch]:
+    with open_client(stack.elasticsearch_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(open_page: OpenPage, dashboard_url: str, tape: list[Document]) -> Iterator[Page]:
+    page = open_page(dashboard_url + SHOWN)
+    question = page.get_by_role("button", name="Read 4,000 trades")
+    answer = page.get_by_text("4,000 trades judged.")
+    expect(question.or_(answer)).to_be_visible(timeout=LOADING_MS)
+    if question.is_visible():  # not read yet: what was, is kept for all visitors
+        question.click()
+    expect(answer).to_be_visible(timeout=LOADING_MS)
+    yield page
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def ignore(done: int, of: int) -> None:
+    assert 0 < done <= of
+
+
+def backtest(client: Elasticsearch, profile: Path, folder: Path) -> Counter[str]:
+    """Run the same day through `tapewatch backtest` and count its detections by detector."""
+    output = folder / "anomalies.ndjson"
+    run_backtest([data.open_range(client, MAIN, RANGE)], output, str(profile))
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    return Counter(one["detector"] for line in lines for one in line["detections"])
+
+
+@pytest.mark.parametrize(
+    ("shares", "ratio", "sigmas", "contamination"), [(400, 0.03, 3.0, 0.005), (480, 0.045, 2.5, 0.3)]
+)
+def test_the_counts_are_those_of_a_backtest_with_the_configuration(
+    client: Elasticsearch,
+    tmp_path: Path,
+    shares: int,
+    ratio: float,
+    sigmas: float,
+    contamination: float,
+) -> None:
+    classic = load_profile("classic")
+    trades = data.read_trades(client, data.open_range(client, MAIN, RANGE), "America/New_York", ignore)
+    found = data.measure(trades, classic, MAIN, ignore)
+    by_contamination = data.measure_forest(trades, classic, MAIN, ignore)
+    told = {
+        "high_volume": found.seen["high_volume"].flagged(shares),
+        "rapid_price_change": found.seen["rapid_price_change"].flagged(ratio),
+        "z_score": found.seen["z_score"].flagged(sigmas),
+        "price_history_forest": by_contamination[contamination],
+    }
+    profile = tmp_path / "tuned.yaml"
+    chosen: dict[str, dict[str, float] | None] = {
+        "high_volume": {"threshold_shares": shares},
+        "rapid_price_change": {"threshold_ratio": ratio},
+        "z_score": {"threshold_sigmas": sigmas},
+        "price_history_forest": {"contamination": contamination},
+    }
+    profile.write_text(data.configuration(classic, "classic", MAIN, chosen, []))
+    assert told == backtest(client, profile, tmp_path)
+    assert min(told.values()) > 0
+
+
+def test_a_symbol_or_a_day_without_trades_and_one_with_too_many_are_told(
+    client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for symbol in ("NOSUCH", "*", '"}}]}}'):
+        with pytest.raises(TapewatchError, match="No trade is indexed"):
+            data.open_range(client, symbol, RANGE)
+    monkeypatch.setattr(data, "MAX_TRADES", 3999)
+    with pytest.raises(TapewatchError, match="has 4,000 trades on this day; this page reads 3,999 at most"):
+        data.open_range(client, MAIN, RANGE)
+
+
+def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(
+    page: Page, tape: list[Document]
+) -> None:
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(7)
+    page.get_by_label("Threshold: shares in one trade").fill("450")
+    page.get_by_label("Threshold: shares in one trade").press("Enter")
+    count = sum(trade["symbol"] == MAIN and trade["size"] > 450 for trade in tape)
+    expect(page.get_by_text(f"{count:,} flagged, {1000 * count / 4000:.3f} in 1,000 trades.")).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").first.get_by_text("chosen")).to_be_visible()
+    code = page.get_by_test_id("stCode").last
+    expect(code).to_contain_text("high_volume: null")
+    page.get_by_text("In the configuration").first.click()
+    expect(code).to_contain_text("high_volume: {threshold_shares: 450}")
+    expect(page).to_have_url(re.compile(r"high_volume=450"))
+    page.reload()
+    expect(page.get_by_label("Threshold: shares in one trade")).to_have_value("450")
+    expect(code).to_contain_text("high_volume: {threshold_shares: 450}")
+
+
+def test_the_forest_is_fitted_on_demand(page: Page) -> None:
+    page.get_by_role("button", name="Fit the forests").click()
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(8, timeout=LOADING_MS)
+    expect(page.get_by_text(re.compile(r"its default, 0\.01, would flag [\d,]+\."))).to_be_visible()
+
+
+def test_an_address_written_by_hand_shows_what_there_is(
+    open_page: OpenPage, dashboard_url: str, tape: list[Document]
+) -> None:
+    page = open_page(
+        f"{dashboard_url}/tuning?symbol=NOSUCH&day=yesterday&profile=/etc/passwd&z_score=1e999&high_volume=%00"
+    )
+    expect(page.get_by_role("combobox", name="Symbol")).to_have_value(MAIN, timeout=LOADING_MS)
+    expect(page.get_by_role("combobox", name="Profile")).to_have_value("default")
+    expect(
+        page.get_by_text(re.compile(r"of day, (high_volume, )?profile, symbol(, z_score)? cannot be read"))
+    ).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_symbol_from_the_data_is_text(
+    open_page: OpenPage, dashboard_url: str, tape: list[Document]
+) -> None:
+    page = open_page(f"{dashboard_url}/tuning?day={FIRST_DAY}")
+    page.get_by_role("button", name="Read 1 trade").click(timeout=LOADING_MS)
+    expect(page.get_by_text("1 trade judged.")).to_be_visible()
+    expect(page.get_by_test_id("stCode").first).to_contain_text(f"--symbol '{EVIL}'")
+    assert page.locator("b", has_text="EV").count() == 0
+    expect(page.get_by_test_id("stException")).to_have_count(0)
