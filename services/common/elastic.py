@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from elasticsearch import Elasticsearch
+from elasticsearch.serializer import OrjsonSerializer
 from pydantic import SecretStr
 
 from services.common.errors import TapewatchError
@@ -17,7 +18,12 @@ REQUEST_TIMEOUT_S = 60.0
 _PREFIX = "TAPEWATCH_ELASTICSEARCH"
 
 
-def new_client(url: str, connections: int = 4, settings: Settings | None = None) -> Elasticsearch:
+def new_client(
+    url: str,
+    connections: int = 4,
+    settings: Settings | None = None,
+    serializer: OrjsonSerializer | None = None,
+) -> Elasticsearch:
     """Return a client that leaves retries to its user; connects to nothing yet.
 
     Parameters
@@ -28,6 +34,8 @@ def new_client(url: str, connections: int = 4, settings: Settings | None = None)
         Kept open at most.
     settings
         Say how to log in and whose certificates to trust; None for those of the environment.
+    serializer
+        Reads the answers; None for one that reads all of them.
 
     Raises
     ------
@@ -42,6 +50,7 @@ def new_client(url: str, connections: int = 4, settings: Settings | None = None)
             max_retries=0,
             retry_on_timeout=False,
             connections_per_node=connections,
+            serializers={"application/json": serializer or OrjsonSerializer()},
             **_access(url, settings or Settings()),
         )
     except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch.serializer import OrjsonSerializer
 
 from services.common.errors import TapewatchError
 from services.common.stops import Stop
@@ -30,7 +31,8 @@ MOST_BROKEN = 12
 TOO_MUCH_AT_ONCE = frozenset({400, 413})
 """Of a whole request: one document spoils it, or it is too large. Its halves are sent."""
 
-HEADERS = {"content-type": "application/x-ndjson", "accept": "application/json"}
+# Of a body under the name of x-ndjson the client makes a copy first.
+HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Refused:
 
     at: int
     error: str
+
+
+class BulkAnswers(OrjsonSerializer):
+    """Reads answers; of one to a bulk request without errors nothing but that, as it is long."""
+
+    def json_loads(self, data: bytes) -> Any:  # noqa: ANN401
+        """Return what an answer says."""
+        return {"errors": False} if data.startswith(b'{"errors":false') else super().json_loads(data)
 
 
 class StoppedError(Exception):

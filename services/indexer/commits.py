@@ -8,6 +8,7 @@ from services.common.waiting import WaitingLog
 from services.indexer.metrics import COMMIT_TIME
 from services.indexer.under_way import Offsets
 
+COMMIT_EVERY_S = 0.2
 TRY_AGAIN_S = 1.0
 
 
@@ -31,7 +32,7 @@ class Commits:
         self._wanted: Offsets = {}
         self._committed: Offsets = {}
         self._unanswered = 0
-        self._sent_at_s = self._next_try_s = 0.0
+        self._sent_at_s = self._next_s = 0.0
         self._waiting: WaitingLog | None = None
 
     def want(self, offsets: Offsets) -> None:
@@ -50,8 +51,8 @@ class Commits:
         return not self._left()
 
     def serve(self, consumer: Consumer) -> None:
-        """Commit what is left, unless a commit is under way, or failed a moment ago."""
-        if not self._unanswered and time.monotonic() >= self._next_try_s:
+        """Commit what is left, unless a commit is under way, or was answered a moment ago."""
+        if not self._unanswered and time.monotonic() >= self._next_s:
             self.send(consumer)
 
     def send(self, consumer: Consumer) -> None:
@@ -82,6 +83,7 @@ class Commits:
             self._fail(error)
             return
         COMMIT_TIME.observe(time.monotonic() - self._sent_at_s)
+        self._next_s = self._sent_at_s + COMMIT_EVERY_S
         self._waiting = None
         for partition in partitions:
             key = (partition.topic, partition.partition)
@@ -97,6 +99,6 @@ class Commits:
         Either the broker is away, or the partitions went to another instance, which sends the documents again
         from the last commit on, and of which the consumer will tell.
         """
-        self._next_try_s = time.monotonic() + TRY_AGAIN_S
+        self._next_s = time.monotonic() + TRY_AGAIN_S
         self._waiting = self._waiting or WaitingLog(f"{self._where} to commit offsets")
         self._waiting.note(KafkaException(error))

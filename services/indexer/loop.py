@@ -90,8 +90,7 @@ class IndexerLoop:
         try:
             self._work(until_idle_s)
             self._dispatch(dict(self._positions.next_offsets))
-            while self._under_way:
-                self._await_oldest()
+            self._stay_until(lambda: not self._under_way)
             self._finish_commits()
         except StoppedError:
             self._log.warning("stopped before all was committed; the rest is sent again at the next start")
@@ -168,7 +167,7 @@ class IndexerLoop:
             if self._batch.is_due:
                 self._dispatch(dict(self._positions.next_offsets))
             self._settle()
-            is_idle = not (records or self._batch.documents or self._under_way or self._aside)
+            is_idle = not (records or self._batch.sources or self._under_way or self._aside)
             if is_idle:
                 self._commits.want(self._positions.next_offsets)
             self._commits.serve(self._consumer)
@@ -218,23 +217,22 @@ class IndexerLoop:
             except NotADocumentError as error:
                 self._refuse(record, str(error))
                 continue
-            if not self._batch.takes(document):
+            if not self._batch.add(record, document):
                 self._dispatch(self._batch.offsets)
                 if self._handed_away != handed_away:
                     return
-            self._batch.add(record, document)
+                self._batch.add(record, document)
 
     def _dispatch(self, offsets: Offsets) -> None:
         """Send what was gathered, as soon as it may go; `offsets` are to be committed when it has arrived."""
-        handed_away = self._handed_away
-        while self._batch.documents and not self._under_way.takes(self._batch):
-            self._await_oldest()
-        if self._batch.documents and self._handed_away == handed_away:
+        # A rebalance meanwhile leaves an empty batch.
+        self._stay_until(lambda: not self._batch.sources or self._under_way.takes(self._batch))
+        if self._batch.sources:
             self._under_way.send(self._batch, offsets)
             self._batch = Batch()
 
-    def _await_oldest(self) -> None:
-        """Stay until the oldest batch has arrived, and settle it.
+    def _stay_until(self, is_so: Callable[[], bool]) -> None:
+        """Stay until answers from Elasticsearch have made something so, and settle what has arrived.
 
         If that takes long the partitions are paused, so that memory stays bounded, and the group is told
         that this instance is alive.
@@ -246,11 +244,13 @@ class IndexerLoop:
         """
         began_s = time.monotonic()
         is_paused = False
-        while self._under_way and not self._under_way.oldest_is_done(0 if is_paused else POLL_S):
+        self._settle()
+        while not is_so():
+            self._under_way.wait(0 if is_paused else POLL_S)
+            self._settle()
             if self._stop.overdue:
                 raise StoppedError
             self._health.beat()
-            self._commits.serve(self._consumer)
             if time.monotonic() - began_s >= PATIENCE_S:
                 if not is_paused or self._aside:  # a rebalance gives partitions that are not paused
                     self._consumer.pause(self._consumer.assignment())
@@ -258,7 +258,6 @@ class IndexerLoop:
                 self._listen()
         if is_paused:
             self._consumer.resume(self._consumer.assignment())
-        self._settle()
 
     def _listen(self) -> None:
         """Take part in rebalances; what comes meanwhile is put aside."""
@@ -271,7 +270,7 @@ class IndexerLoop:
 
     def _settle(self) -> None:
         """Have the batches committed that have arrived, oldest first."""
-        while self._under_way and self._under_way.oldest_is_done(0):
+        while self._under_way.oldest_is_done:
             arrived = self._under_way.take_oldest()
             if arrived is None:
                 continue
@@ -301,9 +300,10 @@ class IndexerLoop:
         if consumer is not self._consumer:  # one that was left
             return
         deadline_s = time.monotonic() + REVOKE_S
+        self._settle()
         while self._under_way.has_ours and time.monotonic() < deadline_s and not self._stop.overdue:
-            if self._under_way.oldest_is_done(POLL_S):
-                self._settle()
+            self._under_way.wait(POLL_S)
+            self._settle()
         # Its answer would come too late, but it arrives before this instance asks for new partitions.
         self._producer.flush(max(0.0, deadline_s - time.monotonic()))
         self._commits.send(self._consumer)

@@ -5,6 +5,7 @@ wrong order. So a batch is about a target once at most, and waits for those unde
 its own.
 """
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from confluent_kafka import Message
 
 from services.common.contracts import ANOMALIES_TOPIC
 from services.common.kafka import Partition
-from services.indexer.background import in_background, is_done
+from services.indexer.background import in_background
 from services.indexer.bulk import Refused
 from services.indexer.documents import Document
 
-CONNECTIONS = 3
+CONNECTIONS = 4
+MAX_UNDER_WAY = 2 * CONNECTIONS
+"""So many batches may wait for an older one's answer, with those that are being sent."""
+
 MAX_BATCH_DOCUMENTS = 5_000
 MAX_BATCH_BYTES = 8 << 20
 FLUSH_AFTER_S = 0.5
@@ -34,39 +38,37 @@ class Batch:
     """Messages and what each asks for."""
 
     messages: list[Message] = field(default_factory=list)
-    documents: list[Document] = field(default_factory=list)
-    targets: set[bytes] = field(default_factory=set)
+    sources: dict[bytes, bytes | None] = field(default_factory=dict)
+    """By target, in the messages' order; None for one to be deleted."""
     size_bytes: int = 0
     retractions: int = 0
     _began_s: float = 0.0
 
-    def add(self, message: Message, document: Document) -> None:
-        """Take one more."""
-        if not self.documents:
+    def add(self, message: Message, document: Document) -> bool:
+        """Take one more; returns False if there is no room for it, or something about the same target."""
+        target, source = document
+        sources = self.sources
+        size_bytes = self.size_bytes + len(source or b"")
+        if not sources:
             self._began_s = time.monotonic()
+        elif target in sources or len(sources) >= MAX_BATCH_DOCUMENTS or size_bytes > MAX_BATCH_BYTES:
+            return False
         self.messages.append(message)
-        self.documents.append(document)
-        self.targets.add(document.target)
-        self.size_bytes += len(document.source or b"")
-        self.retractions += document.source is None
-
-    def takes(self, document: Document) -> bool:
-        """Whether there is room, and nothing about the same target."""
-        return (
-            document.target not in self.targets
-            and len(self.documents) < MAX_BATCH_DOCUMENTS
-            and (not self.documents or self.size_bytes + len(document.source or b"") <= MAX_BATCH_BYTES)
-        )
+        sources[target] = source
+        self.size_bytes = size_bytes
+        if source is None:
+            self.retractions += 1
+        return True
 
     @property
     def room(self) -> int:
         """How many more documents it takes."""
-        return MAX_BATCH_DOCUMENTS - len(self.documents)
+        return MAX_BATCH_DOCUMENTS - len(self.sources)
 
     @property
     def is_due(self) -> bool:
         """Whether it is full, or has waited long enough for more."""
-        return bool(self.documents) and (
+        return bool(self.sources) and (
             self.room == 0
             or self.size_bytes >= MAX_BATCH_BYTES
             or time.monotonic() - self._began_s >= FLUSH_AFTER_S
@@ -112,6 +114,7 @@ class UnderWay:
     def __init__(self, send: Callable[[list[Document]], list[Refused]]) -> None:
         self._send = send
         self._sent: deque[_Sent] = deque()
+        self._answered = threading.Event()
 
     def __bool__(self) -> bool:
         return bool(self._sent)
@@ -123,17 +126,27 @@ class UnderWay:
 
     def takes(self, batch: Batch) -> bool:
         """Whether a batch may go now."""
-        return len(self._sent) < CONNECTIONS and all(
-            batch.targets.isdisjoint(sent.batch.targets) for sent in self._sent
+        return (
+            sum(not sent.answer.done() for sent in self._sent) < CONNECTIONS
+            and len(self._sent) < MAX_UNDER_WAY
+            and all(batch.sources.keys().isdisjoint(sent.batch.sources) for sent in self._sent)
         )
 
     def send(self, batch: Batch, offsets: Offsets) -> None:
         """Send a batch; `offsets` are to be committed when it has arrived."""
-        self._sent.append(_Sent(batch, offsets, in_background(self._send, batch.documents)))
+        answer = in_background(self._send, list(batch.sources.items()))
+        answer.add_done_callback(lambda _: self._answered.set())
+        self._sent.append(_Sent(batch, offsets, answer))
 
-    def oldest_is_done(self, within_s: float) -> bool:
-        """Wait for the oldest one's answer; returns whether it is there."""
-        return is_done(self._sent[0].answer, within_s)
+    def wait(self, within_s: float) -> None:
+        """Wait until a batch has been answered since the last call."""
+        self._answered.wait(within_s)
+        self._answered.clear()
+
+    @property
+    def oldest_is_done(self) -> bool:
+        """Whether the oldest one's answer is there."""
+        return bool(self._sent) and self._sent[0].answer.done()
 
     def take_oldest(self) -> Arrived | None:
         """Take the oldest one out; None if its messages were handed away meanwhile.
@@ -148,16 +161,17 @@ class UnderWay:
         if not sent.is_ours:
             return None
         batch = sent.batch
-        indexed = Counter(message.topic() for message in batch.messages)
+        documents = list(batch.sources.values())
+        indexed = Counter(map(Message.topic, batch.messages))
         indexed[ANOMALIES_TOPIC] -= batch.retractions
         retractions = batch.retractions
         for item in refused:
-            if batch.documents[item.at].source is None:
+            if documents[item.at] is None:
                 retractions -= 1
             else:
                 indexed[batch.messages[item.at].topic()] -= 1
         letters = [(batch.messages[item.at], item.error) for item in refused]
-        return Arrived(letters, +indexed, retractions, sent.offsets, batch.documents[-1].source)
+        return Arrived(letters, +indexed, retractions, sent.offsets, documents[-1])
 
     def disown(self) -> None:
         """Go on waiting for all, as they may still change documents, but for no commit."""

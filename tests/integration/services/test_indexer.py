@@ -273,16 +273,17 @@ def test_nothing_is_lost_when_elasticsearch_ends_in_the_middle(
         began_s = time.monotonic()
         try:
             getattr(stack.elasticsearch, how)()
+            publish(stack, "trades", *(trade(day, n) for n in range(MANY, MANY + 100)))
             time.sleep(3)
         finally:
             stack.elasticsearch.start()
-        wait_for_count(indexer, stack, index, MANY)
+        wait_for_count(indexer, stack, index, MANY + 100)
         assert metrics(indexer.log)["tapewatch_bulk_retries_total"] > 0
         indexer.stop()
     assert log_lines(indexer.log, "indexed")[-1]["dead_letters"] == 0
     refusals = log_lines(indexer.log, "Elasticsearch refused for now")
     assert 1 <= len(refusals) <= 1 + (time.monotonic() - began_s) / LOG_EVERY_S
-    assert count(stack, index) == MANY
+    assert count(stack, index) == MANY + 100
     assert uncommitted(stack) == {}
 
 

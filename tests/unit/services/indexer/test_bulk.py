@@ -5,12 +5,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import orjson
 import pytest
 
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
 from services.indexer import bulk
-from services.indexer.bulk import BulkSender, Refused, StoppedError
+from services.indexer.bulk import BulkAnswers, BulkSender, Refused, StoppedError
 from services.indexer.documents import Document, to_document, to_retraction
 from tests.samples import trade_json
 
@@ -55,7 +56,7 @@ class BulkServer:
                             }
                         items.append({action: item})
                 errors = any("error" in result for item in items for result in item.values())
-                content = json.dumps({"errors": errors, "items": items}).encode()
+                content = orjson.dumps({"errors": errors, "items": items})
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("x-elastic-product", "Elasticsearch")
@@ -96,7 +97,7 @@ def server() -> Iterator[BulkServer]:
 
 
 def send(url: str, documents: list[Document], stop: object = None) -> list[Refused]:
-    with new_client(url) as client:
+    with new_client(url, serializer=BulkAnswers()) as client:
         return BulkSender(client, stop or NoStop()).send(documents)
 
 

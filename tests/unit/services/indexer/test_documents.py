@@ -8,13 +8,17 @@ from tests.samples import trade_json
 
 
 def index_of(document: Document) -> str:
-    return orjson.loads(document.target)["_index"]
+    return target_of(document)["_index"]
+
+
+def target_of(document: Document) -> dict[str, str]:
+    return orjson.loads(document[0])["index"]
 
 
 def test_trade_goes_to_the_index_of_its_day_under_its_id() -> None:
     document = to_document("trades", trade_json(1))
-    assert orjson.loads(document.target) == {"_index": "trades-2024.12.02", "_id": "2-11667-20241202-1"}
-    assert document.source == trade_json(1)
+    assert target_of(document) == {"_index": "trades-2024.12.02", "_id": "2-11667-20241202-1"}
+    assert document[1] == trade_json(1)
 
 
 def test_anomaly_goes_to_the_index_of_its_month() -> None:
@@ -23,14 +27,14 @@ def test_anomaly_goes_to_the_index_of_its_month() -> None:
 
 def test_other_order_of_fields_and_escapes_are_parsed() -> None:
     value = orjson.dumps({"trade_id": 'a"b', "@timestamp": "2024-12-02T14:30:00Z"})
-    assert orjson.loads(to_document("trades", value).target)["_id"] == 'a"b'
+    assert target_of(to_document("trades", value))["_id"] == 'a"b'
 
 
 def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
     value = orjson.dumps(orjson.loads(trade_json(1)), option=orjson.OPT_INDENT_2)
-    document = to_document("trades", value)
-    assert b"\n" not in document.source
-    assert orjson.loads(document.source) == orjson.loads(value)
+    _, source = to_document("trades", value)
+    assert b"\n" not in source
+    assert orjson.loads(source) == orjson.loads(value)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +62,13 @@ def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -
 
 
 def test_retraction_is_about_the_same_target_as_its_anomaly() -> None:
-    anomaly = to_document("anomalies", trade_json(1))
+    target, anomaly = to_document("anomalies", trade_json(1))
     headers = [("timestamp", b"2024-12-02T14:30:01.000000007Z"), ("trade_id", b"2-11667-20241202-1")]
     retraction = to_retraction(headers)
-    assert retraction == Document(anomaly.target, None)
-    assert bulk_body([retraction]) == b'{"delete":%s}\n' % anomaly.target
+    assert retraction == (target, None)
+    deletion = b'{"delete":%s}\n' % orjson.dumps(target_of(retraction))
+    assert bulk_body([retraction]) == deletion
+    assert bulk_body([retraction, (target, anomaly)]) == deletion + target + b"\n" + anomaly + b"\n"
 
 
 @pytest.mark.parametrize(
