@@ -13,6 +13,7 @@ import time
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from services.common.collector import search_seldom
 from services.common.contracts import (
     ANOMALIES_TOPIC,
     CHECKPOINTS_TOPIC,
@@ -81,6 +82,7 @@ def run_detect(
     TapewatchError
         The profile is wrong, a topic is missing or unsafe, or another detector has this one's name.
     """
+    search_seldom()
     stop = Stop()
     profile = load_profile(profile_name)
     health = Health()

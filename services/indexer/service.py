@@ -1,11 +1,10 @@
 """`tapewatch index`: the topics `trades` and `anomalies` into Elasticsearch."""
 
-import gc
-
 from confluent_kafka import KafkaException
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, SSLError
 from elasticsearch import ConnectionError as NotReachable
 
+from services.common.collector import search_seldom
 from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
@@ -26,9 +25,6 @@ TEMPLATES = ("tapewatch-trades", "tapewatch-anomalies")
 CHECK_TIMEOUT_S = 3.0
 """A stop has to wait for the end of a call."""
 
-COLLECT_AFTER_OBJECTS = 100_000
-"""New objects until the next search for cycles; of Python's 700 it would spend a fourth of the time on it."""
-
 
 def run_index(settings: Settings, until_idle_s: float | None) -> int:
     """Index until stopped, or until the end has been reached and nothing came for a while.
@@ -44,7 +40,7 @@ def run_index(settings: Settings, until_idle_s: float | None) -> int:
         A topic or an index template is missing or unsafe, Elasticsearch refuses for good, or another
         indexer has this one's name.
     """
-    gc.set_threshold(COLLECT_AFTER_OBJECTS)
+    search_seldom()
     stop = Stop()
     health = Health()
     client = new_client(settings.elasticsearch, CONNECTIONS, settings, BulkAnswers())

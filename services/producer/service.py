@@ -6,6 +6,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from services.common.collector import search_seldom
 from services.common.contracts import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
 from services.common.errors import TapewatchError
 from services.common.health import Health
@@ -52,6 +53,7 @@ def run_produce(
         refused, or another producer took a file over.
     """
     log = structlog.get_logger()
+    search_seldom()
     stop = Stop()
     sources = open_sources(names)
     health = Health()
