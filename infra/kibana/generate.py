@@ -35,22 +35,24 @@ ANOMALIES = "tapewatch-anomalies"
 MARKET_DASHBOARD = "tapewatch-market-dashboard"
 ANOMALIES_DASHBOARD = "tapewatch-anomalies-dashboard"
 
-_GREY, _BLUE, _YELLOW, _ORANGE, _RED, _GREEN = (
-    "#98a2b3",
-    "#6092c0",
-    "#e7b416",
+# As on Tapewatch's own dashboard.
+_GREY, _BLUE, _VIOLET, _ORANGE, _RED, _GREEN, _BROWN = (
+    "#8a8f98",
+    "#6e8eda",
+    "#a437f3",
     "#fb720c",
-    "#cc2244",
-    "#209280",
+    "#e71d40",
+    "#0f9d8a",
+    "#b0703c",
 )
 SEVERITY_COLORS = {
     Severity.INFO: _GREY,
     Severity.LOW: _BLUE,
-    Severity.MEDIUM: _YELLOW,
+    Severity.MEDIUM: _VIOLET,
     Severity.HIGH: _ORANGE,
     Severity.CRITICAL: _RED,
 }
-SIDES = {"B": ("Buy (B)", _GREEN), "A": ("Sell (A)", _RED), "N": ("No side (N)", _GREY)}
+SIDES = {"B": ("Buy (B)", _GREEN), "A": ("Sell (A)", _BROWN), "N": ("No side (N)", _GREY)}
 
 NOT_INFO = f'not severity: "{Severity.INFO}"'
 _SEVERITY_LABELS = {severity: str(severity) for severity in Severity} | {Severity.INFO: "info (no alert)"}

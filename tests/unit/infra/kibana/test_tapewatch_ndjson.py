@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from infra.kibana.generate import FILE, SEVERITY_COLORS, generated_day, ndjson
+from dashboard import palette
+from infra.kibana.generate import FILE, SEVERITY_COLORS, SIDES, generated_day, ndjson
 from services.common.contracts import Severity
 from services.producer.generator import DayConfig, generate_day
 from tests.unit.infra.kibana.objects import (
@@ -180,6 +181,11 @@ def test_each_severity_has_its_column_and_color(chart_id: str) -> None:
     found = {query.value for one in layer(chart)["columns"].values() for query in kql(one.get("filter"))}
     assert found == set(Severity)
     assert {one["forAccessor"]: one["color"] for one in drawn["yConfig"]} == SEVERITY_COLORS
+
+
+def test_colours_mean_what_they_mean_on_the_dashboard() -> None:
+    assert SEVERITY_COLORS == palette.SEVERITY_COLORS
+    assert [color for _, color in SIDES.values()] == list(palette.SIDE_COLORS.values())
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=ids)
