@@ -6,7 +6,14 @@ import altair as alt
 import pandas as pd
 
 from dashboard.charts import format_times
-from dashboard.palette import PRICE_COLOR, SEVERITY_COLORS, SIDE_COLORS, SIDE_NAMES
+from dashboard.palette import (
+    PRICE_COLOR,
+    RING_COLOR,
+    SEVERITY_COLORS,
+    SIDE_COLORS,
+    SIDE_NAMES,
+    label_shapes,
+)
 from dashboard.queries import SIDES
 from dashboard.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
 
@@ -19,6 +26,8 @@ MAX_BARS = 20
 """Features drawn; those beyond add next to nothing."""
 
 _Y_AXIS_WIDTH = 48
+_HALF_BAR = 0.4
+"""Of the room between two trades."""
 
 
 def contributions_table(contributions: Mapping[str, float], features: Mapping[str, float]) -> pd.DataFrame:
@@ -74,13 +83,15 @@ def contributions_chart(table: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("value:N", title="Value"),
     ]
     base = alt.Chart(table)
-    bars = base.mark_bar(color=SEVERITY_COLORS["low"], height=16).encode(x=x, y=y, tooltip=tooltip)
-    texts = base.mark_text(align="left", dx=5, color=PRICE_COLOR).encode(x="share:Q", y=y, text="percent:N")
+    bars = base.mark_bar(color=PRICE_COLOR, height=16).encode(x=x, y=y, tooltip=tooltip)
+    texts = base.mark_text(align="left", dx=5, color=PRICE_COLOR, fontSize=12).encode(
+        x="share:Q", y=y, text="percent:N"
+    )
     return alt.layer(bars, texts).properties(height=BAR_HEIGHT * len(table) + _AXIS_HEIGHT, width="container")
 
 
 def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
-    """Draw the prices around an anomaly: its trade is ringed, other anomalous ones are coloured.
+    """Draw the prices around an anomaly: its trade is ringed, the anomalous ones are marked as everywhere.
 
     Parameters
     ----------
@@ -97,7 +108,7 @@ def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
     line = (
         alt.Chart(rows)
         .mark_line(color=PRICE_COLOR, strokeWidth=1, interpolate="step-after", opacity=0.7)
-        .encode(x=_place_axis(has_labels=False), y=y, order="place:Q")
+        .encode(x=_place_axis(trades, has_labels=False), y=y, order="place:Q")
     )
     dots = (
         alt.Chart(rows[rows["severity"] == ""])
@@ -105,9 +116,11 @@ def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
         .encode(x="place:Q", y="price:Q", color=_side_color(), tooltip=_tooltip())
     )
     severities = [str(severity) for severity in SEVERITY_COLORS]
+    anomalies = rows[rows["severity"] != ""]
+    shapes = label_shapes(anomalies["label"])
     marked = (
-        alt.Chart(rows[rows["severity"] != ""])
-        .mark_point(shape="diamond", filled=True, size=110)
+        alt.Chart(anomalies)
+        .mark_point(filled=True, size=110, opacity=1)
         .encode(
             x="place:Q",
             y="price:Q",
@@ -116,17 +129,22 @@ def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
                 scale=alt.Scale(domain=severities, range=list(SEVERITY_COLORS.values())),
                 legend=None,
             ),
+            shape=alt.Shape(
+                "label:N",
+                scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
+                legend=None,
+            ),
             tooltip=_tooltip(),
         )
     )
     ring = (
         alt.Chart(rows[rows["place"] == 0])
-        .mark_point(shape="circle", filled=False, size=420, strokeWidth=2, color=SEVERITY_COLORS["critical"])
+        .mark_point(shape="circle", filled=False, size=420, strokeWidth=2, color=RING_COLOR)
         .encode(x="place:Q", y="price:Q", tooltip=_tooltip())
     )
     return (
         alt.layer(line, dots, marked, ring)
-        .resolve_scale(color="independent")
+        .resolve_scale(color="independent", shape="independent")
         .properties(height=PRICE_HEIGHT, width="container")
     )
 
@@ -139,24 +157,27 @@ def around_size_chart(trades: pd.DataFrame) -> alt.LayerChart:
     trades
         As `anomaly_queries.find_trades_around` returns them.
     """
-    rows = _drawn(trades)
+    rows = _drawn(trades).assign(left=trades["place"] - _HALF_BAR, right=trades["place"] + _HALF_BAR)
     bars = (
         alt.Chart(rows)
-        .mark_bar(width={"band": 0.8})
+        .mark_bar()
         .encode(
-            x=_place_axis(has_labels=True),
+            x=_place_axis(trades, has_labels=True, field="left"),
+            x2="right:Q",
             y=alt.Y(
                 "size:Q",
-                title="Shares",
+                title="Shares (log)",
                 # Sizes of neighbours differ by orders of magnitude; 0 stays 0.
-                scale=alt.Scale(type="symlog", constant=10),
+                scale=alt.Scale(type="symlog", constant=10, domainMin=0, nice=False),
                 axis=alt.Axis(
                     labelExpr="format(datum.value, '~s')",
+                    labelOverlap="greedy",
                     minExtent=_Y_AXIS_WIDTH,
                     maxExtent=_Y_AXIS_WIDTH,
-                    tickCount=3,
+                    values=[0, *(10**power for power in range(1, 10))],
                 ),
             ),
+            y2=alt.datum(0),
             color=_side_color(),
             tooltip=_tooltip(),
         )
@@ -180,17 +201,22 @@ def _since(times: pd.Series, places: pd.Series) -> list[str]:
     return [f"{seconds:+,.3f} s" for seconds in (times - own).dt.total_seconds()]
 
 
-def _place_axis(has_labels: bool) -> alt.X:
+def _place_axis(trades: pd.DataFrame, has_labels: bool, field: str = "place") -> alt.X:
     return alt.X(
-        "place:Q",
+        f"{field}:Q",
         title="Trades before and after" if has_labels else None,
-        scale=alt.Scale(nice=False, padding=8),
+        # The same for both charts, whatever they draw.
+        scale=alt.Scale(
+            nice=False, domain=[int(trades["place"].min()) - 0.5, int(trades["place"].max()) + 0.5]
+        ),
         axis=alt.Axis(
             labels=has_labels,
             ticks=has_labels,
             labelExpr="datum.value ? format(datum.value, '+d') : 'this one'",
             tickCount=10,
             tickMinStep=1,
+            # A label beyond the end would make this chart narrower than the one above.
+            labelFlush=True,
         ),
     )
 
@@ -211,6 +237,7 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("since:N", title="From the anomaly"),
         alt.Tooltip("utc:N", title="Time (UTC)"),
         alt.Tooltip("exchange:N", title=EXCHANGE_CITY),
+        alt.Tooltip("label:N", title="Anomaly"),
         alt.Tooltip("severity:N", title="Severity"),
-        alt.Tooltip("trade_id:N", title="Trade"),
+        alt.Tooltip("trade_id:N", title="Trade id"),
     ]

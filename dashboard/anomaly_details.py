@@ -7,9 +7,29 @@ from typing import Any
 import pandas as pd
 
 from dashboard.charts import format_times
-from dashboard.palette import SEVERITY_COLORS
+from dashboard.palette import (
+    RING_COLOR,
+    SEVERITY_COLORS,
+    SHAPE_SIGNS,
+    SIDE_COLORS,
+    SIDE_NAMES,
+    label_shapes,
+)
 from dashboard.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
 from dashboard.verdicts import Verdict
+from services.common.contracts import Label
+
+UNITS = {
+    Label.HIGH_VOLUME: "in shares",
+    Label.RAPID_PRICE_CHANGE: "as a share of the price before",
+    Label.ISOLATION_FOREST: "isolation, 0 to 1",
+    Label.Z_SCORE: "in standard deviations",
+    Label.OFF_MARKET_PRICE: "price per share",
+    Label.UNUSUAL_SIZE: "in shares",
+    Label.BURST: "intensity, 0 for none",
+    Label.AUCTION_CROSS: "in shares",
+}
+"""What the numbers of a detection are."""
 
 SIDE_WORDS = {"B": "Buy", "A": "Sell", "N": "No side"}
 
@@ -36,8 +56,8 @@ def headline_html(anomaly: Document) -> str:
         ("Time (UTC)", utc),
         (EXCHANGE_CITY, exchange),
         ("Session", anomaly.get("session")),
-        ("Profile", (anomaly.get("model") or {}).get("profile")),
-        ("Trade", anomaly["trade_id"]),
+        ("Profile hash", (anomaly.get("model") or {}).get("profile")),
+        ("Trade id", anomaly["trade_id"]),
     ]
     shown = "".join(
         f'<div><div style="{_FAINT};font-size:0.8rem">{name}</div>'
@@ -59,7 +79,8 @@ def detections_html(detections: Sequence[Document]) -> str:
     head = "".join(f'<th style="{_CELL};{_FAINT};font-weight:400">{name}</th>' for name in heads)
     rows = "".join(
         f'<tr style="border-top:1px solid rgba(128,128,128,0.3)">'
-        f'<td style="{_CELL}"><b style="font-weight:600">{escape(detection["label"])}</b></td>'
+        f'<td style="{_CELL}"><b style="font-weight:600">{escape(detection["label"])}</b>'
+        f'<div style="{_FAINT};font-size:0.85rem">{UNITS.get(detection["label"], "")}</div></td>'
         + "".join(
             f'<td style="{_NUMBER}">{number(detection.get(name))}</td>'
             for name in ("value", "expected", "threshold")
@@ -74,6 +95,35 @@ def detections_html(detections: Sequence[Document]) -> str:
         '<div style="overflow-x:auto"><table style="border-collapse:collapse;width:100%;line-height:1.4">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def around_legend_html(trades: pd.DataFrame) -> str:
+    """Return what the signs in the charts of the trades around an anomaly mean.
+
+    Parameters
+    ----------
+    trades
+        As `anomaly_queries.find_trades_around` returns them.
+    """
+    known = set(trades["severity"])
+    entries = [
+        ("○", RING_COLOR, "this trade"),
+        *(
+            ("●", color, severity)
+            for severity, color in reversed(SEVERITY_COLORS.items())
+            if severity in known
+        ),
+        *(
+            (SHAPE_SIGNS[shape], "inherit", label)
+            for label, shape in label_shapes(set(trades["label"]) - {""}).items()
+        ),
+        *(("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()),
+    ]
+    shown = "".join(
+        f'<span style="white-space:nowrap"><span style="color:{color}">{sign}</span> {escape(name)}</span>'
+        for sign, color, name in entries
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem">{shown}</div>'
 
 
 def verdict_html(verdict: Verdict) -> str:

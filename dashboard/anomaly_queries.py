@@ -68,7 +68,8 @@ def find_trades_around(client: Elasticsearch, anomaly: Document, count: int) -> 
     -------
     pandas.DataFrame
         `2 * count + 1` rows at most in the order traded: `place` (0 for its own, negative before), `time`
-        (UTC), `trade_id`, `price`, `size`, `side`, and `severity`, empty where a trade is not anomalous.
+        (UTC), `trade_id`, `price`, `size`, `side`, and `severity` and `label` (that of the highest-scored
+        detection), empty where a trade is not anomalous.
 
     Raises
     ------
@@ -85,9 +86,10 @@ def find_trades_around(client: Elasticsearch, anomaly: Document, count: int) -> 
             **{name: [trade.get(name) for trade in trades] for name in ("trade_id", "price", "size", "side")},
         }
     )
-    severities = _severities(client, anomaly["symbol"], trades[0], trades[-1], len(trades))
-    frame["severity"] = [severities.get(trade_id, "") for trade_id in frame["trade_id"]]
-    return frame
+    found = _anomalies(client, anomaly["symbol"], trades[0], trades[-1], len(trades))
+    return frame.merge(found[["trade_id", "severity", "label"]], on="trade_id", how="left").fillna(
+        {"severity": "", "label": ""}
+    )
 
 
 def find_earlier(client: Elasticsearch, anomaly: Document) -> Earlier:
@@ -146,10 +148,10 @@ def _neighbours(client: Elasticsearch, anomaly: Document, count: int, way: str) 
     return [hit["_source"] for hit in answer["hits"]["hits"]]
 
 
-def _severities(
+def _anomalies(
     client: Elasticsearch, symbol: str, first: Document, last: Document, count: int
-) -> dict[str, str]:
-    """Return the severities of the anomalies between two trades, by `trade_id`."""
+) -> pd.DataFrame:
+    """Return the anomalies between two trades, as `queries.to_anomaly_rows` lays them out."""
     times = {"gte": first["@timestamp"], "lte": last["@timestamp"]}
     answer = search(
         client,
@@ -157,7 +159,7 @@ def _severities(
         query={"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}},
         sort=[{"score": "desc"}],
         size=count,
-        source_includes=["trade_id", "severity"],
+        source_excludes=["contributions", "features"],
         track_total_hits=False,
     )
-    return {hit["_source"]["trade_id"]: hit["_source"]["severity"] for hit in answer["hits"]["hits"]}
+    return to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]])

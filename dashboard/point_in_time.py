@@ -8,17 +8,20 @@ from elasticsearch import Elasticsearch
 from dashboard.queries import guarded
 
 PAGE_ROWS = 2_000
+PAGE_VALUES = 10_000
+"""Rows of a page of which only a few values are read; Elasticsearch gives no more at once."""
+
 KEEP_ALIVE = "2m"
 
 Hit = dict[str, Any]
+Sort = Sequence[Mapping[str, Any]]
+
+_BY_PLACE = {"_shard_doc": "asc"}
+"""Tells any two documents apart."""
 
 
 def read_pages(
-    client: Elasticsearch,
-    index: str,
-    query: Mapping[str, Any],
-    sort: Sequence[Mapping[str, Any]],
-    max_rows: int,
+    client: Elasticsearch, index: str, query: Mapping[str, Any], sort: Sort, max_rows: int
 ) -> Iterator[list[Hit]]:
     """Read hits in pages of `PAGE_ROWS` until there are no more, or `max_rows` have been read.
 
@@ -38,6 +41,54 @@ def read_pages(
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
+    return _read(client, index, query, [*sort, _BY_PLACE], PAGE_ROWS, max_rows)
+
+
+def read_values(
+    client: Elasticsearch,
+    index: str,
+    query: Mapping[str, Any],
+    sort: Sort,
+    fields: Sequence[str],
+    max_rows: int,
+) -> Iterator[list[list[Any]]]:
+    """Read a few fields of each hit, which takes half the time of whole hits.
+
+    Parameters
+    ----------
+    client, index, query, sort, max_rows
+        As in `read_pages`; pages have `PAGE_VALUES` rows.
+    fields
+        Ones that can be sorted by.
+
+    Returns
+    -------
+    iterator of lists
+        Of each hit the values of `sort` and those of `fields`.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    # What it sorts by it returns beside each hit, from columns, without a look at the documents. Behind a
+    # sort that tells any two hits apart, further fields change no order.
+    by = [*sort, _BY_PLACE, *({field: "asc"} for field in fields)]
+    place, end = len(sort), len(sort) + 1 + len(fields)
+    for hits in _read(client, index, query, by, PAGE_VALUES, max_rows, source=False):
+        rows = (hit["sort"] for hit in hits)
+        yield [row[:place] + row[place + 1 : end] for row in rows]
+
+
+def _read(
+    client: Elasticsearch,
+    index: str,
+    query: Mapping[str, Any],
+    sort: Sort,
+    page_rows: int,
+    max_rows: int,
+    **options: Any,  # noqa: ANN401
+) -> Iterator[list[Hit]]:
     with guarded(client):
         point = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE, ignore_unavailable=True)["id"]
     after: list[object] | None = None
@@ -48,11 +99,12 @@ def read_pages(
                 answer = client.search(
                     pit={"id": point, "keep_alive": KEEP_ALIVE},
                     query=query,
-                    sort=[*sort, {"_shard_doc": "asc"}],
+                    sort=sort,
                     search_after=after,
-                    size=min(PAGE_ROWS, left),
+                    size=min(page_rows, left),
                     track_total_hits=False,
                     allow_partial_search_results=False,
+                    **options,
                 )
             hits = answer["hits"]["hits"]
             if not hits:

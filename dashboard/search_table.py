@@ -11,6 +11,9 @@ from dashboard.time_ranges import EXCHANGE_CITY
 from dashboard.verdicts import Verdict
 
 HEIGHT = 640
+_LOW_ROWS = 16
+"""A table of so many is lower than `HEIGHT`."""
+
 SORTED_BY = {
     "Time (UTC)": SortBy.TIME,
     EXCHANGE_CITY: SortBy.TIME,
@@ -55,7 +58,7 @@ def show_search_table(
         on_select=sort,
         selection_mode="single-column",
         width="stretch",
-        height=HEIGHT,
+        height="content" if len(rows) <= _LOW_ROWS else HEIGHT,
         hide_index=True,
         column_config=column_config(rows, headings),
     )

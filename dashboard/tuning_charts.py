@@ -5,12 +5,13 @@ import math
 import altair as alt
 import pandas as pd
 
-from dashboard.palette import PRICE_COLOR
+from dashboard.palette import PRICE_COLOR, RING_COLOR
 from dashboard.tuning_data import Curve, Present
 
 HEIGHT = 220
-CURVE_COLOR = "#2f8fd0"
-CHOSEN_COLOR = "#fb720c"
+
+_LABEL_WIDTH = 0.1
+"""Share of the chart, in a window not too narrow."""
 
 _TICKS = [0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
 
@@ -39,7 +40,7 @@ def threshold_chart(
         points = points[points["threshold"] > 0]
     x = alt.X(
         "threshold:Q",
-        title=None,
+        title="Threshold",
         scale=alt.Scale(type="log" if is_log else "linear", nice=False, zero=False),
         axis=alt.Axis(
             labelExpr="format(datum.value, datum.value < 1000 ? '~g' : '~s')",
@@ -59,7 +60,7 @@ def threshold_chart(
         axis=alt.Axis(values=_TICKS, labelExpr="format(datum.value, '~s')", labelOverlap="greedy"),
     )
     base = alt.Chart(points).encode(x=x)
-    line = base.mark_line(color=CURVE_COLOR, strokeWidth=2).encode(y=y)
+    line = base.mark_line(color=PRICE_COLOR, strokeWidth=2).encode(y=y)
     # Wide and unseen: the pointer need not meet the line.
     targets = base.mark_rule(strokeWidth=8, opacity=0).encode(
         tooltip=[
@@ -69,9 +70,9 @@ def threshold_chart(
         ]
     )
     name = "present" if present.runs else "default"
-    layers = [line, _mark(points, present.value, name, PRICE_COLOR, [4, 3], "top", x, y)]
+    layers = [line, _mark(points, present.value, chosen, name, PRICE_COLOR, [4, 3], "top", x, y)]
     if chosen != present.value:
-        layers.append(_mark(points, chosen, "chosen", CHOSEN_COLOR, [1, 0], "bottom", x, y))
+        layers.append(_mark(points, chosen, present.value, "chosen", RING_COLOR, [1, 0], "bottom", x, y))
     return alt.layer(*layers, targets).properties(height=HEIGHT, width="container")
 
 
@@ -85,6 +86,7 @@ def _round_numbers(thresholds: pd.Series) -> list[float]:
 def _mark(
     points: pd.DataFrame,
     threshold: float,
+    other: float,
     name: str,
     color: str,
     dash: list[int],
@@ -95,9 +97,10 @@ def _mark(
     """Draw a line at a threshold, a point where it meets the curve, and its name at the line's one end."""
     near = points[points["threshold"] >= threshold].head(1)
     anomalies = float(near["anomalies"].iloc[0]) if len(near) else 0.0
-    # On the side of the line where there is more room.
     position = (points["threshold"] < threshold).mean()
-    is_left = bool(position > 0.5)
+    # On the side away from the other line, if there is one and there is room; else where there is more.
+    has_room = _LABEL_WIDTH < position < 1 - _LABEL_WIDTH
+    is_left = bool(threshold < other if has_room and threshold != other else position > 0.5)
     mark = pd.DataFrame({"threshold": [threshold], "anomalies": [anomalies], "name": [name]})
     base = alt.Chart(mark).encode(x=x)
     return alt.layer(

@@ -9,27 +9,29 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
 
+from dashboard.point_in_time import read_values
 from dashboard.queries import guarded
 from dashboard.time_ranges import TimeRange
-from services.common.contracts import Label
+from services.common.contracts import TRADES_INDEX_PREFIX, Label
 from services.common.errors import TapewatchError
+from services.common.trade import Trade
 from services.detector.batch import Batch, SessionKey
 from services.detector.calendar import ExchangeCalendar
-from services.detector.columns import TradeColumns
+from services.detector.columns import TradeColumns, to_columns
 from services.detector.detectors.high_volume import HighVolumeParameters
 from services.detector.detectors.price_history_forest import PriceHistoryForest, PriceHistoryForestParameters
 from services.detector.detectors.rapid_price_change import RapidPriceChangeParameters
 from services.detector.detectors.z_score import ZScoreParameters
-from services.detector.index_range import IndexRange
 from services.detector.profile import BUILT_IN, Detectors, Profile
 from services.detector.registry import DetectorSet
 from services.detector.sessions import Sessions
 from services.detector.tuning_alerts import HIGHEST_ALERT, LOWEST_ALERT
-from services.detector.tuning_measure import PARTS, _rarities, _standing_out, running_parts
+from services.detector.tuning_measure import PARTS, find_standing_out, rarities_of, running_parts
 from services.detector.tuning_profile import profile_text
 
 MAX_TRADES = 2_000_000
@@ -44,6 +46,13 @@ MAX_POINTS = 160
 
 _MOST_FLAGGED = 0.1
 """A curve begins where so large a share of the trades would be flagged: nobody looks at more."""
+
+_TRADES = f"{TRADES_INDEX_PREFIX}*"
+_ORDER = (
+    # Nanoseconds as text: as numbers of JavaScript's kind they would lose digits.
+    {"@timestamp": {"order": "asc", "format": "strict_date_optional_time_nanos"}},
+    {"sequence": {"order": "asc", "missing": 0, "unmapped_type": "long"}},
+)
 
 _ROUNDED = ".3g"
 _PROFILE_KEY = re.compile(r"^(detectors|symbols|base)\s*:", re.MULTILINE)
@@ -87,7 +96,7 @@ RAPID_PRICE_CHANGE = Threshold(
     "rapid_price_change",
     "threshold_ratio",
     str(Label.RAPID_PRICE_CHANGE),
-    "change from the trade before, as a share of its price",
+    "change from the trade before, as a share of its price (0.05 is 5%)",
     1e-9,
     1e6,
 )
@@ -110,7 +119,7 @@ ALERTS = tuple(
         part,
         "alert",
         title,
-        "alert: rarity in decades, so 4 is once in 10,000 trades",
+        "alert level (3: once in 1,000 trades, 4: once in 10,000)",
         LOWEST_ALERT,
         HIGHEST_ALERT,
     )
@@ -220,8 +229,8 @@ def alerts_of(profile: Profile, symbol: str) -> list[Threshold]:
     return [alert for alert in ALERTS if alert.detector in running]
 
 
-def open_range(client: Elasticsearch, symbol: str, time_range: TimeRange) -> IndexRange:
-    """Find a symbol's trades, to be given to `read_trades`.
+def count_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) -> int:
+    """Count the trades that `read_trades` would read.
 
     Raises
     ------
@@ -229,28 +238,36 @@ def open_range(client: Elasticsearch, symbol: str, time_range: TimeRange) -> Ind
         Elasticsearch does not answer, or there are no trades, or more than `MAX_TRADES`.
     """
     with guarded(client):
-        found = IndexRange(
-            client.options(request_timeout=READ_TIMEOUT_S), time_range.start, time_range.end, symbol
-        )
-    if found.size > MAX_TRADES:
+        answer = client.count(index=_TRADES, query=_query(symbol, time_range), ignore_unavailable=True)
+    trades = int(answer["count"])
+    if trades == 0:
+        raise TapewatchError(f"No trade of {symbol} is indexed on this day.", "Choose another day or symbol.")
+    if trades > MAX_TRADES:
         raise TapewatchError(
-            f"{symbol} has {found.size:,} trades on this day; this page reads {MAX_TRADES:,} at most.",
+            f"{symbol} has {trades:,} trades on this day; this page reads {MAX_TRADES:,} at most.",
             "Choose another day or symbol, or run `tapewatch backtest` and `tapewatch tune` on files.",
         )
-    return found
+    return trades
 
 
 def read_trades(
-    client: Elasticsearch, trades: IndexRange, time_zone: str, on_progress: OnProgress
+    client: Elasticsearch,
+    symbol: str,
+    time_range: TimeRange,
+    trades: int,
+    time_zone: str,
+    on_progress: OnProgress,
 ) -> TradeColumns:
-    """Read trades in the order in which the detector saw them.
+    """Read a symbol's trades in the order in which the detector saw them, as `IndexRange` does.
 
     Parameters
     ----------
     client
-        Whose errors are explained; the same that `trades` was opened with.
+        Of the cluster.
+    symbol, time_range
+        Which trades.
     trades
-        From `open_range`.
+        How many are read at most, from `count_trades`.
     time_zone
         The exchange's.
     on_progress
@@ -261,18 +278,36 @@ def read_trades(
     TapewatchError
         Elasticsearch does not answer or refuses, or the trades are gone.
     """
-    pieces = []
-    with guarded(client):
-        for piece in trades.pieces(time_zone):
-            pieces.append(piece.columns)
-            on_progress(min(piece.position, trades.size), trades.size)
+    pages = read_values(
+        client.options(request_timeout=READ_TIMEOUT_S),
+        _TRADES,
+        _query(symbol, time_range),
+        _ORDER,
+        ("price", "size", "side"),
+        trades,
+    )
+    pieces: list[TradeColumns] = []
+    done = 0
+    for page in pages:
+        found = [
+            Trade(time, trade_id="", symbol=symbol, price=price, size=size, side=side, sequence=sequence)
+            for time, sequence, price, size, side in page
+        ]
+        pieces.append(to_columns(found, time_zone))
+        done += len(page)
+        on_progress(done, trades)
     if not pieces:
-        raise TapewatchError(f"The trades of {trades.name} are gone.", "Choose another day.")
+        raise TapewatchError(f"The trades of {symbol} on this day are gone.", "Choose another day.")
     arrays = [field.name for field in fields(TradeColumns) if field.name != "symbol"]
     return TradeColumns(
-        symbol=[symbol for piece in pieces for symbol in piece.symbol],
+        symbol=[symbol] * done,
         **{name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in arrays},
     )
+
+
+def _query(symbol: str, time_range: TimeRange) -> dict[str, Any]:
+    times = {"gte": time_range.start.isoformat(), "lt": time_range.end.isoformat()}
+    return {"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}}
 
 
 def measure(columns: TradeColumns, profile: Profile, symbol: str, on_progress: OnProgress) -> Measured:
@@ -315,8 +350,8 @@ def measure(columns: TradeColumns, profile: Profile, symbol: str, on_progress: O
             flagged[one.name] += len(one.flag(batch).at)
         if calibrated:
             measures, _ = run.set.tape.measure(batch)
-            at = _standing_out(measures, [])
-            rarities.append(_rarities(measures[at], batch.event_ns[at], own))
+            at = find_standing_out(measures, [])
+            rarities.append(rarities_of(measures[at], batch.event_ns[at], own))
     seen = {name: Seen(np.sort(np.concatenate(found))) for name, found in values.items()}
     if rarities:
         by_part = np.concatenate(rarities)
@@ -336,7 +371,7 @@ def contaminations(present_value: float) -> list[float]:
 def measure_forest(
     columns: TradeColumns, profile: Profile, symbol: str, on_progress: OnProgress
 ) -> dict[float, int]:
-    """Let the forest on the price history judge a day; it takes about a minute for 200,000 trades.
+    """Let the forest on the price history judge a day; it takes 10 s for 200,000 trades.
 
     Parameters
     ----------
@@ -377,8 +412,8 @@ def measure_forest(
 
 def _limits(detector: PriceHistoryForest, slot: int, grid: np.ndarray) -> np.ndarray:
     """Return the score that must be exceeded for each contamination, shape (k,), right after a fit."""
-    session = detector._sessions[slot]
-    state = detector._state[slot]
+    session = detector.sessions[slot]
+    state = detector.state[slot]
     assert session.forest is not None  # noqa: S101 - it was just fitted
     mean = state["price_sum"] / state["trades"]
     of_learnt = session.forest.score(session.prices[: session.trades] / (mean if mean != 0.0 else 1.0))

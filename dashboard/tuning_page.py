@@ -99,9 +99,9 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
     """Show a symbol's day, after its trades have been read."""
     profile = load_profile(source)
     time_zone = ExchangeCalendar(profile.exchange).time_zone
-    trades = data.open_range(client, symbol, period.time_range)
+    trades = data.count_trades(client, symbol, period.time_range)
     # While a day is being indexed it grows, and what was measured is no longer true.
-    day_key = (symbol, period.first, trades.size, time_zone)
+    day_key = (symbol, period.first, trades, time_zone)
     days, results = kept("days", DAYS_KEPT), kept("results", RESULTS_KEPT)
     key = (day_key, profile.hash)
     if key not in results and day_key not in days:
@@ -111,13 +111,16 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
                 f"To draw the curves, all trades of {symbol} on this day are read once and kept; "
                 f"at most {data.MAX_TRADES:,} can be."
             )
-            if not st.button(f"Read {_many(trades.size)}", type="primary", icon=":material/query_stats:"):
+            if not st.button(f"Read {_many(trades)}", type="primary", icon=":material/query_stats:"):
                 return
         question.empty()
 
     def columns() -> TradeColumns:
         with _Progress("Reading trades") as bar:
-            return days.get(day_key, lambda: data.read_trades(client, trades, time_zone, bar))
+            return days.get(
+                day_key,
+                lambda: data.read_trades(client, symbol, period.time_range, trades, time_zone, bar),
+            )
 
     def measured() -> data.Measured:
         tape = columns()
@@ -197,7 +200,9 @@ def show_forest(
     if key not in results:
         place = st.empty()
         with place.container():
-            st.text("This forest is fitted again and again as the day goes on: a busy day takes minutes.")
+            st.text(
+                "This forest is fitted again and again as the day goes on: 200,000 trades take 10 s or more."
+            )
             if not st.button("Fit the forests", icon=":material/forest:"):
                 return _setting(rule, chosen, now, runs)
         place.empty()
@@ -287,7 +292,9 @@ def _grid(places: int) -> list[Any]:
     """Return bordered places, two in a row; one below the other in a narrow window."""
     found = []
     for _ in range(0, places, 2):
-        found += [column.container(border=True) for column in st.columns(2)[: places - len(found)]]
+        found += [
+            column.container(border=True, height="stretch") for column in st.columns(2)[: places - len(found)]
+        ]
     return found
 
 
@@ -307,7 +314,12 @@ def _title(threshold: data.Threshold, now: data.Present, profile: Profile, symbo
                 lambda text: text != OFF and _parsed(threshold, text, float, now.value) is not None,
                 now.runs,
             )
-        return st.toggle("In the configuration", key=key, width="content")
+        return st.toggle(
+            "In the configuration",
+            key=key,
+            width="content",
+            help="Whether the detector runs with the configuration at the end of this page",
+        )
 
 
 def _number(threshold: data.Threshold, now: data.Present, profile: Profile, symbol: str) -> float:
@@ -357,7 +369,8 @@ def _tell(count: int, trades: int, count_now: int, now: data.Present, is_exact: 
         if now.runs
         else f"This profile does not run it; its default, {value}, would flag {count_now:,}."
     )
-    st.text(f"{shown:,} flagged, {1000 * shown / max(trades, 1):.3f} in 1,000 trades. {about}")
+    rate = f"{1000 * shown / max(trades, 1):.3f}".rstrip("0").rstrip(".")
+    st.text(f"{shown:,} flagged, {rate} in 1,000 trades. {about}")
 
 
 def _many(trades: int) -> str:

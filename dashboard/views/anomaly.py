@@ -17,13 +17,14 @@ from dashboard.anomaly_charts import (
 from dashboard.anomaly_details import (
     SIDE_WORDS,
     Document,
+    around_legend_html,
     detections_html,
     headline_html,
     said_by,
     verdict_html,
 )
 from dashboard.anomaly_queries import MAX_EARLIER, find_anomaly, find_earlier, find_trades_around
-from dashboard.anomaly_table import column_config, to_judged_table
+from dashboard.anomaly_table import column_config, price_decimals, to_judged_table
 from dashboard.charts import format_times
 from dashboard.kibana_links import anomaly_url
 from dashboard.settings import DashboardSettings
@@ -101,7 +102,9 @@ def show_why(anomaly: Document) -> None:
     if features := anomaly.get("features"):
         with st.expander("All features"):
             st.dataframe(
-                pd.DataFrame({"Feature": list(features), "Value": list(features.values())}),
+                pd.DataFrame(
+                    {"Feature": [name.replace("_", " ") for name in features], "Value": features.values()}
+                ),
                 hide_index=True,
                 width="stretch",
             )
@@ -136,7 +139,9 @@ def show_verdict(client: Elasticsearch, anomaly: Document) -> None:
             st.caption("Nobody has recorded a verdict yet.")
             return
         st.html(verdict_html(current))
-        st.button("Withdraw it", on_click=withdraw, args=(client, trade_id), type="tertiary")
+        st.button(
+            "Withdraw it", icon=":material/undo:", on_click=withdraw, args=(client, trade_id), type="tertiary"
+        )
 
 
 def show_around(client: Elasticsearch, anomaly: Document) -> None:
@@ -154,20 +159,22 @@ def show_around(client: Elasticsearch, anomaly: Document) -> None:
     if len(trades) == 1:
         st.info("No other trade of this symbol is indexed: the day may no longer be kept.")
         return
+    st.html(around_legend_html(trades))
     with st.container(gap=None):
         st.altair_chart(around_price_chart(trades), width="stretch")
         st.altair_chart(around_size_chart(trades), width="stretch")
     before, after = st.columns(2)
+    decimals = price_decimals(trades["price"])
     with before:
         st.caption("Before, nearest first")
-        show_trades(trades[trades["place"] < 0].iloc[::-1])
+        show_trades(trades[trades["place"] < 0].iloc[::-1], decimals)
     with after:
         st.caption("After, nearest first")
-        show_trades(trades[trades["place"] > 0])
+        show_trades(trades[trades["place"] > 0], decimals)
 
 
-def show_trades(trades: pd.DataFrame) -> None:
-    """Show trades, one a row."""
+def show_trades(trades: pd.DataFrame, decimals: int) -> None:
+    """Show trades, one a row, with so many decimals of the price."""
     st.dataframe(
         pd.DataFrame(
             {
@@ -183,7 +190,10 @@ def show_trades(trades: pd.DataFrame) -> None:
         hide_index=True,
         width="stretch",
         height=TABLE_HEIGHT,
-        column_config={"Size": st.column_config.NumberColumn(format="localized")},
+        column_config={
+            "Price": st.column_config.NumberColumn(format=f"%.{decimals}f"),
+            "Size": st.column_config.NumberColumn(format="localized"),
+        },
     )
 
 

@@ -39,17 +39,17 @@ COMMANDS = {
 UNITS = {"producer": "trades", "detector": "trades", "indexer": "documents"}
 
 NUMBERS = (
-    "A second",
-    "Since start",
-    "Messages behind",
+    "Per second",
+    "In all",
+    "Behind",
     "Event lag",
     "Commit (ms)",
     "Bulk (ms)",
     "Retries",
     "Dead letters",
     "Checkpoint",
-    "Checkpoint age",
-    "Running for",
+    "To replay",
+    "Up for",
     "Memory",
 )
 """Columns of the table of services that are set to the right."""
@@ -90,9 +90,11 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
         },
     )
     st.caption(
-        "Commit and bulk: the mean since the last refresh, or since the start where nothing was done since. "
-        "Event lag: how far the newest event lies back; days, when a past day is replayed. "
-        "Checkpoint age: messages that a restart would read again."
+        "Per second and in all: trades published, trades scored, documents indexed. "
+        "Behind: messages not read yet. "
+        "Event lag: how long ago the newest event was; days, when a past day is replayed. "
+        "Commit and bulk: the mean time since the last refresh, or since the start where nothing was done "
+        "since. Checkpoint: the largest session saved last. To replay: messages that a restart reads again."
     )
     st.session_state[_BEFORE] = {service.address: service for service in services}
     st.subheader("Elasticsearch", anchor=False)
@@ -126,11 +128,11 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
 
 def show_card(service: ServiceState) -> None:
     """Show the few numbers of a service that are looked at first."""
-    with st.container(border=True, width=250, height="stretch"):
+    with st.container(border=True, width="stretch", height="stretch"):
         st.text(f"{service.name or 'unknown'} · {service.address}")
         st.badge(str(service.state), color=_badge_color(service.state))
         if service.per_second is not None:
-            st.metric(f"{UNITS.get(service.name, '')} a second".strip(), f"{service.per_second:,.1f}")
+            st.metric(f"{UNITS.get(service.name, '')} per second".strip(), f"{service.per_second:,.1f}")
         if service.lag_messages is not None:
             st.caption(f"{_many(int(service.lag_messages), 'message')} behind")
 
@@ -152,7 +154,7 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
             [
                 ("Trades", _number(state.trades.documents), *_moments(state.trades.newest, now)),
                 ("Anomalies", _number(state.anomalies.documents), *_moments(state.anomalies.newest, now)),
-                ("Anomalies, by when detected", "", *_moments(state.newest_detected, now)),
+                ("Anomalies, when detected", "", *_moments(state.newest_detected, now)),
             ],
             columns=["Indexed", "Documents", "Newest (UTC)", EXCHANGE_CITY, "Ago"],
         ),
@@ -183,17 +185,17 @@ def to_table(
                 "Service": one.name or "unknown",
                 "State": [str(one.state)],
                 "Address": one.address,
-                "A second": _number(one.per_second, 1),
-                "Since start": _number(one.done),
-                "Messages behind": _number(one.lag_messages),
+                "Per second": _number(one.per_second, 1),
+                "In all": _number(one.done),
+                "Behind": _number(one.lag_messages),
                 "Event lag": span(one.event_lag_s),
                 "Commit (ms)": _mean_ms(one.commit, _earlier(before, one, "commit")),
                 "Bulk (ms)": _mean_ms(one.bulk, _earlier(before, one, "bulk")),
                 "Retries": _number(one.retries),
                 "Dead letters": _number(one.dead_letters),
-                "Checkpoint": _size(one.checkpoint_bytes),
-                "Checkpoint age": _number(one.checkpoint_age_messages),
-                "Running for": span((now - one.started).total_seconds() if one.started else None),
+                "Checkpoint": _size(one.checkpoint_bytes or None),
+                "To replay": _number(one.checkpoint_age_messages),
+                "Up for": span((now - one.started).total_seconds() if one.started else None),
                 "Memory": _size(one.memory_bytes),
                 "Version": one.version or "",
             }
@@ -210,7 +212,7 @@ def span(seconds: float | None) -> str:
         return f"-{span(-seconds)}"
     for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length_s:
-            return f"{seconds / length_s:,.0f} {unit}"
+            return f"{seconds // length_s:,.0f} {unit}"
     return f"{seconds:.1f} s"
 
 

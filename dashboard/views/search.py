@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 from elasticsearch import Elasticsearch
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import url_state
 from dashboard.exports import MAX_ROWS, FileType, export
@@ -29,6 +30,9 @@ from services.common.contracts import Label, Severity
 PAGE_ROWS = 50
 _MAX_SYMBOLS = 20
 _MIME_TYPES = {FileType.CSV: "text/csv", FileType.PARQUET: "application/vnd.apache.parquet"}
+_FILTERS = ("symbol", "from", "to", "label", "severity", "score", "verdict", "text", "at")
+"""Names in the address."""
+
 _PLACE, _FILE = "search-place", "search-file"
 
 
@@ -52,8 +56,12 @@ def show(client: Elasticsearch) -> None:
         st.text("Start the pipeline with `make demo`, or run `tapewatch detect` and `tapewatch index`.")
         return
     take_from_address()
+    # Two rows: several choices in one control take room.
+    choices = st.container(horizontal=True, gap="small")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        filters, order = choose_filters(symbols), choose_order()
+        filters, order = choose_filters(symbols, choices), choose_order()
+        if filters != Filters():
+            st.button("Clear filters", icon=":material/filter_alt_off:", on_click=clear_filters)
     place: Place = st.session_state[_PLACE]
     write_to_address(filters, order, place)
     if filters.start and filters.end and filters.start >= filters.end:
@@ -70,7 +78,10 @@ def show(client: Elasticsearch) -> None:
         show_pager(page)
         judged = verdicts_of(client, list(page.rows["trade_id"]))
         show_search_table(page.rows, judged, order, on_sort=sort_by)
-        st.caption("A click on a heading sorts all that was found, not only this page.")
+        st.caption(
+            "A click on a heading sorts all that was found, not only this page. "
+            "Double-click a cell to read all of it."
+        )
         # In a container: what comes and goes in it must not move, and so close, the part below.
         with st.container():
             show_exports(client, filters, order, page.total)
@@ -96,33 +107,32 @@ def take_from_address() -> None:
     state[_PLACE] = url_state.read("at", _to_place, Place())
 
 
-def choose_filters(symbols: list[str]) -> Filters:
-    """Show the controls that narrow the search."""
+def choose_filters(symbols: list[str], choices: DeltaGenerator) -> Filters:
+    """Show the controls that narrow the search, those of several choices in a place of their own."""
     # Symbols of the address that nobody knows are shown, too, and can be taken away.
     known = [*symbols, *(one for one in st.session_state["search-symbols"] if one not in symbols)]
-    chosen = st.multiselect(
-        "Symbols",
-        known,
-        placeholder="All",
-        key="search-symbols",
-        max_selections=_MAX_SYMBOLS,
-        on_change=to_first_page,
-        width=220,
-    )
+    with choices:
+        chosen = st.multiselect(
+            "Symbols",
+            known,
+            placeholder="All",
+            key="search-symbols",
+            max_selections=_MAX_SYMBOLS,
+            on_change=to_first_page,
+        )
+        labels = _multiselect("Labels", list(Label), "search-labels")
+        severities = _multiselect("Severity", list(reversed(Severity)), "search-severities")
+        found = _multiselect("Verdict", list(VERDICTS), "search-verdicts")
     start = _time_input("From (UTC)", "search-from")
     end = _time_input("To (UTC)", "search-to")
-    labels = _multiselect("Labels", list(Label), "search-labels", 260)
-    severities = _multiselect("Severity", list(reversed(Severity)), "search-severities", 200)
-    found = _multiselect("Verdict", list(VERDICTS), "search-verdicts", 200)
     low, high = st.slider(
-        "Score", 0.0, 1.0, step=0.01, key="search-scores", on_change=to_first_page, width=220
+        "Score", 0.0, 1.0, step=0.01, key="search-scores", on_change=to_first_page, width="stretch"
     )
     text = st.text_input(
         "Words in the message",
         key="search-text",
         max_chars=MAX_TEXT,
         on_change=to_first_page,
-        width=260,
     )
     return Filters(
         tuple(chosen),
@@ -145,17 +155,15 @@ def choose_order() -> Order:
         format_func=str.capitalize,
         key="search-sort",
         on_change=to_first_page,
-        width=140,
     )
-    is_descending = st.segmented_control(
+    is_descending = st.selectbox(
         "Order",
         [True, False],
         format_func=lambda way: "Descending" if way else "Ascending",
-        required=True,
         key="search-way",
         on_change=to_first_page,
     )
-    return Order(by, bool(is_descending))
+    return Order(by, is_descending)
 
 
 def write_to_address(filters: Filters, order: Order, place: Place) -> None:
@@ -266,6 +274,13 @@ def to_first_page() -> None:
     st.session_state[_PLACE] = Place()
 
 
+def clear_filters() -> None:
+    """Search for everything, in the order chosen."""
+    url_state.write(**dict.fromkeys(_FILTERS))
+    to_first_page()
+    del st.session_state["search-symbols"]  # so that all controls are set anew, from the address
+
+
 def go_to(place: Place) -> None:
     """Go to another page."""
     st.session_state[_PLACE] = place
@@ -298,12 +313,11 @@ def _time_input(name: str, key: str) -> dt.datetime | None:
         step=60,
         format="YYYY-MM-DD",
         on_change=to_first_page,
-        width=190,
     )
 
 
-def _multiselect(name: str, options: list[str], key: str, width: int) -> list[str]:
-    return st.multiselect(name, options, placeholder="All", key=key, on_change=to_first_page, width=width)
+def _multiselect(name: str, options: list[str], key: str) -> list[str]:
+    return st.multiselect(name, options, placeholder="All", key=key, on_change=to_first_page)
 
 
 def _to_symbols(text: str) -> list[str]:

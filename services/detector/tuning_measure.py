@@ -97,11 +97,11 @@ def measure_days(
                     if any(detection["detector"] not in PARTS for detection in fields["detections"]):
                         rule_flags.append(at)
                 measures, _ = engine.tape.measure(batch)
-                standing_out = _standing_out(measures, rule_flags)
+                standing_out = find_standing_out(measures, rule_flags)
                 slot_of = batch.slot[standing_out]
                 for slot, session in sessions.items():
                     own = standing_out[slot_of == slot]
-                    found = _rarities(measures[own], batch.event_ns[own], parameters[session.symbol])
+                    found = rarities_of(measures[own], batch.event_ns[own], parameters[session.symbol])
                     found[np.isin(own, rule_flags)] = np.inf
                     rarities[session.symbol].append(found[found.max(axis=1, initial=0.0) >= LEAST_RARITY])
                     ends[session.symbol, session.day] = _end(
@@ -124,7 +124,7 @@ def running_parts(parameters: Detectors) -> dict[str, TailParameters]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray:
+def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray:
     """Return the places of the trades that are worth a closer look."""
     # At an alert of 6, the highest that tune sets, an evidence of 1.6 is a rarity of 2.4.
     is_odd = np.zeros(len(measures), bool)
@@ -135,7 +135,7 @@ def _standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray:
     return np.flatnonzero(is_odd)
 
 
-def _rarities(measures: np.ndarray, event_ns: np.ndarray, parameters: Detectors) -> np.ndarray:
+def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detectors) -> np.ndarray:
     """Return the rarities that a session's parts act upon, shape (k, 4); 0 for one that does not run.
 
     A burst flags once, so of an episode's trades only the rarest has the burst's.

@@ -37,7 +37,7 @@ def page(open_page: OpenPage, dashboard_url: str, anomaly: Document) -> Iterator
 def test_the_page_tells_why_with_every_number(page: Page, anomaly: Document) -> None:
     expect(page.get_by_text(anomaly["message"])).to_be_visible()
     row = page.locator("tr", has_text="51.25")
-    for text in ("Off-Market Price", "51.25", "50", "50.75", "0.875"):
+    for text in ("Off-Market Price price per share", "51.25", "50", "50.75", "0.875"):
         expect(row.get_by_role("cell", name=text, exact=True)).to_be_visible()
     bars = page.get_by_test_id("stVegaLiteChart").first.locator(".mark-rect path")
     expect(bars).to_have_count(2)

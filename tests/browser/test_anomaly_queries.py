@@ -49,6 +49,7 @@ def test_the_neighbours_are_the_nearest_trades_in_the_order_traded(
     assert around["trade_id"].tolist() == [f"look-{number}" for number in range(95, 106)]
     assert around["price"].tolist() == [trade["price"] for trade in documents[0][95:106]]
     assert around["severity"].tolist() == [""] * 5 + ["critical", "low"] + [""] * 4
+    assert around["label"].tolist() == [""] * 5 + ["Off-Market Price"] * 2 + [""] * 4
     assert around["time"][0].nanosecond == 7
 
 

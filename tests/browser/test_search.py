@@ -131,6 +131,10 @@ def test_every_filter_narrows_and_stands_in_the_address(search: OpenSearch, foun
     page.get_by_label("Words in the message").fill("medium")
     page.keyboard.press("Enter")
     expect(page.get_by_text("No anomaly fits all of these filters.")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_text(re.compile(rf"^1 to {PAGE_ROWS} of \d+ anomalies$"))).to_be_visible()
+    expect(page).to_have_url(re.compile("/search$"))
+    expect(page.get_by_label("Words in the message")).to_have_value("")
 
 
 def test_a_link_says_all_that_is_searched_for(

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from dashboard.time_ranges import Period
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from services.detector.backtest import run_backtest
+from services.detector.columns import TradeColumns
+from services.detector.index_range import IndexRange
 from services.detector.profile import load_profile
 from tests.browser.conftest import OpenPage
 from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, Document
@@ -53,7 +56,7 @@ def ignore(done: int, of: int) -> None:
 def backtest(client: Elasticsearch, profile: Path, folder: Path) -> Counter[str]:
     """Run the same day through `tapewatch backtest` and count its detections by detector."""
     output = folder / "anomalies.ndjson"
-    run_backtest([data.open_range(client, MAIN, RANGE)], output, str(profile))
+    run_backtest([IndexRange(client, RANGE.start, RANGE.end, MAIN)], output, str(profile))
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     return Counter(one["detector"] for line in lines for one in line["detections"])
 
@@ -70,7 +73,7 @@ def test_the_counts_are_those_of_a_backtest_with_the_configuration(
     contamination: float,
 ) -> None:
     classic = load_profile("classic")
-    trades = data.read_trades(client, data.open_range(client, MAIN, RANGE), "America/New_York", ignore)
+    trades = data.read_trades(client, MAIN, RANGE, 4000, "America/New_York", ignore)
     found = data.measure(trades, classic, MAIN, ignore)
     by_contamination = data.measure_forest(trades, classic, MAIN, ignore)
     told = {
@@ -91,15 +94,27 @@ def test_the_counts_are_those_of_a_backtest_with_the_configuration(
     assert min(told.values()) > 0
 
 
+def test_trades_are_read_page_by_page_as_a_backtest_reads_them(
+    client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time_zone = "America/New_York"
+    (whole,) = IndexRange(client, RANGE.start, RANGE.end, MAIN).pieces(time_zone)
+    monkeypatch.setattr("dashboard.point_in_time.PAGE_VALUES", 999)
+    trades = data.read_trades(client, MAIN, RANGE, 3_500, time_zone, ignore)
+    assert len(trades) == 3_500
+    for field in fields(TradeColumns):
+        assert list(getattr(trades, field.name)) == list(getattr(whole.columns, field.name)[:3_500])
+
+
 def test_a_symbol_or_a_day_without_trades_and_one_with_too_many_are_told(
     client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for symbol in ("NOSUCH", "*", '"}}]}}'):
-        with pytest.raises(TapewatchError, match="No trade is indexed"):
-            data.open_range(client, symbol, RANGE)
+        with pytest.raises(TapewatchError, match="is indexed on this day"):
+            data.count_trades(client, symbol, RANGE)
     monkeypatch.setattr(data, "MAX_TRADES", 3999)
     with pytest.raises(TapewatchError, match="has 4,000 trades on this day; this page reads 3,999 at most"):
-        data.open_range(client, MAIN, RANGE)
+        data.count_trades(client, MAIN, RANGE)
 
 
 def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(
@@ -109,7 +124,7 @@ def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(
     page.get_by_label("Threshold: shares in one trade").fill("450")
     page.get_by_label("Threshold: shares in one trade").press("Enter")
     count = sum(trade["symbol"] == MAIN and trade["size"] > 450 for trade in tape)
-    expect(page.get_by_text(f"{count:,} flagged, {1000 * count / 4000:.3f} in 1,000 trades.")).to_be_visible()
+    expect(page.get_by_text(f"{count:,} flagged, {count / 4:g} in 1,000 trades.")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart").first.get_by_text("chosen")).to_be_visible()
     code = page.get_by_test_id("stCode").last
     expect(code).to_contain_text("high_volume: null")

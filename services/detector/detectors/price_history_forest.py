@@ -149,25 +149,25 @@ class PriceHistoryForest:
 
     def __init__(self, parameters_of: Callable[[str], PriceHistoryForestParameters]) -> None:
         self._parameters_of = parameters_of
-        self._state = np.zeros(0, _STATE)
-        self._sessions: dict[int, _Session] = {}
+        self.state = np.zeros(0, _STATE)
+        self.sessions: dict[int, _Session] = {}
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
-        self._state = with_room(self._state, slot)
-        self._state[slot] = (0, 0.0)
-        self._sessions[slot] = _Session(session, self._parameters_of(session.symbol))
+        self.state = with_room(self.state, slot)
+        self.state[slot] = (0, 0.0)
+        self.sessions[slot] = _Session(session, self._parameters_of(session.symbol))
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value, expected and threshold are anomaly scores of the forest, 0 to 1."""
-        mean = _means(batch.slot, batch.price, self._state)
+        mean = _means(batch.slot, batch.price, self.state)
         normalised = batch.price / mean
         trades = np.zeros(len(batch), np.int64)
         value = np.zeros(len(batch))
         threshold = np.ones(len(batch))
         expected = np.zeros(len(batch))
         for places in _places_of_sessions(batch.slot):
-            session = self._sessions[int(batch.slot[places[0]])]
+            session = self.sessions[int(batch.slot[places[0]])]
             trades[places] = session.trades + 1 + np.arange(len(places))
             refit_trades = session.parameters.refit_trades
             while len(places):
@@ -183,7 +183,7 @@ class PriceHistoryForest:
         at = np.flatnonzero(value > threshold)
         reasons = [
             f"price {price:,.10g} is {ratio:.5g} times {history_mean:,.6g}, the mean of all {count:,} trades "
-            f"so far, a level more isolated than {self._sessions[slot].rank} of the prices in the history"
+            f"so far, a level more isolated than {self.sessions[slot].rank} of the prices in the history"
             for slot, price, ratio, history_mean, count in zip(
                 batch.slot[at].tolist(),
                 batch.price[at].tolist(),

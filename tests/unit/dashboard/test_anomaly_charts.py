@@ -22,6 +22,7 @@ TRADES = pd.DataFrame(
         "size": [1, 500, 2],
         "side": ["B", "A", "N"],
         "severity": ["", "high", ""],
+        "label": ["", "Burst", ""],
     }
 )
 
@@ -47,9 +48,18 @@ def test_each_trade_is_a_dot_and_the_anomalous_ones_are_marked() -> None:
     assert [row["price"] for row in line] == [10.0, 12.0, 10.5]
     assert [row["place"] for row in dots] == [-1, 1]
     assert [row["severity"] for row in marked] == ["high"]
+    assert spec["layer"][2]["encoding"]["shape"]["scale"] == {"domain": ["Burst"], "range": ["cross"]}
     assert [row["trade_id"] for row in ring] == ["b"]
     assert [row["since"] for row in line] == ["-0.500 s", "+0.000 s", "+0.250 s"]
     assert line[0]["exchange"] == "2026-03-02 09:30:59.500"
+
+
+def test_both_charts_have_the_same_axis_of_trades() -> None:
+    domains = [
+        chart(TRADES).to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+        for chart in (around_price_chart, around_size_chart)
+    ]
+    assert domains == [[-1.5, 1.5], [-1.5, 1.5]]
 
 
 def test_sizes_have_the_colours_of_their_sides() -> None:

@@ -1,9 +1,19 @@
 import datetime as dt
 
+import pandas as pd
 import pytest
 
-from dashboard.anomaly_details import detections_html, headline_html, number, verdict_html
+from dashboard.anomaly_details import (
+    UNITS,
+    around_legend_html,
+    detections_html,
+    headline_html,
+    number,
+    verdict_html,
+)
+from dashboard.palette import SEVERITY_COLORS
 from dashboard.verdicts import Verdict
+from services.common.contracts import Label
 from tests.unit.dashboard.answers import anomaly
 
 EVIL = "<script>alert(1)</script>"
@@ -27,8 +37,20 @@ def test_the_headline_has_both_times_and_only_the_facts_that_there_are() -> None
 def test_detections_stand_highest_score_first_with_their_numbers() -> None:
     html = detections_html([detection("Burst", 0.5), detection("High Volume", 0.9, reason="too many")])
     assert html.index("High Volume") < html.index("Burst")
-    for text in ("1,500", "20.49", "100", "0.900", "too many"):
+    for text in ("1,500", "20.49", "100", "0.900", "too many", "in shares"):
         assert text in html
+
+
+def test_the_numbers_of_every_label_have_a_unit() -> None:
+    assert set(UNITS) == set(Label)
+
+
+def test_the_legend_of_the_trades_around_has_what_is_drawn() -> None:
+    html = around_legend_html(pd.DataFrame({"severity": ["", "high", "low"], "label": ["", EVIL, "Burst"]}))
+    assert html.index("high") < html.index("low")
+    for text in (SEVERITY_COLORS["high"], "✚</span> Burst", ESCAPED, "Buys", "Sells", "No side"):
+        assert text in html
+    assert "critical" not in html
 
 
 def test_what_comes_from_the_data_is_text() -> None:
