@@ -107,7 +107,8 @@ class BulkSender:
         broken = 0
         while waiting:
             part = waiting.popleft()
-            answer = self._try([documents[at] for at in part], part, is_last_chance=broken >= MOST_BROKEN)
+            sent = documents if len(part) == len(documents) else [documents[at] for at in part]
+            answer = self._try(sent, part, is_last_chance=broken >= MOST_BROKEN)
             refused += answer.refused
             if not answer.again:
                 continue

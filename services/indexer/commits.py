@@ -8,7 +8,7 @@ from services.common.waiting import WaitingLog
 from services.indexer.metrics import COMMIT_TIME
 from services.indexer.under_way import Offsets
 
-COMMIT_EVERY_S = 0.2
+COMMIT_EVERY_S = 0.5
 TRY_AGAIN_S = 1.0
 
 

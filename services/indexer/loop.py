@@ -167,7 +167,7 @@ class IndexerLoop:
             if self._batch.is_due:
                 self._dispatch(dict(self._positions.next_offsets))
             self._settle()
-            is_idle = not (records or self._batch.sources or self._under_way or self._aside)
+            is_idle = not (records or self._batch.documents or self._under_way or self._aside)
             if is_idle:
                 self._commits.want(self._positions.next_offsets)
             self._commits.serve(self._consumer)
@@ -185,8 +185,10 @@ class IndexerLoop:
         """Return records, at most as many as the batch takes and what was put aside."""
         messages = self._consume(max(1, self._batch.room))
         messages, self._aside = self._aside + messages, []
-        self._lag.note_ends(messages)
-        return self._split(messages)
+        records = self._split(messages)
+        if len(records) < len(messages):
+            self._lag.note_ends(messages)
+        return records
 
     def _consume(self, most: int) -> list[Message]:
         handed_away = self._handed_away
@@ -226,8 +228,8 @@ class IndexerLoop:
     def _dispatch(self, offsets: Offsets) -> None:
         """Send what was gathered, as soon as it may go; `offsets` are to be committed when it has arrived."""
         # A rebalance meanwhile leaves an empty batch.
-        self._stay_until(lambda: not self._batch.sources or self._under_way.takes(self._batch))
-        if self._batch.sources:
+        self._stay_until(lambda: not self._batch.documents or self._under_way.takes(self._batch))
+        if self._batch.documents:
             self._under_way.send(self._batch, offsets)
             self._batch = Batch()
 

@@ -38,8 +38,8 @@ class Batch:
     """Messages and what each asks for."""
 
     messages: list[Message] = field(default_factory=list)
-    sources: dict[bytes, bytes | None] = field(default_factory=dict)
-    """By target, in the messages' order; None for one to be deleted."""
+    documents: list[Document] = field(default_factory=list)
+    targets: set[bytes] = field(default_factory=set)
     size_bytes: int = 0
     retractions: int = 0
     _began_s: float = 0.0
@@ -47,14 +47,15 @@ class Batch:
     def add(self, message: Message, document: Document) -> bool:
         """Take one more; returns False if there is no room for it, or something about the same target."""
         target, source = document
-        sources = self.sources
+        targets = self.targets
         size_bytes = self.size_bytes + len(source or b"")
-        if not sources:
+        if not targets:
             self._began_s = time.monotonic()
-        elif target in sources or len(sources) >= MAX_BATCH_DOCUMENTS or size_bytes > MAX_BATCH_BYTES:
+        elif target in targets or len(targets) >= MAX_BATCH_DOCUMENTS or size_bytes > MAX_BATCH_BYTES:
             return False
+        targets.add(target)
         self.messages.append(message)
-        sources[target] = source
+        self.documents.append(document)
         self.size_bytes = size_bytes
         if source is None:
             self.retractions += 1
@@ -63,12 +64,12 @@ class Batch:
     @property
     def room(self) -> int:
         """How many more documents it takes."""
-        return MAX_BATCH_DOCUMENTS - len(self.sources)
+        return MAX_BATCH_DOCUMENTS - len(self.documents)
 
     @property
     def is_due(self) -> bool:
         """Whether it is full, or has waited long enough for more."""
-        return bool(self.sources) and (
+        return bool(self.documents) and (
             self.room == 0
             or self.size_bytes >= MAX_BATCH_BYTES
             or time.monotonic() - self._began_s >= FLUSH_AFTER_S
@@ -129,12 +130,12 @@ class UnderWay:
         return (
             sum(not sent.answer.done() for sent in self._sent) < CONNECTIONS
             and len(self._sent) < MAX_UNDER_WAY
-            and all(batch.sources.keys().isdisjoint(sent.batch.sources) for sent in self._sent)
+            and all(batch.targets.isdisjoint(sent.batch.targets) for sent in self._sent)
         )
 
     def send(self, batch: Batch, offsets: Offsets) -> None:
         """Send a batch; `offsets` are to be committed when it has arrived."""
-        answer = in_background(self._send, list(batch.sources.items()))
+        answer = in_background(self._send, batch.documents)
         answer.add_done_callback(lambda _: self._answered.set())
         self._sent.append(_Sent(batch, offsets, answer))
 
@@ -161,17 +162,18 @@ class UnderWay:
         if not sent.is_ours:
             return None
         batch = sent.batch
-        documents = list(batch.sources.values())
         indexed = Counter(map(Message.topic, batch.messages))
         indexed[ANOMALIES_TOPIC] -= batch.retractions
         retractions = batch.retractions
         for item in refused:
-            if documents[item.at] is None:
+            _, source = batch.documents[item.at]
+            if source is None:
                 retractions -= 1
             else:
                 indexed[batch.messages[item.at].topic()] -= 1
         letters = [(batch.messages[item.at], item.error) for item in refused]
-        return Arrived(letters, +indexed, retractions, sent.offsets, documents[-1])
+        _, last_source = batch.documents[-1]
+        return Arrived(letters, +indexed, retractions, sent.offsets, last_source)
 
     def disown(self) -> None:
         """Go on waiting for all, as they may still change documents, but for no commit."""
