@@ -16,7 +16,7 @@ demo: $(INSTALLED) ## a generated day through the whole pipeline; DATA=FILE[,FIL
 	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(ARGS)
 
 test: $(INSTALLED) ## run every test, those against real Kafka and Elasticsearch included
-	@exec $(VENV)/bin/python -m pytest $(ARGS)
+	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 chaos: $(INSTALLED) ## kill every part again and again while a day flows, and compare the end; three seeds, 50 kills each
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
