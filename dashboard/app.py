@@ -14,6 +14,8 @@ from services.common.settings import Settings
 STYLE = """<style>
 /* The space on top is for a bar that is switched off. */
 .stMainBlockContainer { padding-top: 1rem; padding-bottom: 2rem }
+/* There only so that its code is fetched. */
+.st-key-overview-awaited { display: none }
 /* While a page refreshes, what it shows is not old: nothing fades. */
 [data-stale="true"] { opacity: 1 !important; transition: none !important }
 @media (max-width: 640px) {

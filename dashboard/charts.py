@@ -54,6 +54,9 @@ _CANDLE_MARGIN = 0.14
 _CHARTS_KEPT = 100
 """Specifications, of about 10 kB."""
 
+_SILENT = {"aria": False}
+"""For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
+
 _PRICE_FORMAT = ",.10~g"
 
 _Y_AXIS_WIDTH = 48
@@ -137,17 +140,22 @@ def price_chart(
     selected
         The `trade_id` of an anomaly that gets a ring.
     """
-    buckets = trades.buckets.assign(
-        middle=trades.buckets["start"] + (trades.buckets["end"] - trades.buckets["start"]) / 2,
-        segment=segments(trades.buckets, trades.bucket_s),
-        **_spans(trades.buckets),
+    found = trades.buckets
+    width = found["end"] - found["start"]
+    # Only what is drawn: the browser takes every value out one by one.
+    buckets = found[["start", "end", "low", "high", "last", "trades"]].assign(
+        middle=found["start"] + width / 2, **_spans(found)
     )
-    margin = (buckets["end"] - buckets["start"]) * _CANDLE_MARGIN
-    buckets = buckets.assign(
-        left=buckets["start"] + margin,
-        right=buckets["end"] - margin,
-        rose=buckets["last"] >= buckets["first"],
-    )
+    if candles:
+        margin = width * _CANDLE_MARGIN
+        buckets = buckets.assign(
+            first=found["first"],
+            left=found["start"] + margin,
+            right=found["end"] - margin,
+            rose=found["last"] >= found["first"],
+        )
+    else:
+        buckets = buckets.assign(segment=segments(found, trades.bucket_s))
     labels = label_shapes([*LABEL_SHAPES, *anomalies.rows["label"]])
     return Chart(
         _price_spec(time_range, candles, tuple(labels)),
@@ -169,7 +177,9 @@ def _line(time_range: TimeRange) -> list[alt.Chart]:
     # with a single price, whose box has no height.
     band = (
         alt.Chart(alt.NamedData("buckets"))
-        .mark_rect(color=PRICE_COLOR, opacity=0.3, stroke=PRICE_COLOR, strokeWidth=0.8, tooltip=True)
+        .mark_rect(
+            **_SILENT, color=PRICE_COLOR, opacity=0.3, stroke=PRICE_COLOR, strokeWidth=0.8, tooltip=True
+        )
         .encode(
             x=_exchange_axis("start", time_range),
             x2="end:T",
@@ -181,7 +191,7 @@ def _line(time_range: TimeRange) -> list[alt.Chart]:
     )
     line = (
         alt.Chart(alt.NamedData("buckets"))
-        .mark_line(color=PRICE_COLOR, strokeWidth=1.4, interpolate="linear")
+        .mark_line(**_SILENT, color=PRICE_COLOR, strokeWidth=1.4, interpolate="linear")
         .encode(x=alt.X("middle:T"), y=alt.Y("last:Q"), detail="segment:N")
     )
     return [band, line]
@@ -196,7 +206,7 @@ def _candles(time_range: TimeRange) -> list[alt.Chart]:
     # others Vega-Lite makes no use of the time axis's ends.
     body = (
         alt.Chart(alt.NamedData("buckets"))
-        .mark_rect(strokeWidth=1.2)
+        .mark_rect(**_SILENT, strokeWidth=1.2)
         .encode(
             x=_exchange_axis("left", time_range),
             x2="right:T",
@@ -210,7 +220,7 @@ def _candles(time_range: TimeRange) -> list[alt.Chart]:
     )
     wick = (
         alt.Chart(alt.NamedData("buckets"))
-        .mark_rule(strokeWidth=1.2)
+        .mark_rule(**_SILENT, strokeWidth=1.2)
         .encode(x=alt.X("middle:T"), y=alt.Y("low:Q"), y2="high:Q", color=color, tooltip=tooltip)
     )
     return [body, wick]
@@ -250,7 +260,7 @@ def _marks(anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], selected:
             "size": rows["size"],
             "score": rows["score"],
             "verdict": [verdicts[i].verdict if i in verdicts else "none yet" for i in rows["trade_id"]],
-            "area": [SEVERITY_SIZES.get(severity, 22) for severity in rows["severity"]],
+            "area": [SEVERITY_SIZES.get(severity, 50) for severity in rows["severity"]],
             "message": rows["message"],
             "utc": format_times(times),
             "exchange": format_times(times.dt.tz_convert(EXCHANGE_TIME_ZONE)),
@@ -281,9 +291,7 @@ def _markers(labels: tuple[str, ...]) -> alt.Chart:
                 scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
                 legend=None,
             ),
-            opacity=alt.condition(
-                alt.FieldOneOfPredicate("severity", ["info", "low"]), alt.value(0.6), alt.value(0.95)
-            ),
+            opacity=alt.value(0.95),
             tooltip=[
                 alt.Tooltip("message:N", title="What"),
                 alt.Tooltip("labels:N", title="Labels"),
@@ -334,7 +342,7 @@ def _volume_spec(time_range: TimeRange) -> dict[str, Any]:
     )
     bars = (
         alt.Chart(alt.NamedData("blocks"))
-        .mark_rect(clip=True)
+        .mark_rect(**_SILENT, clip=True)
         .encode(
             x=_utc_axis("start", time_range),
             x2="end:T",
@@ -410,12 +418,13 @@ def volume_blocks(buckets: pd.DataFrame) -> pd.DataFrame:
     """
     sides = list(SIDE_NAMES)
     tops = buckets[sides].cumsum(axis=1)
+    spans = _spans(buckets)
     blocks = [
         pd.DataFrame(
             {
                 "start": buckets["start"],
                 "end": buckets["end"],
-                **_spans(buckets),
+                **spans,
                 "side": SIDE_NAMES[side],
                 "shares": buckets[side],
                 "total": tops[sides[-1]],
@@ -426,7 +435,7 @@ def volume_blocks(buckets: pd.DataFrame) -> pd.DataFrame:
         for side in sides
     ]
     stacked = pd.concat(blocks, ignore_index=True)
-    return stacked[stacked["shares"] > 0]
+    return stacked[stacked["shares"] > 0].reset_index(drop=True)
 
 
 def format_times(times: pd.Series) -> pd.Series:

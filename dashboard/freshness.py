@@ -66,4 +66,5 @@ def describe(freshness: Freshness, arrival: Arrival, now: dt.datetime) -> str:
 
 def _by_both_clocks(time: dt.datetime) -> str:
     local = time.astimezone(ZoneInfo(EXCHANGE_TIME_ZONE))
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC ({local:%H:%M:%S} {EXCHANGE_CITY})"
+    # Between two bare colons, digits pass for the name of an emoji, whose code the browser would then fetch.
+    return rf"{time:%Y-%m-%d %H\:%M\:%S} UTC ({local:%H\:%M\:%S} {EXCHANGE_CITY})"

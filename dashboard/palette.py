@@ -19,8 +19,8 @@ SEVERITY_COLORS = {
 """From the least urgent to the most."""
 
 SEVERITY_SIZES = {
-    Severity.INFO: 22,
-    Severity.LOW: 22,
+    Severity.INFO: 50,
+    Severity.LOW: 70,
     Severity.MEDIUM: 120,
     Severity.HIGH: 170,
     Severity.CRITICAL: 240,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -139,14 +140,10 @@ def find_sessions(client: Elasticsearch) -> list[dt.date]:
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    newest = aggregate(client, _TRADES, [], {"newest": {"max": {"field": "@timestamp"}}})
-    if not newest or newest["newest"]["value"] is None:
-        return []
-    oldest = _from_ms(newest["newest"]["value"]) - dt.timedelta(days=MAX_SESSIONS_DAYS)
-    days = aggregate(
+    answer = aggregate(
         client,
         _TRADES,
-        [{"range": {"@timestamp": {"gte": _iso(oldest)}}}],
+        [],
         {
             "days": {
                 "date_histogram": {
@@ -159,8 +156,9 @@ def find_sessions(client: Elasticsearch) -> list[dt.date]:
             }
         },
     )
-    keys = [bucket["key_as_string"] for bucket in days["days"]["buckets"]]
-    return [dt.date.fromisoformat(key) for key in reversed(keys)]
+    buckets = answer["days"]["buckets"] if answer else []
+    days = [dt.date.fromisoformat(bucket["key_as_string"]) for bucket in reversed(buckets)]
+    return [day for day in days if days[0] - day <= dt.timedelta(days=MAX_SESSIONS_DAYS)]
 
 
 def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSummary | None:
@@ -172,22 +170,15 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
         Elasticsearch does not answer or refuses.
     """
     during = [_during(time_range)]
-    trades = aggregate(
-        client,
-        _TRADES,
-        during,
-        {
-            "symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}},
-            "first": {"min": {"field": "@timestamp"}},
-            "last": {"max": {"field": "@timestamp"}},
-        },
+    symbols = {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
+    ends = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}}
+    trades, anomalies = together(
+        partial(aggregate, client, _TRADES, during, symbols | ends),
+        partial(aggregate, client, _ANOMALIES, during, symbols),
     )
     by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
     if not by_trades:
         return None
-    anomalies = aggregate(
-        client, _ANOMALIES, during, {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
-    )
     by_anomalies = [bucket["key"] for bucket in anomalies["symbols"]["buckets"]] if anomalies else []
     most_anomalous = next((symbol for symbol in by_anomalies if symbol in by_trades), by_trades[0])
     return PeriodSummary(

@@ -1,4 +1,4 @@
-"""`tapewatch dashboard`: Streamlit's server with the page, set up so that nothing of its own shows."""
+"""`tapewatch dashboard`: checks what it needs, and becomes the server."""
 
 import errno
 import os
@@ -11,23 +11,7 @@ from dashboard.settings import DashboardSettings
 from services.common.errors import TapewatchError
 from services.common.settings import Settings
 
-APP = Path(__file__).with_name("app.py")
-CHECKOUT = APP.parent.parent
-
-# Given as flags, which win over any config.toml in the current or the home folder.
-OPTIONS = {
-    "browser.gatherUsageStats": "false",
-    "client.showErrorDetails": "none",  # the log has them; a person at the screen cannot act on a traceback
-    "client.showErrorLinks": "false",
-    "client.toolbarMode": "minimal",
-    "logger.enableRich": "false",
-    "server.fileWatcherType": "none",
-    "server.headless": "true",
-    # Streamlit's own red would read as an alarm.
-    "theme.light.primaryColor": "#2f6bd0",
-    "theme.dark.primaryColor": "#7ba7f5",
-    "ui.hideTopBar": "true",
-}
+CHECKOUT = Path(__file__).parent.parent
 
 
 def run_dashboard(settings: Settings, host: str, port: int) -> int:
@@ -56,15 +40,13 @@ def run_dashboard(settings: Settings, host: str, port: int) -> int:
     DashboardSettings()
     open_client(settings.elasticsearch).close()
     check_can_listen(host, port)
-    options = OPTIONS | {"server.address": host, "server.port": str(port)}
-    flags = [f"--{name}={value}" for name, value in options.items()]
     environment = os.environ | {
         "TAPEWATCH_ELASTICSEARCH": settings.elasticsearch,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),
     }
     # -P: files in the current folder must not stand in for modules. As the same process, without a parent
     # between, the server gets every signal itself.
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags]
+    command = [sys.executable, "-P", "-m", "dashboard.server", host, str(port)]
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from elasticsearch import Elasticsearch
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import overview_state, url_state, watchlist
 from dashboard.anomaly_table import anomaly_url, show_anomaly_table
@@ -49,6 +50,7 @@ from dashboard.verdicts import Verdict, verdicts_of
 
 _STAYS = "overview-stays"
 _MOVES = "overview-moves"
+_AWAITED = "overview-awaited"
 _MINUTE = dt.timedelta(minutes=1)
 _CHARTS = (LINE, CANDLES)
 _ORDERS = (NEWEST_FIRST, HIGHEST_FIRST)
@@ -98,6 +100,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
         freshness_place = st.container(width="stretch")
         is_live = overview_state.current().is_live
         _controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
+    awaited = _await_table()
     sessions = find_sessions(client)
     if not sessions:
         st.info("There are no trades in Elasticsearch yet.", icon=":material/hourglass_empty:")
@@ -119,6 +122,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
         _choose_filters()
     _tell_what_is_not_there(choices, time_range)
     answers = _ask(client, symbol, period, time_range)
+    awaited.empty()
     now = dt.datetime.now(dt.UTC)
     arrival = arrivals().note(answers.freshness.trades, now)
     freshness_place.caption(describe(answers.freshness, arrival, now))
@@ -129,13 +133,33 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
     verdicts = verdicts_of(client, sorted(shown))
     if answers.trades.trades:
         _show_counts(answers.trades, answers.anomalies)
-        _show_charts(answers.trades, answers.anomalies, verdicts, time_range)
-    elif symbol in summary.symbols:
-        st.info("This symbol has no trades in this time. Choose a longer time, or another session.")
-    else:
-        st.info("This symbol has no trades in this session. Choose another symbol, or another session.")
+    charts_place = st.container()
     _show_selected(answers, verdicts)
+    # The table first: it is drawn while the charts are still being laid out.
     _show_list(answers, verdicts)
+    with charts_place:
+        if answers.trades.trades:
+            _show_charts(answers.trades, answers.anomalies, verdicts, time_range)
+        elif symbol in summary.symbols:
+            st.info("This symbol has no trades in this time. Choose a longer time, or another session.")
+        else:
+            st.info("This symbol has no trades in this session. Choose another symbol, or another session.")
+
+
+def _await_table() -> DeltaGenerator:
+    """Have the browser get the table's code ready while Elasticsearch is asked, by an empty one, unseen.
+
+    Returns
+    -------
+    DeltaGenerator
+        Where it is: to be emptied.
+    """
+    place = st.empty()
+    if _AWAITED not in st.session_state:
+        st.session_state[_AWAITED] = True
+        with place.container(key=_AWAITED):
+            st.dataframe([])
+    return place
 
 
 def _ask(client: Elasticsearch, symbol: str, period: Period, time_range: TimeRange) -> Answers:

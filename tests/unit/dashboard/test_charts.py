@@ -82,6 +82,16 @@ def test_a_chart_is_not_changed_by_who_draws_it() -> None:
     assert len(chart.spec["layer"]) == 3
 
 
+@pytest.mark.parametrize("candles", [False, True])
+def test_only_markers_and_labels_are_read_out(candles: bool) -> None:
+    first = {"first": {"hits": {"hits": [{"fields": {"price": [100.5]}}]}}}
+    trades = trade_summary(bucket(0, {"A": 1}) | first)
+    price = price_chart(trades, anomaly_summary(), RANGE, {}, candles=candles)
+    for chart in (price, volume_chart(trades, RANGE)):
+        read_out = {layer["mark"]["type"] for layer in chart.spec["layer"] if layer["mark"].get("aria", True)}
+        assert read_out <= {"point", "text"}
+
+
 def test_the_time_axis_is_what_was_asked_for_in_both_charts() -> None:
     trades = trade_summary(bucket(0, {"A": 1}))
     for chart in (price_chart(trades, anomaly_summary(), RANGE, {}), volume_chart(trades, RANGE)):
