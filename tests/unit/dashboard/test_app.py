@@ -11,6 +11,7 @@ from infra.embedded.ports import free_port
         (f"http://127.0.0.1:{free_port()}", "Nothing answers at"),
         ("nowhere", "is not a URL"),
     ],
+    ids=["away", "no URL"],
 )
 def test_the_page_says_why_there_is_no_data(url: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_ELASTICSEARCH", url)
