@@ -15,7 +15,7 @@ from dashboard import tuning_data as data
 from dashboard.queries import find_sessions, summarize_period
 from dashboard.time_ranges import Period
 from dashboard.tuning_charts import threshold_chart
-from dashboard.url_state import read, was_changed, write
+from dashboard.url_state import note_control, read, was_changed, write
 from services.detector.calendar import ExchangeCalendar
 from services.detector.columns import TradeColumns
 from services.detector.profile import Profile, load_profile
@@ -196,7 +196,7 @@ def show_forest(
         st.session_state[name] = read(
             rule.detector, lambda text: _one_of(options, _parsed(rule, text, float, now.value)), now.value
         )
-    chosen = st.select_slider(f"Threshold: {rule.unit}", options, key=name)
+    chosen = st.select_slider(f"Threshold: {rule.unit}", options, key=name, on_change=note_control)
     if key not in results:
         place = st.empty()
         with place.container():
@@ -273,7 +273,7 @@ def _choose(
     key = f"{_KEYS}{name}"
     if st.session_state.get(key) not in options:
         st.session_state[key] = read(name, lambda text: _one_of(options, text), default)
-    chosen = st.selectbox(label, options, key=key, format_func=title, width=width)
+    chosen = st.selectbox(label, options, key=key, format_func=title, width=width, on_change=note_control)
     write(**{name: chosen})
     return chosen
 
@@ -319,6 +319,7 @@ def _title(threshold: data.Threshold, now: data.Present, profile: Profile, symbo
             key=key,
             width="content",
             help="Whether the detector runs with the configuration at the end of this page",
+            on_change=note_control,
         )
 
 
@@ -338,6 +339,7 @@ def _number(threshold: data.Threshold, now: data.Present, profile: Profile, symb
         step=kind(max(step, 1) if threshold.is_whole else step),
         format="%d" if threshold.is_whole else "%.6g",
         key=key,
+        on_change=note_control,
     )
 
 

@@ -16,6 +16,7 @@ MAX_LENGTH = 2000
 
 _WRITTEN = "url-written"
 _UNREAD = "url-unread"
+_USED = "url-control-used"
 
 
 def read(name: str, parse: Callable[[str], T], default: T) -> T:
@@ -68,8 +69,18 @@ def write(**values: object) -> None:
     st.session_state[_WRITTEN] = st.query_params.to_dict()
 
 
+def note_control() -> None:
+    """Note that a control was used, in its callback: the address did not change in the same moment.
+
+    Of somebody quick, the browser sends with it the address from before the last `write`.
+    """
+    st.session_state[_USED] = True
+
+
 def was_changed() -> bool:
     """Return whether the address is another than `write` left: a view was opened, or the person went back."""
+    if st.session_state.pop(_USED, False):
+        return False
     return bool(st.session_state.get(_WRITTEN) != st.query_params.to_dict())
 
 

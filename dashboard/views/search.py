@@ -70,7 +70,7 @@ def show(client: Elasticsearch) -> None:
     page = find_page(client, filters, order, place, PAGE_ROWS)
     if page is None:
         st.info("The anomaly that this page begins at is no longer there; this is the first page.")
-        to_first_page()
+        st.session_state[_PLACE] = Place()
         page = find_page(client, filters, order, Place(), PAGE_ROWS)
     if page is None or not page.total:
         show_nothing_found(filters, symbols)
@@ -91,7 +91,8 @@ def show(client: Elasticsearch) -> None:
 def take_from_address() -> None:
     """Set the controls to what the address says, unless it is the one that they wrote themselves."""
     state = st.session_state
-    if "search-symbols" in state and not url_state.was_changed():
+    was_changed = url_state.was_changed()
+    if "search-symbols" in state and not was_changed:
         return
     low, high = url_state.read("score", _to_scores, (0.0, 1.0))
     state["search-symbols"] = url_state.read("symbol", _to_symbols, [])
@@ -271,6 +272,7 @@ def show_download(ready: ReadyFile) -> None:
 
 def to_first_page() -> None:
     """Go to the first page: another search has other pages."""
+    url_state.note_control()
     st.session_state[_PLACE] = Place()
 
 
@@ -283,6 +285,7 @@ def clear_filters() -> None:
 
 def go_to(place: Place) -> None:
     """Go to another page."""
+    url_state.note_control()
     st.session_state[_PLACE] = place
 
 

@@ -53,3 +53,14 @@ def test_an_address_that_a_person_changed_is_noticed(app: AppTest) -> None:
     assert not app.run().session_state["changed"]
     app.query_params["number"] = "8"
     assert app.run().session_state["changed"]
+
+
+def test_an_address_that_comes_with_a_control_is_no_change(app: AppTest) -> None:
+    app.run()
+    app.query_params["number"] = "12"  # as it was before the last write
+    app.session_state["url-control-used"] = True
+    app.run()
+    assert not app.session_state["changed"]
+    app.query_params["number"] = "12"  # and now without one: the person went back
+    app.run()
+    assert app.session_state["changed"]
