@@ -34,6 +34,7 @@ from benchmarks.surroundings import (
     environment,
     generated_day,
     note,
+    run_command,
 )
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
@@ -98,19 +99,7 @@ def _index(stack: EmbeddedStack, day: Path) -> int:
         ("detect", "--until-idle", "2"),
         ("index", "--until-idle", "2"),
     ):
-        done = subprocess.run(
-            command(*arguments),
-            env=surroundings,
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise TapewatchError(
-                f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Mend what it says."
-            )
+        run_command(surroundings, TIMEOUT_S, *arguments)
     with new_client(stack.elasticsearch_url) as client:
         client.indices.refresh(index="trades-*,anomalies-*")
         return int(client.count(index="trades-*")["count"])

@@ -52,6 +52,7 @@ from benchmarks.surroundings import (
     environment,
     generated_day,
     note,
+    run_command,
 )
 from infra.embedded.child_process import start_child
 from infra.embedded.ports import free_port
@@ -130,23 +131,8 @@ def _running_stack() -> Iterator[EmbeddedStack]:
     config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
     with EmbeddedStack(config, report=note) as stack:
         env = environment(stack.kafka_bootstrap) | {"TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url}
-        _run_command(env, "setup")
+        run_command(env, TIMEOUT_S, "setup")
         yield stack
-
-
-def _run_command(env: dict[str, str], *arguments: str) -> None:
-    """Run a command of Tapewatch to its end."""
-    done = subprocess.run(
-        command(*arguments),
-        env=env,
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise TapewatchError(f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Mend what it says.")
 
 
 class Bench:
@@ -178,7 +164,7 @@ class Bench:
     def publish(self, day: Path) -> None:
         """Publish a day."""
         note(f"indexer: publishes {day.name}")
-        _run_command(self._env, "produce", str(day))
+        run_command(self._env, TIMEOUT_S, "produce", str(day))
         self.trades = sum(len(chunk.trades) for chunk in open_source(day).chunks())
         batches = read_batches(self._bootstrap, self.trades)
         self._indices = sorted({to_action(value)["_index"] for batch in batches for value in batch})

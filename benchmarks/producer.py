@@ -11,7 +11,6 @@ read to the last acknowledgement, without the start of the process.
 
 import json
 import statistics
-import subprocess
 import time
 from pathlib import Path
 
@@ -19,12 +18,11 @@ import pandas as pd
 
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
-    PROJECT,
-    command,
     environment,
     generated_day,
     note,
     real_day,
+    run_command,
     running_kafka,
 )
 from services.common.errors import TapewatchError
@@ -95,16 +93,8 @@ def _publish() -> float:
     day = generated_day(PUBLISHED_DAY)
     with running_kafka() as bootstrap:
         note(f"producer: publishes {day.name}")
-        done = subprocess.run(
-            command("produce", str(day)),
-            env=environment(bootstrap),
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    for line in reversed(done.stderr.splitlines()):
+        log = run_command(environment(bootstrap), TIMEOUT_S, "produce", str(day))
+    for line in reversed(log.splitlines()):
         if line.startswith("{") and (entry := json.loads(line)).get("event") == "published":
             return float(entry["trades_per_s"])
-    raise TapewatchError(f"`tapewatch produce` failed: {done.stderr[-500:]}", "Mend what it says.")
+    raise TapewatchError(f"`tapewatch produce` failed: {log[-500:]}", "Mend what it says.")

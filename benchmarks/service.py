@@ -40,7 +40,16 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.peers import peer_version, peers_python
 from benchmarks.rows import Row
-from benchmarks.surroundings import OUT, PROJECT, command, environment, generated_day, note, running_kafka
+from benchmarks.surroundings import (
+    OUT,
+    PROJECT,
+    command,
+    environment,
+    generated_day,
+    note,
+    run_command,
+    running_kafka,
+)
 from infra.embedded.child_process import start_child
 from infra.topics import PARTITIONS, set_up_topics
 from services.common.contracts import (
@@ -127,17 +136,7 @@ class Bench:
         """Publish a generated day behind what is there."""
         day = generated_day(config)
         note(f"service: publishes {config.trades:,} trades of {config.symbols} symbols")
-        done = subprocess.run(
-            command("produce", str(day)),
-            env=self._env,
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise TapewatchError(f"`tapewatch produce` failed: {done.stderr[-500:]}", "Mend what it says.")
+        run_command(self._env, RUN_TIMEOUT_S, "produce", str(day))
         for chunk in open_source(day).chunks():
             self._trades += len(chunk.trades)
             self._large_trades += int((chunk.trades["size"] > THRESHOLD_SHARES).sum())

@@ -1,6 +1,7 @@
 """What the benchmarks need around them: days of trades, a Kafka of their own, the commands as processes."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from rich.console import Console
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.topics import set_up_topics
+from services.common.errors import TapewatchError
 from services.common.kafka import new_admin
 from services.producer.generator import DayConfig, write_day
 
@@ -68,3 +70,25 @@ def environment(bootstrap: str) -> dict[str, str]:
         "TAPEWATCH_INSTANCE": "benchmark",
         "POLARS_MAX_THREADS": "1",
     }
+
+
+def run_command(env: dict[str, str], timeout_s: float, *arguments: str) -> str:
+    """Run a command of Tapewatch to its end, and return its log.
+
+    Raises
+    ------
+    TapewatchError
+        It failed.
+    """
+    done = subprocess.run(
+        command(*arguments),
+        env=env,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise TapewatchError(f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Mend what it says.")
+    return done.stderr

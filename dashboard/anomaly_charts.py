@@ -5,15 +5,8 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import format_times
-from dashboard.palette import (
-    PRICE_COLOR,
-    RING_COLOR,
-    SEVERITY_COLORS,
-    SIDE_COLORS,
-    SIDE_NAMES,
-    label_shapes,
-)
+from dashboard.charts import format_times, label_shape, severity_color, side_color
+from dashboard.palette import PRICE_COLOR, RING_COLOR, SIDE_NAMES
 from dashboard.queries import SIDES
 from dashboard.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
 
@@ -113,27 +106,17 @@ def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
     dots = (
         alt.Chart(rows[rows["severity"] == ""])
         .mark_circle(size=26, opacity=0.9)
-        .encode(x="place:Q", y="price:Q", color=_side_color(), tooltip=_tooltip())
+        .encode(x="place:Q", y="price:Q", color=side_color("side_name"), tooltip=_tooltip())
     )
-    severities = [str(severity) for severity in SEVERITY_COLORS]
     anomalies = rows[rows["severity"] != ""]
-    shapes = label_shapes(anomalies["label"])
     marked = (
         alt.Chart(anomalies)
         .mark_point(filled=True, size=110, opacity=1)
         .encode(
             x="place:Q",
             y="price:Q",
-            color=alt.Color(
-                "severity:N",
-                scale=alt.Scale(domain=severities, range=list(SEVERITY_COLORS.values())),
-                legend=None,
-            ),
-            shape=alt.Shape(
-                "label:N",
-                scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
-                legend=None,
-            ),
+            color=severity_color(),
+            shape=label_shape(anomalies["label"]),
             tooltip=_tooltip(),
         )
     )
@@ -178,7 +161,7 @@ def around_size_chart(trades: pd.DataFrame) -> alt.LayerChart:
                 ),
             ),
             y2=alt.datum(0),
-            color=_side_color(),
+            color=side_color("side_name"),
             tooltip=_tooltip(),
         )
     )
@@ -218,14 +201,6 @@ def _place_axis(trades: pd.DataFrame, has_labels: bool, field: str = "place") ->
             # A label beyond the end would make this chart narrower than the one above.
             labelFlush=True,
         ),
-    )
-
-
-def _side_color() -> alt.Color:
-    return alt.Color(
-        "side_name:N",
-        scale=alt.Scale(domain=list(SIDE_NAMES.values()), range=[SIDE_COLORS[side] for side in SIDE_NAMES]),
-        legend=None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.charts import format_times
+from dashboard.legend import entry
 from dashboard.palette import (
     RING_COLOR,
     SEVERITY_COLORS,
@@ -119,10 +120,7 @@ def around_legend_html(trades: pd.DataFrame) -> str:
         ),
         *(("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()),
     ]
-    shown = "".join(
-        f'<span style="white-space:nowrap"><span style="color:{color}">{sign}</span> {escape(name)}</span>'
-        for sign, color, name in entries
-    )
+    shown = "".join(entry(*one) for one in entries)
     return f'<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem">{shown}</div>'
 
 

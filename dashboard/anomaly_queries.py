@@ -6,15 +6,12 @@ from typing import Any
 import pandas as pd
 from elasticsearch import Elasticsearch
 
-from dashboard.queries import search, to_anomaly_rows
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from dashboard.queries import ANOMALIES, TRADES, search, to_anomaly_rows
 
 MAX_ID = 512
 """Characters of a `trade_id`; Elasticsearch has none that are longer."""
 
 MAX_EARLIER = 20
-_ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
-_TRADES = f"{TRADES_INDEX_PREFIX}*"
 _TRADE_FIELDS = ("@timestamp", "trade_id", "price", "size", "side", "sequence")
 
 Document = dict[str, Any]
@@ -43,7 +40,7 @@ def find_anomaly(client: Elasticsearch, trade_id: str) -> Document | None:
         return None
     answer = search(
         client,
-        _ANOMALIES,
+        ANOMALIES,
         query={"bool": {"filter": [{"term": {"trade_id": trade_id}}]}},
         size=1,
         track_total_hits=False,
@@ -103,7 +100,7 @@ def find_earlier(client: Elasticsearch, anomaly: Document) -> Earlier:
     label = to_anomaly_rows([anomaly])["label"][0]
     answer = search(
         client,
-        _ANOMALIES,
+        ANOMALIES,
         query={
             "bool": {
                 "filter": [
@@ -125,7 +122,7 @@ def _neighbours(client: Elasticsearch, anomaly: Document, count: int, way: str) 
     """Return the trades next to an anomaly, nearest first."""
     answer = search(
         client,
-        _TRADES,
+        TRADES,
         # The days that cannot have a neighbour are ruled out before anything is sorted.
         query={
             "bool": {
@@ -155,7 +152,7 @@ def _anomalies(
     times = {"gte": first["@timestamp"], "lte": last["@timestamp"]}
     answer = search(
         client,
-        _ANOMALIES,
+        ANOMALIES,
         query={"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}},
         sort=[{"score": "desc"}],
         size=count,

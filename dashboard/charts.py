@@ -7,7 +7,7 @@ specification, which takes longer to make than all else here, is made once.
 
 import copy
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -269,8 +269,6 @@ def _marks(anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], selected:
 
 
 def _markers(labels: tuple[str, ...]) -> alt.Chart:
-    shapes = label_shapes(labels)
-    severities = [str(severity) for severity in SEVERITY_COLORS]
     # Legends stand above the chart as text of the page, which wraps in a narrow window.
     return (
         alt.Chart(alt.NamedData("marks"))
@@ -278,19 +276,11 @@ def _markers(labels: tuple[str, ...]) -> alt.Chart:
         .encode(
             x=alt.X("time:T"),
             y=alt.Y("price:Q"),
-            color=alt.Color(
-                "severity:N",
-                scale=alt.Scale(domain=severities, range=list(SEVERITY_COLORS.values())),
-                legend=None,
-            ),
+            color=severity_color(),
             size=alt.Size("area:Q", scale=None),
             stroke=alt.condition("datum.selected", alt.value(RING_COLOR), alt.value(None)),
             strokeWidth=alt.condition("datum.selected", alt.value(3), alt.value(0)),
-            shape=alt.Shape(
-                "label:N",
-                scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
-                legend=None,
-            ),
+            shape=label_shape(labels),
             opacity=alt.value(0.95),
             tooltip=[
                 alt.Tooltip("message:N", title="What"),
@@ -305,6 +295,27 @@ def _markers(labels: tuple[str, ...]) -> alt.Chart:
             ],
         )
     )
+
+
+def severity_color() -> alt.Color:
+    """Colour by the field `severity`; the legend stands elsewhere."""
+    severities = [str(severity) for severity in SEVERITY_COLORS]
+    scale = alt.Scale(domain=severities, range=list(SEVERITY_COLORS.values()))
+    return alt.Color("severity:N", scale=scale, legend=None)
+
+
+def label_shape(labels: Iterable[str]) -> alt.Shape:
+    """Shape by the field `label`, which has these values; the legend stands elsewhere."""
+    shapes = label_shapes(labels)
+    scale = alt.Scale(domain=list(shapes), range=list(shapes.values()))
+    return alt.Shape("label:N", scale=scale, legend=None)
+
+
+def side_color(field: str) -> alt.Color:
+    """Colour by a field with the names of sides; the legend stands elsewhere."""
+    colors = [SIDE_COLORS[side] for side in SIDE_NAMES]
+    scale = alt.Scale(domain=list(SIDE_NAMES.values()), range=colors)
+    return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 
 def volume_chart(trades: TradeSummary, time_range: TimeRange) -> Chart:
@@ -348,13 +359,7 @@ def _volume_spec(time_range: TimeRange) -> dict[str, Any]:
             x2="end:T",
             y=y,
             y2="top:Q",
-            color=alt.Color(
-                "side:N",
-                scale=alt.Scale(
-                    domain=list(SIDE_NAMES.values()), range=[SIDE_COLORS[side] for side in SIDE_NAMES]
-                ),
-                legend=None,
-            ),
+            color=side_color("side"),
             tooltip=[
                 *_span_tooltip(),
                 alt.Tooltip("side:N", title="Side"),

@@ -13,7 +13,8 @@ from elasticsearch import Elasticsearch
 
 from dashboard.csv_cells import as_cell
 from dashboard.point_in_time import Hit, read_pages
-from dashboard.search_queries import ANOMALIES, Filters, Order, to_query, to_sort
+from dashboard.queries import ANOMALIES
+from dashboard.search_queries import Filters, Order, to_query, to_sort
 from dashboard.verdicts import verdicts_of
 
 MAX_ROWS = 100_000

@@ -27,18 +27,18 @@ def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], can
         The prices are drawn as candles.
     """
     severities = [
-        _entry("●", color, severity, by_severity[severity])
+        entry("●", color, severity, by_severity[severity])
         for severity, color in reversed(SEVERITY_COLORS.items())
         if by_severity.get(severity)
     ]
     labels = [
-        _entry(SHAPE_SIGNS[shape], "inherit", label, by_label[label])
+        entry(SHAPE_SIGNS[shape], "inherit", label, by_label[label])
         for label, shape in label_shapes(by_label).items()
     ]
-    sides = [_entry("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()]
-    price = [_entry("━", PRICE_COLOR, "Last price, in the range traded")]
+    sides = [entry("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()]
+    price = [entry("━", PRICE_COLOR, "Last price, in the range traded")]
     if candles:
-        price = [_entry("▮", color, f"Price went {way}") for way, color in CANDLE_COLORS.items()]
+        price = [entry("▮", color, f"Price went {way}") for way, color in CANDLE_COLORS.items()]
     groups = "".join(
         f'<div style="{_ROW}">{"".join(group)}</div>'
         for group in (severities, labels, price + sides)
@@ -47,7 +47,8 @@ def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], can
     return f'<div style="display:flex;flex-wrap:wrap;gap:0.15rem 2.4rem">{groups}</div>'
 
 
-def _entry(sign: str, color: str, name: str, count: int | None = None) -> str:
+def entry(sign: str, color: str, name: str, count: int | None = None) -> str:
+    """Return a sign, what it means, and how many there are, as HTML in which the name is only text."""
     number = "" if count is None else f' <span style="opacity:0.65">{count:,}</span>'
     return (
         f'<span style="white-space:nowrap"><span style="color:{color}">{sign}</span> '

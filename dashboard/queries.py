@@ -38,9 +38,11 @@ SIDES = {"B": "buys", "A": "sells", "N": "no_side"}
 _CONNECTIONS = 8
 _AT_ONCE = 4
 
-_TRADES = f"{TRADES_INDEX_PREFIX}*"
-_ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
-_SHOWN_FIELDS = (
+TRADES = f"{TRADES_INDEX_PREFIX}*"
+ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
+"""The patterns of the indices."""
+
+SHOWN_FIELDS = (
     "@timestamp",
     "trade_id",
     "symbol",
@@ -54,6 +56,7 @@ _SHOWN_FIELDS = (
     "detections.label",
     "detections.score",
 )
+"""Of an anomaly: what `to_anomaly_rows` takes."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def find_sessions(client: Elasticsearch) -> list[dt.date]:
     """
     answer = aggregate(
         client,
-        _TRADES,
+        TRADES,
         [],
         {
             "days": {
@@ -173,8 +176,8 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
     symbols = {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
     ends = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}}
     trades, anomalies = together(
-        partial(aggregate, client, _TRADES, during, symbols | ends),
-        partial(aggregate, client, _ANOMALIES, during, symbols),
+        partial(aggregate, client, TRADES, during, symbols | ends),
+        partial(aggregate, client, ANOMALIES, during, symbols),
     )
     by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
     if not by_trades:
@@ -214,7 +217,7 @@ def summarize_trades(
     first = {"first": _price_of_one("asc")} if candles else {}
     answer = aggregate(
         client,
-        _TRADES,
+        TRADES,
         [_during(time_range), {"term": {"symbol": symbol}}],
         {
             "buckets": {
@@ -268,18 +271,18 @@ def find_anomalies(
     """
     answer = search(
         client,
-        _ANOMALIES,
+        ANOMALIES,
         query={"bool": {"filter": [_during(time_range), {"term": {"symbol": symbol}}]}},
         aggs={
             "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
             "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
         },
         # The counts above are of all, the rows of the chosen.
-        post_filter={"bool": {"filter": _passing(labels, severities)}},
+        post_filter={"bool": {"filter": passing(labels, severities)}},
         sort=[{"score": "desc"}, {"@timestamp": "desc"}, {"trade_id": "asc"}],
         size=MAX_ANOMALIES,
         track_total_hits=True,
-        source_includes=_SHOWN_FIELDS,
+        source_includes=SHOWN_FIELDS,
     )
     counts = {
         name: {bucket["key"]: bucket["doc_count"] for bucket in aggregation["buckets"]}
@@ -324,12 +327,12 @@ def list_anomalies(
     of_symbol = [] if symbol is None else [{"term": {"symbol": symbol}}]
     answer = search(
         client,
-        _ANOMALIES,
-        query={"bool": {"filter": [_during(time_range), *of_symbol, *_passing(labels, severities)]}},
+        ANOMALIES,
+        query={"bool": {"filter": [_during(time_range), *of_symbol, *passing(labels, severities)]}},
         sort=[*([{"score": "desc"}] if by_score else []), {"@timestamp": "desc"}, {"trade_id": "asc"}],
         size=MAX_LISTED,
         track_total_hits=True,
-        source_includes=_SHOWN_FIELDS,
+        source_includes=SHOWN_FIELDS,
     )
     hits = answer["hits"]
     return AnomalyList(hits["total"]["value"], to_anomaly_rows([hit["_source"] for hit in hits["hits"]]))
@@ -347,7 +350,7 @@ def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: Time
         return {}
     answer = aggregate(
         client,
-        _ANOMALIES,
+        ANOMALIES,
         [
             _during(time_range),
             {"terms": {"symbol": list(symbols)}},
@@ -368,19 +371,19 @@ def find_freshness(client: Elasticsearch) -> Freshness:
         Elasticsearch does not answer or refuses.
     """
     trades = search(
-        client, _TRADES, size=0, track_total_hits=True, aggs={"newest": {"max": {"field": "@timestamp"}}}
+        client, TRADES, size=0, track_total_hits=True, aggs={"newest": {"max": {"field": "@timestamp"}}}
     )
     anomalies = aggregate(
         client,
-        _ANOMALIES,
+        ANOMALIES,
         [],
         {"newest": {"max": {"field": "@timestamp"}}, "found": {"max": {"field": "detected_at"}}},
     )
     return Freshness(
         trades["hits"]["total"]["value"],
-        _newest(trades.get("aggregations", {}), "newest"),
-        _newest(anomalies, "newest"),
-        _newest(anomalies, "found"),
+        newest_of(trades.get("aggregations", {}), "newest"),
+        newest_of(anomalies, "newest"),
+        newest_of(anomalies, "found"),
     )
 
 
@@ -454,7 +457,8 @@ def _during(time_range: TimeRange) -> dict[str, Any]:
     return {"range": {"@timestamp": {"gte": _iso(time_range.start), "lt": _iso(time_range.end)}}}
 
 
-def _passing(labels: Sequence[str], severities: Sequence[str]) -> list[dict[str, Any]]:
+def passing(labels: Sequence[str], severities: Sequence[str]) -> list[dict[str, Any]]:
+    """Match anomalies with any of the labels and any of the severities; empty for all."""
     filters: list[dict[str, Any]] = []
     if labels:
         filters.append({"terms": {"anomalies": list(labels)}})
@@ -481,7 +485,8 @@ def _only_price(answer: dict[str, Any]) -> float:
     return float(hit["fields"]["price"][0])
 
 
-def _newest(aggregations: dict[str, Any], name: str) -> dt.datetime | None:
+def newest_of(aggregations: dict[str, Any], name: str) -> dt.datetime | None:
+    """Return what a `max` over a time gave, UTC; None where there is nothing, or no index yet."""
     value = aggregations[name]["value"] if aggregations else None
     return None if value is None else _from_ms(value)
 

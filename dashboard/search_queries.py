@@ -14,12 +14,11 @@ import pandas as pd
 from elasticsearch import Elasticsearch
 
 from dashboard import verdicts
-from dashboard.queries import MAX_SYMBOLS, search, to_anomaly_rows
+from dashboard.queries import ANOMALIES, MAX_SYMBOLS, SHOWN_FIELDS, passing, search, to_anomaly_rows
 from dashboard.verdicts import Decision
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, Severity
+from services.common.contracts import Severity
 from services.common.errors import TapewatchError
 
-ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
 MAX_TEXT = 200
 """Characters of free text."""
 
@@ -30,20 +29,6 @@ NO_VERDICT = "none"
 VERDICTS = (*Decision, NO_VERDICT)
 
 _SEVERITIES = list(Severity)
-_SHOWN_FIELDS = (
-    "@timestamp",
-    "trade_id",
-    "symbol",
-    "price",
-    "size",
-    "side",
-    "severity",
-    "score",
-    "anomalies",
-    "message",
-    "detections.label",
-    "detections.score",
-)
 
 
 @dataclass(frozen=True)
@@ -151,7 +136,7 @@ def find_page(
         aggs=counted,
         size=page_rows,
         track_total_hits=True,
-        source_includes=_SHOWN_FIELDS,
+        source_includes=SHOWN_FIELDS,
     )
     hits = answer["hits"]["hits"]
     total = answer["hits"]["total"]["value"]
@@ -205,11 +190,7 @@ def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None
         Elasticsearch does not answer or refuses; or there are more than `MAX_VERDICTS` to filter by.
     """
     scope = _scope(filters)
-    found = list(scope)
-    if filters.labels:
-        found.append({"terms": {"anomalies": list(filters.labels)}})
-    if filters.severities:
-        found.append({"terms": {"severity": list(filters.severities)}})
+    found = [*scope, *passing(filters.labels, filters.severities)]
     if filters.min_score > 0 or filters.max_score < 1:
         found.append({"range": {"score": {"gte": filters.min_score, "lte": filters.max_score}}})
     if words := filters.text.strip()[:MAX_TEXT]:

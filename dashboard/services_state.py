@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from elasticsearch import AuthorizationException, Elasticsearch
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.queries import guarded
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from dashboard.queries import ANOMALIES, TRADES, guarded, newest_of, search
 from services.common.metrics import PORT_STEP, PORTS_TRIED, USUAL_PORTS
 
 TIMEOUT_S = 1.0
@@ -357,29 +357,26 @@ def look_at_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
     TapewatchError
         It does not answer or refuses.
     """
-    with guarded(client):
-        trades = _indexed(client, f"{TRADES_INDEX_PREFIX}*", "@timestamp")
-        anomalies = _indexed(client, f"{ANOMALIES_INDEX_PREFIX}*", "@timestamp")
-        detected = _indexed(client, f"{ANOMALIES_INDEX_PREFIX}*", "detected_at")
-        return ElasticsearchState(_cluster(client), trades, anomalies, detected.newest)
+    newest = {"newest": {"max": {"field": "@timestamp"}}}
+    trades = search(client, TRADES, size=0, track_total_hits=True, aggs=newest)
+    detected = {"detected": {"max": {"field": "detected_at"}}}
+    anomalies = search(client, ANOMALIES, size=0, track_total_hits=True, aggs=newest | detected)
+    return ElasticsearchState(
+        _cluster(client),
+        _indexed(trades),
+        _indexed(anomalies),
+        newest_of(anomalies.get("aggregations", {}), "detected"),
+    )
 
 
 def _cluster(client: Elasticsearch) -> ClusterState | None:
-    try:
-        health = client.cluster.health(filter_path="status,number_of_nodes,unassigned_shards")
-    except AuthorizationException:
-        return None
+    with guarded(client):
+        try:
+            health = client.cluster.health(filter_path="status,number_of_nodes,unassigned_shards")
+        except AuthorizationException:
+            return None
     return ClusterState(health["status"], health["number_of_nodes"], health["unassigned_shards"])
 
 
-def _indexed(client: Elasticsearch, pattern: str, time_field: str) -> Indexed:
-    answer = client.search(
-        index=pattern,
-        size=0,
-        track_total_hits=True,
-        aggs={"newest": {"max": {"field": time_field}}},
-        allow_partial_search_results=False,
-    )
-    newest_ms = answer.get("aggregations", {}).get("newest", {}).get("value")
-    newest = None if newest_ms is None else dt.datetime.fromtimestamp(newest_ms / 1000, dt.UTC)
-    return Indexed(answer["hits"]["total"]["value"], newest)
+def _indexed(answer: dict[str, Any]) -> Indexed:
+    return Indexed(answer["hits"]["total"]["value"], newest_of(answer.get("aggregations", {}), "newest"))

@@ -1,17 +1,15 @@
 """What only the dashboard needs to know: `TAPEWATCH_*` variables over defaults that fit one machine."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
-from services.common.errors import TapewatchError
-
-_PREFIX = "TAPEWATCH_"
+from services.common.settings import EnvironmentSettings
 
 
-class DashboardSettings(BaseSettings):
+class DashboardSettings(EnvironmentSettings):
     """Each can be set as `TAPEWATCH_<NAME>`; an empty variable counts as one that is not set.
 
     Raises
@@ -19,8 +17,6 @@ class DashboardSettings(BaseSettings):
     TapewatchError
         A value is impossible.
     """
-
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True)
 
     services: Annotated[tuple[str, ...], NoDecode] = ()
     """Where the services serve their metrics, `host:port[,host:port…]`; empty for this machine's usual
@@ -31,17 +27,6 @@ class DashboardSettings(BaseSettings):
 
     refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
     """Seconds from one refresh of a live page to the next."""
-
-    def __init__(self, **given: Any) -> None:  # noqa: ANN401
-        try:
-            super().__init__(**given)
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            name = f"{_PREFIX}{wrong['loc'][0]}".upper()
-            raise TapewatchError(
-                f"{name} is {wrong['input']!r}: {wrong['msg']}.",
-                f"Set {name} to such a value, or not at all.",
-            ) from error
 
     @field_validator("services", mode="before")
     @classmethod

@@ -15,9 +15,9 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from dashboard.point_in_time import read_values
-from dashboard.queries import guarded
+from dashboard.queries import TRADES, guarded
 from dashboard.time_ranges import TimeRange
-from services.common.contracts import TRADES_INDEX_PREFIX, Label
+from services.common.contracts import Label
 from services.common.errors import TapewatchError
 from services.common.trade import Trade
 from services.detector.batch import Batch, SessionKey
@@ -47,7 +47,6 @@ MAX_POINTS = 160
 _MOST_FLAGGED = 0.1
 """A curve begins where so large a share of the trades would be flagged: nobody looks at more."""
 
-_TRADES = f"{TRADES_INDEX_PREFIX}*"
 _ORDER = (
     # Nanoseconds as text: as numbers of JavaScript's kind they would lose digits.
     {"@timestamp": {"order": "asc", "format": "strict_date_optional_time_nanos"}},
@@ -238,7 +237,7 @@ def count_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) -> i
         Elasticsearch does not answer, or there are no trades, or more than `MAX_TRADES`.
     """
     with guarded(client):
-        answer = client.count(index=_TRADES, query=_query(symbol, time_range), ignore_unavailable=True)
+        answer = client.count(index=TRADES, query=_query(symbol, time_range), ignore_unavailable=True)
     trades = int(answer["count"])
     if trades == 0:
         raise TapewatchError(f"No trade of {symbol} is indexed on this day.", "Choose another day or symbol.")
@@ -280,7 +279,7 @@ def read_trades(
     """
     pages = read_values(
         client.options(request_timeout=READ_TIMEOUT_S),
-        _TRADES,
+        TRADES,
         _query(symbol, time_range),
         _ORDER,
         ("price", "size", "side"),
@@ -498,14 +497,8 @@ class _Run:
         """Cut trades into batches; each must be judged before the next is asked for."""
         for start in range(0, len(columns), PIECE_TRADES):
             piece = _cut(columns, slice(start, start + PIECE_TRADES))
-            for places, slots in self.sessions.assign(piece):
-                yield Batch(
-                    slot=slots,
-                    event_ns=piece.event_ns[places],
-                    price=piece.price[places],
-                    size=piece.size[places],
-                    side=piece.side[places],
-                )
+            for _, batch in self.sessions.batches(piece):
+                yield batch
             on_progress(start + len(piece), len(columns))
 
     def _open(self, slot: int, session: SessionKey) -> None:

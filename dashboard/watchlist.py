@@ -1,6 +1,5 @@
 """The symbols that the desk watches: in the address, and in a cookie of the browser that remembers them."""
 
-import string
 from urllib.parse import quote, unquote
 
 import streamlit as st
@@ -20,8 +19,6 @@ export default function ({{ data }}) {{
   document.cookie = "{_COOKIE}=" + data.watched + "; path=/; max-age=31536000; SameSite=Strict";
 }}
 """
-
-_MARKUP = str.maketrans({sign: f"\\{sign}" for sign in string.punctuation})
 
 
 def watched() -> list[str]:
@@ -61,8 +58,3 @@ def parse(text: str) -> list[str]:
 def serialize(symbols: list[str]) -> str:
     """Return the symbols as one text of letters, digits, commas and `%-._~`."""
     return ",".join(quote(symbol, safe="") for symbol in symbols)
-
-
-def as_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
-    return text.translate(_MARKUP)

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from elasticsearch import Elasticsearch
 
+from dashboard.markdown_text import as_markdown
 from dashboard.page_guard import explained
 from dashboard.services_state import (
     ElasticsearchState,
@@ -123,7 +124,7 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
         advice = COMMANDS.get(service.name, "") if service.state == State.NOT_RUNNING else ""
         if service.state in (State.NOT_RUNNING, State.UNKNOWN) and not addresses:
             advice += " Where it runs elsewhere, name its address in TAPEWATCH_SERVICES."
-        show_box(f"{_as_text(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
+        show_box(f"{as_markdown(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
 
 
 def show_card(service: ServiceState) -> None:
@@ -262,8 +263,3 @@ def _badge_color(state: State) -> str:
     return (
         "red" if state in (State.STUCK, State.NO_ANSWER) else "orange" if state == State.NOT_READY else "gray"
     )
-
-
-def _as_text(text: str) -> str:
-    """Return Markdown that shows a text as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#+-.!|$:~&" else sign for sign in text)

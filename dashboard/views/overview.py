@@ -16,6 +16,7 @@ from dashboard.anomaly_table import anomaly_url, show_anomaly_table
 from dashboard.charts import PICKED, SPAN, price_chart, volume_chart
 from dashboard.freshness import Arrivals, describe
 from dashboard.legend import legend_html
+from dashboard.markdown_text import as_markdown
 from dashboard.overview_state import (
     ALL_SYMBOLS,
     CANDLES,
@@ -48,7 +49,6 @@ from dashboard.settings import DashboardSettings
 from dashboard.time_ranges import Period, TimeRange, at_exchange, periods, to_full_hours
 from dashboard.verdicts import Verdict, verdicts_of
 
-_STAYS = "overview-stays"
 _MOVES = "overview-moves"
 _AWAITED = "overview-awaited"
 _MINUTE = dt.timedelta(minutes=1)
@@ -77,7 +77,7 @@ def arrivals() -> Arrivals:
 
 def show(client: Elasticsearch) -> None:
     """Show the page, and show it again every few seconds unless that is switched off."""
-    if not st.session_state.pop(_STAYS, False) and url_state.was_changed():
+    if url_state.was_changed():
         overview_state.load()
     refresh_s = DashboardSettings().refresh_s
     is_live = overview_state.current().is_live
@@ -85,14 +85,14 @@ def show(client: Elasticsearch) -> None:
 
 
 def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
+    if overview_state.current().is_live != was_live:
+        # Only a run of the whole page can start or stop the refreshing; the view is not to be read again.
+        url_state.note_control()
+        st.rerun()
     with explained():
         _show_overview(client, refresh_s)
     overview_state.save()
     watchlist.remember()
-    if overview_state.current().is_live != was_live:
-        # Only a run of the whole page can start or stop the refreshing; the view is not to be read again.
-        st.session_state[_STAYS] = True
-        st.rerun()
 
 
 def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
@@ -327,7 +327,7 @@ def _show_watched(urgent: Mapping[str, int], symbol: str) -> None:
                 list(urgent),
                 key="overview-watched",
                 to_part=lambda chosen: chosen or symbol,
-                format_func=lambda name: f"{watchlist.as_markdown(name)} · {urgent[name]:,}",
+                format_func=lambda name: f"{as_markdown(name)} · {urgent[name]:,}",
                 help="With their critical and high anomalies in this session",
                 label_visibility="collapsed",
             )

@@ -11,7 +11,30 @@ from services.common.errors import TapewatchError
 _PREFIX = "TAPEWATCH_"
 
 
-class Settings(BaseSettings):
+class EnvironmentSettings(BaseSettings):
+    """Settings of which each can be given as `TAPEWATCH_<NAME>`; an empty variable counts as one not set.
+
+    Raises
+    ------
+    TapewatchError
+        A value is impossible.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True)
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            name = f"{_PREFIX}{wrong['loc'][0]}".upper()
+            raise TapewatchError(
+                f"{name} is {wrong['input']!r}: {wrong['msg']}.",
+                f"Set {name} to such a value, or not at all.",
+            ) from error
+
+
+class Settings(EnvironmentSettings):
     """What every service shares; each can be set as `TAPEWATCH_<NAME>` or by a flag.
 
     An empty variable counts as one that is not set.
@@ -21,8 +44,6 @@ class Settings(BaseSettings):
     TapewatchError
         A value is impossible.
     """
-
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True)
 
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, `host:port[,host:port…]`."""
@@ -68,14 +89,3 @@ class Settings(BaseSettings):
 
     checkpoint_trades: Annotated[int, Field(ge=1_000)] = 100_000
     """About so many messages of each partition a detector reads again after a crash, at most."""
-
-    def __init__(self, **given: Any) -> None:  # noqa: ANN401
-        try:
-            super().__init__(**given)
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            name = f"{_PREFIX}{wrong['loc'][0]}".upper()
-            raise TapewatchError(
-                f"{name} is {wrong['input']!r}: {wrong['msg']}.",
-                f"Set {name} to such a value, or not at all.",
-            ) from error

@@ -142,19 +142,9 @@ class Engine:
     def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
         """Sort trades into sessions; each batch must be judged before the next is asked for.
 
-        Yields the places of a batch's trades among `columns`, and the batch.
+        Gives the places of a batch's trades among `columns`, and the batch.
         """
-        for places, slots in self._sessions.assign(columns):
-            yield (
-                places,
-                Batch(
-                    slot=slots,
-                    event_ns=columns.event_ns[places],
-                    price=columns.price[places],
-                    size=columns.size[places],
-                    side=columns.side[places],
-                ),
-            )
+        return self._sessions.batches(columns)
 
     def judge(self, batch: Batch) -> list[tuple[int, dict[str, Any]]]:
         """Judge a batch; returns places in it and the contract's fields about those trades."""

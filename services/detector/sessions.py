@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
-from services.detector.batch import SessionKey
+from services.detector.batch import Batch, SessionKey
 from services.detector.columns import TradeColumns
 from services.detector.session_state import Changes, SessionState
 from services.detector.slots import with_room
@@ -53,6 +53,20 @@ class Sessions:
         self._dropped: dict[SessionKey, None] = {}
         self.keys: dict[int, SessionKey] = {}
         self.late_trades = 0
+
+    def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Sort trades into sessions, as `assign` does; yields the places of trades and their batch."""
+        for places, slots in self.assign(columns):
+            yield (
+                places,
+                Batch(
+                    slot=slots,
+                    event_ns=columns.event_ns[places],
+                    price=columns.price[places],
+                    size=columns.size[places],
+                    side=columns.side[places],
+                ),
+            )
 
     def assign(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Find the slots of a batch's trades; what comes late or repeated is counted and left out.

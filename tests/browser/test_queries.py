@@ -136,8 +136,8 @@ def test_a_symbol_cannot_change_the_query(client: Elasticsearch) -> None:
 
 
 def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "_TRADES", "no-such-index-*")
-    monkeypatch.setattr(queries, "_ANOMALIES", "no-such-index-*")
+    monkeypatch.setattr(queries, "TRADES", "no-such-index-*")
+    monkeypatch.setattr(queries, "ANOMALIES", "no-such-index-*")
     assert queries.find_sessions(client) == []
     assert queries.summarize_period(client, RANGE) is None
     assert queries.summarize_trades(client, MAIN, RANGE).trades == 0

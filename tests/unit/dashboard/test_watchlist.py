@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.watchlist import MAX_SYMBOL_LENGTH, MAX_WATCHED, as_markdown, parse, serialize
+from dashboard.watchlist import MAX_SYMBOL_LENGTH, MAX_WATCHED, parse, serialize
 
 SYMBOLS = st.text(min_size=1, max_size=MAX_SYMBOL_LENGTH).filter(lambda text: text.isprintable())
 
@@ -23,8 +23,3 @@ def test_what_cannot_be_a_symbol_is_left_out() -> None:
 
 def test_there_are_not_more_than_a_screen_holds() -> None:
     assert len(parse(",".join(map(str, range(1000))))) == MAX_WATCHED
-
-
-def test_a_symbol_is_not_taken_as_markup() -> None:
-    symbol = "<b>EV*IL*</b> :red[x] $y$ [a](b)"
-    assert as_markdown(symbol).startswith("\\<b\\>EV\\*IL\\*")
