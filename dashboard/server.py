@@ -24,6 +24,10 @@ OPTIONS = {
     "client.showErrorDetails": "none",  # the log has them; a person at the screen cannot act on a traceback
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
+    # Nothing is sent as a reference to what the browser has already: references of a run that a quick second
+    # click has overtaken reach the browser without the rest of that run, and the page goes blank
+    # (streamlit 1.67, `ForwardMsgQueue.clear`).
+    "global.minCachedMessageSize": float(1 << 40),
     "logger.enableRich": False,
     "server.fileWatcherType": "none",
     "server.headless": True,

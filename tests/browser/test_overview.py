@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.palette import SEVERITY_COLORS
 from dashboard.queries import MAX_ANOMALIES, MAX_LISTED
@@ -199,6 +200,25 @@ def test_a_view_is_in_its_address(page: Page, tape: list[Document]) -> None:
 def in_view(tape: list[Document], minute: int) -> list[Document]:
     since = OPEN.replace(minute=0) + dt.timedelta(minutes=minute)
     return [trade for trade in main_trades(tape) if time_of(trade) >= since]
+
+
+def test_a_chart_that_the_browser_had_before_is_sent_whole(page: Page) -> None:
+    # Of a run that a quick click overtakes, references alone would arrive, and blank the page.
+    sent: list[ForwardMsg] = []
+
+    def note(data: str | bytes) -> None:
+        sent.append(ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode()))
+
+    page.on("websocket", lambda socket: socket.on("framereceived", note))
+    page.reload()
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
+    page.get_by_text("Candles").click()
+    expect(page.get_by_text("Price went up")).to_be_visible()
+    page.get_by_text("Line", exact=True).click()
+    expect(page.get_by_text("Last price, in the range traded")).to_be_visible()
+    page.wait_for_url(lambda url: "candles" not in url)
+    assert {kind for message in sent if (kind := message.WhichOneof("type"))} >= {"delta", "script_finished"}
+    assert not any(message.HasField("ref_hash") for message in sent)
 
 
 def test_going_back_goes_back_to_the_view_before(page: Page) -> None:
