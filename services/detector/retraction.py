@@ -7,7 +7,7 @@ trade the topic `trades` does not have any more cannot be found anew, so they st
 
 from collections.abc import Iterator
 
-import orjson
+import msgspec
 from confluent_kafka import Message, Producer, TopicPartition
 
 from services.common.contracts import ANOMALIES_TOPIC
@@ -15,6 +15,14 @@ from services.common.kafka import read_to_end
 from services.common.stops import Stop
 
 TRADE_OFFSET = "trade_offset"
+
+
+class _Anomaly(msgspec.Struct, gc=False):
+    timestamp: str = msgspec.field(name="@timestamp")
+    trade_id: str
+
+
+_decoder = msgspec.json.Decoder(_Anomaly)
 
 
 def standing_anomalies(
@@ -42,12 +50,23 @@ def standing_anomalies(
             break
         headers = dict(message.headers() or [])
         if message.value() is None:
-            standing.pop(headers.get("trade_id", b"").decode(), None)
-        elif int(headers.get(TRADE_OFFSET, b"0")) >= beginning:
-            fields = orjson.loads(message.value())
-            standing[fields["trade_id"]] = (message.key(), fields["@timestamp"])
+            standing.pop((headers.get("trade_id") or b"").decode(errors="replace"), None)
+        elif _trade_offset(headers) >= beginning:
+            try:
+                anomaly = _decoder.decode(message.value())
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue  # somebody else's message, which the indexer has refused
+            standing[anomaly.trade_id] = (message.key(), anomaly.timestamp)
     for trade_id, (key, timestamp) in standing.items():
         yield key, trade_id, timestamp
+
+
+def _trade_offset(headers: dict[str, bytes | None]) -> int:
+    """Return the offset of an anomaly's trade; 0 of one that was put back, which has lost it."""
+    try:
+        return int(headers.get(TRADE_OFFSET) or 0)
+    except ValueError:
+        return 0
 
 
 def publish_retraction(producer: Producer, number: int, key: bytes, trade_id: str, timestamp: str) -> None:

@@ -105,6 +105,8 @@ class FilePublisher:
             try:
                 self._claim(from_start, is_first_try)
                 from_start = False
+                if self._stop.requested:
+                    return  # a stop ends the reading of the progress early: nothing may be committed from it
                 if self._progress.complete:
                     self._log.info(
                         "published before; nothing to do (--again publishes it anew)",

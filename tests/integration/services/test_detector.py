@@ -285,6 +285,11 @@ def test_reset_leaves_in_the_index_what_the_profile_flags(
     assert by_classic
     assert by_classic.keys() != expected.keys()
 
+    producer = new_producer(stack.kafka_bootstrap)
+    for value in (b"not JSON", b"[1]", b'{"trade_id": 1}', b'{"trade_id": "FOREIGN"}'):
+        producer.produce("anomalies", key=b"FOREIGN", value=value, headers={"trade_offset": b"none"})
+    producer.produce("anomalies", key=b"FOREIGN", value=None, headers={"trade_id": None})
+    assert producer.flush(10) == 0
     tapewatch(stack, "detect", "--profile", "classic", "--reset", "--until-idle", "0.5")
     assert anomalies(stack, SUFFIX) == by_classic
     assert indexed_anomalies(stack) == by_classic

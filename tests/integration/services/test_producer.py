@@ -13,7 +13,12 @@ import zstandard
 from confluent_kafka import Message
 
 from infra.embedded.stack import EmbeddedStack
+from services.common.health import Health
+from services.producer import publisher
 from services.producer.generator import DayConfig
+from services.producer.metrics import Tally
+from services.producer.progress import load_progress
+from services.producer.sources import open_sources
 from tests.integration.pipeline import (
     addresses,
     ends,
@@ -138,6 +143,40 @@ def test_limit_is_a_pause_and_copies_are_the_same_file(stack: EmbeddedStack, tmp
     tapewatch(stack, "produce", "--again", str(plain))
     again = read_topic(stack, "trades", begin)[50:]
     assert Counter(m.value() for m in again) == Counter(m.value() for m in published)
+
+
+def test_stop_while_the_progress_is_read_forgets_nothing(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row(n, ts_event=f"2023-06-09T15:00:{n:02}.000000001Z", symbol="STOPP") for n in range(50)]
+    path = write_csv(tmp_path / "stopped early.csv", rows)
+    begin = ends(stack, "trades")
+    tapewatch(stack, "produce", "--limit", "7", str(path))
+    stop = AskedFor()
+
+    def load_until_stopped(*arguments: object) -> object:
+        stop.requested = True
+        return load_progress(*arguments)
+
+    monkeypatch.setattr(publisher, "load_progress", load_until_stopped)
+    stopped = publisher.FilePublisher(
+        open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(Health(), None)
+    )
+    stopped.publish(speed=None, again=False, show=lambda _: None)
+
+    rest = tapewatch(stack, "produce", str(path)).stderr
+    assert log_lines(rest, "goes on")[0]["trades"] == 7
+    assert_published_once(path, read_topic(stack, "trades", begin))
+
+
+class AskedFor:
+    """A stop that a test asks for."""
+
+    requested = False
+    overdue = False
+
+    def wait(self, _timeout_s: float) -> bool:
+        return self.requested
 
 
 def test_newer_producer_of_a_file_takes_over(stack: EmbeddedStack, tmp_path: Path) -> None:
