@@ -19,6 +19,7 @@ from services.common.contracts import (
     TRADES_TOPIC,
 )
 from services.common.errors import TapewatchError
+from services.common.health import Health
 from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, wait_for_topics
 from services.common.stops import Stop
 from services.common.waiting import wait_until
@@ -48,8 +49,19 @@ class TopicState:
     """Those in force, inherited ones included; some brokers do not have all of Kafka's."""
 
 
-def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop) -> bool:
+def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop, health: Health) -> bool:
     """Wait for the broker, then check that the topics are there and keep what the services promise.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    topics
+        See `check_topics`.
+    stop
+        Ends the waiting.
+    health
+        Told meanwhile that the service waits, and for what.
 
     Returns
     -------
@@ -61,10 +73,11 @@ def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop) -> bool:
     TapewatchError
         A topic is missing, or see `check_topics`.
     """
-    if not wait_for_topics(bootstrap, topics, stop):
+    health.detail = kafka = f"Kafka at {bootstrap}"
+    if not wait_for_topics(bootstrap, topics, stop, health.beat):
         return False
     admin = new_admin(bootstrap)
-    return wait_until(lambda: check_topics(admin, topics), KafkaException, f"Kafka at {bootstrap}", stop)
+    return wait_until(lambda: check_topics(admin, topics), KafkaException, kafka, stop, health.beat)
 
 
 def check_topics(admin: AdminClient, topics: list[str]) -> None:
@@ -103,6 +116,8 @@ def check_topics(admin: AdminClient, topics: list[str]) -> None:
     found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     states = {}
     for name in topics:
+        if name not in found:  # by a broker that is just starting
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
         if found[name].error is not None:
             raise KafkaException(found[name].error)
         partitions = found[name].partitions.values()

@@ -4,23 +4,35 @@ import os
 import signal
 import threading
 import time
-from types import FrameType
 
-GRACE_S = 7.0
+GRACE_S = 5.0
 """What is under way may take that long after a stop; then it is left as it is, for the next start."""
 
 
 class Stop:
-    """Listens for SIGINT and SIGTERM from its creation on; create it in the main thread."""
+    """Listens for SIGINT and SIGTERM from its creation on; create it in the main thread.
+
+    A thread of its own hears of them, as the main one may be inside a call of a client for seconds.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self._asked_s = 0.0
         self.signal: int | None = None
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
+            signal.signal(number, lambda *_: None)  # Python writes the number into the pipe at once
+        threading.Thread(target=self._listen, args=(heard,), name="stop", daemon=True).start()
 
-    def _receive(self, number: int, _frame: FrameType | None) -> None:
+    def _listen(self, heard: int) -> None:
+        while numbers := os.read(heard, 16):
+            for number in numbers:
+                if number in (signal.SIGINT, signal.SIGTERM):
+                    self._receive(number)
+
+    def _receive(self, number: int) -> None:
         if self._event.is_set():
             os._exit(128 + number)
         self.signal = number

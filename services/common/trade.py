@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 
 ISO_TIME = re.compile(
-    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z"
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z", re.ASCII
 )
 
 MAX_INTEGER = 2**63 - 1
+LEAST_PRICE, MOST_PRICE = 1e-18, 1e18
+"""Of a price without its sign, unless it is 0: far beyond any market, and what can be measured with."""
+
 FIRST_YEAR, LAST_YEAR = "1970", "2261"
 """What nanoseconds since 1970 hold; Elasticsearch's `date_nanos` too."""
 
@@ -55,6 +58,8 @@ def decode_trade(value: bytes | None) -> Trade:
         raise NotATradeError(f"not JSON: {error}") from error
     except RecursionError as error:
         raise NotATradeError("not JSON that can be read: it is nested too deeply") from error
+    if trade.price and not LEAST_PRICE <= abs(trade.price) <= MOST_PRICE:
+        raise NotATradeError(f"not a trade: the price is out of all bounds ({trade.price})")
     if trade.size < 0:
         raise NotATradeError(f"not a trade: size is negative ({trade.size})")
     if not trade.trade_id or not trade.symbol:

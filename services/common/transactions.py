@@ -22,7 +22,7 @@ from services.common.waiting import WaitingLog
 TRANSACTION_TIMEOUT_MS = 10_000
 """An abandoned transaction holds up every reader until then."""
 
-CALL_TIMEOUT_S = 3.0
+CALL_TIMEOUT_S = 2.0
 """Of one call; short, as a stop is looked for between two."""
 
 STUCK_S = TRANSACTION_TIMEOUT_MS / 1000 + 2.0
@@ -70,6 +70,8 @@ class Transactions:
         The transactional id: the same over restarts, so that a restart ends what its forerunner left open.
     stop
         Ends the waiting for a broker that is away.
+    beat
+        Called now and then meanwhile, as by `Health.beat`.
     config
         librdkafka's own settings beside those of `new_producer`.
 
@@ -81,10 +83,13 @@ class Transactions:
 
     producer: Producer
 
-    def __init__(self, bootstrap: str, name: str, stop: Stop, **config: object) -> None:
+    def __init__(
+        self, bootstrap: str, name: str, stop: Stop, beat: Callable[[], None], **config: object
+    ) -> None:
         self._bootstrap = bootstrap
         self._name = name
         self._stop = stop
+        self._beat = beat
         self._config = config
         self._log = structlog.get_logger()
         self._fenced_s: deque[float] = deque(maxlen=MAX_FENCINGS)
@@ -188,6 +193,7 @@ class Transactions:
         thread.start()
         deadline_s = time.monotonic() + STUCK_S
         while thread.is_alive():
+            self._beat()
             thread.join(0.5)
             if thread.is_alive() and time.monotonic() >= deadline_s:
                 raise _StuckError("the client did not come back from sending offsets")
@@ -233,6 +239,7 @@ class Transactions:
         waiting = WaitingLog(f"Kafka at {self._bootstrap}")
         deadline_s = time.monotonic() + STUCK_S
         while True:
+            self._beat()
             began_s = time.monotonic()
             try:
                 call()

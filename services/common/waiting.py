@@ -19,6 +19,7 @@ def wait_until(
     unreachable: type[Exception] | tuple[type[Exception], ...],
     what: str,
     stop: Stop,
+    beat: Callable[[], None] = lambda: None,
 ) -> bool:
     """Call `answers` until it raises `unreachable` no more.
 
@@ -32,6 +33,8 @@ def wait_until(
         The server and its address, for the log.
     stop
         Ends the waiting.
+    beat
+        Called before each try, as by `Health.beat`.
 
     Returns
     -------
@@ -40,6 +43,7 @@ def wait_until(
     """
     waiting = WaitingLog(what)
     while not stop.requested:
+        beat()
         try:
             answers()
         except unreachable as error:

@@ -116,7 +116,7 @@ def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
     if ids:
         check_found(ids, {Letter.of(message).id for message in reader.read_letters(ids)})
     # Opened before the notes are read: whoever replayed until now cannot add any after that.
-    sender = None if dry_run else Sender(Transactions(kafka, TRANSACTIONAL_ID, stop), print)
+    sender = None if dry_run else Sender(Transactions(kafka, TRANSACTIONAL_ID, stop, lambda: None), print)
     history = None if ids else load_history(reader)
     counts: Counter[Fate] = Counter()
     for message in reader.read_letters(ids) if ids else _up_to(ends, reader):

@@ -11,7 +11,7 @@ are two kinds of message:
 A value is, byte by byte:
 
 - 0 to 2: `TWC`
-- 3: the version of this format, 1
+- 3: the version of this format, 2
 - from 4: one zstd frame (RFC 8878) that tells its content's size, 16 MiB at most, and ends with the content's
   checksum. The content is one MessagePack map from names to values, with no name missing and no other:
 
@@ -31,6 +31,7 @@ A value is, byte by byte:
 
   - `replay_from`: a restart replays from this offset of the partition of `trades`
   - `retract_until`: the offset before which a reset removes what is no longer flagged, or nil
+  - `letters_from`: what was refused before this offset has its dead letter from an earlier run
 
 The bytes in `detectors` are those of numpy records, little-endian, which each keeper of state describes.
 """
@@ -45,7 +46,7 @@ from services.detector.batch import SessionKey
 from services.detector.session_state import SessionState
 
 MAGIC = b"TWC"
-VERSION = 1
+VERSION = 2
 PARTITION_KEY = b"partition"
 
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
@@ -77,6 +78,7 @@ class PartitionCheckpoint:
     layout: str
     replay_from: int
     retract_until: int | None
+    letters_from: int
 
 
 class UnreadableCheckpointError(ValueError):
@@ -102,6 +104,7 @@ class _Session(_Content, frozen=True, tag="session"):
 class _Partition(_Content, frozen=True, tag="partition"):
     replay_from: _Count
     retract_until: _Count | None
+    letters_from: _Count
 
 
 _decoder = msgspec.msgpack.Decoder(_Session | _Partition)
@@ -146,7 +149,10 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
         )
     else:
         content = _Partition(
-            **common, replay_from=checkpoint.replay_from, retract_until=checkpoint.retract_until
+            **common,
+            replay_from=checkpoint.replay_from,
+            retract_until=checkpoint.retract_until,
+            letters_from=checkpoint.letters_from,
         )
     packer = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL, write_checksum=True, write_content_size=True)
     return MAGIC + bytes([VERSION]) + packer.compress(msgspec.msgpack.encode(content))
@@ -174,7 +180,12 @@ def decode(value: bytes) -> SessionCheckpoint | PartitionCheckpoint:
         raise UnreadableCheckpointError(f"its content is not a checkpoint's: {error}") from error
     if isinstance(content, _Partition):
         return PartitionCheckpoint(
-            content.run, content.profile, content.layout, content.replay_from, content.retract_until
+            content.run,
+            content.profile,
+            content.layout,
+            content.replay_from,
+            content.retract_until,
+            content.letters_from,
         )
     state = SessionState(
         SessionKey(content.symbol, content.day),

@@ -38,6 +38,8 @@ class Recovered:
     retract_until
         The end of what has to be withdrawn from the partition's anomalies before new ones are published;
         None if nothing has to be.
+    letters_from
+        What was refused before this offset has its dead letter from an earlier run.
     """
 
     engine: Engine
@@ -47,6 +49,7 @@ class Recovered:
     skip: dict[str, int] = field(default_factory=dict)
     stale: tuple[bytes, ...] = ()
     retract_until: int | None = None
+    letters_from: int = 0
 
 
 @dataclass
@@ -100,6 +103,7 @@ class WatchedPartition:
         self.position = recovered.replay_from
         """The next offset to read."""
         self.publish_from = recovered.publish_from
+        self._letters_from = max(recovered.letters_from, recovered.publish_from)
         self.replay_from = recovered.replay_from
         """Where a restart would begin to replay."""
 
@@ -110,16 +114,25 @@ class WatchedPartition:
 
     def detect(self, messages: list[Message]) -> Detected:
         """Run the next messages through the engine."""
+        is_new = (message.offset() >= self.publish_from for message in messages)
+        replayed = next((at for at, is_one in enumerate(is_new) if is_one), len(messages))
+        if replayed:
+            self._detect(messages[:replayed])
+        found = self._detect(messages[replayed:]) if replayed < len(messages) else Detected()
+        found.replayed = replayed
+        return found
+
+    def _detect(self, messages: list[Message]) -> Detected:
+        """Run messages through the engine that are all to be published, or all replayed."""
         found = Detected()
         trades: list[Trade] = []
         origins: list[Message] = []
-        publish_from = self.publish_from
         first_offset = messages[0].offset()
         for message in messages:
             try:
                 trade = decode_trade(message.value())
             except NotATradeError as error:
-                if message.offset() >= publish_from:
+                if message.offset() >= self._letters_from:
                     found.refused.append((message, str(error)))
                 continue
             if message.offset() < self._skip_until and message.offset() < self._skip.get(trade.symbol, 0):
@@ -127,16 +140,9 @@ class WatchedPartition:
             trades.append(trade)
             origins.append(message)
         late_before = self._engine.late_trades
-        for anomaly in self._engine.detect(trades):
-            origin = origins[anomaly.at]
-            if origin.offset() >= publish_from:
-                found.anomalies.append((origin, anomaly))
-        if first_offset >= publish_from:
-            found.late_trades = self._engine.late_trades - late_before
-            found.trades = len(trades)
-        else:
-            found.trades = sum(origin.offset() >= publish_from for origin in origins)
-            found.replayed = len(messages) - found.trades
+        found.anomalies = [(origins[anomaly.at], anomaly) for anomaly in self._engine.detect(trades)]
+        found.late_trades = self._engine.late_trades - late_before
+        found.trades = len(trades)
         if trades:
             found.newest_event_time = trades[-1].timestamp
         self.position = messages[-1].offset() + 1
@@ -191,6 +197,7 @@ class WatchedPartition:
                 layout=self._engine.layout,
                 replay_from=self.replay_from,
                 retract_until=None,
+                letters_from=self._letters_from,
             )
         )
 

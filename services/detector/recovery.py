@@ -91,6 +91,7 @@ def recover(
             publish_from=committed,
             stale=tuple(key for key in stored if key != PARTITION_KEY),
             retract_until=partition.retract_until if partition else None,
+            letters_from=partition.letters_from if partition else 0,
         )
     if recovered.replay_from < beginning or (recovered.replay_from == beginning > 0 and not recovered.skip):
         log.warning(
@@ -126,6 +127,8 @@ def _restored(
     stored: dict[bytes, bytes], partition: PartitionCheckpoint | None, committed: int, profile: Profile
 ) -> Recovered | None:
     if partition is None:
+        if stored:
+            raise _UnusableError("the partition's own record is missing")
         return None
     if partition.profile != profile.hash:
         raise _UnusableError(
@@ -164,4 +167,5 @@ def _restored(
         skip=skip,
         stale=tuple(stale),
         retract_until=partition.retract_until,
+        letters_from=partition.letters_from,
     )

@@ -6,7 +6,8 @@ reset happens as a whole or not at all, and a restart goes on with it.
 """
 
 import structlog
-from confluent_kafka import ConsumerGroupState, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.contracts import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DETECTOR_GROUP, TRADES_TOPIC
 from services.common.errors import TapewatchError
@@ -14,7 +15,13 @@ from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.common.transactions import TransactionAbortedError, Transactions
-from services.detector.checkpoint import PARTITION_KEY, PartitionCheckpoint, encode
+from services.detector.checkpoint import (
+    PARTITION_KEY,
+    PartitionCheckpoint,
+    UnreadableCheckpointError,
+    decode,
+    encode,
+)
 from services.detector.engine import Engine
 from services.detector.profile import Profile
 from services.detector.recovery import load, next_run
@@ -23,8 +30,13 @@ LEAVE_TIMEOUT_S = 10.0
 """A detector that was killed is a member of the group for some seconds more."""
 
 
-def reset(settings: Settings, profile: Profile, transactions: Transactions, stop: Stop) -> None:
+def reset(settings: Settings, profile: Profile, transactions: Transactions, stop: Stop) -> bool:
     """Let the detection begin anew with a profile.
+
+    Returns
+    -------
+    bool
+        False if a stop came first; nothing was changed then.
 
     Raises
     ------
@@ -34,34 +46,39 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
     log = structlog.get_logger()
     consumer = new_consumer(settings.kafka, DETECTOR_GROUP)
     try:
-        _wait_until_alone(settings.kafka, stop)
-        topic = new_admin(settings.kafka).list_topics(TRADES_TOPIC, REQUEST_TIMEOUT_S).topics[TRADES_TOPIC]
+        admin = new_admin(settings.kafka)
+        _wait_until_alone(admin, stop)
+        topic = admin.list_topics(TRADES_TOPIC, REQUEST_TIMEOUT_S).topics[TRADES_TOPIC]
         layout = Engine(profile).layout
         stored = load(settings.kafka, list(topic.partitions), stop)
+        all_committed = consumer.committed(
+            [TopicPartition(TRADES_TOPIC, number) for number in topic.partitions], timeout=REQUEST_TIMEOUT_S
+        )
+        anomalies_ends = _ends(admin, list(topic.partitions))
         transactions.begin()
         beginnings = []
-        for number in topic.partitions:
+        for committed in all_committed:
+            number = committed.partition
             beginning, _ = consumer.get_watermark_offsets(
                 TopicPartition(TRADES_TOPIC, number), REQUEST_TIMEOUT_S
-            )
-            _, anomalies_end = consumer.get_watermark_offsets(
-                TopicPartition(ANOMALIES_TOPIC, number), REQUEST_TIMEOUT_S
             )
             record = PartitionCheckpoint(
                 run=next_run(stored[number]),
                 profile=profile.hash,
                 layout=layout,
                 replay_from=beginning,
-                retract_until=anomalies_end,
+                retract_until=anomalies_ends[number],
+                letters_from=max(committed.offset, _letters_from(stored[number])),
             )
             transactions.producer.produce(
                 CHECKPOINTS_TOPIC, key=PARTITION_KEY, value=encode(record), partition=number
             )
             beginnings.append(TopicPartition(TRADES_TOPIC, number, beginning))
         if stop.requested:
-            return
+            return False
         transactions.commit(beginnings, consumer.consumer_group_metadata())
         log.info("reset: all trades in the topic are scored anew", partitions=len(beginnings))
+        return True
     except (KafkaException, TransactionAbortedError) as error:
         raise TapewatchError(
             f"Kafka refused the reset, and nothing was changed: {error}.",
@@ -71,7 +88,25 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         consumer.close()
 
 
-def _wait_until_alone(bootstrap: str, stop: Stop) -> None:
+def _letters_from(stored: dict[bytes, bytes]) -> int:
+    """Return what a partition's record says of it; 0 without one that can be read."""
+    try:
+        partition = decode(stored.get(PARTITION_KEY, b""))
+    except UnreadableCheckpointError:
+        return 0
+    return partition.letters_from if isinstance(partition, PartitionCheckpoint) else 0
+
+
+def _ends(admin: AdminClient, numbers: list[int]) -> dict[int, int]:
+    """Return the ends of `anomalies`, what stands behind an abandoned transaction included."""
+    asked = {TopicPartition(ANOMALIES_TOPIC, number): OffsetSpec.latest() for number in numbers}
+    ends = admin.list_offsets(
+        asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_TIMEOUT_S
+    )
+    return {partition.partition: answer.result().offset for partition, answer in ends.items()}
+
+
+def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:
     """Wait for detectors that have just ended to be forgotten.
 
     Raises
@@ -79,9 +114,9 @@ def _wait_until_alone(bootstrap: str, stop: Stop) -> None:
     TapewatchError
         One is at work.
     """
-    admin = new_admin(bootstrap)
     for _ in range(int(LEAVE_TIMEOUT_S)):
-        group = admin.describe_consumer_groups([DETECTOR_GROUP])[DETECTOR_GROUP].result()
+        groups = admin.describe_consumer_groups([DETECTOR_GROUP], request_timeout=REQUEST_TIMEOUT_S)
+        group = groups[DETECTOR_GROUP].result()
         if stop.requested or group.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
             return
         stop.wait(1.0)

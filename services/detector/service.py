@@ -13,6 +13,7 @@ import time
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from services.common.background import in_background, is_done
 from services.common.collector import search_seldom
 from services.common.contracts import (
     ANOMALIES_TOPIC,
@@ -33,7 +34,7 @@ from services.common.kafka import (
     new_consumer,
 )
 from services.common.metrics import Rate, serve_metrics
-from services.common.safe_settings import wait_for_safe_topics
+from services.common.safe_settings import check_topics, wait_for_safe_topics
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.common.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
@@ -54,6 +55,7 @@ COMMIT_S = 0.25
 """While batches are full, a transaction goes on for so long; a batch that is not full ends it at once."""
 
 RETRACTIONS_AT_ONCE = 5_000
+CLOSE_S = 1.5
 
 
 def run_detect(
@@ -75,7 +77,7 @@ def run_detect(
     Returns
     -------
     int
-        Exit code; a stop is a success.
+        Exit code; a stop is a success, but before a reset was done.
 
     Raises
     ------
@@ -87,15 +89,15 @@ def run_detect(
     profile = load_profile(profile_name)
     health = Health()
     with serve_metrics("detector", settings, health):
-        if not wait_for_safe_topics(settings.kafka, TOPICS, stop):
+        if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
             return 0
         instance = claim_instance("detector", settings)
         try:
             transactions = Transactions(
-                settings.kafka, f"{DETECTOR_GROUP}-{instance}", stop, **{"linger.ms": 0}
+                settings.kafka, f"{DETECTOR_GROUP}-{instance}", stop, health.beat, **{"linger.ms": 0}
             )
-            if begin_anew:
-                reset(settings, profile, transactions, stop)
+            if begin_anew and not reset(settings, profile, transactions, stop):
+                return 128 + (stop.signal or 0)
             service = DetectorService(settings, profile, instance, transactions, stop, health)
             try:
                 service.run(until_idle_s)
@@ -177,6 +179,7 @@ class DetectorService:
                 busy_at_s = time.monotonic()
             elif time.monotonic() - busy_at_s >= until_idle_s:
                 break
+        self._health.ready, self._health.detail = False, "stopping"
         try:
             self._commit()
         except TransactionAbortedError as error:
@@ -192,22 +195,23 @@ class DetectorService:
         )
 
     def close(self) -> None:
-        """Leave the group, so that others take over at once."""
+        """Leave the group, so that others take over at once, unless the broker does not let go."""
         self._open_since_s = None  # what is not committed by now is left to the next start
-        self._consumer.close()
+        if not is_done(in_background(self._consumer.close), CLOSE_S):
+            self._log.warning("the broker does not answer the closing")
 
     def _turn(self) -> bool:
         """Read and work off one batch; returns whether there was anything to do."""
         if not self._is_restored:
+            # What the group has decided meanwhile comes first: without these partitions all below is in vain.
+            self._consumer.assign([])
+            self._read(1, 0.0)
+        if not self._is_restored:
             self._restore()
-        try:
-            messages = self._consumer.consume(MAX_BATCH_TRADES, POLL_S)
-            records = self._positions.split(messages)
-        except KafkaException as error:
-            raise TapewatchError(
-                f"Kafka ended this detector's membership: {error.args[0].str()}.",
-                "Look at the broker's log and at this user's rights.",
-            ) from error
+        if not self._is_restored:  # a stop came before
+            return False
+        messages, records = self._read(MAX_BATCH_TRADES, POLL_S)
+        began_s = time.monotonic()
         try:
             self._process(records)
         except KafkaException as error:
@@ -217,9 +221,20 @@ class DetectorService:
             if not self._uncommitted():
                 return bool(records)
             self._begin()
-        if not is_full or time.monotonic() - (self._open_since_s or 0.0) >= COMMIT_S:
+        if not is_full or time.monotonic() - min(began_s, self._open_since_s or began_s) >= COMMIT_S:
             self._commit()
         return True
+
+    def _read(self, most: int, timeout_s: float) -> tuple[list[Message], list[Message]]:
+        """Return what the consumer has, and which of it are records; rebalances take place in here."""
+        try:
+            messages = self._consumer.consume(most, timeout_s)
+            return messages, self._positions.split(messages)
+        except KafkaException as error:
+            raise TapewatchError(
+                f"Kafka ended this detector's membership: {error.args[0].str()}.",
+                "Look at the broker's log and at this user's rights.",
+            ) from error
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # What is to be read from where is found out later: a broker may fail to answer in between.
@@ -237,7 +252,7 @@ class DetectorService:
 
     def _on_lost(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         """Give up what is not committed: others have gone on from the last commit."""
-        self._log.warning("partitions lost to other detectors")
+        self._log.warning("partitions lost: the broker was away, or gave them to others")
         if self._open_since_s is not None:
             try:
                 self._transactions.abort("partitions lost")
@@ -248,6 +263,7 @@ class DetectorService:
 
     def _hand_over(self) -> None:
         """Work on nothing, but keep what is known, in case a partition comes back as it went."""
+        self._health.ready, self._health.detail = False, "waiting for partitions"
         self._handed_over |= self._partitions
         self._partitions = {}
         self._assigned = set()
@@ -263,6 +279,7 @@ class DetectorService:
         self._uncounted.clear()
         self._partitions.clear()
         self._handed_over.clear()
+        self._committed.clear()
         self._positions = Positions()
         self._is_restored = False
         if error.fenced:
@@ -300,7 +317,9 @@ class DetectorService:
             return []
         kafka = self._settings.kafka
         wanted = [TopicPartition(TRADES_TOPIC, number) for number in sorted(self._assigned)]
-        # First the offsets: this call waits for a transaction that is just ending, so checkpoints fit.
+        # Partitions that were added to one topic alone have no checkpoints to be read.
+        check_topics(self._admin, TOPICS)
+        # Offsets before checkpoints: this call waits for a transaction that is just ending, so they fit.
         all_committed = self._consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
         stored = load(kafka, sorted(self._assigned), self._stop)
         self._partitions = {}
@@ -403,8 +422,9 @@ class DetectorService:
         for origin, anomaly in found.anomalies:
             try:
                 value = anomaly_json(origin.value(), anomaly, now)
-            except ValueError as error:  # JSON to the decoder alone: the indexer refuses it, with a letter
-                self._log.warning("anomaly of a trade that is not valid JSON", error=str(error))
+            # JSON to the decoder alone, or nested too deeply: the indexer refuses it, with a letter.
+            except (ValueError, TypeError) as error:
+                self._log.warning("anomaly of a trade that cannot be written as JSON", error=str(error))
                 continue
             producer.produce(
                 ANOMALIES_TOPIC,
@@ -426,25 +446,32 @@ class DetectorService:
         """Commit the open transaction, with checkpoints and offsets."""
         if self._open_since_s is None:
             return
-        saved_bytes, saved = 0, 0
+        sizes_bytes = [0]
+        saved_bytes = 0
         try:
             for number, partition in self._partitions.items():
                 for key, value in partition.checkpoints():
                     self._produce_checkpoint(number, key, value)
                     saved_bytes += len(value or b"")
-                    saved += key != PARTITION_KEY
+                    if value is not None and key != PARTITION_KEY:
+                        sizes_bytes.append(len(value))
         except KafkaException as error:
             self._transactions.fail(error)
         offsets = self._uncommitted()
+        # Offsets even if they are the same: only with them does the broker look whether this detector still
+        # has the partitions, and one that has slept must not write over its successor's checkpoints.
+        fence = offsets or [TopicPartition(TRADES_TOPIC, *item) for item in self._committed.items()]
         began_s = time.monotonic()
-        self._transactions.commit(offsets, self._consumer.consumer_group_metadata())
+        self._transactions.commit(fence, self._consumer.consumer_group_metadata())
         COMMIT_SECONDS.labels("detector").observe(time.monotonic() - began_s)
         self._open_since_s = None
         for offset in offsets:
             self._committed[offset.partition] = offset.offset
             self._partitions[offset.partition].position = offset.offset
         metrics.CHECKPOINT_BYTES.inc(saved_bytes)
-        metrics.CHECKPOINTS.inc(saved)
+        metrics.CHECKPOINTS.inc(len(sizes_bytes) - 1)
+        if max(sizes_bytes):
+            metrics.CHECKPOINT_SIZE.set(max(sizes_bytes))
         self._count()
 
     def _produce_checkpoint(self, number: int, key: bytes, value: bytes | None) -> None:

@@ -1,9 +1,11 @@
 """Sends bulk requests; what Elasticsearch refuses for now is sent again, and only that."""
 
 import random
+import re
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +30,10 @@ BROKEN = 500
 MOST_BROKEN = 12
 """After so many answers of that kind, a minute and more, it is held to be for good."""
 
+NOT_THE_DOCUMENT = frozenset({"validation_exception", "cluster_block_exception", "index_closed_exception"})
+"""Errors of an index as it is now, whichever document: the cluster has too many shards to open another, or
+somebody has blocked or closed it. They say 4xx, but end when it is mended."""
+
 TOO_MUCH_AT_ONCE = frozenset({400, 413})
 """Of a whole request: one document spoils it, or it is too large. Its halves are sent."""
 
@@ -43,12 +49,21 @@ class Refused:
     error: str
 
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
 class BulkAnswers(OrjsonSerializer):
     """Reads answers; of one to a bulk request without errors nothing but that, as it is long."""
 
     def json_loads(self, data: bytes) -> Any:  # noqa: ANN401
         """Return what an answer says."""
-        return {"errors": False} if data.startswith(b'{"errors":false') else super().json_loads(data)
+        if data.startswith(b'{"errors":false'):
+            return {"errors": False}
+        try:
+            return super().json_loads(data)
+        except orjson.JSONDecodeError:
+            # A reason may quote what the document had, which need not be text.
+            return super().json_loads(_SURROGATE.sub(rb"\\ufffd", data.decode(errors="replace").encode()))
 
 
 class StoppedError(Exception):
@@ -86,13 +101,16 @@ class BulkSender:
         self._next_log_s = 0.0
         self._lock = threading.Lock()
 
-    def send(self, documents: list[Document]) -> list[Refused]:
+    def send(self, documents: list[Document], is_wanted: Callable[[], bool]) -> list[Refused]:
         """Index and delete documents; returns once each is acknowledged or refused for good.
 
         Parameters
         ----------
         documents
             Of any indices, each about another target.
+        is_wanted
+            Asked before anything is sent again: another process may have taken the work over, and a late
+            repetition would undo what that has done.
 
         Raises
         ------
@@ -123,6 +141,8 @@ class BulkSender:
             self._report(len(answer.again), answer.reason, jittered_s)
             if self._stop.wait(jittered_s):
                 raise StoppedError
+            if not is_wanted():
+                break
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
         return refused
 
@@ -174,7 +194,8 @@ def _judge(answer: _Answer, place: int, item: dict[str, dict[str, Any]], is_last
     if status < 300 or (action == "delete" and status == 404):
         return
     error = _describe(result["error"])
-    if status in FOR_NOW or (status == BROKEN and not is_last_chance):
+    is_for_now = status in FOR_NOW or result["error"].get("type") in NOT_THE_DOCUMENT
+    if is_for_now or (status == BROKEN and not is_last_chance):
         answer.again.append(place)
         answer.broken |= status == BROKEN
         answer.reason = error

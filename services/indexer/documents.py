@@ -1,7 +1,8 @@
 """From messages to the body of a bulk request; the documents pass through as bytes."""
 
 import re
-from functools import cache
+from datetime import date
+from functools import lru_cache
 from itertools import chain
 
 import orjson
@@ -12,6 +13,7 @@ from services.common.contracts import (
     TRADES_INDEX_PREFIX,
     TRADES_TOPIC,
 )
+from services.common.trade import FIRST_YEAR, LAST_YEAR
 
 # How Tapewatch's own services begin a document, with an id that JSON writes as it is; anything else is
 # parsed in full.
@@ -20,7 +22,8 @@ _USUAL_START = re.compile(
     rb'"trade_id":("[ !#-\[\]-~]{1,512}")'
 )
 _DAY = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?=T)", re.ASCII)
-_LINE_END = ord("\n")
+_LINE_END, _BACKSLASH = b"\n\\"
+DAYS_KEPT = 4096
 MAX_ID_BYTES = 512
 """Elasticsearch's limit for an `_id`."""
 
@@ -59,7 +62,8 @@ def to_document(topic: str, value: bytes | None) -> Document:
     if not value:
         raise NotADocumentError("the message is empty")
     start = _USUAL_START.match(value)
-    if start and _LINE_END not in value:
+    # What an escape stands for has to be looked at: half a surrogate pair would be in nobody's answers' JSON.
+    if start and _LINE_END not in value and _BACKSLASH not in value:
         day, quoted_id = start.groups()
         return _target_start(topic, day) + quoted_id + b"}}", value
     try:
@@ -69,8 +73,13 @@ def to_document(topic: str, value: bytes | None) -> Document:
     if not isinstance(fields, dict):
         raise NotADocumentError("not a JSON object")
     target = _checked_target(topic, fields.get("trade_id"), fields.get("@timestamp"), "@timestamp")
-    # Written anew because a line end inside a document would cut the bulk request there.
-    return target, orjson.dumps(fields) if b"\n" in value or b"\r" in value else value
+    if b"\n" not in value and b"\r" not in value:
+        return target, value
+    try:
+        # Written anew because a line end inside a document would cut the bulk request there.
+        return target, orjson.dumps(fields)
+    except orjson.JSONEncodeError as error:
+        raise NotADocumentError(f"not JSON that can be written: {error}") from error
 
 
 def to_retraction(headers: Headers) -> Document:
@@ -105,9 +114,18 @@ def _checked_target(topic: str, trade_id: object, timestamp: object, timestamp_n
     return _target_start(topic, day[0].encode()) + orjson.dumps(trade_id) + b"}}"
 
 
-@cache
+@lru_cache(DAYS_KEPT)
 def _target_start(topic: str, day: bytes) -> bytes:
-    """Return a target up to its id; `day` as in 2024-12-02."""
+    """Return a target up to its id; `day` as in 2024-12-02.
+
+    A day that cannot be is refused here, before an index is made for it.
+    """
+    try:
+        date.fromisoformat(day.decode())
+    except ValueError as error:
+        raise NotADocumentError(f"no calendar has the day {day.decode()} ({error})") from error
+    if not FIRST_YEAR <= day[:4].decode() <= LAST_YEAR:
+        raise NotADocumentError(f"the day {day.decode()} is not from {FIRST_YEAR} to {LAST_YEAR}")
     year, month, day_of_month = day.split(b"-")
     if topic == TRADES_TOPIC:
         index = b"%b%b.%b.%b" % (TRADES_INDEX_PREFIX.encode(), year, month, day_of_month)

@@ -6,11 +6,13 @@ again what is already there under the same ids.
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from services.common.background import in_background, is_done
 from services.common.contracts import ANOMALIES_TOPIC, INDEXER_GROUP, TRADES_TOPIC
 from services.common.dead_letters import publish_refused_message
 from services.common.errors import TapewatchError
@@ -20,12 +22,11 @@ from services.common.kafka import Positions, new_admin, new_consumer, new_produc
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.common.trade import NotATradeError, decode_trade
-from services.indexer.background import in_background, is_done
-from services.indexer.bulk import Refused, StoppedError
+from services.indexer.bulk import StoppedError
 from services.indexer.commits import Commits
-from services.indexer.documents import Document, NotADocumentError, to_document, to_retraction
+from services.indexer.documents import NotADocumentError, to_document, to_retraction
 from services.indexer.metrics import SERVICE, Lag, Tally
-from services.indexer.under_way import Batch, Offsets, UnderWay
+from services.indexer.under_way import Batch, Offsets, Send, UnderWay
 
 POLL_S = 0.05
 PATIENCE_S = 2.0
@@ -35,6 +36,8 @@ REVOKE_S = 3.0
 """So long a rebalance waits for what is under way."""
 
 CLOSE_S = 1.5
+SAY_REFUSED_EVERY_S = 1.0
+"""All are in the topic `dead-letters`; the log names one of them now and then, and counts them."""
 SESSION_TIMEOUT_MS = 10_000
 """An instance that comes back within that time gets its partitions back at once."""
 
@@ -62,7 +65,7 @@ class IndexerLoop:
     def __init__(
         self,
         settings: Settings,
-        send_documents: Callable[[list[Document]], list[Refused]],
+        send_documents: Send,
         stop: Stop,
         health: Health,
     ) -> None:
@@ -82,15 +85,18 @@ class IndexerLoop:
         """What came while a batch was waited for."""
         self._handed_away = 0
         """How often partitions were; what was read before is then to be forgotten."""
-        self._joined_again_s = -math.inf
+        self._joined_again_s = self._say_refused_s = -math.inf
+        self._refused_unsaid = 0
         self._join()
 
     def run(self, until_idle_s: float | None) -> None:
         """Work; see `run_index`."""
         try:
             self._work(until_idle_s)
+            self._health.ready, self._health.detail = False, "stopping"
             self._dispatch(dict(self._positions.next_offsets))
             self._stay_until(lambda: not self._under_way)
+            self._want_all_that_was_read()
             self._finish_commits()
         except StoppedError:
             self._log.warning("stopped before all was committed; the rest is sent again at the next start")
@@ -115,7 +121,7 @@ class IndexerLoop:
                 "on_commit": commits.answered,
             },
         )
-        self._lag = Lag(self._consumer, self._positions)
+        self._lag = Lag(self._consumer, self._positions, self._admin)
         self._consumer.subscribe(
             [TRADES_TOPIC, ANOMALIES_TOPIC],
             on_assign=self._on_assign,
@@ -169,13 +175,22 @@ class IndexerLoop:
             self._settle()
             is_idle = not (records or self._batch.documents or self._under_way or self._aside)
             if is_idle:
-                self._commits.want(self._positions.next_offsets)
+                self._want_all_that_was_read()
             self._commits.serve(self._consumer)
-            self._lag.update()
+            self._lag.update(self._unanswered)
             if not (is_idle and self._commits.is_complete and self._is_at_end(until_idle_s)):
                 busy_at_s = time.monotonic()
             elif until_idle_s is not None and time.monotonic() - busy_at_s >= until_idle_s:
                 break
+
+    def _want_all_that_was_read(self) -> None:
+        """Have all committed, messages that became dead letters at the end included, if all is answered."""
+        if not (self._batch.documents or self._under_way.has_ours):
+            self._commits.want(self._positions.next_offsets)
+
+    def _unanswered(self) -> Counter[str]:
+        """Count what was read and is not acknowledged by Elasticsearch yet, by topic."""
+        return self._under_way.count() + Counter(map(Message.topic, self._batch.messages))
 
     def _is_at_end(self, until_idle_s: float | None) -> bool:
         """Ask the broker whether there is nothing more, if that matters."""
@@ -257,9 +272,12 @@ class IndexerLoop:
                 if not is_paused or self._aside:  # a rebalance gives partitions that are not paused
                     self._consumer.pause(self._consumer.assignment())
                 is_paused = True
+                self._health.ready, self._health.detail = False, "waiting for Elasticsearch"
                 self._listen()
+                self._lag.update(self._unanswered, is_paused=True)
         if is_paused:
             self._consumer.resume(self._consumer.assignment())
+            self._health.ready = bool(self._consumer.assignment()) and not self._stop.requested
 
     def _listen(self) -> None:
         """Take part in rebalances; what comes meanwhile is put aside."""
@@ -308,6 +326,8 @@ class IndexerLoop:
             self._settle()
         # Its answer would come too late, but it arrives before this instance asks for new partitions.
         self._producer.flush(max(0.0, deadline_s - time.monotonic()))
+        if not self._aside:
+            self._want_all_that_was_read()
         self._commits.send(self._consumer)
         self._forget(partitions)
 
@@ -319,6 +339,7 @@ class IndexerLoop:
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
         """Drop all that was read and not committed; whoever gets the partitions reads it again."""
+        self._health.ready, self._health.detail = False, "waiting for partitions"
         self._handed_away += 1
         self._batch = Batch()
         self._aside.clear()
@@ -335,7 +356,17 @@ class IndexerLoop:
                 return
         publish_refused_message(self._producer, SERVICE, error, message, self._delivered)
         self._tally.add_dead_letter()
-        self._log.warning("dead letter", topic=message.topic(), offset=message.offset(), error=error[:300])
+        self._refused_unsaid += 1
+        if time.monotonic() >= self._say_refused_s:
+            self._log.warning(
+                "dead letters",
+                count=self._refused_unsaid,
+                topic=message.topic(),
+                offset=message.offset(),
+                error=error[:300],
+            )
+            self._say_refused_s = time.monotonic() + SAY_REFUSED_EVERY_S
+            self._refused_unsaid = 0
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         """Hear of a failed delivery; called within `Producer.flush`, so before anything is committed."""

@@ -3,9 +3,11 @@
 import datetime as dt
 import time
 from collections import Counter as Count
+from collections.abc import Callable
 
 import prometheus_client as prometheus
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.counters import COMMIT_SECONDS, DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
 from services.common.kafka import Partition, Positions
@@ -13,6 +15,7 @@ from services.common.metrics import Rate
 
 SERVICE = "indexer"
 LAG_EVERY_S = 1.0
+ASK_TIMEOUT_S = 1.0
 
 INDEXED = prometheus.Counter(
     "tapewatch_indexed_documents_total", "Documents that Elasticsearch has acknowledged", ["topic"]
@@ -63,19 +66,22 @@ class Tally:
 
 
 class Lag:
-    """Keeps the gauge of messages not yet read.
+    """Keeps the gauge of messages not yet acknowledged by Elasticsearch.
 
     Parameters
     ----------
     consumer
         Asked for the ends that it knows; this costs no request.
     positions
-        How far it has come.
+        How far it has read.
+    admin
+        Asked for the ends while the consumer is paused, and so does not hear of them.
     """
 
-    def __init__(self, consumer: Consumer, positions: Positions) -> None:
+    def __init__(self, consumer: Consumer, positions: Positions, admin: AdminClient) -> None:
         self._consumer = consumer
         self._positions = positions
+        self._admin = admin
         self._ends: dict[Partition, int] = {}
         self._next_s = 0.0
 
@@ -86,21 +92,44 @@ class Lag:
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 self._ends[message.topic(), message.partition()] = message.offset()
 
-    def update(self) -> None:
-        """Set the gauge, if that was not done a moment ago."""
+    def update(self, unanswered: Callable[[], Count[str]], is_paused: bool = False) -> None:
+        """Set the gauge, if that was not done a moment ago.
+
+        Parameters
+        ----------
+        unanswered
+            Gives the messages that were read and wait for Elasticsearch, by topic.
+        is_paused
+            Whether the consumer reads nothing now.
+        """
         if time.monotonic() < self._next_s:
             return
+        assignment = self._consumer.assignment()
+        if is_paused:
+            self._ask_for_ends(assignment)
         self._next_s = time.monotonic() + LAG_EVERY_S
-        left: Count[str] = Count()
-        for partition in self._consumer.assignment():
+        left = Count(unanswered())
+        for partition in assignment:
             left[partition.topic] += self._left(partition)
         for topic, messages in left.items():
             LAG_MESSAGES.labels(SERVICE, topic).set(messages)
 
+    def _ask_for_ends(self, assignment: list[TopicPartition]) -> None:
+        wanted = {TopicPartition(p.topic, p.partition): OffsetSpec.latest() for p in assignment}
+        if not wanted:
+            return
+        answers = self._admin.list_offsets(wanted, request_timeout=ASK_TIMEOUT_S)
+        for partition, answer in answers.items():
+            try:
+                self._ends[partition.topic, partition.partition] = answer.result().offset
+            except KafkaException:  # away, too
+                return
+
     def _left(self, partition: TopicPartition) -> int:
         key = (partition.topic, partition.partition)
         position = self._positions.next_offsets.get(key)
-        if position is None or position == self._ends.get(key):
+        known_end = self._ends.get(key, 0)
+        if position is None or position == known_end:
             return 0
         _, end = self._consumer.get_watermark_offsets(partition, cached=True)
-        return max(0, end - position)
+        return max(0, end - position, known_end - position)

@@ -1,6 +1,5 @@
 """`tapewatch index`: the topics `trades` and `anomalies` into Elasticsearch."""
 
-from confluent_kafka import KafkaException
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, SSLError
 from elasticsearch import ConnectionError as NotReachable
 
@@ -9,9 +8,8 @@ from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADE
 from services.common.elastic import new_client
 from services.common.errors import TapewatchError
 from services.common.health import Health
-from services.common.kafka import new_admin, wait_for_topics
 from services.common.metrics import serve_metrics
-from services.common.safe_settings import check_indices, check_topics
+from services.common.safe_settings import check_indices, wait_for_safe_topics
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.common.waiting import wait_until
@@ -57,22 +55,12 @@ def run_index(settings: Settings, until_idle_s: float | None) -> int:
 
 def _wait_for_servers(settings: Settings, client: Elasticsearch, stop: Stop, health: Health) -> bool:
     """Wait for Kafka and Elasticsearch, then check that all is set up; returns False if a stop came first."""
-    health.detail = kafka = f"Kafka at {settings.kafka}"
-    if not wait_for_topics(settings.kafka, TOPICS, stop):
-        return False
-    admin = new_admin(settings.kafka)
-
-    def ask_kafka() -> None:
-        health.beat()
-        check_topics(admin, TOPICS)
-
-    if not wait_until(ask_kafka, KafkaException, kafka, stop):
+    if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
         return False
     health.detail = elasticsearch = f"Elasticsearch at {settings.elasticsearch}"
     quick = client.options(request_timeout=CHECK_TIMEOUT_S)
 
     def ask_elasticsearch() -> None:
-        health.beat()
         try:
             _check_templates(quick, settings.elasticsearch)
             check_indices(quick)
@@ -88,7 +76,7 @@ def _wait_for_servers(settings: Settings, client: Elasticsearch, stop: Stop, hea
                 f"{elasticsearch} does not show its settings: {error}.", "Check the service's rights."
             ) from error
 
-    return wait_until(ask_elasticsearch, (NotReachable, ConnectionTimeout), elasticsearch, stop)
+    return wait_until(ask_elasticsearch, (NotReachable, ConnectionTimeout), elasticsearch, stop, health.beat)
 
 
 def _check_templates(client: Elasticsearch, url: str) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
+from services.common.background import in_background
 from services.common.contracts import ANOMALIES_TOPIC
 from services.common.kafka import Partition
-from services.indexer.background import in_background
 from services.indexer.bulk import Refused
 from services.indexer.documents import Document
 
@@ -28,6 +28,8 @@ MAX_BATCH_DOCUMENTS = 5_000
 MAX_BATCH_BYTES = 8 << 20
 FLUSH_AFTER_S = 0.5
 """A partial batch waits that long for more."""
+
+Send = Callable[[list[Document], Callable[[], bool]], list[Refused]]
 
 Offsets = dict[Partition, int]
 """The next offset to read, by partition."""
@@ -99,8 +101,8 @@ class Arrived:
 class _Sent:
     batch: Batch
     offsets: Offsets
-    answer: Future[list[Refused]]
     is_ours: bool = True
+    answer: Future[list[Refused]] = field(init=False)
 
 
 class UnderWay:
@@ -109,10 +111,10 @@ class UnderWay:
     Parameters
     ----------
     send
-        Indexes documents and returns those refused for good; called in threads.
+        Indexes documents and returns those refused for good, as `BulkSender.send`; called in threads.
     """
 
-    def __init__(self, send: Callable[[list[Document]], list[Refused]]) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
         self._sent: deque[_Sent] = deque()
         self._answered = threading.Event()
@@ -135,9 +137,14 @@ class UnderWay:
 
     def send(self, batch: Batch, offsets: Offsets) -> None:
         """Send a batch; `offsets` are to be committed when it has arrived."""
-        answer = in_background(self._send, batch.documents)
-        answer.add_done_callback(lambda _: self._answered.set())
-        self._sent.append(_Sent(batch, offsets, answer))
+        sent = _Sent(batch, offsets)
+        sent.answer = in_background(self._send, batch.documents, lambda: sent.is_ours)
+        sent.answer.add_done_callback(lambda _: self._answered.set())
+        self._sent.append(sent)
+
+    def count(self) -> Counter[str]:
+        """Return how many messages wait for an answer, by topic."""
+        return Counter(message.topic() for sent in self._sent for message in sent.batch.messages)
 
     def wait(self, within_s: float) -> None:
         """Wait until a batch has been answered since the last call."""
@@ -176,6 +183,6 @@ class UnderWay:
         return Arrived(letters, +indexed, retractions, sent.offsets, last_source)
 
     def disown(self) -> None:
-        """Go on waiting for all, as they may still change documents, but for no commit."""
+        """Go on waiting for all, as they may still change documents, but for no commit and no repetition."""
         for sent in self._sent:
             sent.is_ours = False

@@ -6,8 +6,10 @@ its number and its bytes. Databento does not quote fields, so a comma always sep
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from services.common.errors import TapewatchError
@@ -26,6 +28,8 @@ from services.producer.rows import (
 )
 
 CHUNK_BYTES = 8 << 20
+CHUNK_LINES = 1 << 17
+"""More than trades of `CHUNK_BYTES` have; very short lines are bad rows, which take memory and time each."""
 COLUMNS = REQUIRED | OPTIONAL
 INTEGER = r"^-?\d{1,20}$"
 DECIMAL = r"^-?\d{1,10}\.\d{1,9}$"
@@ -65,7 +69,7 @@ class DatabentoCsv:
         """Read the file from its start; see `Chunk`."""
         line = 1
         symbols: dict[int, str] = {}  # by instrument, to know a whole last line from a cut one
-        for text, position_bytes, broken in _whole_lines(self.path):
+        for text, position_bytes, broken in _parts(self.path):
             body = text
             if line == 1:
                 body = text.partition(b"\n")[2]  # the header, which is known
@@ -105,8 +109,13 @@ class DatabentoCsv:
             for line, raw in numbered.filter(~fits).iter_rows()
         ]
         if is_bad.any():
-            for row in cells.filter(is_bad).iter_rows(named=True):
-                bad_rows.append(BadRow(self.path.name, row["line"], row["raw"].encode(), self._explain(row)))
+            first_null = pl.coalesce(
+                [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in self._names]
+            )
+            faults = typed.filter(is_bad).select(first_null).to_series()
+            for row, name in zip(cells.filter(is_bad).iter_rows(named=True), faults, strict=True):
+                error = self._explain(name, row[name])
+                bad_rows.append(BadRow(self.path.name, row["line"], row["raw"].encode(), error))
             typed = typed.filter(~is_bad)
         return typed, bad_rows
 
@@ -133,12 +142,8 @@ class DatabentoCsv:
             return pl.when((number >= 0) & (number < UNDEFINED_SIZE)).then(number).alias(name)
         return number
 
-    def _explain(self, row: dict[str, str]) -> str:
-        """Say what is wrong with a row that did not convert: its first bad column, in the file's order."""
-        cells = pl.DataFrame({name: [row[name]] for name in self._names})
-        typed = cells.select(self._typed(name) for name in self._names)
-        name = next(name for name in self._names if typed[name][0] is None)
-        text = row[name]
+    def _explain(self, name: str, text: str) -> str:
+        """Say what is wrong with a row: `text` in column `name`, its first one that did not convert."""
         if text in ("", UNDEFINED_TEXTS.get(name)):
             return f"{name} is undefined" if text else f"{name} is empty"
         if name == "side":
@@ -236,6 +241,18 @@ def _is_readable(name: str, names: list[str], sample: list[str]) -> bool:
     readable = sum(re.match(form, cell) is not None for cell in cells)
     integers = sum(re.match(INTEGER, cell) is not None for cell in cells)
     return readable >= integers
+
+
+def _parts(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
+    """Yield what `_whole_lines` does, cut after every `CHUNK_LINES` lines."""
+    for text, position_bytes, broken in _whole_lines(path):
+        ends: list[int] = []
+        if text.count(b"\n") > CHUNK_LINES:
+            line_ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+            ends = line_ends[CHUNK_LINES - 1 : -1 : CHUNK_LINES].tolist()
+        for start, end in pairwise([0, *ends]):
+            yield text[start:end], position_bytes, None
+        yield text[ends[-1] if ends else 0 :], position_bytes, broken
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:

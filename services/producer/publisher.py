@@ -2,18 +2,23 @@
 
 1. Become the one producer of this content (its transactional id): an older one is fenced.
 2. Read the file's progress, and commit it anew under this process's name.
-3. Publish rows; every `COMMIT_TRADES` or `COMMIT_S` commit them together with the last line's number.
-4. With the last rows, commit that the file is complete.
+3. Publish rows, good and bad; commit them together with the last line's number every `COMMIT_ROWS`,
+   `COMMIT_BAD_BYTES` or `COMMIT_S`, and before the next chunk of the file is read: that may take longer than
+   Kafka leaves a transaction open.
+4. After the last rows, commit that the file is complete.
 
 After an abort, whatever the reason, go back to 1.
 """
 
+import math
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 import polars as pl
 import structlog
 from confluent_kafka import KafkaException
@@ -25,14 +30,17 @@ from services.common.errors import TapewatchError
 from services.common.stops import Stop
 from services.common.transactions import TransactionAbortedError, Transactions
 from services.producer.metrics import Tally
-from services.producer.pacing import Clock, slices
+from services.producer.pacing import MAX_SLICE_TRADES, Clock, slices
 from services.producer.progress import Progress, content_hash, load_progress
 from services.producer.rows import BadRow, Source
 from services.producer.trade_ids import TradeIds
 from services.producer.trade_json import to_json
 
-COMMIT_TRADES = 50_000
-"""Transactions of so many trades cost nothing; of 5,000, more than half of the speed."""
+COMMIT_ROWS = 50_000
+"""Transactions of so many rows cost nothing; of 5,000, more than half of the speed."""
+
+COMMIT_BAD_BYTES = 16 << 20
+"""Bad rows may be long; what is not committed waits in the client's memory."""
 
 COMMIT_S = 0.25
 """A slow stream is committed that often: readers see trades only then."""
@@ -50,6 +58,7 @@ class _Pending:
     line: int
     trades: int = 0
     bad_rows: int = 0
+    bad_bytes: int = 0
     began_s: float = 0.0
 
 
@@ -63,7 +72,7 @@ class FilePublisher:
     kafka
         Bootstrap servers.
     stop
-        Ends the work between two slices; what was handed to Kafka is committed.
+        Ends the work between two groups of rows; what was handed to Kafka is committed.
     tally
         Counts what was committed.
     """
@@ -76,7 +85,8 @@ class FilePublisher:
         self._log = structlog.get_logger().bind(file=source.path.name)
         self._owner = uuid.uuid4().hex
         self._key = content_hash(source.path)
-        self._transactions = Transactions(kafka, f"tapewatch-producer-{self._key[:32]}", stop)
+        name = f"tapewatch-producer-{self._key[:32]}"
+        self._transactions = Transactions(kafka, name, stop, tally.health.beat)
         self._progress = Progress(file=source.path.name)
         self._pending = _Pending(line=0)
         self._bad_rows_shown = 0
@@ -117,6 +127,8 @@ class FilePublisher:
                     self._publish_rows(speed, clock, show)
                 except KafkaException as error:
                     self._transactions.fail(error)
+                except BufferError as error:  # the client holds as much as it can
+                    self._transactions.abort(str(error))
             except TransactionAbortedError as error:
                 is_first_try = False
                 ABORTS.labels("producer").inc()
@@ -145,22 +157,25 @@ class FilePublisher:
         done_line = self._progress.line
         self._begin()
         for chunk in self._source.chunks():
+            self._tally.health.beat()
+            self._pending.began_s = time.monotonic()  # nothing is in it, however long the reading took
             names = ids.name(chunk.trades)  # of all, as an ordinal counts those before
             is_new = chunk.trades["line"] > done_line
             trades, names = chunk.trades.filter(is_new), names.filter(is_new)
-            bad_rows = iter([row for row in chunk.bad_rows if row.line > done_line])
-            later_bad_row = next(bad_rows, None)
+            bad_rows = deque(row for row in chunk.bad_rows if row.line > done_line)
             for piece in self._due_slices(trades, speed, clock):
-                part = trades[piece]
-                later_bad_row = self._publish_bad_rows(later_bad_row, bad_rows, int(part["line"][-1]))
-                self._publish(part, names[piece])
+                self._publish_slice(trades[piece], names[piece], bad_rows)
                 show(position_bytes + (chunk.position_bytes - position_bytes) * piece.stop / len(trades))
-                self._commit_if_due()
                 if self._finished:
                     break
             if self._finished:
                 break
-            self._publish_bad_rows(later_bad_row, bad_rows, None)
+            while bad_rows and not self._stop.requested:
+                self._publish_bad_rows(_next_group(bad_rows, math.inf))
+                self._commit_if_due()
+            if self._finished:
+                break
+            self._commit_if_due(within_s=COMMIT_S)
             position_bytes = chunk.position_bytes
             show(position_bytes)
         self._commit(complete=not self._finished)
@@ -184,8 +199,25 @@ class FilePublisher:
 
     def _nap(self, seconds: float) -> None:
         """Wait for the next trade's time; what is already handed over does not wait with it."""
+        self._tally.health.beat()
         self._commit_if_due(within_s=seconds)
         self._stop.wait(seconds)
+
+    def _publish_slice(self, trades: pl.DataFrame, names: pl.Series, bad_rows: deque[BadRow]) -> None:
+        """Publish trades, and with them the bad rows before the last one; ends early at a stop.
+
+        It goes by groups of bad rows: a commit may come only where no row before it, good or bad, is left.
+        """
+        lines = trades["line"].to_numpy()
+        start = 0
+        while start < len(lines) and not self._stop.requested:
+            self._publish_bad_rows(_next_group(bad_rows, lines[-1]))
+            next_bad_line = bad_rows[0].line if bad_rows else math.inf
+            end = int(np.searchsorted(lines, next_bad_line))
+            if end > start:
+                self._publish(trades[start:end], names[start:end])
+            self._commit_if_due()
+            start = end
 
     def _publish(self, trades: pl.DataFrame, names: pl.Series) -> None:
         self._tally.health.beat()
@@ -197,26 +229,23 @@ class FilePublisher:
             raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
         self._transactions.producer.poll(0)
         self._pending.trades += len(values)
-        self._pending.line = int(trades["line"][-1])
+        self._pending.line = max(self._pending.line, int(trades["line"][-1]))
         EVENT_LAG_S.labels("producer").set(time.time() - trades["ts_event"][-1] / 1e9)
 
-    def _publish_bad_rows(
-        self, row: BadRow | None, rest: Iterator[BadRow], up_to_line: int | None
-    ) -> BadRow | None:
-        """Publish bad rows up to a line; returns the first one behind it."""
-        while row is not None and (up_to_line is None or row.line < up_to_line):
+    def _publish_bad_rows(self, rows: list[BadRow]) -> None:
+        for row in rows:
             publish_refused_row(
                 self._transactions.producer, "producer", row.error, row.raw, row.file, row.line
             )
             self._pending.bad_rows += 1
+            self._pending.bad_bytes += len(row.raw)
             self._pending.line = row.line
             self._bad_rows_shown += 1
             if self._bad_rows_shown <= SHOWN_BAD_ROWS:
                 self._log.warning("bad row", line=row.line, error=row.error[:300])
             elif self._bad_rows_shown == SHOWN_BAD_ROWS + 1:
                 self._log.warning("more bad rows follow; all are in the topic dead-letters")
-            row = next(rest, None)
-        return row
+        self._transactions.producer.poll(0)
 
     def _begin(self) -> None:
         self._transactions.begin()
@@ -224,11 +253,17 @@ class FilePublisher:
 
     def _commit_if_due(self, within_s: float = 0.0) -> None:
         """Commit if the transaction is large, or would be old in so many seconds."""
-        age_s = time.monotonic() - self._pending.began_s
-        if self._pending.line == self._progress.line:
-            if age_s + within_s >= COMMIT_S:  # nothing in it: only keep it young
-                self._pending.began_s = time.monotonic()
-        elif self._pending.trades >= COMMIT_TRADES or age_s + within_s >= COMMIT_S:
+        pending = self._pending
+        age_s = time.monotonic() - pending.began_s
+        is_old = age_s + within_s >= COMMIT_S
+        if pending.line == self._progress.line:
+            if is_old:  # nothing in it: only keep it young
+                pending.began_s = time.monotonic()
+        elif (
+            is_old
+            or pending.trades + pending.bad_rows >= COMMIT_ROWS
+            or pending.bad_bytes >= COMMIT_BAD_BYTES
+        ):
             self._commit(complete=False)
             self._begin()
 
@@ -268,3 +303,13 @@ class FilePublisher:
                 f"Another producer took over {self._source.path.name} and goes on from here.",
                 "Nothing needs to be done: one producer for a file is enough.",
             )
+
+
+def _next_group(bad_rows: deque[BadRow], before_line: float) -> list[BadRow]:
+    """Take the next bad rows before a line, as many as are published in a moment."""
+    group: list[BadRow] = []
+    bytes_left = COMMIT_BAD_BYTES
+    while bad_rows and bad_rows[0].line < before_line and len(group) < MAX_SLICE_TRADES and bytes_left > 0:
+        group.append(bad_rows.popleft())
+        bytes_left -= len(group[-1].raw)
+    return group

@@ -58,7 +58,7 @@ def run_produce(
     sources = open_sources(names)
     health = Health()
     with serve_metrics("producer", settings, health):
-        if not wait_for_safe_topics(settings.kafka, TOPICS, stop):
+        if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
             return 128 + (stop.signal or 0)
         health.ready = True
         tally = Tally(health, limit)

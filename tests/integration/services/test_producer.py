@@ -3,9 +3,11 @@
 import datetime as dt
 import shutil
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import orjson
 import polars as pl
 import pytest
@@ -13,11 +15,12 @@ import zstandard
 from confluent_kafka import Message
 
 from infra.embedded.stack import EmbeddedStack
+from services.common.dead_letters import publish_refused_row
 from services.common.health import Health
-from services.producer import publisher
+from services.producer import databento_csv, publisher
 from services.producer.generator import DayConfig
 from services.producer.metrics import Tally
-from services.producer.progress import load_progress
+from services.producer.progress import Progress, content_hash, load_progress
 from services.producer.sources import open_sources
 from tests.integration.pipeline import (
     addresses,
@@ -159,10 +162,7 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
         return load_progress(*arguments)
 
     monkeypatch.setattr(publisher, "load_progress", load_until_stopped)
-    stopped = publisher.FilePublisher(
-        open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(Health(), None)
-    )
-    stopped.publish(speed=None, again=False, show=lambda _: None)
+    publish(stack, path, stop, Health())
 
     rest = tapewatch(stack, "produce", str(path)).stderr
     assert log_lines(rest, "goes on")[0]["trades"] == 7
@@ -175,8 +175,154 @@ class AskedFor:
     requested = False
     overdue = False
 
-    def wait(self, _timeout_s: float) -> bool:
+    def wait(self, timeout_s: float) -> bool:
+        time.sleep(timeout_s)
         return self.requested
+
+
+def publish(
+    stack: EmbeddedStack, path: Path, stop: AskedFor, health: Health, speed: float | None = None
+) -> None:
+    """Publish a file in this process."""
+    file = publisher.FilePublisher(
+        open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(health, None)
+    )
+    file.publish(speed, again=False, show=lambda _: None)
+
+
+BAD_ROWS = 60_000
+
+
+def write_mostly_bad(path: Path, day: str, symbol: str) -> Path:
+    """Write good rows before, within and after a long stretch of bad ones of every kind."""
+    good = [row(n, ts_event=f"{day}T15:00:{n:02}.000000001Z", symbol=symbol) for n in range(30)]
+    many = row(1, size="many")
+    bad = [f"bad row {n}" if n % 2 else many for n in range(BAD_ROWS)]
+    return write_csv(path, [*good[:10], *bad[:-5_000], *good[10:20], *bad[-5_000:], *good[20:]])
+
+
+def progress_records(stack: EmbeddedStack, path: Path) -> list[Progress]:
+    """Return all that was ever committed of a file's progress."""
+    key = content_hash(path).encode()
+    messages = read_topic(stack, "producer-progress")
+    return [msgspec.json.decode(m.value(), type=Progress) for m in messages if m.key() == key]
+
+
+def assert_mostly_bad_published_once(
+    stack: EmbeddedStack, path: Path, symbol: str, published: list[Message]
+) -> None:
+    sequences = [orjson.loads(m.value())["sequence"] for m in published if m.key() == symbol.encode()]
+    assert sequences == list(range(1000, 1030))
+    found = letters_of(stack, path.name)
+    lines = path.read_bytes().splitlines()
+    wanted = {
+        number: line
+        for number, line in enumerate(lines, 1)
+        if line.startswith(b"bad row") or b",many," in line
+    }
+    assert {line: value for line, (_, value) in found.items()} == wanted
+    last = progress_records(stack, path)[-1]
+    assert (last.line, last.trades, last.bad_rows, last.complete) == (BAD_ROWS + 31, 30, BAD_ROWS, True)
+
+
+def test_stop_in_a_long_stretch_of_bad_rows_is_heeded_and_the_rest_follows(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_mostly_bad(tmp_path / "mostly bad.csv", "2023-06-12", "BADP")
+    begin = ends(stack, "trades")
+    stop = AskedFor()
+    letters_before_stop = iter(range(25_000))
+
+    def publish_until_stopped(*arguments: object) -> None:
+        stop.requested = stop.requested or next(letters_before_stop, None) is None
+        publish_refused_row(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, "publish_refused_row", publish_until_stopped)
+        publish(stack, path, stop, Health())
+    halfway = progress_records(stack, path)[-1]
+    assert 25_000 < halfway.bad_rows < 45_000
+    assert (halfway.line, halfway.complete) == (1 + halfway.trades + halfway.bad_rows, False)
+
+    rest = tapewatch(stack, "produce", str(path)).stderr
+
+    assert log_lines(rest, "goes on")[0]["after_line"] == halfway.line
+    assert log_lines(rest, "published")[0]["bad_rows"] == BAD_ROWS - halfway.bad_rows
+    assert_mostly_bad_published_once(stack, path, "BADP", read_topic(stack, "trades", begin))
+
+
+@pytest.mark.parametrize(
+    ("chunk_lines", "symbol", "commits"),
+    [
+        (100_000, "ONECHUNKP", [0, 50_010, 60_030, 60_030]),
+        (40_000, "CHUNKSP", [0, 39_999, 60_030, 60_030]),
+    ],
+)
+def test_transactions_of_bad_rows_stay_small_and_end_before_the_next_chunk_is_read(
+    stack: EmbeddedStack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chunk_lines: int,
+    symbol: str,
+    commits: list[int],
+) -> None:
+    path = write_mostly_bad(tmp_path / f"{symbol}.csv", "2023-06-13", symbol)
+    begin = ends(stack, "trades")
+    monkeypatch.setattr(publisher, "COMMIT_S", 3_600.0)  # only their size makes transactions end
+    monkeypatch.setattr(databento_csv, "CHUNK_LINES", chunk_lines)
+    publish(stack, path, AskedFor(), Health())
+    assert [record.trades + record.bad_rows for record in progress_records(stack, path)] == commits
+    assert_mostly_bad_published_once(stack, path, symbol, read_topic(stack, "trades", begin))
+
+
+def test_file_of_only_long_bad_rows_is_committed_by_their_bytes(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_csv(tmp_path / "long and bad.csv", [f"{n:0100}" for n in range(30)])
+    monkeypatch.setattr(publisher, "COMMIT_S", 3_600.0)
+    monkeypatch.setattr(publisher, "COMMIT_BAD_BYTES", 1_000)
+    publish(stack, path, AskedFor(), Health())
+    assert [record.bad_rows for record in progress_records(stack, path)] == [0, 10, 20, 30, 30]
+    assert letters_of(stack, path.name).keys() == set(range(2, 32))
+
+
+def test_full_queue_of_the_client_is_an_abort_and_loses_nothing(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_mostly_bad(tmp_path / "full queue.csv", "2023-06-14", "FULLP")
+    begin = ends(stack, "trades")
+    calls = 0
+
+    def refuse_once(*arguments: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 55_000:
+            raise BufferError("Local: Queue full")
+        publish_refused_row(*arguments)
+
+    monkeypatch.setattr(publisher, "publish_refused_row", refuse_once)
+    publish(stack, path, AskedFor(), Health())
+    assert calls > BAD_ROWS + 1
+    assert_mostly_bad_published_once(stack, path, "FULLP", read_topic(stack, "trades", begin))
+
+
+def test_producer_that_waits_for_the_next_trade_is_alive(stack: EmbeddedStack, tmp_path: Path) -> None:
+    times = ["2023-06-15T15:00:00Z", "2023-06-15T15:00:04Z"]
+    path = write_csv(tmp_path / "gap.csv", [row(n, ts_event=at) for n, at in enumerate(times)])
+    now_s = 0.0
+    health = Health(stale_after_s=60.0, clock_s=lambda: now_s)
+    found = []
+
+    class Waiting(AskedFor):
+        def wait(self, timeout_s: float) -> bool:
+            nonlocal now_s
+            now_s += 40.0  # as if each nap were so long
+            found.append(health.why_not_alive())
+            return super().wait(timeout_s)
+
+    publish(stack, path, Waiting(), health, speed=1.0)
+    assert len(found) >= 4
+    assert set(found) == {None}
 
 
 def test_newer_producer_of_a_file_takes_over(stack: EmbeddedStack, tmp_path: Path) -> None:

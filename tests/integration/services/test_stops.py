@@ -19,6 +19,7 @@ from tests.integration.pipeline import (
 from tests.samples import row, write_csv
 
 STOP_WITHIN_S = 10
+AT_ONCE_S = 2
 
 
 @pytest.mark.parametrize("service", ["detect", "index"])
@@ -42,6 +43,18 @@ def test_first_signal_ends_a_working_service_cleanly(
         assert process.wait(STOP_WITHIN_S) == 0, log.read_text()
     last = orjson.loads(log.read_text().splitlines()[-1])
     assert last["event"] == {"detect": "detected", "index": "indexed"}[service]
+
+
+@pytest.mark.parametrize("service", ["produce", "detect", "index"])
+def test_second_signal_ends_a_service_that_waits_for_a_broker_at_once(tmp_path: Path, service: str) -> None:
+    path = write_csv(tmp_path / "one.csv", [row(1)])
+    log = tmp_path / "log"
+    command = (service, str(path)) if service == "produce" else (service,)
+    with started(log, *command, TAPEWATCH_KAFKA=f"127.0.0.1:{free_port()}") as process:
+        wait_for(log, "waiting for Kafka", process)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(AT_ONCE_S) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 def test_interrupted_producer_publishes_what_it_counted_and_says_so(

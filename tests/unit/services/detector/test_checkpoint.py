@@ -36,7 +36,7 @@ SESSION = SessionCheckpoint(
     ),
 )
 PARTITION = PartitionCheckpoint(
-    run=3, profile="0123456789ab", layout="ba9876543210", replay_from=17, retract_until=None
+    run=3, profile="0123456789ab", layout="ba9876543210", replay_from=17, retract_until=None, letters_from=9
 )
 SESSION_FIELDS = {
     "kind": "session",
@@ -58,6 +58,7 @@ PARTITION_FIELDS = {
     "layout": "l",
     "replay_from": 17,
     "retract_until": 18,
+    "letters_from": 9,
 }
 
 counts = st.integers(0, 2**63 - 1)
@@ -68,7 +69,7 @@ texts = st.text(max_size=20)
 def value_of(content: object) -> bytes:
     """Return a value with any content, as the format's description says."""
     packed = zstandard.ZstdCompressor(write_checksum=True).compress(msgspec.msgpack.encode(content))
-    return b"TWC\x01" + packed
+    return b"TWC\x02" + packed
 
 
 def reason_of(value: bytes) -> str:
@@ -100,6 +101,7 @@ def reason_of(value: bytes) -> str:
         layout=texts,
         replay_from=counts,
         retract_until=counts | st.none(),
+        letters_from=counts,
     )
 )
 def test_what_was_encoded_is_decoded(one: SessionCheckpoint | PartitionCheckpoint) -> None:
@@ -108,7 +110,7 @@ def test_what_was_encoded_is_decoded(one: SessionCheckpoint | PartitionCheckpoin
 
 def test_a_reader_written_from_the_description_reads_it() -> None:
     value = encode(SESSION)
-    assert value[:4] == b"TWC\x01"
+    assert value[:4] == b"TWC\x02"
     assert msgspec.msgpack.decode(zstandard.decompress(value[4:])) == {
         "kind": "session",
         "run": 3,
@@ -129,6 +131,7 @@ def test_a_reader_written_from_the_description_reads_it() -> None:
         "layout": "ba9876543210",
         "replay_from": 17,
         "retract_until": None,
+        "letters_from": 9,
     }
 
 
@@ -137,7 +140,7 @@ def test_a_writer_written_from_the_description_is_understood() -> None:
     assert read == SessionCheckpoint(
         3, "p", "l", 41, SessionState(SessionKey("NVDA", "2024-12-02"), 1, 2, 3, {"tape": b"state"})
     )
-    assert decode(value_of(PARTITION_FIELDS)) == PartitionCheckpoint(3, "p", "l", 17, 18)
+    assert decode(value_of(PARTITION_FIELDS)) == PartitionCheckpoint(3, "p", "l", 17, 18, 9)
 
 
 def test_zeros_take_no_room() -> None:
@@ -178,7 +181,7 @@ def test_bytes_written_over_are_noticed(at: int, noise: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(noise: bytes) -> None:
-    for value in (noise, b"TWC" + noise, b"TWC\x01" + noise):
+    for value in (noise, b"TWC" + noise, b"TWC\x02" + noise):
         assert reason_of(value)
 
 
@@ -188,13 +191,13 @@ def test_bytes_behind_the_frame_are_refused() -> None:
 
 def test_another_version_is_refused() -> None:
     value = encode(PARTITION)
-    assert reason_of(value[:3] + b"\x02" + value[4:]) == "it has version 2, not 1"
+    assert reason_of(value[:3] + b"\x01" + value[4:]) == "it has version 1, not 2"
     assert reason_of(b"TWC") == "it has no version"
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint.zstandard, "ZstdDecompressor", pytest.fail)
-    bomb = b"TWC\x01" + zstandard.ZstdCompressor(write_checksum=True).compress(bytes(MAX_CONTENT_BYTES + 1))
+    bomb = b"TWC\x02" + zstandard.ZstdCompressor(write_checksum=True).compress(bytes(MAX_CONTENT_BYTES + 1))
     assert len(bomb) < 2_000
     assert reason_of(bomb) == f"it unpacks to {MAX_CONTENT_BYTES + 1} bytes, more than {MAX_CONTENT_BYTES}"
 
@@ -202,8 +205,8 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_frame_must_tell_its_size_and_have_a_checksum() -> None:
     packer = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     content = msgspec.msgpack.encode(PARTITION_FIELDS)
-    assert reason_of(b"TWC\x01" + packer.compress(content) + packer.flush()) == "it does not tell its size"
-    assert reason_of(b"TWC\x01" + zstandard.compress(content)) == "it has no checksum"
+    assert reason_of(b"TWC\x02" + packer.compress(content) + packer.flush()) == "it does not tell its size"
+    assert reason_of(b"TWC\x02" + zstandard.compress(content)) == "it has no checksum"
 
 
 @pytest.mark.parametrize("fields", [SESSION_FIELDS, PARTITION_FIELDS])
@@ -241,7 +244,9 @@ def test_fields_of_other_types_are_refused(name: str, wrong: object) -> None:
     assert "its content is not a checkpoint's" in reason_of(value_of(SESSION_FIELDS | {name: wrong}))
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("replay_from", -1), ("retract_until", "x"), ("run", None)])
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("replay_from", -1), ("retract_until", "x"), ("letters_from", None), ("run", None)]
+)
 def test_a_partitions_fields_of_other_types_are_refused(name: str, wrong: object) -> None:
     assert "its content is not a checkpoint's" in reason_of(value_of(PARTITION_FIELDS | {name: wrong}))
 

@@ -7,7 +7,7 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.detector.checkpoint import PARTITION_KEY, decode
+from services.detector.checkpoint import PARTITION_KEY, PartitionCheckpoint, decode, encode
 from services.detector.engine import anomaly_json
 from services.detector.partition import WatchedPartition
 from services.detector.profile import Profile, load_profile
@@ -177,6 +177,38 @@ def test_an_unreadable_checkpoint_is_reported_and_the_state_rebuilt(
     assert ledger.started().position == 0
     assert "checkpoints not usable" in capsys.readouterr().out
     assert worked_off(ledger, [(50, "commit and die")]).anomalies == detect(TRADES)
+
+
+def test_a_missing_record_of_the_partition_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    worked_off(ledger, [(50, "commit")] * 8)
+    del ledger.checkpoints[PARTITION_KEY]
+    assert ledger.started().position == 0
+    assert "the partition's own record is missing" in capsys.readouterr().out
+
+
+def test_a_batch_across_the_committed_offset_counts_only_what_is_behind_it() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    whole = ledger.started().detect(ledger.messages)
+    late_in_all = whole.late_trades
+    ledger.committed = 210  # the first late trade is at 200, the others come later
+    across = ledger.started().detect(ledger.messages)
+    assert late_in_all > across.late_trades > 0
+    assert across.trades + 210 == whole.trades + len(whole.refused)
+    assert across.replayed == 210
+    assert across.refused == []
+
+
+def test_what_an_earlier_run_refused_gets_no_second_letter() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    run = decode(Process(ledger, ledger.started()).partition.partition_checkpoint())
+    refused_at = TAPE.index(b"no trade")
+    for letters_from, letters in ((refused_at, [refused_at]), (refused_at + 1, [])):
+        begun_anew = PartitionCheckpoint(run.run, run.profile, run.layout, 0, None, letters_from)
+        ledger = Ledger(ledger.messages, checkpoints={PARTITION_KEY: encode(begun_anew)})
+        worked_off(ledger, [(40, "commit")] * 3 + [(40, "commit and die")] * 3)
+        assert ledger.letters == letters
+        assert ledger.anomalies == detect(TRADES)
 
 
 def test_checkpoints_of_another_profile_are_not_used() -> None:

@@ -2,10 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import orjson
 import pytest
 
 from services.common.elastic import new_client
@@ -25,6 +24,9 @@ class BulkServer:
 
     A negative status of a document stands for a lack of rights.
     """
+
+    error_type = "kind"
+    reason = "why"
 
     def __init__(self) -> None:
         self.answers: list[int | dict[str, int]] = []
@@ -50,13 +52,13 @@ class BulkServer:
                         item = {"status": abs(code)}
                         if abs(code) >= 300:
                             item["error"] = {
-                                "type": "security_exception" if code < 0 else "kind",
-                                "reason": "why",
+                                "type": "security_exception" if code < 0 else outer.error_type,
+                                "reason": outer.reason,
                                 "caused_by": {"type": "t", "reason": "r"},
                             }
                         items.append({action: item})
                 errors = any("error" in result for item in items for result in item.values())
-                content = orjson.dumps({"errors": errors, "items": items})
+                content = json.dumps({"errors": errors, "items": items}, separators=(",", ":")).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("x-elastic-product", "Elasticsearch")
@@ -96,9 +98,14 @@ def server() -> Iterator[BulkServer]:
     running.close()
 
 
-def send(url: str, documents: list[Document], stop: object = None) -> list[Refused]:
+def send(
+    url: str,
+    documents: list[Document],
+    stop: object = None,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> list[Refused]:
     with new_client(url, serializer=BulkAnswers()) as client:
-        return BulkSender(client, stop or NoStop()).send(documents)
+        return BulkSender(client, stop or NoStop()).send(documents, is_wanted)
 
 
 def test_only_documents_refused_for_now_are_sent_again(server: BulkServer) -> None:
@@ -111,6 +118,29 @@ def test_document_refused_for_good_is_returned_with_the_reason(server: BulkServe
     server.answers = [{IDS[2]: 400, IDS[0]: 429}]
     assert send(server.url, DOCUMENTS) == [Refused(2, "kind: why; t: r")]
     assert server.requests == [IDS, [IDS[0]]]
+
+
+@pytest.mark.parametrize("error_type", sorted(bulk.NOT_THE_DOCUMENT))
+def test_documents_are_sent_again_when_it_is_the_index_that_is_wrong(
+    server: BulkServer, error_type: str
+) -> None:
+    server.error_type = error_type
+    server.answers = [dict.fromkeys(IDS, 400), {IDS[2]: 403}]
+    assert send(server.url, DOCUMENTS) == []
+    assert server.requests == [IDS, IDS, [IDS[2]]]
+
+
+def test_reason_that_is_no_text_is_told_as_far_as_it_is_text(server: BulkServer) -> None:
+    server.reason = "half a pair: \ud800"
+    server.answers = [{IDS[2]: 400}]
+    assert send(server.url, DOCUMENTS) == [Refused(2, "kind: half a pair: \ufffd; t: r")]
+
+
+def test_what_another_process_has_taken_over_is_not_sent_again(server: BulkServer) -> None:
+    server.answers = [503, 503, 503]
+    wanted = [True, False]
+    send(server.url, DOCUMENTS, is_wanted=lambda: wanted.pop(0))
+    assert server.requests == [IDS, IDS]
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])

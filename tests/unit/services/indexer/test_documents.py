@@ -54,6 +54,11 @@ def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
         (trade_json(**{"@timestamp": "2024-12-32T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
         (trade_json(**{"@timestamp": "\u0662024-12-02T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
         (trade_json(1).replace(b"-11667-", b"-\xff-"), "not JSON"),
+        (trade_json(1)[:-1] + rb',"\ud800":1}', "not JSON"),
+        (trade_json(1)[:-1] + rb',"note":"\ud800"}', "not JSON"),
+        (trade_json(1)[:-1] + b',"deep":\n' + b"[" * 300 + b"]" * 300 + b"}", "not JSON that can be written"),
+        (trade_json(**{"@timestamp": "2024-02-31T14:30:00Z"}), "no calendar has the day 2024-02-31"),
+        (trade_json(**{"@timestamp": "1969-12-31T14:30:00Z"}), "the day 1969-12-31 is not from 1970 to 2261"),
     ],
 )
 def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -> None:

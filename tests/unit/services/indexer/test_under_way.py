@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Message
@@ -28,8 +29,9 @@ class Elasticsearch:
         self.go = threading.Event()
         self._refused = list(refused)
 
-    def send(self, _documents: list[Document]) -> list[Refused]:
+    def send(self, _documents: list[Document], is_wanted: Callable[[], bool]) -> list[Refused]:
         assert self.go.wait(SOON_S)
+        self.was_wanted = is_wanted()
         return self._refused
 
 
@@ -109,7 +111,7 @@ def test_batches_pass_one_that_is_slow_but_not_for_ever() -> None:
     slow, quick = Elasticsearch(), Elasticsearch()
     quick.go.set()
     servers = iter([slow] + [quick] * MAX_UNDER_WAY)
-    under_way = UnderWay(lambda documents: next(servers).send(documents))
+    under_way = UnderWay(lambda documents, is_wanted: next(servers).send(documents, is_wanted))
     for number in range(MAX_UNDER_WAY):
         assert under_way.takes(batch(number))
         under_way.send(batch(number), {})
@@ -141,7 +143,7 @@ def test_what_arrived_is_counted_without_what_was_refused() -> None:
     assert arrived.offsets == {("trades", 0): 2}
 
 
-def test_disowned_batch_is_waited_for_but_not_committed() -> None:
+def test_disowned_batch_is_waited_for_but_neither_sent_again_nor_committed() -> None:
     server = Elasticsearch(Refused(0, "why"))
     under_way = UnderWay(server.send)
     under_way.send(batch(1), {("trades", 0): 2})
@@ -150,4 +152,5 @@ def test_disowned_batch_is_waited_for_but_not_committed() -> None:
     assert not under_way.takes(batch(1))
     server.go.set()
     wait_for_oldest(under_way)
+    assert not server.was_wanted
     assert under_way.take_oldest() is None

@@ -80,6 +80,51 @@ def test_bad_row_is_told_with_its_line_and_the_rest_goes_on(
     assert found.error.startswith(error)
 
 
+FAULTS = {
+    "ts_recv": [("", "ts_recv is empty"), ("18446744073709551615", "ts_recv is undefined")],
+    "ts_event": [
+        ("noon", "ts_event is not an ISO 8601 time in UTC: 'noon'"),
+        ("2024-13-02T14:30:00Z", "ts_event is out of range: 2024-13-02T14:30:00Z"),
+        ("1950-01-02T14:30:00Z", "ts_event is out of range: 1950-01-02T14:30:00Z"),
+    ],
+    "instrument_id": [("NVDA", "instrument_id is not a whole number: 'NVDA'")],
+    "action": [("T" * 257, f"action is not plain text of 1 to 256 characters: '{'T' * 257}'")],
+    "side": [("b", "side is not one of A, B, N: 'b'"), ("", "side is empty")],
+    "price": [("1e3", "price is not a decimal number: '1e3'"), ("9223372036854775807", "price is undefined")],
+    "size": [("-3", "size is negative: -3"), ("9999999999", "size is out of range: 9999999999")],
+    "sequence": [("9" * 20, f"sequence is out of range: {'9' * 20}")],
+    "symbol": [("\t", "symbol is not plain text of 1 to 256 characters: '\\t'")],
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    names=st.permutations(HEADER.split(",")),
+    picks=st.lists(st.dictionaries(st.sampled_from(sorted(FAULTS)), st.integers(0, 5)), max_size=40),
+)
+def test_of_several_faults_in_a_row_the_first_column_is_told(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], picks: list[dict[str, int]]
+) -> None:
+    wanted = {}
+    rows = [row(1)] * 100  # they decide which form times and prices have
+    for pick in picks:
+        faults = {name: FAULTS[name][at % len(FAULTS[name])] for name, at in pick.items()}
+        rows.append(row(2, **{name: text for name, (text, _) in faults.items()}))
+        if faults:
+            first = min(faults, key=names.index)
+            wanted[len(rows) + 1] = faults[first][1]
+    places = [HEADER.split(",").index(name) for name in names]
+    cells = [line.split(",") for line in rows]
+    path = write_csv(
+        tmp_path_factory.mktemp("csv") / "day.csv",
+        [",".join(line[place] for place in places) for line in cells],
+        header=",".join(names),
+    )
+    trades, bad_rows = read(path)
+    assert {bad.line: bad.error for bad in bad_rows} == wanted
+    assert len(trades) + len(bad_rows) == len(rows)
+
+
 def test_undefined_integer_price_is_a_bad_row(tmp_path: Path) -> None:
     rows = [integer_row(1), integer_row(2, price="9223372036854775807"), integer_row(3, price="137.97")]
     trades, bad_rows = read(write_csv(tmp_path / "day.csv", rows))
@@ -189,17 +234,26 @@ def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
 @given(
     bad_lines=st.sets(st.integers(0, 59), max_size=20),
     chunk_bytes=st.integers(200, 9_000),
+    chunk_lines=st.integers(1, 70),
     line_end=st.sampled_from(["\n", "\r\n"]),
+    last_end=st.booleans(),
 )
 def test_result_does_not_depend_on_how_the_file_is_cut_into_chunks(
-    tmp_path_factory: pytest.TempPathFactory, bad_lines: set[int], chunk_bytes: int, line_end: str
+    tmp_path_factory: pytest.TempPathFactory,
+    bad_lines: set[int],
+    chunk_bytes: int,
+    chunk_lines: int,
+    line_end: str,
+    last_end: bool,
 ) -> None:
     rows = [row(n, size="x" if n in bad_lines else "5") for n in range(60)]
     path = tmp_path_factory.mktemp("csv") / "day.csv"
-    path.write_bytes("".join(f"{line}{line_end}" for line in (HEADER, *rows)).encode())
+    text = line_end.join((HEADER, *rows)) + (line_end if last_end else "")
+    path.write_bytes(text.encode())
     whole = read(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(databento_csv, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(databento_csv, "CHUNK_LINES", chunk_lines)
         patch.setattr("services.producer.compressed.PIECE_BYTES", chunk_bytes)
         cut = read(path)
     assert whole[0].equals(cut[0])

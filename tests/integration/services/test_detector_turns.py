@@ -1,0 +1,132 @@
+"""Single turns of a detector, where an abort, a stop or a restart falls between two of its steps."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from infra.embedded.stack import EmbeddedStack
+from services.common.health import Health
+from services.common.kafka import new_producer
+from services.common.settings import Settings
+from services.common.transactions import Transactions
+from services.detector import service
+from services.detector.profile import load_profile
+from services.detector.service import DetectorService
+from services.producer.generator import DayConfig
+from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
+from tests.samples import trade_json
+
+SUFFIX = "TN"
+
+
+class AskedFor:
+    """A stop that a test asks for."""
+
+    requested = False
+    overdue = False
+    signal = None
+
+    def wait(self, _timeout_s: float) -> bool:
+        return self.requested
+
+
+def working_detector(stack: EmbeddedStack, stop: AskedFor) -> tuple[DetectorService, Transactions, Health]:
+    health = Health()
+    transactions = Transactions(stack.kafka_bootstrap, "tapewatch-turns", stop, health.beat)
+    settings = Settings(kafka=stack.kafka_bootstrap, checkpoint_trades=10_000_000)
+    return (
+        DetectorService(settings, load_profile(None), "turns", transactions, stop, health),
+        transactions,
+        health,
+    )
+
+
+def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = DayConfig(trades=6_000, symbols=2, date=dt.date(2023, 5, 9), seed=25, anomaly_rate=0.005)
+    day = write_own_day(tmp_path / "day.csv", config, SUFFIX)
+    tapewatch(stack, "setup")
+    tapewatch(stack, "detect", "--until-idle", "0.5")
+    tapewatch(stack, "produce", str(day))
+    stop = AskedFor()
+    detector, transactions, _ = working_detector(stack, stop)
+    aborted: list[list[TopicPartition]] = []
+    load = service.load
+
+    def commit_or_abort(offsets: list[TopicPartition], group: object) -> None:
+        if not aborted:
+            aborted.append(offsets)
+            transactions.abort("as after an outage")
+        committing(offsets, group)
+
+    def load_until_stopped(*arguments: object) -> object:
+        stop.requested = bool(aborted)
+        return load(*arguments)
+
+    committing = transactions.commit
+    monkeypatch.setattr(transactions, "commit", commit_or_abort)
+    monkeypatch.setattr(service, "load", load_until_stopped)
+    monkeypatch.setattr(service, "MAX_BATCH_TRADES", 500)
+    monkeypatch.setattr(service, "COMMIT_S", 0.0)
+    detector.run(None)
+    detector.close()
+    assert stop.requested
+
+    tapewatch(stack, "detect", "--until-idle", "0.5")
+    found = [m.value() for m in read_topic(stack, "anomalies") if (m.key() or b"").endswith(SUFFIX.encode())]
+    expected = backtested(stack, day)
+    assert expected
+    assert by_trade_id(found) == expected
+    assert len(found) == len(expected)
+
+
+def test_each_commit_is_fenced_by_offsets_even_when_nothing_new_was_read(
+    stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tapewatch(stack, "setup")
+    publish_without_markers(stack)
+    tapewatch(stack, "detect", "--until-idle", "0.5")
+    stop = AskedFor()
+    detector, transactions, health = working_detector(stack, stop)
+    commits: list[list[TopicPartition]] = []
+    committing = transactions.commit
+
+    def note(offsets: list[TopicPartition], group: object) -> None:
+        commits.append(offsets)
+        committing(offsets, group)
+
+    monkeypatch.setattr(transactions, "commit", note)
+    ready = watched(health)
+    detector.run(until_idle_s=0.5)
+    detector.close()
+    assert commits  # the end of the replay is committed
+    assert all(commits)
+    assert ready() == [True, False]
+
+
+def publish_without_markers(stack: EmbeddedStack) -> None:
+    """Publish as others may: no transaction's marker stands behind the last trade of a partition."""
+    producer = new_producer(stack.kafka_bootstrap)
+    for partition in range(6):
+        at = {"@timestamp": "2023-05-10T15:00:00.000000001Z", "trade_id": f"turns-{partition}"}
+        value = trade_json(partition, **at, symbol=f"P{partition}{SUFFIX}")
+        producer.produce("trades", key=f"P{partition}{SUFFIX}".encode(), value=value, partition=partition)
+    assert producer.flush(10) == 0
+
+
+def watched(health: Health) -> Callable[[], list[bool]]:
+    """Return what tells each change of `ready` since now."""
+    seen: list[bool] = []
+
+    class Watched(Health):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "ready" and (not seen or seen[-1] != value):
+                seen.append(bool(value))
+            super().__setattr__(name, value)
+
+    health.__class__ = Watched
+    return lambda: seen
