@@ -1,19 +1,30 @@
 """The day that is replayed, and what an undisturbed run makes of it."""
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import polars as pl
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
+from services.producer.generator import DayConfig, generate_day
 from services.producer.sources import open_source
 from services.producer.trade_ids import TradeIds
 from services.producer.trade_json import to_json
 from tests.chaos.verify import Trade
 from tests.integration.pipeline import tapewatch
+
+NIGHT = dt.date(2026, 3, 31)
+LATER = dt.timedelta(hours=10)
+"""From New York's day into its night: midnight there comes at 14:00 of the day, in UTC at 10:00."""
+
+ROWS_PER_LATE_TRADE = 400
+LATE_BY_ROWS = 200
+NEW_YORK = "America/New_York"
 
 
 @dataclass(frozen=True)
@@ -28,11 +39,36 @@ class Day:
         All of them, in its order, as the producer writes them.
     event_ns
         The time until which each waits, int64, shape (n,), not falling.
+    late_trades
+        How many come after a later one of their session: they are not judged.
     """
 
     path: Path
     trades: list[Trade]
     event_ns: np.ndarray
+    late_trades: int
+
+
+def write_night(path: Path, trades: int) -> None:
+    """Write a generated day, moved into the night of two months, with some trades out of order.
+
+    So each symbol has two sessions and its trades are in two indices of either kind, with no quiet hours
+    between; and what must be remembered includes how far each session had come.
+
+    Parameters
+    ----------
+    path
+        File for the trades, plain CSV.
+    trades
+        How many, about.
+    """
+    rows, _ = generate_day(DayConfig(date=NIGHT, trades=trades))
+    later_ns = LATER // dt.timedelta(microseconds=1) * 1_000
+    number = pl.int_range(pl.len())
+    is_late = number % ROWS_PER_LATE_TRADE == ROWS_PER_LATE_TRADE - 1
+    rows.with_columns(pl.col("ts_event", "ts_recv") + later_ns).sort(
+        number + pl.when(is_late).then(LATE_BY_ROWS).otherwise(0), maintain_order=True
+    ).write_csv(path)
 
 
 def read_day(path: Path) -> Day:
@@ -47,6 +83,8 @@ def read_day(path: Path) -> Day:
     ids = TradeIds()
     trades: list[Trade] = []
     times: list[np.ndarray] = []
+    newest: dict[tuple[str, dt.date], tuple[int, int]] = {}
+    late_trades = 0
     bad_rows = 0
     for chunk in open_source(path).chunks():
         names = ids.name(chunk.trades)
@@ -54,9 +92,16 @@ def read_day(path: Path) -> Day:
         trades += map(Trade, names.to_list(), chunk.trades["symbol"].to_list(), values)
         times.append(chunk.trades["ts_event"].to_numpy())
         bad_rows += len(chunk.bad_rows)
+        event_times = pl.from_epoch("ts_event", time_unit="ns").dt.replace_time_zone("UTC")
+        day = event_times.dt.convert_time_zone(NEW_YORK).dt.date().alias("day")
+        for symbol, on, *place in chunk.trades.select("symbol", day, "ts_event", "sequence").iter_rows():
+            if tuple(place) > newest.get((symbol, on), (-1, -1)):
+                newest[symbol, on] = tuple(place)
+            else:
+                late_trades += 1
     if bad_rows or len({trade.trade_id for trade in trades}) < len(trades):
         raise TapewatchError(f"{path} has bad rows, or a trade twice.", "Choose a clean day.")
-    return Day(path, trades, np.maximum.accumulate(np.concatenate(times)))
+    return Day(path, trades, np.maximum.accumulate(np.concatenate(times)), late_trades)
 
 
 def reference_anomalies(stack: EmbeddedStack, day: Day, output: Path) -> dict[str, dict[str, Any]]:

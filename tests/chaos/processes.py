@@ -16,6 +16,10 @@ from infra.embedded.stack import EmbeddedStack
 
 PROJECT = Path(__file__).parents[2]
 TAIL_LINES = 25
+CHECKPOINT_TRADES = 1_000
+"""The fewest that the settings allow: each partition with trades is saved many times in a short day, so a
+detector that comes back goes on from its checkpoints; with the usual 100,000 it would replay everything."""
+
 STOPPED_WITHIN_S = 2.0
 TRACEBACK_WITHIN_S = 2.0
 
@@ -41,6 +45,7 @@ class Service:
             "TAPEWATCH_KAFKA": stack.kafka_bootstrap,
             "TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url,
             "TAPEWATCH_INSTANCE": name,
+            "TAPEWATCH_CHECKPOINT_TRADES": str(CHECKPOINT_TRADES),
             "POLARS_MAX_THREADS": "1",
             "PYTHONFAULTHANDLER": "1",  # tells in the log where a service hung that did not end in time
         }

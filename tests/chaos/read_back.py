@@ -10,26 +10,36 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.contracts import (
     ANOMALIES_INDEX_PREFIX,
     ANOMALIES_TOPIC,
+    CHECKPOINTS_TOPIC,
     TRADES_INDEX_PREFIX,
     TRADES_TOPIC,
 )
+from services.detector.checkpoint import SessionCheckpoint, decode
+from services.detector.retraction import TRADE_OFFSET
+from tests.chaos.checkpoints import Saved
 from tests.chaos.day import Day
 from tests.chaos.verify import (
+    Document,
+    Record,
     Violation,
+    anomalies_index,
     check_dead_letters,
     compare_anomalies,
     compare_documents,
+    compare_places,
     compare_trades,
+    trades_index,
 )
 from tests.integration.pipeline import letters, read_topic
 
 
 def verify_topics(stack: EmbeddedStack, day: Day, anomalies: Mapping[str, dict[str, Any]]) -> list[Violation]:
     """Compare the topics' committed records; `anomalies` are those of an undisturbed run."""
-    trades = [(message.key(), message.value()) for message in read_topic(stack, TRADES_TOPIC)]
+    trades, found = _records(stack, TRADES_TOPIC), _records(stack, ANOMALIES_TOPIC)
     return [
         *compare_trades(day.trades, trades),
-        *compare_anomalies(anomalies, (message.value() for message in read_topic(stack, ANOMALIES_TOPIC))),
+        *compare_anomalies(anomalies, found),
+        *compare_places(trades, found),
         *check_dead_letters(letters(stack)),
     ]
 
@@ -40,14 +50,46 @@ def verify_indices(
     """Compare all documents; `anomalies` are those of an undisturbed run."""
     trades = {trade.trade_id: orjson.loads(trade.value) for trade in day.trades}
     return [
-        *compare_documents("index trades", trades, _documents(stack, f"{TRADES_INDEX_PREFIX}*")),
-        *compare_documents("index anomalies", anomalies, _documents(stack, f"{ANOMALIES_INDEX_PREFIX}*")),
+        *compare_documents(
+            "index trades", trades, _documents(stack, f"{TRADES_INDEX_PREFIX}*"), trades_index
+        ),
+        *compare_documents(
+            "index anomalies", anomalies, _documents(stack, f"{ANOMALIES_INDEX_PREFIX}*"), anomalies_index
+        ),
     ]
 
 
-def _documents(stack: EmbeddedStack, indices: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return ids and documents; an id that is in two indices comes twice."""
+def read_checkpoints(stack: EmbeddedStack) -> list[Saved]:
+    """Return the committed checkpoints of sessions, in the order of their partition."""
+    return [
+        Saved(message.partition(), checkpoint.offset, message.timestamp()[1] / 1000)
+        for message in read_topic(stack, CHECKPOINTS_TOPIC)
+        if message.value() is not None
+        and isinstance(checkpoint := decode(message.value()), SessionCheckpoint)
+    ]
+
+
+def busy_partitions(stack: EmbeddedStack) -> set[int]:
+    """Return the partitions that have trades."""
+    return {message.partition() for message in read_topic(stack, TRADES_TOPIC)}
+
+
+def _records(stack: EmbeddedStack, topic: str) -> list[Record]:
+    return [
+        Record(
+            message.partition(),
+            message.offset(),
+            message.key(),
+            message.value(),
+            dict(message.headers() or []).get(TRADE_OFFSET),
+        )
+        for message in read_topic(stack, topic)
+    ]
+
+
+def _documents(stack: EmbeddedStack, indices: str) -> list[Document]:
+    """Return all documents; an id that is in two indices comes twice."""
     with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
         client.indices.refresh(index=indices)
         hits = helpers.scan(client, index=indices, size=5_000, query={"query": {"match_all": {}}})
-        return [(hit["_id"], hit["_source"]) for hit in hits]
+        return [Document(hit["_index"], hit["_id"], hit["_source"]) for hit in hits]

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tests.chaos.checkpoints import Recoveries
 from tests.chaos.conductor import Strike
 from tests.chaos.schedule import Act, Victim
 from tests.chaos.verify import Violation
@@ -44,13 +45,18 @@ def faults_table(strikes: list[Strike], trades: int) -> Table:
     return table
 
 
-def totals(strikes: list[Strike], violations: list[Violation]) -> Text:
-    """Return the totals: kills and pauses by victim, and the counts of what is wrong in the data."""
+def totals(strikes: list[Strike], recoveries: Recoveries, violations: list[Violation]) -> Text:
+    """Return the totals: kills and pauses by victim, what was replayed, and what is wrong in the data."""
     parts = []
     for act in Act:
         counts = Counter(strike.victim for strike in strikes if strike.fault.act is act)
         who = ", ".join(f"{victim} {counts[victim]}" for victim in Victim if counts[victim])
         parts.append(f"{act.value}: {counts.total()}" + (f" ({who})" if who else ""))
+    parts.append(
+        f"checkpoints: {recoveries.checkpoints:,}; partitions with trades assigned {recoveries.assignments} "
+        f"times, at most {recoveries.most_replayed:,} messages replayed; from a checkpoint after a restart "
+        f"{recoveries.after_restart} times"
+    )
     wrong = Counter()
     for violation in violations:
         wrong[violation.kind] += violation.count

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +22,20 @@ from rich.console import Console
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.errors import TapewatchError
-from services.producer.generator import DayConfig, write_day
+from tests.chaos.checkpoints import Recoveries, check_recoveries
 from tests.chaos.conductor import Conductor, Strike
-from tests.chaos.day import read_day, reference_anomalies
-from tests.chaos.processes import log_entries
-from tests.chaos.read_back import verify_indices, verify_topics
+from tests.chaos.day import read_day, reference_anomalies, write_night
+from tests.chaos.processes import CHECKPOINT_TRADES, log_entries
+from tests.chaos.read_back import busy_partitions, read_checkpoints, verify_indices, verify_topics
 from tests.chaos.report import conclusion, faults_table, totals
-from tests.chaos.schedule import AT_LEAST, make_plan
-from tests.chaos.verify import Violation, check_logs
+from tests.chaos.schedule import AT_LEAST, DETECTORS, make_plan
+from tests.chaos.verify import Fields, Violation, check_logs
 from tests.integration.pipeline import tapewatch
 from tests.samples import REAL_DATA
 
 OUT = Path("out") / "chaos"
 REAL_DAY = REAL_DATA / "xnas-itch-20241202.trades.csv.zst"
-GENERATED = DayConfig(trades=100_000)
+GENERATED_TRADES = 100_000
 KILLS_PER_PAUSE = 8
 _WIDTH_OF_A_FILE = 160
 
@@ -48,6 +48,8 @@ class Outcome:
     ----------
     strikes
         In their order.
+    recoveries
+        What checkpoints were for.
     violations
         Empty if all is as it must be.
     trades
@@ -59,6 +61,7 @@ class Outcome:
     """
 
     strikes: list[Strike]
+    recoveries: Recoveries
     violations: list[Violation]
     trades: int
     logs: dict[str, str]
@@ -105,11 +108,25 @@ def run_chaos(
         say("  comparing topics and indices")
         violations += verify_topics(stack, day, anomalies)
         violations += verify_indices(stack, day, anomalies)
-        violations += check_logs({log.name: log_entries(log) for log in sorted(folder.glob("*.log"))})
+        logs = {log.name: list(log_entries(log)) for log in sorted(folder.glob("*.log"))}
+        violations += check_logs(logs, day.late_trades)
+        recoveries = _recoveries(stack, logs, conductor.last_logs())
+        violations += recoveries.violations
         seconds = time.monotonic() - began_s
     if not violations:
         shutil.rmtree(data)
-    return Outcome(conductor.strikes, violations, len(day.trades), conductor.last_logs(), seconds)
+    return Outcome(conductor.strikes, recoveries, violations, len(day.trades), conductor.last_logs(), seconds)
+
+
+def _recoveries(
+    stack: EmbeddedStack, logs: Mapping[str, list[Fields]], last_logs: Collection[str]
+) -> Recoveries:
+    """Judge the detectors' logs; their first starts and the last ones, to catch up, are no restarts."""
+    of_detectors = {name: entries for name, entries in logs.items() if name.startswith(DETECTORS)}
+    restarts = {name for name in of_detectors if not name.endswith("-01.log") and name not in last_logs}
+    return check_recoveries(
+        read_checkpoints(stack), of_detectors, restarts, busy_partitions(stack), CHECKPOINT_TRADES
+    )
 
 
 def main() -> int:
@@ -137,7 +154,7 @@ def main() -> int:
         for seed in chosen.seed or (1, 2, 3):
             outcome = run_chaos(path, OUT / str(seed), seed=seed, kills=chosen.kills, pauses=pauses, say=say)
             console.print(faults_table(outcome.strikes, outcome.trades))
-            console.print(totals(outcome.strikes, outcome.violations))
+            console.print(totals(outcome.strikes, outcome.recoveries, outcome.violations))
             console.print(conclusion(outcome.violations, outcome.logs, outcome.seconds), soft_wrap=True)
             failed = failed or bool(outcome.violations)
     except TapewatchError as error:
@@ -154,8 +171,8 @@ def _usual_day() -> Path:
     if REAL_DAY.exists():
         return REAL_DAY
     OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / "day.csv.zst"
-    write_day(GENERATED, path, OUT / "labels.csv")
+    path = OUT / "night.csv"
+    write_night(path, GENERATED_TRADES)
     return path
 
 

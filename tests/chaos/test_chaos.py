@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.producer.generator import DayConfig, write_day
+from tests.chaos.day import write_night
 from tests.chaos.run import run_chaos
 from tests.chaos.schedule import AT_LEAST, DETECTORS, Act, Victim
 
@@ -14,9 +14,9 @@ SEED = 45
 
 @pytest.mark.timeout(900)
 def test_killing_every_part_changes_nothing_in_the_end(tmp_path: Path) -> None:
-    day = tmp_path / "day.csv.zst"
-    write_day(DayConfig(trades=25_000), day, tmp_path / "labels.csv")
-    outcome = run_chaos(day, tmp_path / "run", seed=SEED, kills=len(AT_LEAST), pauses=1, say=print)
+    night = tmp_path / "night.csv"
+    write_night(night, trades=25_000)
+    outcome = run_chaos(night, tmp_path / "run", seed=SEED, kills=len(AT_LEAST), pauses=1, say=print)
     assert not outcome.violations, "\n".join(map(str, outcome.violations))
     killed = {strike.victim for strike in outcome.strikes if strike.fault.act is Act.KILL}
     assert killed >= {Victim.PRODUCER, Victim.INDEXER, Victim.KAFKA, Victim.ELASTICSEARCH}

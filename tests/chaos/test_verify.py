@@ -1,14 +1,21 @@
+from dataclasses import replace
+
 import orjson
 import pytest
 
 from tests.chaos.verify import (
     EXAMPLES,
+    Document,
+    Record,
     Trade,
+    anomalies_index,
     check_dead_letters,
     check_logs,
     compare_anomalies,
     compare_documents,
+    compare_places,
     compare_trades,
+    trades_index,
 )
 
 
@@ -17,8 +24,22 @@ def trade(number: int, symbol: str = "NVDA", **changes: object) -> Trade:
     return Trade(f"t{number}", symbol, orjson.dumps(fields))
 
 
-def records(trades: list[Trade]) -> list[tuple[bytes, bytes]]:
-    return [(one.symbol.encode(), one.value) for one in trades]
+def records(trades: list[Trade]) -> list[Record]:
+    return [Record(2, offset, one.symbol.encode(), one.value) for offset, one in enumerate(trades)]
+
+
+def anomaly_records(*anomalies: dict[str, object]) -> list[Record]:
+    """Return records as the detector writes them: where `records(DAY)` has their trades."""
+    of_day = {trade.trade_id: record for trade, record in zip(DAY, records(DAY), strict=True)}
+    found = []
+    for fields in anomalies:
+        own = of_day.get(fields["trade_id"], of_day["t1"])
+        found.append(Record(2, len(found), own.key, orjson.dumps(fields), str(own.offset).encode()))
+    return found
+
+
+def documents(anomalies: list[dict[str, object]], index: str = "anomalies-2024.12") -> list[Document]:
+    return [Document(index, fields["trade_id"], fields) for fields in anomalies]
 
 
 def kinds(violations: list) -> dict[str, int]:
@@ -26,7 +47,8 @@ def kinds(violations: list) -> dict[str, int]:
 
 
 def anomaly(number: int, **changes: object) -> dict[str, object]:
-    return {"trade_id": f"t{number}", "score": 0.1 + number, "detected_at": "then"} | changes
+    fields = {"@timestamp": "2024-12-02T14:30:00Z", "trade_id": f"t{number}", "symbol": "NVDA"}
+    return fields | {"score": 0.1 + number, "detected_at": "then"} | changes
 
 
 DAY = [trade(1), trade(2, "AMD"), trade(3), trade(4, "AMD"), trade(5)]
@@ -67,13 +89,14 @@ def test_changed_field_is_named_with_both_values() -> None:
     ],
 )
 def test_same_values_in_other_bytes_differ(value: bytes, what: str) -> None:
-    (violation,) = compare_trades(DAY, [(b"NVDA", value), *records(DAY[1:])])
+    (violation,) = compare_trades(DAY, [Record(2, 0, b"NVDA", value), *records(DAY[1:])])
     assert violation.kind == "different"
     assert what in violation.examples[0]
 
 
 def test_wrong_key_is_a_difference() -> None:
-    assert kinds(compare_trades(DAY, [(b"AMD", DAY[0].value), *records(DAY[1:])])) == {"different": 1}
+    wrong = Record(2, 0, b"AMD", DAY[0].value)
+    assert kinds(compare_trades(DAY, [wrong, *records(DAY[1:])])) == {"different": 1}
 
 
 def test_swapped_trades_of_a_symbol_are_out_of_order() -> None:
@@ -87,32 +110,70 @@ def test_lost_trade_does_not_count_as_disorder() -> None:
 
 
 def test_anomalies_that_differ_in_their_time_of_detection_only_are_the_same() -> None:
-    found = [orjson.dumps(anomaly(number, detected_at="now")) for number in (3, 1)]
+    found = anomaly_records(*(anomaly(number, detected_at="now") for number in (3, 1)))
     assert compare_anomalies(ANOMALIES, found) == []
 
 
 def test_lost_doubled_unknown_and_changed_anomalies_are_told_apart() -> None:
     found = [anomaly(3, score=3.1000000000000005), anomaly(3), anomaly(9)]
-    violations = compare_anomalies(ANOMALIES, map(orjson.dumps, found))
+    violations = compare_anomalies(ANOMALIES, anomaly_records(*found))
     assert kinds(violations) == {"lost": 1, "doubled": 1, "unknown": 1, "different": 1}
     assert violations[-1].examples == ("t3 (score: 3.1000000000000005 instead of 3.1)",)
 
 
 def test_withdrawn_anomaly_is_told() -> None:
-    assert kinds(compare_anomalies(ANOMALIES, [*map(orjson.dumps, ANOMALIES.values()), None])) == {
-        "withdrawn": 1
-    }
+    found = [*anomaly_records(*ANOMALIES.values()), Record(2, 2, b"NVDA", None)]
+    assert kinds(compare_anomalies(ANOMALIES, found)) == {"withdrawn": 1}
+    assert compare_places(records(DAY), found) == []
+
+
+def test_anomaly_stands_where_its_trade_does() -> None:
+    assert compare_places(records(DAY), anomaly_records(*ANOMALIES.values())) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "example"),
+    [
+        ({"key": b"AMD"}, "wrong key", "t3: key b'AMD' instead of b'NVDA'"),
+        ({"key": None}, "wrong key", "t3: key None instead of b'NVDA'"),
+        ({"partition": 4}, "wrong partition", "t3: partition 4 instead of 2"),
+        ({"trade_offset": b"3"}, "wrong trade_offset", "t3: b'3' instead of b'2'"),
+        ({"trade_offset": None}, "wrong trade_offset", "t3: None instead of b'2'"),
+    ],
+)
+def test_anomaly_with_another_place_than_its_trade_is_named(
+    changes: dict[str, object], kind: str, example: str
+) -> None:
+    right, wrong = anomaly_records(*ANOMALIES.values())
+    (violation,) = compare_places(records(DAY), [right, replace(wrong, **changes)])
+    assert (violation.where, violation.kind, violation.count) == ("topic anomalies", kind, 1)
+    assert violation.examples == (example,)
 
 
 def test_documents_are_compared_by_id_and_field() -> None:
-    same = list(ANOMALIES.items())
-    assert compare_documents("index", ANOMALIES, same) == []
-    assert kinds(compare_documents("index", ANOMALIES, same[1:])) == {"lost": 1}
-    assert kinds(compare_documents("index", ANOMALIES, [*same, same[0]])) == {"doubled": 1}
-    assert kinds(compare_documents("index", ANOMALIES, [same[0], ("t3", anomaly(3, score=0))])) == {
-        "different": 1
-    }
-    assert kinds(compare_documents("index", ANOMALIES, [same[0], ("t3", anomaly(1))])) == {"different": 1}
+    def violations(*found: dict[str, object]) -> dict[str, int]:
+        return kinds(compare_documents("index", ANOMALIES, documents(list(found)), anomalies_index))
+
+    first, second = ANOMALIES.values()
+    assert violations(first, second) == {}
+    assert violations(second) == {"lost": 1}
+    assert violations(first, second, first) == {"doubled": 1}
+    assert violations(first, second | {"score": 0}) == {"different": 1}
+
+
+def test_document_under_the_id_of_another_differs() -> None:
+    found = [*documents([anomaly(1)]), Document("anomalies-2024.12", "t3", anomaly(1))]
+    assert kinds(compare_documents("index", ANOMALIES, found, anomalies_index)) == {"different": 1}
+
+
+def test_document_in_the_index_of_another_month_or_day_is_named() -> None:
+    found = documents(list(ANOMALIES.values()), "anomalies-2024.11")
+    (violation,) = compare_documents("index", ANOMALIES, found, anomalies_index)
+    assert (violation.kind, violation.count) == ("wrong index", 2)
+    assert violation.examples[0] == "t1: in anomalies-2024.11 instead of anomalies-2024.12"
+    found = documents([anomaly(1)], "trades-2024.12.02") + documents([anomaly(3)], "trades-2024.12.03")
+    (violation,) = compare_documents("index", ANOMALIES, found, trades_index)
+    assert violation.examples == ("t3: in trades-2024.12.03 instead of trades-2024.12.02",)
 
 
 def test_every_dead_letter_is_told_with_its_reason() -> None:
@@ -121,10 +182,12 @@ def test_every_dead_letter_is_told_with_its_reason() -> None:
     assert check_dead_letters([]) == []
 
 
-def test_late_trades_in_a_log_are_told() -> None:
+def test_more_late_trades_in_the_logs_than_in_the_file_are_told() -> None:
     entries = [{"event": "assigned"}, {"event": "detected", "late_trades": 3}]
-    (violation,) = check_logs({"detector-a-01.log": entries, "detector-b-01.log": [{"late_trades": 0}]})
-    assert violation.examples == ("detector-a-01.log: 3 late trades",)
+    logs = {"detector-a-01.log": entries, "detector-b-01.log": [{"late_trades": 0}]}
+    assert check_logs(logs, 3) == []
+    (violation,) = check_logs(logs, 2)
+    assert (violation.kind, violation.examples) == ("more late trades than 2", ("detector-a-01.log: 3",))
 
 
 def test_violation_gives_some_examples_and_says_how_many_there_are() -> None:

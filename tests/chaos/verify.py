@@ -1,11 +1,13 @@
 """What a run left, against what an undisturbed run leaves; each comparison lists its violations."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 
 EXAMPLES = 5
 
@@ -47,9 +49,37 @@ class Trade:
     value: bytes
 
 
-def compare_trades(
-    expected: Sequence[Trade], published: Sequence[tuple[bytes | None, bytes]]
-) -> list[Violation]:
+@dataclass(frozen=True)
+class Record:
+    """A committed record of a topic.
+
+    Parameters
+    ----------
+    partition, offset
+        Where it is.
+    key, value
+        What it is.
+    trade_offset
+        The header of that name, which an anomaly has.
+    """
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    trade_offset: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document in Elasticsearch."""
+
+    index: str
+    document_id: str
+    fields: Fields
+
+
+def compare_trades(expected: Sequence[Trade], published: Sequence[Record]) -> list[Violation]:
     """Compare the topic `trades` with the file: every trade once, the same bytes, in order by symbol.
 
     Parameters
@@ -57,23 +87,23 @@ def compare_trades(
     expected
         The file's trades, in its order.
     published
-        Keys and values of the committed records, in the order of their partition.
+        The committed records, in the order of their partition.
     """
     where = "topic trades"
     wanted = {trade.trade_id: trade for trade in expected}
-    found: dict[str, list[tuple[bytes | None, bytes]]] = {}
+    found: dict[str, list[Record]] = {}
     order: dict[str, list[str]] = {}
-    for key, value in published:
-        fields = orjson.loads(value)
+    for record in published:
+        fields = orjson.loads(record.value)
         if fields["trade_id"] not in found:
             order.setdefault(fields["symbol"], []).append(fields["trade_id"])
-        found.setdefault(fields["trade_id"], []).append((key, value))
+        found.setdefault(fields["trade_id"], []).append(record)
     different = [
-        f"{trade_id} ({_difference(wanted[trade_id], key, value)})"
+        f"{trade_id} ({_difference(wanted[trade_id], record)})"
         for trade_id, records in found.items()
         if trade_id in wanted
-        for key, value in records
-        if value != wanted[trade_id].value or key != wanted[trade_id].symbol.encode()
+        for record in records
+        if record.value != wanted[trade_id].value or record.key != wanted[trade_id].symbol.encode()
     ]
     return [
         *_compare_ids(where, wanted.keys(), {trade_id: len(records) for trade_id, records in found.items()}),
@@ -82,7 +112,7 @@ def compare_trades(
     ]
 
 
-def compare_anomalies(expected: Mapping[str, Fields], published: Iterable[bytes | None]) -> list[Violation]:
+def compare_anomalies(expected: Mapping[str, Fields], published: Sequence[Record]) -> list[Violation]:
     """Compare the topic `anomalies` with a backtest's: each once, with the same content but `detected_at`.
 
     Parameters
@@ -90,23 +120,69 @@ def compare_anomalies(expected: Mapping[str, Fields], published: Iterable[bytes 
     expected
         Anomalies by `trade_id`.
     published
-        Values of the committed records; None withdraws an anomaly, which only a reset may do.
+        The committed records; one without a value withdraws an anomaly, which only a reset may do.
     """
     where = "topic anomalies"
-    values = list(published)
-    found = [orjson.loads(value) for value in values if value is not None]
+    found = [orjson.loads(record.value) for record in published if record.value is not None]
     counts = Counter(fields["trade_id"] for fields in found)
     return [
         *_compare_ids(where, expected.keys(), counts),
         *_compare_content(where, expected, ((fields["trade_id"], fields) for fields in found)),
-        *_violation(where, "withdrawn", ["a record without a value"] * values.count(None)),
+        *_violation(where, "withdrawn", ["a record without a value"] * (len(published) - len(found))),
     ]
 
 
+def compare_places(trades: Sequence[Record], anomalies: Sequence[Record]) -> list[Violation]:
+    """Compare where each anomaly is with where its trade is: same key, same partition, the trade's offset.
+
+    Parameters
+    ----------
+    trades, anomalies
+        The topics' committed records. What is unknown or withdrawn is left to the other comparisons.
+    """
+    places: dict[str, set[tuple[int, bytes]]] = {}
+    for record in trades:
+        place = (record.partition, str(record.offset).encode())
+        places.setdefault(orjson.loads(record.value)["trade_id"], set()).add(place)
+    keys, partitions, offsets = [], [], []
+    for record in anomalies:
+        fields = orjson.loads(record.value or b"{}")
+        trade_id = fields.get("trade_id")
+        if trade_id not in places:
+            continue
+        if record.key != fields["symbol"].encode():
+            keys.append(f"{trade_id}: key {record.key!r} instead of {fields['symbol'].encode()!r}")
+        own = {partition for partition, _ in places[trade_id]}
+        if record.partition not in own:
+            partitions.append(f"{trade_id}: partition {record.partition} instead of {min(own)}")
+        own_offsets = {offset for _, offset in places[trade_id]}
+        if record.trade_offset not in own_offsets:
+            offsets.append(f"{trade_id}: {record.trade_offset!r} instead of {min(own_offsets)!r}")
+    where = "topic anomalies"
+    return [
+        *_violation(where, "wrong key", keys),
+        *_violation(where, "wrong partition", partitions),
+        *_violation(where, "wrong trade_offset", offsets),
+    ]
+
+
+def trades_index(fields: Fields) -> str:
+    """Return the index in which a trade belongs: its day's in UTC."""
+    return TRADES_INDEX_PREFIX + fields["@timestamp"][: len("2024-12-02")].replace("-", ".")
+
+
+def anomalies_index(fields: Fields) -> str:
+    """Return the index in which an anomaly belongs: its month's in UTC."""
+    return ANOMALIES_INDEX_PREFIX + fields["@timestamp"][: len("2024-12")].replace("-", ".")
+
+
 def compare_documents(
-    where: str, expected: Mapping[str, Fields], found: Sequence[tuple[str, Fields]]
+    where: str,
+    expected: Mapping[str, Fields],
+    found: Sequence[Document],
+    index_of: Callable[[Fields], str],
 ) -> list[Violation]:
-    """Compare documents of Elasticsearch: each id once over all indices, with the same fields and values.
+    """Compare documents of Elasticsearch: each id once over all indices, in its own, with the same values.
 
     Parameters
     ----------
@@ -115,11 +191,19 @@ def compare_documents(
     expected
         Documents by id.
     found
-        Ids and documents.
+        What is there.
+    index_of
+        Tells in which index an expected document belongs.
     """
+    misplaced = [
+        f"{one.document_id}: in {one.index} instead of {index_of(expected[one.document_id])}"
+        for one in found
+        if one.document_id in expected and one.index != index_of(expected[one.document_id])
+    ]
     return [
-        *_compare_ids(where, expected.keys(), Counter(document_id for document_id, _ in found)),
-        *_compare_content(where, expected, found),
+        *_compare_ids(where, expected.keys(), Counter(one.document_id for one in found)),
+        *_compare_content(where, expected, ((one.document_id, one.fields) for one in found)),
+        *_violation(where, "wrong index", misplaced),
     ]
 
 
@@ -129,21 +213,25 @@ def check_dead_letters(letters: Sequence[tuple[Mapping[str, str], bytes]]) -> li
     return _violation("topic dead-letters", "unexpected", reasons)
 
 
-def check_logs(logs: Mapping[str, Iterable[Fields]]) -> list[Violation]:
-    """Report trades that a detector called late: each came in order, so none was.
+def check_logs(logs: Mapping[str, Iterable[Fields]], late_trades: int) -> list[Violation]:
+    """Report trades that detectors called late beyond those that are; one that is killed tells of none.
 
     Parameters
     ----------
     logs
         Log entries by the log's name.
+    late_trades
+        How many the file has.
     """
-    late = [
-        f"{name}: {entry['late_trades']:,} late trades"
+    late = {
+        name: count
         for name, entries in logs.items()
-        for entry in entries
-        if entry.get("late_trades")
-    ]
-    return _violation("logs", "late trades", late)
+        if (count := sum(entry.get("late_trades", 0) for entry in entries))
+    }
+    if sum(late.values()) <= late_trades:
+        return []
+    counts = [f"{name}: {count:,}" for name, count in late.items()]
+    return _violation("logs", f"more late trades than {late_trades:,}", counts)
 
 
 def _compare_ids(where: str, expected: Iterable[str], found: Mapping[str, int]) -> list[Violation]:
@@ -209,10 +297,11 @@ def _short(fields: Fields, name: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _difference(wanted: Trade, key: bytes | None, value: bytes) -> str:
-    if value == wanted.value:
-        return f"key {key!r}"
-    return "; ".join(_differing_fields(orjson.loads(wanted.value), orjson.loads(value))) or "other bytes"
+def _difference(wanted: Trade, found: Record) -> str:
+    if found.value == wanted.value:
+        return f"key {found.key!r}"
+    differing = _differing_fields(orjson.loads(wanted.value), orjson.loads(found.value))
+    return "; ".join(differing) or "other bytes"
 
 
 def _violation(where: str, kind: str, items: Sequence[str]) -> list[Violation]:
