@@ -92,7 +92,7 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     )
     st.caption(
         "Per second and in all: trades published, trades scored, documents indexed. "
-        "Behind: messages not read yet. "
+        "Behind: messages not dealt with yet. "
         "Event lag: how long ago the newest event was; days, when a past day is replayed. "
         "Commit and bulk: the mean time since the last refresh, or since the start where nothing was done "
         "since. Checkpoint: the largest session saved last. To replay: messages that a restart reads again."

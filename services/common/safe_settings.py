@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # only the indexer's container has this package
 SHORTEST_RETENTION_MS = 3_600_000
 """A service that is down for less than that loses nothing."""
 
+LEAST_RETENTION_BYTES = 1 << 30
+"""Of a partition; some million trades, which a service that is down for a day may have to catch up on."""
+
 _BY_SETUP = "Run `tapewatch setup` to set it right."
 _SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
 _LOST_IF_DELETED = {
@@ -171,6 +174,10 @@ def _judge_retention(name: str, settings: Mapping[str, str]) -> None:
     if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_ms < SHORTEST_RETENTION_MS:
         lost = f"{name} that no service has read within that time would be lost (1 hour is the least)."
         raise _refusal(name, "retention.ms", retention_ms, lost, _BY_SETUP)
+    retention_bytes = int(settings.get("retention.bytes", -1))
+    if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
+        lost = f"{name} beyond that size would be lost, read or not ({LEAST_RETENTION_BYTES} is the least)."
+        raise _refusal(name, "retention.bytes", retention_bytes, lost, _alter(name, "retention.bytes=-1"))
 
 
 def _judge_size(name: str, topics: Mapping[str, TopicState]) -> None:

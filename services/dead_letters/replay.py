@@ -8,7 +8,7 @@ from enum import StrEnum
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC
-from services.common.dead_letters import REPLAYED_HEADER
+from services.common.dead_letters import ORIGIN_PREFIX, REPLAYED_HEADER
 from services.common.errors import TapewatchError
 from services.common.kafka import wait_for_topics
 from services.common.settings import Settings
@@ -213,11 +213,16 @@ class Sender:
             if error is not None:
                 self._refused.append(f"letter {letter.id} ({error.str()})")
 
+        own: dict[str, str | bytes | None] = {
+            name.removeprefix(ORIGIN_PREFIX): value
+            for name, value in message.headers() or ()
+            if name.startswith(ORIGIN_PREFIX)
+        }
         producer.produce(
             origin.topic,
             key=message.key(),
             value=message.value(),
-            headers={REPLAYED_HEADER: str(letter.id)},
+            headers=own | {REPLAYED_HEADER: str(letter.id)},
             on_delivery=delivered,
             **place,
         )

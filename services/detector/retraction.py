@@ -62,7 +62,7 @@ def standing_anomalies(
 
 
 def _trade_offset(headers: dict[str, bytes | None]) -> int:
-    """Return the offset of an anomaly's trade; 0 of one that was put back, which has lost it."""
+    """Return the offset of an anomaly's trade; 0 of one that somebody else has written."""
     try:
         return int(headers.get(TRADE_OFFSET) or 0)
     except ValueError:

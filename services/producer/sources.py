@@ -9,6 +9,8 @@ from services.producer.databento_csv import DatabentoCsv
 from services.producer.databento_dbn import DBN_MAGIC, DatabentoDbn
 from services.producer.rows import Source
 
+GZIP_MAGIC = b"\x1f\x8b"
+
 
 def open_sources(names: list[str]) -> list[Source]:
     """Open every named file and sort them by the time of their first trade.
@@ -49,7 +51,13 @@ def open_source(path: Path) -> Source:
     try:
         if path.stat().st_size == 0:
             raise TapewatchError(f"{path} is empty.", "Fetch the file again, or leave it out.")
-        return DatabentoDbn(path) if first_bytes(path, 3) == DBN_MAGIC else DatabentoCsv(path)
+        start = first_bytes(path, 3)
+        if start[:2] == GZIP_MAGIC:
+            raise TapewatchError(
+                f"{path} is compressed with gzip, which is not read.",
+                "Unpack it (gunzip), or compress it with zstd.",
+            )
+        return DatabentoDbn(path) if start == DBN_MAGIC else DatabentoCsv(path)
     except OSError as error:
         raise TapewatchError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 

@@ -27,10 +27,16 @@ def topics(stack: EmbeddedStack) -> None:
     tapewatch(stack, "setup")
 
 
-def publish(stack: EmbeddedStack, *values: bytes, key: bytes | None = b"NVDA", partition: int = -1) -> None:
+def publish(
+    stack: EmbeddedStack,
+    *values: bytes,
+    key: bytes | None = b"NVDA",
+    partition: int = -1,
+    headers: dict[str, bytes] | None = None,
+) -> None:
     producer = new_producer(stack.kafka_bootstrap)
     for value in values:
-        producer.produce("trades", key=key, value=value, partition=partition)
+        producer.produce("trades", key=key, value=value, partition=partition, headers=headers)
     assert producer.flush(10) == 0
 
 
@@ -144,7 +150,7 @@ def test_message_is_indexed_once_the_mapping_that_refused_it_was_mended(stack: E
 def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -> None:
     value = f"never a trade {uuid.uuid4().hex}".encode()
     dead_letters(stack, "replay", "--all")  # what other tests left
-    publish(stack, value, key=None, partition=4)
+    publish(stack, value, key=None, partition=4, headers={"desk": b"7"})
     catch_up(stack)
     (letter_id,) = ids_of(stack, value)
 
@@ -155,6 +161,7 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
     assert said.splitlines()[-1].startswith("1 put back")
     (message,) = put_back(stack, of={letter_id})
     assert (message.value(), message.key(), message.partition()) == (value, None, 4)
+    assert dict(message.headers()) == {"desk": b"7", "dead-letter": letter_id.encode()}
     assert listed(stack)[letter_id]["state"] == "replayed"
 
     catch_up(stack)
@@ -172,7 +179,8 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
     assert len(put_back(stack, of={letter_id, failure_id})) == 1
 
     assert f"{failure_id}  put back into trades" in dead_letters(stack, "replay", failure_id)
-    assert len(put_back(stack, of={failure_id})) == 1
+    (again,) = put_back(stack, of={failure_id})
+    assert dict(again.headers()) == {"desk": b"7", "dead-letter": failure_id.encode()}
     assert listed(stack)[failure_id]["state"] == "replayed"
 
 

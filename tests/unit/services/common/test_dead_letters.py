@@ -7,7 +7,13 @@ from confluent_kafka import KafkaError, Message
 
 from infra.embedded.stack import EmbeddedStack
 from infra.topics import set_up_topics
-from services.common.dead_letters import MAX_ERROR_CHARS, publish_refused_message, publish_refused_row
+from services.common.dead_letters import (
+    MAX_ERROR_CHARS,
+    MAX_OWN_HEADER_BYTES,
+    MAX_OWN_HEADERS,
+    publish_refused_message,
+    publish_refused_row,
+)
 from services.common.kafka import new_admin, new_producer
 from tests.integration.pipeline import read_topic
 
@@ -32,11 +38,13 @@ def written(stack: EmbeddedStack) -> dict[str, Message]:
     refuse("plain", None)
     refuse("strange", [("other", b"1")])
     refuse("replayed", [("dead-letter", b"4-12"), ("other", b"1")])
+    refuse("many", [("dead-letter", b"4-12"), *[("other", b"1")] * MAX_OWN_HEADERS])
+    refuse("long", [("other", bytes(MAX_OWN_HEADER_BYTES))])
     publish_refused_row(producer, "producer", "size is empty", f"row {run}".encode(), "day.csv", 17)
     assert producer.flush(10) == 0
     letters = read_topic(stack, "dead-letters")
     found = [message for message in letters if run.encode() in (message.value() or b"")]
-    assert len(found) == 4
+    assert len(found) == 6
     return {message.value().decode().split()[0]: message for message in found}
 
 
@@ -49,14 +57,27 @@ ORIGIN = {
 }
 
 
-@pytest.mark.parametrize("name", ["plain", "strange"])
-def test_letter_of_a_message_has_its_key_and_names_its_origin(written: dict[str, Message], name: str) -> None:
-    assert dict(written[name].headers()) == ORIGIN
-    assert written[name].key() == b"K"
+def test_letter_of_a_message_has_its_key_and_headers_and_names_its_origin(
+    written: dict[str, Message],
+) -> None:
+    assert dict(written["plain"].headers()) == ORIGIN
+    assert dict(written["strange"].headers()) == ORIGIN | {"origin.other": b"1"}
+    assert {written[name].key() for name in ("plain", "strange")} == {b"K"}
+
+
+def test_more_headers_than_fit_are_left_out_and_the_letter_says_so(written: dict[str, Message]) -> None:
+    many, long = (dict(written[name].headers()) for name in ("many", "long"))
+    assert many.keys() == ORIGIN.keys() | {"replay_of"}
+    assert long.keys() == ORIGIN.keys()
+    assert many["error"].startswith(b"its 101 headers are not kept; no no ")
+    assert long["error"].startswith(b"its 1 headers are not kept; no no ")
 
 
 def test_letter_of_a_message_that_was_put_back_names_the_first_letter(written: dict[str, Message]) -> None:
-    assert dict(written["replayed"].headers()) == ORIGIN | {"replay_of": b"4-12"}
+    assert dict(written["replayed"].headers()) == ORIGIN | {
+        "replay_of": b"4-12",
+        "origin.other": b"1",
+    }
 
 
 def test_letter_of_a_row_names_file_and_line(written: dict[str, Message]) -> None:

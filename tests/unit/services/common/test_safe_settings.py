@@ -59,6 +59,7 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
         ("detector-checkpoints", {"cleanup_policy": "delete"}, "the state to resume", "tapewatch setup"),
         ("trades", {"retention_ms": "3599999"}, "1 hour is the least", "tapewatch setup"),
         ("anomalies", {"retention_ms": "0"}, "1 hour is the least", "tapewatch setup"),
+        ("trades", {"retention_bytes": "1000"}, "beyond that size would be lost", "retention.bytes=-1"),
         ("trades", {"max_message_bytes": "1048588"}, "up to 1100000", "tapewatch setup"),
         ("anomalies", {"max_message_bytes": "1048588"}, "up to 2100000", "tapewatch setup"),
         ("dead-letters", {"max_message_bytes": "2000000"}, "up to 2100000", "tapewatch setup"),

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def test_one_wrong_file_among_good_ones_fails_all(tmp_path: Path) -> None:
     wrong.write_text("hello\n")
     with pytest.raises(TapewatchError, match="not a file of trades"):
         open_sources([str(good), str(wrong)])
+
+
+def test_file_of_another_compression_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"ts_event,price\n"))
+    with pytest.raises(TapewatchError, match="is compressed with gzip, which is not read") as caught:
+        open_sources([str(tmp_path / "a.csv.gz")])
+    assert "zstd" in caught.value.mend
 
 
 def test_empty_file_is_an_error(tmp_path: Path) -> None:
