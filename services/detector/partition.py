@@ -92,7 +92,8 @@ class WatchedPartition:
 
     def __init__(self, recovered: Recovered, profile_hash: str, checkpoint_trades: int) -> None:
         self._engine = recovered.engine
-        self._run = recovered.run
+        self.run = recovered.run
+        """Number of the run that it belongs to."""
         self._profile_hash = profile_hash
         self._checkpoint_trades = checkpoint_trades
         self._stale = recovered.stale
@@ -192,7 +193,7 @@ class WatchedPartition:
         """Return the partition's own record, with nothing to be withdrawn."""
         return encode(
             PartitionCheckpoint(
-                run=self._run,
+                run=self.run,
                 profile=self._profile_hash,
                 layout=self._engine.layout,
                 replay_from=self.replay_from,
@@ -204,7 +205,7 @@ class WatchedPartition:
     def _encoded(self, session: SessionKey) -> bytes:
         return encode(
             SessionCheckpoint(
-                run=self._run,
+                run=self.run,
                 profile=self._profile_hash,
                 layout=self._engine.layout,
                 offset=self.position,

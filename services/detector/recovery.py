@@ -15,7 +15,7 @@ from services.detector.checkpoint import (
     parse_session_key,
 )
 from services.detector.engine import Engine
-from services.detector.partition import Recovered
+from services.detector.partition import Recovered, WatchedPartition
 from services.detector.profile import Profile
 
 
@@ -100,6 +100,23 @@ def recover(
             first_offset=beginning,
         )
     return recovered
+
+
+def partition_record(stored: dict[bytes, bytes]) -> PartitionCheckpoint | None:
+    """Return the partition's own record; None without one that can be read."""
+    try:
+        return _partition(stored)
+    except UnreadableCheckpointError:
+        return None
+
+
+def is_as_left(partition: WatchedPartition, stored: dict[bytes, bytes], committed: int) -> bool:
+    """Tell whether a partition that comes back is as this process gave it away.
+
+    Not so if others have read on in it, or have begun a new run, even if that has come just as far.
+    """
+    record = partition_record(stored)
+    return partition.position == committed and (record is None or record.run <= partition.run)
 
 
 def next_run(stored: dict[bytes, bytes]) -> int:

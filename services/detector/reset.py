@@ -15,16 +15,10 @@ from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.settings import Settings
 from services.common.stops import Stop
 from services.common.transactions import TransactionAbortedError, Transactions
-from services.detector.checkpoint import (
-    PARTITION_KEY,
-    PartitionCheckpoint,
-    UnreadableCheckpointError,
-    decode,
-    encode,
-)
+from services.detector.checkpoint import PARTITION_KEY, PartitionCheckpoint, encode
 from services.detector.engine import Engine
 from services.detector.profile import Profile
-from services.detector.recovery import load, next_run
+from services.detector.recovery import load, next_run, partition_record
 
 LEAVE_TIMEOUT_S = 10.0
 """A detector that was killed is a member of the group for some seconds more."""
@@ -59,6 +53,7 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         beginnings = []
         for committed in all_committed:
             number = committed.partition
+            before = partition_record(stored[number])
             beginning, _ = consumer.get_watermark_offsets(
                 TopicPartition(TRADES_TOPIC, number), REQUEST_TIMEOUT_S
             )
@@ -68,7 +63,7 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
                 layout=layout,
                 replay_from=beginning,
                 retract_until=anomalies_ends[number],
-                letters_from=max(committed.offset, _letters_from(stored[number])),
+                letters_from=max(committed.offset, before.letters_from if before else 0),
             )
             transactions.producer.produce(
                 CHECKPOINTS_TOPIC, key=PARTITION_KEY, value=encode(record), partition=number
@@ -86,15 +81,6 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         ) from error
     finally:
         consumer.close()
-
-
-def _letters_from(stored: dict[bytes, bytes]) -> int:
-    """Return what a partition's record says of it; 0 without one that can be read."""
-    try:
-        partition = decode(stored.get(PARTITION_KEY, b""))
-    except UnreadableCheckpointError:
-        return 0
-    return partition.letters_from if isinstance(partition, PartitionCheckpoint) else 0
 
 
 def _ends(admin: AdminClient, numbers: list[int]) -> dict[int, int]:

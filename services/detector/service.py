@@ -44,7 +44,7 @@ from services.detector.checkpoint import PARTITION_KEY
 from services.detector.engine import anomaly_json
 from services.detector.partition import Detected, WatchedPartition
 from services.detector.profile import Profile, load_profile
-from services.detector.recovery import load, recover
+from services.detector.recovery import is_as_left, load, recover
 from services.detector.reset import reset
 from services.detector.retraction import TRADE_OFFSET, publish_retraction, standing_anomalies
 
@@ -329,7 +329,7 @@ class DetectorService:
             beginning = self._beginning(committed)
             offset = max(committed.offset, beginning)
             partition = self._handed_over.get(number)
-            if partition is None or partition.position != offset:
+            if partition is None or not is_as_left(partition, stored[number], offset):
                 recovered = recover(stored[number], number, offset, beginning, self._profile)
                 partition = WatchedPartition(recovered, self._profile.hash, self._settings.checkpoint_trades)
                 if recovered.retract_until is not None and not self._stop.requested:

@@ -1,6 +1,6 @@
 """The promise without Kafka: a ledger stands for the topics, and a process may die at any moment."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from confluent_kafka import Message
@@ -11,7 +11,7 @@ from services.detector.checkpoint import PARTITION_KEY, PartitionCheckpoint, dec
 from services.detector.engine import anomaly_json
 from services.detector.partition import WatchedPartition
 from services.detector.profile import Profile, load_profile
-from services.detector.recovery import recover
+from services.detector.recovery import is_as_left, next_run, recover
 from tests.unit.services.detector.test_engine import EVERYTHING, NOW, detect, tape
 
 CHECKPOINT_TRADES = 60
@@ -197,6 +197,22 @@ def test_a_batch_across_the_committed_offset_counts_only_what_is_behind_it() -> 
     assert across.trades + 210 == whole.trades + len(whole.refused)
     assert across.replayed == 210
     assert across.refused == []
+
+
+def test_a_partition_is_as_left_until_others_read_on_or_begin_anew() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    process = Process(ledger, ledger.started())
+    assert is_as_left(process.partition, {}, 0)
+    for _ in range(10):
+        process.read(30)
+        process.commit()
+    left = process.partition
+    assert is_as_left(left, ledger.checkpoints, ledger.committed)
+    assert not is_as_left(left, ledger.checkpoints, ledger.committed + 1)
+    assert is_as_left(left, {PARTITION_KEY: b"garbage"}, ledger.committed)
+    record = decode(ledger.checkpoints[PARTITION_KEY])
+    begun_anew = replace(record, run=next_run(ledger.checkpoints))
+    assert not is_as_left(left, {PARTITION_KEY: encode(begun_anew)}, ledger.committed)
 
 
 def test_what_an_earlier_run_refused_gets_no_second_letter() -> None:
