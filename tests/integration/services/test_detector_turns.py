@@ -16,21 +16,11 @@ from services.detector import service
 from services.detector.profile import load_profile
 from services.detector.service import DetectorService
 from services.producer.generator import DayConfig
+from tests.integration.asked_for import AskedFor
 from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
 from tests.samples import trade_json
 
 SUFFIX = "TN"
-
-
-class AskedFor:
-    """A stop that a test asks for."""
-
-    requested = False
-    overdue = False
-    signal = None
-
-    def wait(self, _timeout_s: float) -> bool:
-        return self.requested
 
 
 def working_detector(stack: EmbeddedStack, stop: AskedFor) -> tuple[DetectorService, Transactions, Health]:

@@ -3,7 +3,6 @@
 import datetime as dt
 import shutil
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from services.producer.generator import DayConfig
 from services.producer.metrics import Tally
 from services.producer.progress import Progress, content_hash, load_progress
 from services.producer.sources import open_sources
+from tests.integration.asked_for import AskedFor
 from tests.integration.pipeline import (
     addresses,
     ends,
@@ -167,17 +167,6 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
     rest = tapewatch(stack, "produce", str(path)).stderr
     assert log_lines(rest, "goes on")[0]["trades"] == 7
     assert_published_once(path, read_topic(stack, "trades", begin))
-
-
-class AskedFor:
-    """A stop that a test asks for."""
-
-    requested = False
-    overdue = False
-
-    def wait(self, timeout_s: float) -> bool:
-        time.sleep(timeout_s)
-        return self.requested
 
 
 def publish(
