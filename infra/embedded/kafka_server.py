@@ -41,7 +41,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.num.partitions=1
 transaction.state.log.min.isr=1
 transaction.max.timeout.ms=60000
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+# Not sooner after a start: a broker that is not up yet gives up a transaction without telling its partitions.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=5000
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.min.isr=1
