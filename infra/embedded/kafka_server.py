@@ -22,6 +22,8 @@ _PROBE_TIMEOUT_S = 2.0
 
 # One node, so one replica of everything, and internal topics of one partition: with the short session
 # these make a restart after a crash take seconds.
+# Overdue transactions are not looked for sooner: a broker that is still starting gives one up without telling
+# its partitions, which then wait for its end for ever.
 _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -41,7 +43,6 @@ transaction.state.log.replication.factor=1
 transaction.state.log.num.partitions=1
 transaction.state.log.min.isr=1
 transaction.max.timeout.ms=60000
-# Not sooner after a start: a broker that is not up yet gives up a transaction without telling its partitions.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=5000
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.num.partitions=1
