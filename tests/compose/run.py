@@ -13,11 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import orjson
-from elasticsearch import Elasticsearch, helpers
+from elasticsearch import ApiError, Elasticsearch, helpers
 
 from services.common.contracts import (
     ANOMALIES_INDEX_PREFIX,
@@ -134,7 +135,12 @@ def _wait_for_end(stack: ComposeStack, client: Elasticsearch, trades: int, anoma
     before = (0, 0)
     came_s = time.monotonic()
     while stack.is_publishing() or before < (trades, anomalies):
-        now = stack.indexed(client)
+        try:
+            now = stack.indexed(client)
+        except ApiError as error:
+            if error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:  # an index that was made a moment ago
+                raise
+            now = before
         if now != before:
             before, came_s = now, time.monotonic()
         elif time.monotonic() - came_s > STALL_TIMEOUT_S:
