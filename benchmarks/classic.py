@@ -20,17 +20,17 @@ from rich.table import Table
 from benchmarks.plain_tutorial import PlainTutorial, plain_labels
 from benchmarks.rows import Row
 from benchmarks.surroundings import note, real_day
-from services.common.contracts import Label
-from services.detector.batch import SIDE_CODES, Batch, SessionKey
+from services.contracts.labels import Label
 from services.detector.detectors.base import Detector
-from services.detector.detectors.high_volume import HighVolume, HighVolumeParameters
-from services.detector.detectors.price_history_forest import (
+from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
     PriceHistoryForestParameters,
     seed_of,
 )
-from services.detector.detectors.rapid_price_change import RapidPriceChange, RapidPriceChangeParameters
-from services.producer.generator import DayConfig, generate_day
+from services.detector.detectors.price.rapid_price_change import RapidPriceChange, RapidPriceChangeParameters
+from services.detector.detectors.size.high_volume import HighVolume, HighVolumeParameters
+from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
+from services.sources.synthetic.day import DayConfig, generate_day
 
 Library = Literal["scikit-learn", "coniferest"]
 

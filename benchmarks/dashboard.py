@@ -38,9 +38,9 @@ from benchmarks.surroundings import (
 )
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from services.common.elastic import new_client
+from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
-from services.producer.generator import DayConfig
+from services.sources.synthetic.day import DayConfig
 
 REAL_DAY = REAL_DAYS / "xnas-itch-20241202.trades.csv.zst"
 GENERATED_DAY = DayConfig(trades=221_402, symbols=1)

@@ -8,13 +8,13 @@ import polars as pl
 
 from benchmarks.rows import Row
 from benchmarks.surroundings import generated_day, note, real_day
-from services.detector.batch import SIDE_CODES
-from services.detector.columns import TradeColumns, trading_days
-from services.detector.engine import Engine
-from services.detector.profile import load_profile
-from services.producer.generator import DayConfig
-from services.producer.rows import PRICE_SCALE
-from services.producer.sources import open_source
+from services.detector.engine.batch import SIDE_CODES
+from services.detector.engine.columns import TradeColumns, trading_days
+from services.detector.engine.engine import Engine
+from services.detector.profiles.profile import load_profile
+from services.sources.base import PRICE_SCALE
+from services.sources.files import open_source
+from services.sources.synthetic.day import DayConfig
 
 TIME_ZONE = "America/New_York"
 SYMBOLS = 500

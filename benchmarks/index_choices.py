@@ -31,12 +31,12 @@ from rich.table import Table
 from benchmarks.surroundings import generated_day, note, real_day
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from infra.templates import set_up_templates
-from services.common.elastic import new_client
-from services.producer.generator import DayConfig
-from services.producer.sources import open_source
-from services.producer.trade_ids import TradeIds
-from services.producer.trade_json import to_json
+from infra.setup.templates import set_up_templates
+from services.common.elastic.client import new_client
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.encode import to_json
+from services.sources.files import open_source
+from services.sources.synthetic.day import DayConfig
 
 TURNS = 3
 WARM_UPS = 3

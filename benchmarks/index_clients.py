@@ -23,9 +23,9 @@ import urllib3
 from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import Elasticsearch, helpers
 
-from infra.topics import PARTITIONS
-from services.common.contracts import TRADES_INDEX_PREFIX, TRADES_TOPIC
-from services.common.kafka import new_consumer
+from services.common.kafka.clients import new_consumer
+from services.contracts.indices import TRADES_INDEX_PREFIX
+from services.contracts.topics import PARTITIONS, TRADES_TOPIC
 from services.indexer.under_way import MAX_BATCH_DOCUMENTS
 
 HEADERS = {"content-type": "application/x-ndjson"}

@@ -57,13 +57,14 @@ from benchmarks.surroundings import (
 from infra.embedded.child_process import start_child
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from services.common.contracts import INDEXER_GROUP, TRADES_TOPIC
-from services.common.elastic import new_client
+from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
-from services.common.kafka import new_admin
+from services.common.kafka.clients import new_admin
+from services.contracts.components import INDEXER_GROUP
+from services.contracts.topics import TRADES_TOPIC
 from services.indexer.under_way import CONNECTIONS, MAX_BATCH_DOCUMENTS
-from services.producer.generator import DayConfig
-from services.producer.sources import open_source
+from services.sources.files import open_source
+from services.sources.synthetic.day import DayConfig
 
 TURNS = 5
 REAL_DAY = REAL_DAYS / "xnas-itch-20241202.trades.csv.zst"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from services.common.contracts import Label
+from services.contracts.labels import Label
 
 
 class PlainTutorial:

@@ -26,10 +26,10 @@ from benchmarks.surroundings import (
     running_kafka,
 )
 from services.common.errors import TapewatchError
-from services.producer.generator import DayConfig
-from services.producer.sources import open_source
-from services.producer.trade_ids import TradeIds
-from services.producer.trade_json import to_json
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.encode import to_json
+from services.sources.files import open_source
+from services.sources.synthetic.day import DayConfig
 
 TURNS = 3
 PLAIN_ROWS = 20_000

@@ -11,11 +11,11 @@ from unittest.mock import patch
 
 from confluent_kafka import Consumer, TopicPartition
 
-from services.common.kafka import new_producer
-from services.common.logs import configure_logs
-from services.common.settings import Settings
-from services.common.transactions import GroupMetadata, Transactions
-from services.detector import service as detector
+from services.common.config.settings import Settings
+from services.common.kafka.clients import new_producer
+from services.common.kafka.transactions import GroupMetadata, Transactions
+from services.common.process.logs import configure_logs
+from services.detector.live import service as detector
 from services.producer import publisher
 from services.producer.metrics import TRADES
 from services.producer.service import run_produce

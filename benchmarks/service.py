@@ -51,17 +51,14 @@ from benchmarks.surroundings import (
     running_kafka,
 )
 from infra.embedded.child_process import start_child
-from infra.topics import PARTITIONS, set_up_topics
-from services.common.contracts import (
-    ANOMALIES_TOPIC,
-    CHECKPOINTS_TOPIC,
-    DETECTOR_GROUP,
-    TRADES_TOPIC,
-)
+from infra.setup.topics import set_up_topics
 from services.common.errors import TapewatchError
-from services.common.kafka import Positions, new_admin, new_consumer
-from services.producer.generator import DayConfig
-from services.producer.sources import open_source
+from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.offsets import Positions
+from services.contracts.components import DETECTOR_GROUP
+from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, PARTITIONS, TRADES_TOPIC
+from services.sources.files import open_source
+from services.sources.synthetic.day import DayConfig
 
 PAIRS = 3
 THRESHOLD_SHARES = 20_000

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from infra.topics import set_up_topics
+from infra.setup.topics import set_up_topics
 from services.common.errors import TapewatchError
-from services.common.kafka import new_admin
-from services.producer.generator import DayConfig, write_day
+from services.common.kafka.clients import new_admin
+from services.sources.synthetic.day import DayConfig, write_day
 
 PROJECT = Path(__file__).parent.parent
 OUT = PROJECT / "out" / "bench"
@@ -60,7 +60,7 @@ def running_kafka() -> Iterator[str]:
 
 def command(*arguments: str) -> list[str]:
     """Return the command line of `tapewatch` with these arguments."""
-    return [sys.executable, "-m", "services.cli", *arguments]
+    return [sys.executable, "-m", "cli.main", *arguments]
 
 
 def environment(bootstrap: str) -> dict[str, str]:

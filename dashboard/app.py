@@ -6,10 +6,10 @@ from importlib import import_module
 import streamlit as st
 from elasticsearch import Elasticsearch
 
-from dashboard import url_state
-from dashboard.page_guard import explained
 from dashboard.queries import open_client
-from services.common.settings import Settings
+from dashboard.ui import url_state
+from dashboard.ui.error_boundary import explained
+from services.common.config.settings import Settings
 
 STYLE = """<style>
 /* The space on top is for a bar that is switched off. */
@@ -38,7 +38,7 @@ def page(view: str) -> Callable[[], None]:
         complaint = st.container()
         with explained():
             client = connect(Settings().elasticsearch)
-            import_module(f"dashboard.views.{view}").show(client)
+            import_module(f"dashboard.pages.{view}.page").show(client)
         if unread := url_state.take_unread():
             names = ", ".join(unread)
             complaint.warning(
@@ -57,7 +57,7 @@ def main() -> None:
         st.Page(page("overview"), title="Overview", icon=":material/show_chart:", default=True),
         st.Page(page("search"), title="Search", icon=":material/search:", url_path="search"),
         st.Page(page("tuning"), title="Tuning", icon=":material/tune:", url_path="tuning"),
-        st.Page(page("health"), title="Pipeline", icon=":material/monitor_heart:", url_path="health"),
+        st.Page(page("pipeline"), title="Pipeline", icon=":material/monitor_heart:", url_path="health"),
     ]
     anomaly = st.Page(page("anomaly"), title="Anomaly", url_path="anomaly")
     chosen = st.navigation([*pages, anomaly], position="hidden")

@@ -15,7 +15,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.palette import (
+from dashboard.queries import AnomalySummary, TradeSummary
+from dashboard.ui.palette import (
     CANDLE_COLORS,
     LABEL_SHAPES,
     PRICE_COLOR,
@@ -26,9 +27,8 @@ from dashboard.palette import (
     SIDE_NAMES,
     label_shapes,
 )
-from dashboard.queries import AnomalySummary, TradeSummary
-from dashboard.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, TimeRange, exchange_clock_js
-from dashboard.verdicts import Verdict
+from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, TimeRange, exchange_clock_js
+from services.review.verdicts import Verdict
 
 PRICE_HEIGHT = 340
 VOLUME_HEIGHT = 190

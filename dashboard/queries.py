@@ -13,10 +13,11 @@ import pandas as pd
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
 from elasticsearch import ConnectionError as NotReachable
 
-from dashboard.time_ranges import EXCHANGE_TIME_ZONE, MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX, Severity
-from services.common.elastic import new_client
+from dashboard.ui.time_ranges import EXCHANGE_TIME_ZONE, MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
+from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
+from services.contracts.anomaly import Severity
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 
 TIMEOUT_S = 10.0
 MAX_SESSIONS_DAYS = 1100

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import EnvironmentSettings
+from services.common.config.settings import EnvironmentSettings
 
 
 class DashboardSettings(EnvironmentSettings):

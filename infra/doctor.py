@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infra.topics import PARTITIONS, TOPICS
-from services.common.elastic import new_client
-from services.common.kafka import REQUEST_TIMEOUT_S, new_admin
-from services.common.settings import Settings
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.contracts.topics import PARTITIONS, TOPICS
 from services.indexer.service import TEMPLATES
 
 OLDEST_PYTHON = (3, 11)

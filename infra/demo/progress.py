@@ -6,17 +6,12 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from infra.topics import PARTITIONS
-from services.common.contracts import (
-    ANOMALIES_INDEX_PREFIX,
-    ANOMALIES_TOPIC,
-    DEAD_LETTERS_TOPIC,
-    DETECTOR_GROUP,
-    INDEXER_GROUP,
-    TRADES_INDEX_PREFIX,
-    TRADES_TOPIC,
-)
-from services.common.kafka import READ_AT_ONCE, REQUEST_TIMEOUT_S, Positions, new_admin, new_consumer
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.offsets import Positions
+from services.common.kafka.reading import READ_AT_ONCE
+from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, PARTITIONS, TRADES_TOPIC
 
 STRIKING_PER_LABEL = 4
 

@@ -20,14 +20,14 @@ from infra.demo.view import PipelineView, striking_table
 from infra.embedded.child_process import start_child
 from infra.embedded.ports import check_port_free
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from infra.setup import run_setup
-from services.common.elastic import new_client
+from infra.setup.run import run_setup
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
-from services.common.files import replaced_when_done
-from services.common.settings import Settings
-from services.common.stops import Stop
-from services.producer.generator import DayConfig, write_day
-from services.producer.sources import open_sources
+from services.common.process.atomic_file import replaced_when_done
+from services.common.process.shutdown import Stop
+from services.sources.files import open_sources
+from services.sources.synthetic.day import DayConfig, write_day
 
 OUT = Path("out")
 REFRESH_S = 0.5
@@ -158,7 +158,7 @@ class _Demo:
         }
         log_file = self._logs / f"{name}.log"
         log_file.unlink(missing_ok=True)
-        arguments = [sys.executable, "-m", "services.cli", *command]
+        arguments = [sys.executable, "-m", "cli.main", *command]
         self._children[name] = start_child(arguments, log_file=log_file, env=env)
 
     def _follow(

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.demo.progress import PipelineState
-from services.common.contracts import Label, Severity
 from services.common.terminal import SEVERITY_STYLES
+from services.contracts.anomaly import Severity
+from services.contracts.labels import Label
 
 RATE_OVER_S = 3.0
 PLAIN_EVERY_S = 2.0

@@ -24,9 +24,10 @@ from infra.kibana.saved_objects import (
     table,
     top_values,
 )
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX, Severity
-from services.producer.generator import DayConfig
-from services.producer.synthetic_tape import symbol_name
+from services.contracts.anomaly import Severity
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.sources.synthetic.day import DayConfig
+from services.sources.synthetic.tape import symbol_name
 
 FILE = Path(__file__).with_name("tapewatch.ndjson")
 

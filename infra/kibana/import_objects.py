@@ -12,8 +12,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, make_headers, parse_url
 
 from services.common.errors import TapewatchError
-from services.common.stops import Stop
-from services.common.waiting import wait_until
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
 
 FILE = Path(__file__).with_name("tapewatch.ndjson")
 

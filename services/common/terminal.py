@@ -1,6 +1,6 @@
 """What means the same wherever a terminal shows it."""
 
-from services.common.contracts import Severity
+from services.contracts.anomaly import Severity
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: "bold white on red",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from services.common.dead_letters import REPLAY_OF_HEADER
+from services.common.kafka.dead_letters import REPLAY_OF_HEADER
 
 MAX_KIND_CHARS = 60
 

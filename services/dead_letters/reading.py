@@ -5,11 +5,12 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from confluent_kafka import IsolationLevel, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from services.common.contracts import DEAD_LETTERS_TOPIC
 from services.common.errors import TapewatchError
-from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, read_to_end
-from services.common.stops import Stop
-from services.common.waiting import wait_until
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.reading import read_to_end
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
+from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.dead_letters.letters import LetterId
 
 _LIST = "`tapewatch dead-letters list` shows what is there."

@@ -7,13 +7,13 @@ from enum import StrEnum
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC
-from services.common.dead_letters import ORIGIN_PREFIX, REPLAYED_HEADER
+from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
-from services.common.kafka import wait_for_topics
-from services.common.settings import Settings
-from services.common.stops import Stop
-from services.common.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
+from services.common.kafka.dead_letters import ORIGIN_PREFIX, REPLAYED_HEADER
+from services.common.kafka.preflight import wait_for_topics
+from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
+from services.common.process.shutdown import Stop
+from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC
 from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, RowOrigin, State
 from services.dead_letters.reading import Reader, StoppedError, check_found, parse_ids
 from services.dead_letters.replays import load_history

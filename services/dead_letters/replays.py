@@ -5,7 +5,7 @@ own transaction, so there is one without the other never. Committed offsets of a
 drops those of a group without members after a week, while letters are kept for months.
 """
 
-from services.common.contracts import REPLAYS_TOPIC
+from services.contracts.topics import REPLAYS_TOPIC
 from services.dead_letters.letters import History, LetterId, as_text
 from services.dead_letters.reading import Reader
 

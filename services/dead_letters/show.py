@@ -5,10 +5,10 @@ import sys
 from confluent_kafka import Message
 from rich.console import Console
 
-from services.common.contracts import DEAD_LETTERS_TOPIC
-from services.common.kafka import wait_for_topics
-from services.common.settings import Settings
-from services.common.stops import Stop
+from services.common.config.settings import Settings
+from services.common.kafka.preflight import wait_for_topics
+from services.common.process.shutdown import Stop
+from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.dead_letters.letters import Letter, LetterId
 from services.dead_letters.reading import Reader, StoppedError, check_found, parse_ids
 from services.dead_letters.replays import load_history

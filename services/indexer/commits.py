@@ -4,7 +4,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from services.common.waiting import WaitingLog
+from services.common.process.readiness import WaitingLog
 from services.indexer.metrics import COMMIT_TIME
 from services.indexer.under_way import Offsets
 

@@ -12,20 +12,22 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from services.common.background import in_background, is_done
-from services.common.contracts import ANOMALIES_TOPIC, INDEXER_GROUP, TRADES_TOPIC
-from services.common.dead_letters import publish_refused_message
+from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
-from services.common.health import Health
-from services.common.instance import claim_instance
-from services.common.kafka import Positions, new_admin, new_consumer, new_producer
-from services.common.settings import Settings
-from services.common.stops import Stop
-from services.common.trade import NotATradeError, decode_trade
-from services.indexer.bulk import StoppedError
+from services.common.kafka.clients import new_admin, new_consumer, new_producer
+from services.common.kafka.dead_letters import publish_refused_message
+from services.common.kafka.offsets import Positions
+from services.common.observability.health import Health
+from services.common.process.background import in_background, is_done
+from services.common.process.instance import claim_instance
+from services.common.process.shutdown import Stop
+from services.contracts.components import INDEXER_GROUP
+from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
+from services.contracts.trade import NotATradeError, decode_trade
 from services.indexer.commits import Commits
-from services.indexer.documents import NotADocumentError, to_document, to_retraction
 from services.indexer.metrics import SERVICE, Lag, Tally
+from services.indexer.sinks.elasticsearch.bulk import StoppedError
+from services.indexer.sinks.elasticsearch.documents import NotADocumentError, to_document, to_retraction
 from services.indexer.under_way import Batch, Offsets, Send, UnderWay
 
 POLL_S = 0.05

@@ -9,9 +9,9 @@ import prometheus_client as prometheus
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from services.common.counters import COMMIT_SECONDS, DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
-from services.common.kafka import Partition, Positions
-from services.common.metrics import Rate
+from services.common.kafka.offsets import Partition, Positions
+from services.common.observability.counters import COMMIT_SECONDS, DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
+from services.common.observability.rates import Rate
 
 SERVICE = "indexer"
 LAG_EVERY_S = 1.0

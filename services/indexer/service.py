@@ -3,19 +3,20 @@
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, SSLError
 from elasticsearch import ConnectionError as NotReachable
 
-from services.common.collector import search_seldom
-from services.common.contracts import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
-from services.common.elastic import new_client
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
+from services.common.elastic.preflight import check_indices
 from services.common.errors import TapewatchError
-from services.common.health import Health
-from services.common.metrics import serve_metrics
-from services.common.safe_settings import check_indices, wait_for_safe_topics
-from services.common.settings import Settings
-from services.common.stops import Stop
-from services.common.waiting import wait_until
-from services.indexer.bulk import FOR_NOW, BulkAnswers, BulkSender
+from services.common.kafka.preflight import wait_for_safe_topics
+from services.common.observability.health import Health
+from services.common.observability.http import serve_metrics
+from services.common.process.gc import search_seldom
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
+from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.indexer.loop import IndexerLoop
 from services.indexer.metrics import SERVICE
+from services.indexer.sinks.elasticsearch.bulk import FOR_NOW, BulkAnswers, BulkSender
 from services.indexer.under_way import CONNECTIONS
 
 TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC]

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from services.common.background import in_background
-from services.common.contracts import ANOMALIES_TOPIC
-from services.common.kafka import Partition
-from services.indexer.bulk import Refused
-from services.indexer.documents import Document
+from services.common.kafka.offsets import Partition
+from services.common.process.background import in_background
+from services.contracts.topics import ANOMALIES_TOPIC
+from services.indexer.sinks.elasticsearch.bulk import Refused
+from services.indexer.sinks.elasticsearch.documents import Document
 
 CONNECTIONS = 4
 MAX_UNDER_WAY = 2 * CONNECTIONS

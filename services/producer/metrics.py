@@ -4,9 +4,9 @@ import time
 
 from prometheus_client import Counter, Gauge
 
-from services.common.counters import DEAD_LETTERS
-from services.common.health import Health
-from services.common.metrics import Rate
+from services.common.observability.counters import DEAD_LETTERS
+from services.common.observability.health import Health
+from services.common.observability.rates import Rate
 
 TRADES = Counter("tapewatch_published_trades_total", "Trades committed to the topic trades")
 PER_SECOND = Gauge("tapewatch_published_trades_per_second", "Trades published, over the last seconds")

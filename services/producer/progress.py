@@ -11,12 +11,13 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import KafkaException, TopicPartition
 
-from services.common.contracts import PROGRESS_TOPIC
 from services.common.errors import TapewatchError
-from services.common.kafka import REQUEST_TIMEOUT_S, new_admin, read_to_end
-from services.common.stops import Stop
-from services.common.waiting import wait_until
-from services.producer.compressed import BrokenFileError, read_pieces
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.reading import read_to_end
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
+from services.contracts.topics import PROGRESS_TOPIC
+from services.sources.compression import BrokenFileError, read_pieces
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -23,18 +23,18 @@ import polars as pl
 import structlog
 from confluent_kafka import KafkaException
 
-from services.common.contracts import PROGRESS_TOPIC, TRADES_TOPIC
-from services.common.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
-from services.common.dead_letters import publish_refused_row
 from services.common.errors import TapewatchError
-from services.common.stops import Stop
-from services.common.transactions import TransactionAbortedError, Transactions
+from services.common.kafka.dead_letters import publish_refused_row
+from services.common.kafka.transactions import TransactionAbortedError, Transactions
+from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
+from services.common.process.shutdown import Stop
+from services.contracts.topics import PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.metrics import Tally
 from services.producer.pacing import MAX_SLICE_TRADES, Clock, slices
 from services.producer.progress import Progress, content_hash, load_progress
-from services.producer.rows import BadRow, Source
-from services.producer.trade_ids import TradeIds
-from services.producer.trade_json import to_json
+from services.sources.base import BadRow, Source
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.encode import to_json
 
 COMMIT_ROWS = 50_000
 """Transactions of so many rows cost nothing; of 5,000, more than half of the speed."""

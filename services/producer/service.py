@@ -6,19 +6,19 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from services.common.collector import search_seldom
-from services.common.contracts import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
+from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
-from services.common.health import Health
-from services.common.metrics import serve_metrics
-from services.common.safe_settings import wait_for_safe_topics
-from services.common.settings import Settings
-from services.common.stops import Stop
-from services.common.transactions import StoppedWaitingError
+from services.common.kafka.preflight import wait_for_safe_topics
+from services.common.kafka.transactions import StoppedWaitingError
+from services.common.observability.health import Health
+from services.common.observability.http import serve_metrics
+from services.common.process.gc import search_seldom
+from services.common.process.shutdown import Stop
+from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.metrics import Tally
 from services.producer.publisher import FilePublisher
-from services.producer.rows import Source
-from services.producer.sources import open_sources
+from services.sources.base import Source
+from services.sources.files import open_sources
 
 TOPICS = [TRADES_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC]
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
-from services.common.elastic import new_client
+from services.common.elastic.client import new_client
 from tests.browser.tape import Document, index_trades, make_trades, remove
 
 TIMEOUT_MS = 20_000.0
@@ -92,7 +92,7 @@ def open_page(window: BrowserContext) -> Iterator[OpenPage]:
 def serve(elasticsearch_url: str, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Run `tapewatch dashboard` in some folder until the end of the block."""
     port = free_port()
-    command = [sys.executable, "-m", "services.cli", "dashboard", "--port", str(port)]
+    command = [sys.executable, "-m", "cli.main", "dashboard", "--port", str(port)]
     log = folder / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -7,7 +7,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, helpers
 
-from infra.templates import set_up_templates
+from infra.setup.templates import set_up_templates
 
 SYMBOL = "LOOK"
 DAY = "2039.12.05"

@@ -7,8 +7,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, helpers
 
-from infra.templates import set_up_templates
-from services.common.contracts import Label, Severity
+from infra.setup.templates import set_up_templates
+from services.contracts.anomaly import Severity
+from services.contracts.labels import Label
 
 # After all that other tests index, so that the newest session is this one.
 FIRST_DAY = dt.date(2040, 1, 3)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from dashboard import anomaly_queries
+from dashboard.pages.anomaly import queries as anomaly_queries
 from dashboard.queries import open_client
 from infra.embedded.stack import EmbeddedStack
 from tests.browser.one_anomaly import ITSELF, Document, indexed

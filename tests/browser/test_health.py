@@ -10,13 +10,13 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
+from dashboard.pages.pipeline.probe import look_at_elasticsearch
 from dashboard.queries import open_client
-from dashboard.services_state import look_at_elasticsearch
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
-from services.common.health import Health
-from services.common.metrics import serve_metrics
-from services.common.settings import Settings
+from services.common.config.settings import Settings
+from services.common.observability.health import Health
+from services.common.observability.http import serve_metrics
 from tests.browser.conftest import OpenPage, serve
 from tests.browser.tape import Document
 

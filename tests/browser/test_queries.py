@@ -8,10 +8,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from dashboard import queries
-from dashboard.time_ranges import MAX_CANDLES, Period, TimeRange
+from dashboard.ui.time_ranges import MAX_CANDLES, Period, TimeRange
 from infra.embedded.stack import EmbeddedStack
-from services.common.contracts import Severity
 from services.common.errors import TapewatchError
+from services.contracts.anomaly import Severity
 from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, OPEN, QUIET, Document, anomalies_of, time_of
 
 RANGE = TimeRange(OPEN + dt.timedelta(hours=1), OPEN + dt.timedelta(hours=4, minutes=30))

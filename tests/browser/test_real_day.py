@@ -18,7 +18,7 @@ from dashboard.queries import (
     summarize_period,
     summarize_trades,
 )
-from dashboard.time_ranges import Period, TimeRange, to_full_hours
+from dashboard.ui.time_ranges import Period, TimeRange, to_full_hours
 from infra.embedded.stack import EmbeddedStack
 from tests.browser.conftest import OpenPage
 from tests.browser.tape import Document

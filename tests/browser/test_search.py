@@ -13,10 +13,10 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.verdicts import Decision, record
-from dashboard.views.search import PAGE_ROWS
+from dashboard.pages.search.page import PAGE_ROWS
 from infra.embedded.stack import EmbeddedStack
-from services.common.elastic import new_client
+from services.common.elastic.client import new_client
+from services.review.verdicts import Decision, record
 from tests.browser.conftest import OpenPage
 from tests.browser.tape import EVIL_MESSAGE, MAIN, Document
 

@@ -10,14 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from elasticsearch import Elasticsearch
 
-from dashboard import exports, search_queries
-from dashboard.exports import FileType, export
+from dashboard.pages.search import export as exports
+from dashboard.pages.search import queries as search_queries
+from dashboard.pages.search.export import FileType, export
+from dashboard.pages.search.queries import Filters, Order, Place, Side, SortBy, find_page
 from dashboard.queries import open_client
-from dashboard.search_queries import Filters, Order, Place, Side, SortBy, find_page
-from dashboard.verdicts import Decision, record
 from infra.embedded.stack import EmbeddedStack
-from services.common.contracts import Label, Severity
 from services.common.errors import TapewatchError
+from services.contracts.anomaly import Severity
+from services.contracts.labels import Label
+from services.review.verdicts import Decision, record
 from tests.browser.tape import EVIL, MAIN, OPEN, Document, time_of
 
 START = OPEN - dt.timedelta(days=2)
@@ -165,7 +167,7 @@ def test_both_kinds_of_file_have_every_row_in_order(
     judged: dict[str, Decision],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dashboard.point_in_time.PAGE_ROWS", 250)
+    monkeypatch.setattr("services.common.elastic.paging.PAGE_ROWS", 250)
     order, told = Order(SortBy.SCORE), list[int]()
     expected = sorted(found, key=lambda one: (-one["score"], one["trade_id"]))
     text = export(client, EVERYTHING, order, FileType.CSV, told.append).decode()

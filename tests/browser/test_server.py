@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dashboard.serve import CHECKOUT
-from dashboard.server import OPTIONS
+from dashboard.server.asgi import OPTIONS
+from dashboard.server.run import CHECKOUT
 from infra.embedded.ports import free_port
 from tests.browser.conftest import serve
 
@@ -48,7 +48,7 @@ def test_no_config_of_the_current_folder_changes_the_options(tmp_path: Path) -> 
     )
     script = (
         "import json; from streamlit import config; from streamlit.web.bootstrap import load_config_options;"
-        "from dashboard.server import OPTIONS; load_config_options(OPTIONS);"
+        "from dashboard.server.asgi import OPTIONS; load_config_options(OPTIONS);"
         "print(json.dumps({name: config.get_option(name) for name in OPTIONS}))"
     )
     done = subprocess.run(

@@ -11,15 +11,15 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
-from dashboard import tuning_data as data
+from dashboard.pages.tuning import data
 from dashboard.queries import open_client
-from dashboard.time_ranges import Period
+from dashboard.ui.time_ranges import Period
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
-from services.detector.backtest import run_backtest
-from services.detector.columns import TradeColumns
-from services.detector.index_range import IndexRange
-from services.detector.profile import load_profile
+from services.detector.engine.columns import TradeColumns
+from services.detector.offline.backtest.run import run_backtest
+from services.detector.profiles.profile import load_profile
+from services.sources.elasticsearch import IndexRange
 from tests.browser.conftest import OpenPage
 from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, Document
 
@@ -99,7 +99,7 @@ def test_trades_are_read_page_by_page_as_a_backtest_reads_them(
 ) -> None:
     time_zone = "America/New_York"
     (whole,) = IndexRange(client, RANGE.start, RANGE.end, MAIN).pieces(time_zone)
-    monkeypatch.setattr("dashboard.point_in_time.PAGE_VALUES", 999)
+    monkeypatch.setattr("services.common.elastic.paging.PAGE_VALUES", 999)
     trades = data.read_trades(client, MAIN, RANGE, 3_500, time_zone, ignore)
     assert len(trades) == 3_500
     for field in fields(TradeColumns):

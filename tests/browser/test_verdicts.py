@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from dashboard import verdicts
 from dashboard.queries import open_client
-from dashboard.verdicts import Decision, Verdict, record, verdicts_of, withdraw
 from infra.embedded.stack import EmbeddedStack
-from infra.templates import set_up_templates
+from infra.setup.templates import set_up_templates
 from services.common.errors import TapewatchError
+from services.review import verdicts
+from services.review.verdicts import Decision, Verdict, record, verdicts_of, withdraw
 
 NOON = dt.datetime(2039, 12, 6, 12, 0, 0, 123_000, dt.UTC)
 
@@ -83,7 +83,7 @@ def test_nobody_cannot_record(client: Elasticsearch) -> None:
 
 
 def test_labels_are_all_verdicts_by_time(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.point_in_time.PAGE_ROWS", 2)
+    monkeypatch.setattr("services.common.elastic.paging.PAGE_ROWS", 2)
     for minute in (3, 1, 2):
         record(client, anomaly(f"t{minute}", minute), Decision.FALSE_ALARM, '=1+1, "x"\nz', "Kim", NOON)
     told: list[int] = []

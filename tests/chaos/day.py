@@ -11,10 +11,10 @@ import polars as pl
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
-from services.producer.generator import DayConfig, generate_day
-from services.producer.sources import open_source
-from services.producer.trade_ids import TradeIds
-from services.producer.trade_json import to_json
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.encode import to_json
+from services.sources.files import open_source
+from services.sources.synthetic.day import DayConfig, generate_day
 from tests.chaos.verify import Trade
 from tests.integration.pipeline import tapewatch
 

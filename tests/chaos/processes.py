@@ -74,7 +74,7 @@ class Service:
     def start(self, *arguments: str) -> None:
         """Start it; the one before may still be there, and is no longer this object's concern then."""
         self.starts += 1
-        command = [sys.executable, "-m", "services.cli", *arguments]
+        command = [sys.executable, "-m", "cli.main", *arguments]
         self._process = start_child(command, log_file=self.log_file, env=self._env, cwd=PROJECT)
 
     def release(self) -> "Zombie":

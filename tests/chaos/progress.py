@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from infra.topics import PARTITIONS
-from services.common.contracts import ANOMALIES_TOPIC, DETECTOR_GROUP, INDEXER_GROUP, TRADES_TOPIC
-from services.common.kafka import new_consumer
+from services.common.kafka.clients import new_consumer
+from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
+from services.contracts.topics import ANOMALIES_TOPIC, PARTITIONS, TRADES_TOPIC
 
 POLL_S = 0.05
 ANSWER_WITHIN_S = 1.0

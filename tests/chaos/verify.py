@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.common.contracts import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 
 EXAMPLES = 5
 

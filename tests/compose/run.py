@@ -20,14 +20,9 @@ from typing import Any
 import orjson
 from elasticsearch import ApiError, Elasticsearch, helpers
 
-from services.common.contracts import (
-    ANOMALIES_INDEX_PREFIX,
-    ANOMALIES_TOPIC,
-    DEAD_LETTERS_TOPIC,
-    TRADES_INDEX_PREFIX,
-    TRADES_TOPIC,
-)
 from services.common.errors import TapewatchError
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from tests.chaos.day import Day, read_day
 from tests.chaos.verify import (
     Violation,
@@ -95,7 +90,7 @@ def _expected(folder: Path) -> tuple[Day, dict[str, dict[str, Any]]]:
         ("generate", "--output", str(path), "--labels", str(folder / "labels.csv")),
         ("backtest", str(path), "--output", str(output)),
     ):
-        subprocess.run([sys.executable, "-m", "services.cli", *arguments], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "cli.main", *arguments], check=True, capture_output=True)
     lines = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     return read_day(path), {line["trade_id"]: line for line in lines}
 

@@ -10,15 +10,12 @@ from confluent_kafka import KafkaException, TopicPartition
 from elasticsearch import Elasticsearch
 
 from infra.embedded.ports import LOOPBACK, free_port
-from infra.topics import PARTITIONS
-from services.common.contracts import (
-    ANOMALIES_INDEX_PREFIX,
-    DETECTOR_GROUP,
-    TRADES_INDEX_PREFIX,
-    TRADES_TOPIC,
-)
 from services.common.errors import TapewatchError
-from services.common.kafka import Positions, new_admin, new_consumer
+from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.offsets import Positions
+from services.contracts.components import DETECTOR_GROUP
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.topics import PARTITIONS, TRADES_TOPIC
 
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "docker-compose.yml"

@@ -4,7 +4,7 @@ import time
 
 
 class AskedFor:
-    """As `services.common.stops.Stop`, without signals."""
+    """As `services.common.process.shutdown.Stop`, without signals."""
 
     requested = False
     overdue = False

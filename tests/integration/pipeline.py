@@ -18,10 +18,11 @@ from elasticsearch import Elasticsearch, helpers
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.embedded.stack import EmbeddedStack
-from infra.topics import PARTITIONS
-from services.common.contracts import DETECTOR_GROUP, TRADES_TOPIC
-from services.common.kafka import Positions, new_admin, new_consumer
-from services.producer.generator import DayConfig, write_day
+from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.offsets import Positions
+from services.contracts.components import DETECTOR_GROUP
+from services.contracts.topics import PARTITIONS, TRADES_TOPIC
+from services.sources.synthetic.day import DayConfig, write_day
 
 TIMEOUT_S = 240
 READ_TIMEOUT_S = 5.0
@@ -36,7 +37,7 @@ def addresses(stack: EmbeddedStack) -> dict[str, str]:
 def tapewatch(stack: EmbeddedStack, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run `tapewatch` with the stack's addresses and expect its exit code."""
     done = subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments],
+        [sys.executable, "-m", "cli.main", *arguments],
         env=_env() | addresses(stack),
         capture_output=True,
         text=True,
@@ -52,7 +53,7 @@ def started(log: Path, *arguments: str, **env: str) -> Iterator[subprocess.Popen
     """Run `tapewatch` in the background until the end of the block, which kills what still runs."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", *arguments],
+            [sys.executable, "-m", "cli.main", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_env() | env,

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from services.common.contracts import Label
-from services.detector.batch import Batch, SessionKey
+from services.contracts.labels import Label
+from services.detector.engine.batch import Batch, SessionKey
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.embedded.ports import free_port
-from services.producer.generator import DayConfig, write_day
+from services.sources.synthetic.day import DayConfig, write_day
 from tests.samples import write_csv
 
 TIMEOUT_S = 200
@@ -21,7 +21,7 @@ TIMEOUT_S = 200
 
 def command(*arguments: str) -> list[str]:
     ports = ["--kafka-port", str(free_port()), "--elasticsearch-port", str(free_port())]
-    return [sys.executable, "-m", "services.cli", "demo", *ports, *arguments]
+    return [sys.executable, "-m", "cli.main", "demo", *ports, *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -12,10 +12,10 @@ from elasticsearch import Elasticsearch, helpers
 
 from infra.embedded.stack import EmbeddedStack
 from infra.kibana.generate import ANOMALIES, TRADES, generated_day
-from infra.templates import set_up_templates
-from services.common.elastic import new_client
-from services.detector.backtest import file_inputs, run_backtest
-from services.producer.generator import DayConfig, write_day
+from infra.setup.templates import set_up_templates
+from services.common.elastic.client import new_client
+from services.detector.offline.backtest.run import file_inputs, run_backtest
+from services.sources.synthetic.day import DayConfig, write_day
 from tests.unit.infra.kibana.objects import (
     CHARTS,
     DASHBOARDS,

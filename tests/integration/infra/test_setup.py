@@ -9,8 +9,8 @@ import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
 from infra.embedded.stack import EmbeddedStack
-from infra.templates import set_up_templates
-from services.common.elastic import new_client
+from infra.setup.templates import set_up_templates
+from services.common.elastic.client import new_client
 from tests.integration.pipeline import log_lines, tapewatch
 from tests.samples import trade_json
 

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka import new_producer
+from services.common.kafka.clients import new_producer
 from tests.integration.pipeline import catch_up, documents, read_topic, tapewatch, wait_for
 from tests.samples import row, trade_json, write_csv
 
@@ -111,7 +111,7 @@ def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack,
 
 def raw_value(stack: EmbeddedStack, letter_id: str) -> bytes:
     return subprocess.run(
-        [sys.executable, "-m", "services.cli", "dead-letters", "show", letter_id, "--raw"],
+        [sys.executable, "-m", "cli.main", "dead-letters", "show", letter_id, "--raw"],
         env=os.environ | {"TAPEWATCH_KAFKA": stack.kafka_bootstrap},
         capture_output=True,
         timeout=60,
@@ -219,7 +219,7 @@ def test_broker_that_is_not_there_is_waited_for_until_ctrl_c(
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "dead-letters", *arguments],
+            [sys.executable, "-m", "cli.main", "dead-letters", *arguments],
             stdout=subprocess.DEVNULL,
             stderr=output,
             env=os.environ | {"TAPEWATCH_KAFKA": f"127.0.0.1:{free_port()}"},

@@ -16,8 +16,8 @@ import polars as pl
 import pytest
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka import new_producer
-from services.producer.generator import DayConfig
+from services.common.kafka.clients import new_producer
+from services.sources.synthetic.day import DayConfig
 from tests.integration.pipeline import (
     addresses,
     backtested,

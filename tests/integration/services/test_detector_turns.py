@@ -8,14 +8,14 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.health import Health
-from services.common.kafka import new_producer
-from services.common.settings import Settings
-from services.common.transactions import Transactions
-from services.detector import service
-from services.detector.profile import load_profile
-from services.detector.service import DetectorService
-from services.producer.generator import DayConfig
+from services.common.config.settings import Settings
+from services.common.kafka.clients import new_producer
+from services.common.kafka.transactions import Transactions
+from services.common.observability.health import Health
+from services.detector.live import service
+from services.detector.live.service import DetectorService
+from services.detector.profiles.profile import load_profile
+from services.sources.synthetic.day import DayConfig
 from tests.integration.asked_for import AskedFor
 from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
 from tests.samples import trade_json

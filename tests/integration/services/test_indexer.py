@@ -15,11 +15,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from infra.embedded.server import Server
 from infra.embedded.stack import EmbeddedStack
-from infra.topics import PARTITIONS
-from services.common.contracts import INDEXER_GROUP
-from services.common.elastic import new_client
-from services.common.kafka import new_consumer, new_producer
-from services.common.waiting import LOG_EVERY_S
+from services.common.elastic.client import new_client
+from services.common.kafka.clients import new_consumer, new_producer
+from services.common.process.readiness import LOG_EVERY_S
+from services.contracts.components import INDEXER_GROUP
+from services.contracts.topics import PARTITIONS
 from tests.integration.pipeline import (
     addresses,
     documents,

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from infra.embedded.stack import EmbeddedStack
-from services.producer.generator import DayConfig, write_day
+from services.sources.synthetic.day import DayConfig, write_day
 from tests.integration.pipeline import (
     anomaly_without_time,
     catch_up,

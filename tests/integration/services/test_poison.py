@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Message
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka import new_producer
-from services.common.trade import NotATradeError, decode_trade
-from services.detector.engine import Engine
-from services.detector.profile import load_profile
+from services.common.kafka.clients import new_producer
+from services.contracts.trade import NotATradeError, decode_trade
+from services.detector.engine.engine import Engine
+from services.detector.profiles.profile import load_profile
 from tests.integration.pipeline import (
     addresses,
     catch_up,

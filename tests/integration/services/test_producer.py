@@ -14,13 +14,14 @@ import zstandard
 from confluent_kafka import Message
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.dead_letters import publish_refused_row
-from services.common.health import Health
-from services.producer import databento_csv, publisher
-from services.producer.generator import DayConfig
+from services.common.kafka.dead_letters import publish_refused_row
+from services.common.observability.health import Health
+from services.producer import publisher
 from services.producer.metrics import Tally
 from services.producer.progress import Progress, content_hash, load_progress
-from services.producer.sources import open_sources
+from services.sources.databento import csv as databento_csv
+from services.sources.files import open_sources
+from services.sources.synthetic.day import DayConfig
 from tests.integration.asked_for import AskedFor
 from tests.integration.pipeline import (
     addresses,

@@ -7,12 +7,14 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from elasticsearch import Elasticsearch
 
 from infra.embedded.stack import EmbeddedStack
-from infra.templates import set_up_templates
-from infra.topics import TOPICS, set_up_topics
-from services.common.elastic import new_client
+from infra.setup.templates import set_up_templates
+from infra.setup.topics import set_up_topics
+from services.common.elastic.client import new_client
+from services.common.elastic.preflight import check_indices
 from services.common.errors import TapewatchError
-from services.common.kafka import new_admin
-from services.common.safe_settings import check_indices, check_topics
+from services.common.kafka.clients import new_admin
+from services.common.kafka.preflight import check_topics
+from services.contracts.topics import TOPICS
 
 TIMEOUT_S = 20.0
 

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from dashboard.queries import AnomalySummary, TradeSummary, to_anomaly_rows, to_buckets
-from dashboard.time_ranges import TimeRange
+from dashboard.ui.time_ranges import TimeRange
 
 OPEN = dt.datetime(2026, 3, 2, 14, 30, tzinfo=dt.UTC)
 RANGE = TimeRange(OPEN, OPEN + dt.timedelta(hours=2))

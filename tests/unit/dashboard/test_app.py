@@ -1,7 +1,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.server import APP
+from dashboard.server.asgi import APP
 from infra.embedded.ports import free_port
 
 

@@ -13,7 +13,7 @@ from dashboard.charts import (
     volume_limit,
 )
 from dashboard.queries import TradeSummary, to_buckets
-from dashboard.verdicts import Verdict
+from services.review.verdicts import Verdict
 from tests.unit.dashboard.answers import RANGE, anomaly, anomaly_summary, bucket, trade_summary
 
 

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from services.detector.profile import Detectors, load_profile
+from services.detector.profiles.profile import Detectors, load_profile
 
 TEXT = (Path(__file__).parents[3] / "docs" / "detection.md").read_text()
 

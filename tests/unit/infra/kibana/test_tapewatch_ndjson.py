@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from dashboard import palette
+from dashboard.ui import palette
 from infra.kibana.generate import FILE, SEVERITY_COLORS, SIDES, generated_day, ndjson
-from services.common.contracts import Severity
-from services.producer.generator import DayConfig, generate_day
+from services.contracts.anomaly import Severity
+from services.sources.synthetic.day import DayConfig, generate_day
 from tests.unit.infra.kibana.objects import (
     BY_KEY,
     CHARTS,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.detector.batch import SIDE_CODES, Batch, SessionKey
 from services.detector.detectors.base import Detector
+from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
 
 SESSION = SessionKey("NVDA", "2024-12-02")
 

@@ -5,10 +5,10 @@ from random import Random
 
 import numpy as np
 
-from services.detector.batch import SIDE_CODES, SessionKey
-from services.detector.columns import TradeColumns
-from services.detector.engine import Engine
-from services.detector.profile import Profile
+from services.detector.engine.batch import SIDE_CODES, SessionKey
+from services.detector.engine.columns import TradeColumns
+from services.detector.engine.engine import Engine
+from services.detector.profiles.profile import Profile
 
 EVERYTHING = Profile.model_validate(
     {

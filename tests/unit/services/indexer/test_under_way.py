@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Message
 
-from services.indexer.bulk import Refused
-from services.indexer.documents import Document
+from services.indexer.sinks.elasticsearch.bulk import Refused
+from services.indexer.sinks.elasticsearch.documents import Document
 from services.indexer.under_way import (
     CONNECTIONS,
     MAX_BATCH_BYTES,

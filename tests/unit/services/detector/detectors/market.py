@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from services.detector.batch import SIDE_CODES, Batch, SessionKey
-from services.detector.detectors.calibrated.burst_measure import BurstParameters
-from services.detector.detectors.calibrated.forest_measure import IsolationForestParameters
-from services.detector.detectors.calibrated.price_measure import OffMarketPriceParameters
-from services.detector.detectors.calibrated.size_measure import AuctionCrossParameters, UnusualSizeParameters
-from services.detector.detectors.calibrated.tape import Tape, TapeParameters
+from services.detector.detectors.core.burst_measure import BurstParameters
+from services.detector.detectors.core.forest_measure import IsolationForestParameters
+from services.detector.detectors.core.price_measure import OffMarketPriceParameters
+from services.detector.detectors.core.size_measure import AuctionCrossParameters, UnusualSizeParameters
+from services.detector.detectors.core.walk import Tape, TapeParameters
+from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
 
 OPEN_NS = 1_733_149_800_000_000_000
 CLOSE_NS = OPEN_NS + 6 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from services.detector.batch import Batch, SessionKey
 from services.detector.detectors.base import Detector
+from services.detector.engine.batch import Batch, SessionKey
 from tests.unit.services.detector.batches import flags_in_batches, interleaved
 
 SESSIONS = (SessionKey("AAPL", "2024-12-02"), SessionKey("NVDA", "2024-12-02"))

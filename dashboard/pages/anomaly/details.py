@@ -1,0 +1,147 @@
+"""The words and numbers of one anomaly as HTML in which what comes from the data is only text."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from dashboard.charts import format_times
+from dashboard.ui.legend import entry
+from dashboard.ui.palette import (
+    RING_COLOR,
+    SEVERITY_COLORS,
+    SHAPE_SIGNS,
+    SIDE_COLORS,
+    SIDE_NAMES,
+    label_shapes,
+)
+from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from services.contracts.labels import Label
+from services.review.verdicts import Verdict
+
+UNITS = {
+    Label.HIGH_VOLUME: "in shares",
+    Label.RAPID_PRICE_CHANGE: "as a share of the price before",
+    Label.ISOLATION_FOREST: "isolation, 0 to 1",
+    Label.Z_SCORE: "in standard deviations",
+    Label.OFF_MARKET_PRICE: "price per share",
+    Label.UNUSUAL_SIZE: "in shares",
+    Label.BURST: "intensity, 0 for none",
+    Label.AUCTION_CROSS: "in shares",
+}
+"""What the numbers of a detection are."""
+
+SIDE_WORDS = {"B": "Buy", "A": "Sell", "N": "No side"}
+
+_FAINT = "opacity:0.65"
+_CELL = "padding:0.3rem 0.9rem 0.3rem 0;vertical-align:top;text-align:left"
+_NUMBER = f"{_CELL};white-space:nowrap;font-variant-numeric:tabular-nums"
+
+Document = dict[str, Any]
+
+
+def headline_html(anomaly: Document) -> str:
+    """Return the severity and the message, and under them what was traded and when."""
+    color = SEVERITY_COLORS.get(anomaly["severity"], "inherit")
+    time = pd.Series(pd.to_datetime([anomaly["@timestamp"]], format="ISO8601", utc=True))
+    (utc,), (exchange,) = format_times(time), format_times(time.dt.tz_convert(EXCHANGE_TIME_ZONE))
+    side = anomaly.get("side")
+    facts = [
+        ("Symbol", anomaly["symbol"]),
+        ("Price", number(anomaly["price"])),
+        ("Size", number(anomaly["size"])),
+        ("Side", SIDE_WORDS.get(side, side)),
+        ("Score", f"{anomaly['score']:.3f}"),
+        ("Labels", ", ".join(anomaly["anomalies"])),
+        ("Time (UTC)", utc),
+        (EXCHANGE_CITY, exchange),
+        ("Session", anomaly.get("session")),
+        ("Profile hash", (anomaly.get("model") or {}).get("profile")),
+        ("Trade id", anomaly["trade_id"]),
+    ]
+    shown = "".join(
+        f'<div><div style="{_FAINT};font-size:0.8rem">{name}</div>'
+        f'<div style="overflow-wrap:anywhere">{escape(str(value))}</div></div>'
+        for name, value in facts
+        if value is not None
+    )
+    return (
+        f'<div style="font-size:1.15rem;line-height:1.45;margin-bottom:0.8rem;overflow-wrap:anywhere">'
+        f'<span style="color:{color};font-weight:600">● {escape(anomaly["severity"])}</span>&ensp;'
+        f"{escape(anomaly['message'])}</div>"
+        f'<div style="display:flex;flex-wrap:wrap;gap:0.5rem 2rem;line-height:1.4">{shown}</div>'
+    )
+
+
+def detections_html(detections: Sequence[Document]) -> str:
+    """Return a table of the detections, highest score first: what was seen, what expected, and the limit."""
+    heads = ("Label", "Seen", "Expected", "Threshold", "Score")
+    head = "".join(f'<th style="{_CELL};{_FAINT};font-weight:400">{name}</th>' for name in heads)
+    rows = "".join(
+        f'<tr style="border-top:1px solid rgba(128,128,128,0.3)">'
+        f'<td style="{_CELL}"><b style="font-weight:600">{escape(detection["label"])}</b>'
+        f'<div style="{_FAINT};font-size:0.85rem">{UNITS.get(detection["label"], "")}</div></td>'
+        + "".join(
+            f'<td style="{_NUMBER}">{number(detection.get(name))}</td>'
+            for name in ("value", "expected", "threshold")
+        )
+        + f'<td style="{_NUMBER}">{detection["score"]:.3f}</td></tr>'
+        # A row of its own: beside the numbers a narrow window would have no room for it.
+        f'<tr><td colspan="{len(heads)}" style="{_CELL};padding-top:0">'
+        f"{escape(detection.get('reason') or '')}</td></tr>"
+        for detection in sorted(detections, key=lambda detection: -detection["score"])
+    )
+    return (
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;width:100%;line-height:1.4">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def around_legend_html(trades: pd.DataFrame) -> str:
+    """Return what the signs in the charts of the trades around an anomaly mean.
+
+    Parameters
+    ----------
+    trades
+        As `anomaly_queries.find_trades_around` returns them.
+    """
+    known = set(trades["severity"])
+    entries = [
+        ("○", RING_COLOR, "this trade"),
+        *(
+            ("●", color, severity)
+            for severity, color in reversed(SEVERITY_COLORS.items())
+            if severity in known
+        ),
+        *(
+            (SHAPE_SIGNS[shape], "inherit", label)
+            for label, shape in label_shapes(set(trades["label"]) - {""}).items()
+        ),
+        *(("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()),
+    ]
+    shown = "".join(entry(*one) for one in entries)
+    return f'<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem">{shown}</div>'
+
+
+def verdict_html(verdict: Verdict) -> str:
+    """Return what was said of an anomaly, by whom and when."""
+    comment = f"<div>{escape(verdict.comment)}</div>" if verdict.comment else ""
+    return (
+        f'<div style="line-height:1.45;overflow-wrap:anywhere"><b>{escape(verdict.verdict.capitalize())}</b>'
+        f'<div style="{_FAINT};font-size:0.85rem">{escape(said_by(verdict))}</div>{comment}</div>'
+    )
+
+
+def said_by(verdict: Verdict) -> str:
+    """Say who recorded a verdict and when, such as `by Kim on 2026-03-02 15:30 UTC`."""
+    return f"by {verdict.recorded_by or 'nobody named'} on {verdict.recorded_at:%Y-%m-%d %H:%M} UTC"
+
+
+def number(value: float | None) -> str:
+    """Write a number with the digits that matter: `50,000`, `139.25`, `0.000123`; `-` where there is none."""
+    if value is None:
+        return "-"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.4f}".rstrip("0") if abs(value) >= 1 else f"{value:.4g}"

@@ -1,0 +1,221 @@
+"""The page of one anomaly: why it was flagged, what was traded around it, and what people say of it."""
+
+import datetime as dt
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+from elasticsearch import Elasticsearch
+
+from dashboard.charts import format_times
+from dashboard.pages.anomaly.charts import (
+    around_price_chart,
+    around_size_chart,
+    contributions_chart,
+    contributions_table,
+)
+from dashboard.pages.anomaly.details import (
+    SIDE_WORDS,
+    Document,
+    around_legend_html,
+    detections_html,
+    headline_html,
+    said_by,
+    verdict_html,
+)
+from dashboard.pages.anomaly.queries import MAX_EARLIER, find_anomaly, find_earlier, find_trades_around
+from dashboard.settings import DashboardSettings
+from dashboard.ui import url_state
+from dashboard.ui.anomaly_table import column_config, price_decimals, to_judged_table
+from dashboard.ui.kibana_links import anomaly_url
+from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from services.review.verdicts import MAX_COMMENT, MAX_NAME, Decision, record, verdicts_of, withdraw
+
+AROUND = (20, 50, 200)
+"""Trades before and after that can be chosen."""
+
+TABLE_HEIGHT = 300
+_WHO = "verdict-recorded-by"
+
+
+def show(client: Elasticsearch) -> None:
+    """Show the anomaly that the address names."""
+    trade_id = url_state.read("id", str, "")
+    if not trade_id:
+        ask_for_one()
+        return
+    anomaly = find_anomaly(client, trade_id)
+    if anomaly is None:
+        st.info("No anomaly with this id is indexed.", icon=":material/search_off:")
+        st.text(trade_id)
+        st.text(
+            "Check the id: it may have been cut. The anomaly may also be too old to be kept, or a new run of "
+            "the detector no longer flags this trade. Look for it on the search page."
+        )
+        ask_for_one()
+        return
+    st.html(headline_html(anomaly))
+    show_links(anomaly)
+    why, verdict = st.columns([2, 1], gap="large")
+    with why:
+        show_why(anomaly)
+    with verdict:
+        show_verdict(client, anomaly)
+    show_around(client, anomaly)
+    show_earlier(client, anomaly)
+
+
+def ask_for_one() -> None:
+    """Let an anomaly be opened by its id."""
+    trade_id = st.text_input("Trade id of the anomaly", key="asked-id", max_chars=512, width=420)
+    if trade_id.strip() and trade_id.strip() != st.query_params.get("id"):
+        url_state.write(id=trade_id.strip())
+        st.rerun()
+    st.caption("Each row of the tables on the overview and the search page leads to its anomaly.")
+
+
+def show_links(anomaly: Document) -> None:
+    """Show the link to this very view, and the one to Kibana."""
+    kibana = DashboardSettings().kibana
+    time = dt.datetime.fromisoformat(anomaly["@timestamp"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.popover("Link to this view", icon=":material/link:"):
+            st.code(f"{st.context.url or ''}?id={quote(anomaly['trade_id'], safe='')}", language=None)
+        st.link_button(
+            "Open in Kibana",
+            anomaly_url(kibana, anomaly["trade_id"], time) if kibana else "about:blank",
+            icon=":material/open_in_new:",
+            disabled=kibana is None,
+            help=None if kibana else "Set TAPEWATCH_KIBANA to the URL of Kibana, and restart the dashboard.",
+        )
+
+
+def show_why(anomaly: Document) -> None:
+    """Show what each detector saw, and which features weighed how much."""
+    st.markdown("#### Why it was flagged")
+    st.html(detections_html(anomaly.get("detections") or []))
+    contributions = anomaly.get("contributions")
+    if contributions:
+        st.markdown("**What contributed how much**")
+        table = contributions_table(contributions, anomaly.get("features") or {})
+        st.altair_chart(contributions_chart(table), width="stretch")
+    if features := anomaly.get("features"):
+        with st.expander("All features"):
+            st.dataframe(
+                pd.DataFrame(
+                    {"Feature": [name.replace("_", " ") for name in features], "Value": features.values()}
+                ),
+                hide_index=True,
+                width="stretch",
+            )
+
+
+def show_verdict(client: Elasticsearch, anomaly: Document) -> None:
+    """Show what was said of the anomaly, and let it be said."""
+    st.markdown("#### Verdict")
+    place = st.container()
+    trade_id = anomaly["trade_id"]
+    with st.form(f"verdict-{trade_id}", border=False):
+        verdict = st.segmented_control(
+            "What is it?", list(Decision), format_func=str.capitalize, key=f"decision-{trade_id}"
+        )
+        comment = st.text_area("Comment", max_chars=MAX_COMMENT, height=90, key=f"comment-{trade_id}")
+        name = st.text_input("Your name", value=st.session_state.get(_WHO, ""), max_chars=MAX_NAME)
+        is_submitted = st.form_submit_button("Record", type="primary")
+    with place:
+        if is_submitted:
+            st.session_state[_WHO] = name
+            if verdict is None:
+                st.warning("Choose what it is: confirmed, or a false alarm.")
+            elif not name.strip():
+                st.warning("Say who you are: others see whose verdict it is.")
+            else:
+                replaced = record(client, anomaly, verdict, comment, name)
+                st.success("Recorded.")
+                if replaced is not None:
+                    st.text(f"It replaces “{replaced.verdict}” {said_by(replaced)}.")
+        current = verdicts_of(client, [trade_id]).get(trade_id)
+        if current is None:
+            st.caption("Nobody has recorded a verdict yet.")
+            return
+        st.html(verdict_html(current))
+        st.button(
+            "Withdraw it", icon=":material/undo:", on_click=withdraw, args=(client, trade_id), type="tertiary"
+        )
+
+
+def show_around(client: Elasticsearch, anomaly: Document) -> None:
+    """Show the trades before and after as a chart and as tables."""
+    st.markdown("#### Trades before and after")
+    count = st.segmented_control(
+        "Trades on each side",
+        AROUND,
+        default=url_state.read("around", _to_count, AROUND[0]),
+        required=True,
+        key="around",
+    )
+    url_state.write(around=None if count == AROUND[0] else count)
+    trades = find_trades_around(client, anomaly, count)
+    if len(trades) == 1:
+        st.info("No other trade of this symbol is indexed: the day may no longer be kept.")
+        return
+    st.html(around_legend_html(trades))
+    with st.container(gap=None):
+        st.altair_chart(around_price_chart(trades), width="stretch")
+        st.altair_chart(around_size_chart(trades), width="stretch")
+    before, after = st.columns(2)
+    decimals = price_decimals(trades["price"])
+    with before:
+        st.caption("Before, nearest first")
+        show_trades(trades[trades["place"] < 0].iloc[::-1], decimals)
+    with after:
+        st.caption("After, nearest first")
+        show_trades(trades[trades["place"] > 0], decimals)
+
+
+def show_trades(trades: pd.DataFrame, decimals: int) -> None:
+    """Show trades, one a row, with so many decimals of the price."""
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Trade": trades["place"].map("{:+d}".format),
+                "Time (UTC)": format_times(trades["time"]).str[11:],
+                EXCHANGE_CITY: trades["time"].dt.tz_convert(EXCHANGE_TIME_ZONE).dt.strftime("%H:%M:%S"),
+                "Price": trades["price"],
+                "Size": trades["size"],
+                "Side": trades["side"].map(lambda side: SIDE_WORDS.get(side, side)),
+                "Anomaly": trades["severity"],
+            }
+        ),
+        hide_index=True,
+        width="stretch",
+        height=TABLE_HEIGHT,
+        column_config={
+            "Price": st.column_config.NumberColumn(format=f"%.{decimals}f"),
+            "Size": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+
+
+def show_earlier(client: Elasticsearch, anomaly: Document) -> None:
+    """Show anomalies of the same kind on the same symbol."""
+    earlier = find_earlier(client, anomaly)
+    st.markdown("#### Earlier ones of the same kind")
+    if not earlier.total:
+        st.text(f"{anomaly['symbol']} has no earlier anomaly with the label {earlier.label}.")
+        return
+    shown = f"the newest {MAX_EARLIER} of {earlier.total:,}" if earlier.total > MAX_EARLIER else "all of them"
+    st.text(f"{anomaly['symbol']}, {earlier.label}: {shown}")
+    judged = verdicts_of(client, earlier.rows["trade_id"].tolist())
+    st.dataframe(
+        to_judged_table(earlier.rows, judged),
+        hide_index=True,
+        width="stretch",
+        column_config=column_config(earlier.rows),
+    )
+
+
+def _to_count(text: str) -> int:
+    if int(text) not in AROUND:
+        raise ValueError(text)
+    return int(text)

@@ -1,0 +1,470 @@
+"""The live overview: prices and volumes of a symbol with the anomalies found, and the newest of these."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from elasticsearch import Elasticsearch
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.charts import PICKED, SPAN, price_chart, volume_chart
+from dashboard.pages.overview import state as overview_state
+from dashboard.pages.overview.state import (
+    ALL_SYMBOLS,
+    CANDLES,
+    HIGHEST_FIRST,
+    LABELS,
+    LINE,
+    NEWEST_FIRST,
+    ONE_SYMBOL,
+    SEVERITIES,
+)
+from dashboard.queries import (
+    MAX_ANOMALIES,
+    URGENT,
+    AnomalyList,
+    AnomalySummary,
+    Freshness,
+    PeriodSummary,
+    TradeSummary,
+    count_urgent,
+    find_anomalies,
+    find_freshness,
+    find_sessions,
+    list_anomalies,
+    summarize_period,
+    summarize_trades,
+    together,
+)
+from dashboard.settings import DashboardSettings
+from dashboard.ui import url_state, watchlist
+from dashboard.ui.anomaly_table import anomaly_url, show_anomaly_table
+from dashboard.ui.error_boundary import explained
+from dashboard.ui.freshness import Arrivals, describe
+from dashboard.ui.legend import legend_html
+from dashboard.ui.markdown import as_markdown
+from dashboard.ui.time_ranges import Period, TimeRange, at_exchange, periods, to_full_hours
+from services.review.verdicts import Verdict, verdicts_of
+
+_MOVES = "overview-moves"
+_AWAITED = "overview-awaited"
+_MINUTE = dt.timedelta(minutes=1)
+_CHARTS = (LINE, CANDLES)
+_ORDERS = (NEWEST_FIRST, HIGHEST_FIRST)
+_LISTED = (ONE_SYMBOL, ALL_SYMBOLS)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What Elasticsearch has for a view."""
+
+    trades: TradeSummary
+    anomalies: AnomalySummary
+    listed: AnomalyList
+    urgent: dict[str, int]
+    """By watched symbol, in the whole period."""
+    freshness: Freshness
+
+
+@st.cache_resource
+def arrivals() -> Arrivals:
+    """Return what was seen to arrive, by whichever visitor's page."""
+    return Arrivals()
+
+
+def show(client: Elasticsearch) -> None:
+    """Show the page, and show it again every few seconds unless that is switched off."""
+    if url_state.was_changed():
+        overview_state.load()
+    refresh_s = DashboardSettings().refresh_s
+    is_live = overview_state.current().is_live
+    st.fragment(_refresh, run_every=refresh_s if is_live else None)(client, refresh_s, is_live)
+
+
+def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
+    if overview_state.current().is_live != was_live:
+        # Only a run of the whole page can start or stop the refreshing; the view is not to be read again.
+        url_state.note_control()
+        st.rerun()
+    with explained():
+        _show_overview(client, refresh_s)
+    overview_state.save()
+    watchlist.remember()
+
+
+def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        freshness_place = st.container(width="stretch")
+        is_live = overview_state.current().is_live
+        _controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
+    awaited = _await_table()
+    sessions = find_sessions(client)
+    if not sessions:
+        st.info("There are no trades in Elasticsearch yet.", icon=":material/hourglass_empty:")
+        st.text(
+            "Start the pipeline with `make demo`, or run `tapewatch setup`, `produce`, `detect` and `index`."
+        )
+        return
+    choices = periods(sessions)
+    with st.container(horizontal=True, gap="medium"):
+        symbol_place = st.container(width=170)
+        period = _choose_period(choices)
+        summary = summarize_period(client, period.time_range)
+        if summary is None:
+            st.info("There are no trades in this session any more. Choose another one.")
+            return
+        with symbol_place:
+            symbol = _choose_symbol(summary)
+        time_range = _choose_time(period, to_full_hours(summary.first_trade, summary.last_trade))
+        _choose_filters()
+    _tell_what_is_not_there(choices, time_range)
+    answers = _ask(client, symbol, period, time_range)
+    awaited.empty()
+    now = dt.datetime.now(dt.UTC)
+    arrival = arrivals().note(answers.freshness.trades, now)
+    freshness_place.caption(describe(answers.freshness, arrival, now))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        _show_watched(answers.urgent, symbol)
+        _choose_chart()
+    shown = {*answers.listed.rows["trade_id"], *answers.anomalies.rows["trade_id"]}
+    verdicts = verdicts_of(client, sorted(shown))
+    if answers.trades.trades:
+        _show_counts(answers.trades, answers.anomalies)
+    charts_place = st.container()
+    _show_selected(answers, verdicts)
+    # The table first: it is drawn while the charts are still being laid out.
+    _show_list(answers, verdicts)
+    with charts_place:
+        if answers.trades.trades:
+            _show_charts(answers.trades, answers.anomalies, verdicts, time_range)
+        elif symbol in summary.symbols:
+            st.info("This symbol has no trades in this time. Choose a longer time, or another session.")
+        else:
+            st.info("This symbol has no trades in this session. Choose another symbol, or another session.")
+
+
+def _await_table() -> DeltaGenerator:
+    """Have the browser get the table's code ready while Elasticsearch is asked, by an empty one, unseen.
+
+    Returns
+    -------
+    DeltaGenerator
+        Where it is: to be emptied.
+    """
+    place = st.empty()
+    if _AWAITED not in st.session_state:
+        st.session_state[_AWAITED] = True
+        with place.container(key=_AWAITED):
+            st.dataframe([])
+    return place
+
+
+def _ask(client: Elasticsearch, symbol: str, period: Period, time_range: TimeRange) -> Answers:
+    view = overview_state.current()
+    filters = (view.labels, view.severities)
+    is_by_score = view.order == HIGHEST_FIRST
+    of_whom = None if view.listed == ALL_SYMBOLS else symbol
+    return Answers(
+        *together(
+            partial(summarize_trades, client, symbol, time_range, candles=view.chart == CANDLES),
+            partial(find_anomalies, client, symbol, time_range, *filters),
+            partial(list_anomalies, client, of_whom, time_range, *filters, by_score=is_by_score),
+            partial(count_urgent, client, watchlist.watched(), period.time_range),
+            partial(find_freshness, client),
+        )
+    )
+
+
+def _controlled(
+    widget: Callable[..., object],
+    label: str,
+    part: str,
+    value: object,
+    *arguments: object,
+    key: str = "",
+    to_part: Callable[[Any], object] | None = None,
+    **options: object,
+) -> None:
+    """Show a widget that has a part of the view, and changes it when a person changes the widget."""
+    key = key or f"overview-{part}"
+
+    def take() -> None:
+        taken = st.session_state[key]
+        overview_state.change(**{part: taken if to_part is None else to_part(taken)})
+
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    widget(label, *arguments, key=key, on_change=take, **options)
+
+
+def _choose_period(choices: list[Period]) -> Period:
+    by_name = {period.name: period for period in choices}
+    newest = choices[0]
+    wanted = overview_state.current().period
+
+    def take(name: str) -> str:
+        # Another session may not have the symbol, and has other times.
+        st.session_state[_MOVES] = True
+        overview_state.change(time_range=None)
+        return name
+
+    period = by_name.get(wanted or newest.name, newest)
+    _controlled(
+        st.selectbox,
+        "Session",
+        "period",
+        period.name,
+        list(by_name),
+        to_part=take,
+        format_func=lambda name: by_name[name].title,
+        width=200,
+    )
+    return period
+
+
+def _choose_symbol(summary: PeriodSummary) -> str:
+    symbol = overview_state.current().symbol
+    may_move = st.session_state.pop(_MOVES, False)
+    if symbol is None or (may_move and symbol not in summary.symbols):
+        symbol = summary.most_anomalous
+        overview_state.change(symbol=symbol)
+    # One that has no trades here is what was asked for all the same; the page says so.
+    choices = summary.symbols if symbol in summary.symbols else [symbol, *summary.symbols]
+    _controlled(st.selectbox, "Symbol", "symbol", symbol, choices)
+    return symbol
+
+
+def _choose_time(period: Period, longest: TimeRange) -> TimeRange:
+    """Let a part of a period be chosen, by the minute within one session, by the hour beyond."""
+    chosen = overview_state.current().time_range
+    if chosen is not None:
+        chosen = TimeRange(max(chosen.start, longest.start), min(chosen.end, longest.end))
+    if chosen is None or chosen.start >= chosen.end:
+        chosen = longest
+    is_one = period.sessions == 1
+
+    def take(ends: tuple[dt.datetime, dt.datetime]) -> TimeRange | None:
+        start, end = (time.replace(tzinfo=dt.UTC) for time in ends)
+        taken = TimeRange(start, max(end, start + _MINUTE))
+        return None if taken == longest else taken
+
+    with st.container(width="stretch"):
+        _controlled(
+            st.slider,
+            "Time (UTC)",
+            "time_range",
+            (chosen.start.replace(tzinfo=None), chosen.end.replace(tzinfo=None)),
+            longest.start.replace(tzinfo=None),
+            longest.end.replace(tzinfo=None),
+            # A slider of other ends is another slider.
+            key=f"overview-time-{longest.start:%Y%m%d%H}-{longest.end:%Y%m%d%H}",
+            to_part=take,
+            step=dt.timedelta(minutes=1 if is_one else 60),
+            format="HH:mm" if is_one else "D MMM HH:mm",
+        )
+        st.caption(at_exchange(chosen))
+    return chosen
+
+
+def _tell_what_is_not_there(choices: list[Period], shown: TimeRange) -> None:
+    """Say where the address asks for what there is not."""
+    view = overview_state.current()
+    if view.period is not None and view.period not in [period.name for period in choices]:
+        st.info("The session in the address has no trades here. Shown is the newest one; or choose another.")
+    asked = view.time_range
+    if asked is not None and (asked.end <= shown.start or shown.end <= asked.start):
+        st.info("The time in the address is outside this session. Shown is all of it; or choose another.")
+
+
+def _choose_filters() -> None:
+    view = overview_state.current()
+    _controlled(
+        st.multiselect,
+        "Labels",
+        "labels",
+        list(view.labels),
+        LABELS,
+        to_part=tuple,
+        placeholder="All",
+        width=300,
+    )
+    _controlled(
+        st.multiselect,
+        "Severity",
+        "severities",
+        list(view.severities),
+        SEVERITIES,
+        to_part=tuple,
+        placeholder="All",
+        width=240,
+    )
+
+
+def _show_watched(urgent: Mapping[str, int], symbol: str) -> None:
+    """Show the way to each watched symbol, and let this one be watched."""
+    is_watched = symbol in urgent
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="stretch"):
+        st.button(
+            "Watched" if is_watched else "Watch",
+            icon=":material/bookmark_added:" if is_watched else ":material/bookmark_add:",
+            help="Stop watching this symbol"
+            if is_watched
+            else "Keep this symbol at hand; this browser remembers",
+            on_click=watchlist.toggle,
+            args=(symbol,),
+            type="tertiary",
+            key="overview-watch",
+        )
+        if urgent:
+            _controlled(
+                st.pills,
+                "Watched symbols",
+                "symbol",
+                symbol if is_watched else None,
+                list(urgent),
+                key="overview-watched",
+                to_part=lambda chosen: chosen or symbol,
+                format_func=lambda name: f"{as_markdown(name)} · {urgent[name]:,}",
+                help="With their critical and high anomalies in this session",
+                label_visibility="collapsed",
+            )
+
+
+def _choose_chart() -> None:
+    view = overview_state.current()
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        if view.time_range is not None:
+            st.button(
+                "All of the time",
+                icon=":material/zoom_out_map:",
+                on_click=partial(overview_state.change, time_range=None),
+                key="overview-all-time",
+            )
+        _choose_one("Chart", "chart", view.chart, _CHARTS)
+
+
+def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
+    """Show how much there is in the time chosen, whatever the filter."""
+    count = sum(anomalies.by_severity.values())
+    urgent = sum(anomalies.by_severity.get(severity, 0) for severity in URGENT)
+    with st.container(horizontal=True):
+        for name, value in (
+            ("Trades", f"{trades.trades:,}"),
+            ("Shares traded", f"{trades.shares:,}"),
+            ("Anomalies", f"{count:,}"),
+            ("Critical or high", f"{urgent:,}"),
+            ("Anomalies in 1,000 trades", f"{1000 * count / trades.trades:.1f}"),
+        ):
+            st.metric(name, value, border=True)
+
+
+def _show_charts(
+    trades: TradeSummary, anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], time_range: TimeRange
+) -> None:
+    view = overview_state.current()
+    st.html(legend_html(anomalies.by_severity, anomalies.by_label, candles=view.chart == CANDLES))
+    if anomalies.chosen > len(anomalies.rows):
+        st.caption(
+            f"Marked are the {MAX_ANOMALIES:,} with the highest scores of {anomalies.chosen:,} anomalies."
+        )
+    shown = f"{view.chart}-{time_range.start.timestamp():.0f}-{time_range.end.timestamp():.0f}"
+    charts = {
+        "price": price_chart(
+            trades, anomalies, time_range, verdicts, candles=view.chart == CANDLES, selected=view.selected
+        ),
+        "volume": volume_chart(trades, time_range),
+    }
+    with st.container(gap=None):
+        for name, chart in charts.items():
+            # A chart of another time is another chart, in which no stretch of time is drawn up yet.
+            key = f"overview-{name}-{shown}"
+            st.vega_lite_chart(
+                spec=chart.to_dict(), width="stretch", key=key, on_select=partial(_take_selection, key)
+            )
+    st.caption(
+        "Draw over a chart with the mouse to look at that stretch of time; click a marker to choose it."
+    )
+
+
+def _take_selection(key: str) -> None:
+    """Take a stretch of time drawn up in a chart as the time to show, a clicked marker as the chosen one."""
+    selection = st.session_state[key]["selection"]
+    span = next(iter((selection.get(SPAN) or {}).values()), None)
+    if span:
+        start, end = (dt.datetime.fromtimestamp(ms / 1000, dt.UTC) for ms in sorted(span))
+        start = start.replace(second=0, microsecond=0)
+        end = end.replace(second=0, microsecond=0) + _MINUTE
+        overview_state.change(time_range=TimeRange(start, end))
+    elif picked := selection.get(PICKED):
+        overview_state.change(selected=picked[0]["trade_id"])
+
+
+def _choose_one(label: str, part: str, value: str, choices: tuple[str, ...]) -> None:
+    _controlled(
+        st.segmented_control,
+        label,
+        part,
+        value,
+        choices,
+        required=True,
+        label_visibility="collapsed",
+        width="content",
+    )
+
+
+def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
+    """Show all of the chosen anomaly's message, and the way to its page."""
+    selected = overview_state.current().selected
+    if selected is None:
+        return
+    rows = pd.concat([answers.listed.rows, answers.anomalies.rows])
+    found = rows[rows["trade_id"] == selected].head(1).to_dict("records")
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch", gap=None):
+            if found:
+                (row,) = found
+                judged = f" · {verdicts[selected].verdict}" if selected in verdicts else ""
+                at = f"{row['time']:%Y-%m-%d %H:%M:%S} UTC"
+                st.text(f"{row['symbol']} · {at} · {row['severity']}, score {row['score']:.3f}{judged}")
+                st.text(row["message"])
+            else:
+                st.text("The chosen anomaly is not among those listed or marked here.")
+        st.link_button("Open", anomaly_url(selected), icon=":material/open_in_new:")
+        st.button(
+            "Close",
+            icon=":material/close:",
+            on_click=partial(overview_state.change, selected=None),
+            key="overview-close",
+        )
+
+
+def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
+    """Show the table, and say how much of all it is."""
+    view = overview_state.current()
+    listed = answers.listed
+    shown = len(listed.rows)
+    order = "newest" if view.order == NEWEST_FIRST else "highest-scored"
+    text = f"The {shown:,} {order} of {listed.passing:,} anomalies. "
+    if listed.passing == shown:
+        text = f"{shown:,} anomalies. " if shown > 1 else "1 anomaly. "
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(text + "Double-click a cell to read all of it." if shown else " ", width="content")
+        with st.container(horizontal=True, width="content"):
+            _choose_one("Listed", "listed", view.listed, _LISTED)
+            _choose_one("Order", "order", view.order, _ORDERS)
+    if shown:
+        show_anomaly_table(
+            listed.rows,
+            verdicts,
+            "overview-table",
+            view.selected,
+            lambda chosen: overview_state.change(selected=chosen),
+        )
+    elif view.labels or view.severities:
+        st.info("No anomaly in this time has these labels and severities. Remove a filter to see more.")
+    else:
+        st.info("No anomalies in this time.")

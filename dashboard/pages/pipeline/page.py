@@ -1,0 +1,265 @@
+"""The health page: how the services and Elasticsearch do, asked again every few seconds."""
+
+import datetime as dt
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+from elasticsearch import Elasticsearch
+
+from dashboard.pages.pipeline.probe import (
+    ElasticsearchState,
+    Latency,
+    ServiceState,
+    State,
+    look,
+    look_at_elasticsearch,
+    places,
+)
+from dashboard.settings import DashboardSettings
+from dashboard.ui.error_boundary import explained
+from dashboard.ui.markdown import as_markdown
+from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from services.common.observability.rates import RATE_WINDOW_S
+
+STATE_COLORS = {
+    State.WORKING: "#0f9d8a",
+    State.NOT_READY: "#fb720c",
+    State.STUCK: "#e71d40",
+    State.NO_ANSWER: "#e71d40",
+    State.NOT_RUNNING: "#8a8f98",
+    State.UNKNOWN: "#8a8f98",
+}
+CLUSTER_COLORS = {"green": "green", "yellow": "orange", "red": "red"}
+COMMANDS = {
+    "producer": "It ends when its files are published. To publish more: `tapewatch produce FILE…`.",
+    "detector": "Start it: `tapewatch detect`.",
+    "indexer": "Start it: `tapewatch index`.",
+}
+UNITS = {"producer": "trades", "detector": "trades", "indexer": "documents"}
+
+NUMBERS = (
+    "Per second",
+    "In all",
+    "Behind",
+    "Event lag",
+    "Commit (ms)",
+    "Bulk (ms)",
+    "Retries",
+    "Dead letters",
+    "Checkpoint",
+    "To replay",
+    "Up for",
+    "Memory",
+)
+"""Columns of the table of services that are set to the right."""
+
+_BEFORE = "health-before"
+
+
+def show(client: Elasticsearch) -> None:
+    """Show the page, and ask again every few seconds if that is switched on."""
+    settings = DashboardSettings()
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.subheader("Services", anchor=False, width="content")
+        is_live = st.toggle(
+            f"Refresh every {settings.refresh_s:g} s", value=True, key="health-live", width="content"
+        )
+    st.fragment(show_states, run_every=settings.refresh_s if is_live else None)(client, settings.services)
+
+
+def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
+    """Show what all answer now; each part by itself, so that one that is away hides no other."""
+    services = look(places(addresses))
+    st.caption(f"As of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC. Rates are over the last {RATE_WINDOW_S} s.")
+    show_problems(services, addresses)
+    with st.container(horizontal=True):
+        for service in services:
+            show_card(service)
+    before: dict[str, ServiceState] = st.session_state.get(_BEFORE, {})
+    st.dataframe(
+        to_table(services, before, dt.datetime.now(dt.UTC)),
+        hide_index=True,
+        width="stretch",
+        key="services",
+        column_config={
+            "State": st.column_config.MultiselectColumn(
+                options=[str(state) for state in STATE_COLORS], color=list(STATE_COLORS.values()), width=110
+            ),
+            **{name: st.column_config.TextColumn(alignment="right") for name in NUMBERS},
+        },
+    )
+    st.caption(
+        "Per second and in all: trades published, trades scored, documents indexed. "
+        "Behind: messages not dealt with yet. "
+        "Event lag: how long ago the newest event was; days, when a past day is replayed. "
+        "Commit and bulk: the mean time since the last refresh, or since the start where nothing was done "
+        "since. Checkpoint: the largest session saved last. To replay: messages that a restart reads again."
+    )
+    st.session_state[_BEFORE] = {service.address: service for service in services}
+    st.subheader("Elasticsearch", anchor=False)
+    with explained():
+        show_elasticsearch(look_at_elasticsearch(client))
+
+
+def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:
+    """Say which services do not work, why, and what to do."""
+    for service in services:
+        if service.state == State.WORKING:
+            continue
+        name = service.name or "service"
+        text = f"The {name} at {service.address} is {service.state}."
+        match service.state:
+            case State.NOT_RUNNING:
+                show_box = st.info if service.name == "producer" else st.warning
+            case State.NOT_READY:
+                show_box = st.warning
+            case State.NO_ANSWER:
+                show_box, text = st.error, f"The {name} at {service.address} does not answer."
+            case State.UNKNOWN:
+                show_box, text = st.error, f"The {name} does not run at {service.address}."
+            case _:
+                show_box = st.error
+        advice = COMMANDS.get(service.name, "") if service.state == State.NOT_RUNNING else ""
+        if service.state in (State.NOT_RUNNING, State.UNKNOWN) and not addresses:
+            advice += " Where it runs elsewhere, name its address in TAPEWATCH_SERVICES."
+        show_box(f"{as_markdown(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
+
+
+def show_card(service: ServiceState) -> None:
+    """Show the few numbers of a service that are looked at first."""
+    with st.container(border=True, width="stretch", height="stretch"):
+        st.text(f"{service.name or 'unknown'} · {service.address}")
+        st.badge(str(service.state), color=_badge_color(service.state))
+        if service.per_second is not None:
+            st.metric(f"{UNITS.get(service.name, '')} per second".strip(), f"{service.per_second:,.1f}")
+        if service.lag_messages is not None:
+            st.caption(f"{_many(int(service.lag_messages), 'message')} behind")
+
+
+def show_elasticsearch(state: ElasticsearchState) -> None:
+    """Show how the cluster does and what is newest in it."""
+    now = dt.datetime.now(dt.UTC)
+    if state.cluster is None:
+        st.text("The dashboard's user may not ask for the cluster's state (privilege `monitor`).")
+    else:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(state.cluster.status, color=CLUSTER_COLORS.get(state.cluster.status, "gray"))
+            shards = state.cluster.unassigned_shards
+            st.text(
+                f"{_many(state.cluster.nodes, 'node')}, {_many(shards, 'shard')} unassigned", width="content"
+            )
+    st.dataframe(
+        pd.DataFrame(
+            [
+                ("Trades", _number(state.trades.documents), *_moments(state.trades.newest, now)),
+                ("Anomalies", _number(state.anomalies.documents), *_moments(state.anomalies.newest, now)),
+                ("Anomalies, when detected", "", *_moments(state.newest_detected, now)),
+            ],
+            columns=["Indexed", "Documents", "Newest (UTC)", EXCHANGE_CITY, "Ago"],
+        ),
+        hide_index=True,
+        width="stretch",
+        key="indexed",
+        column_config={name: st.column_config.TextColumn(alignment="right") for name in ("Documents", "Ago")},
+    )
+
+
+def to_table(
+    services: Sequence[ServiceState], before: dict[str, ServiceState], now: dt.datetime
+) -> pd.DataFrame:
+    """Lay services out under the headings that a person sees, one a row.
+
+    Parameters
+    ----------
+    services
+        As they are now.
+    before
+        As they were at the last look, by address.
+    now
+        UTC.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "Service": one.name or "unknown",
+                "State": [str(one.state)],
+                "Address": one.address,
+                "Per second": _number(one.per_second, 1),
+                "In all": _number(one.done),
+                "Behind": _number(one.lag_messages),
+                "Event lag": span(one.event_lag_s),
+                "Commit (ms)": _mean_ms(one.commit, _earlier(before, one, "commit")),
+                "Bulk (ms)": _mean_ms(one.bulk, _earlier(before, one, "bulk")),
+                "Retries": _number(one.retries),
+                "Dead letters": _number(one.dead_letters),
+                "Checkpoint": _size(one.checkpoint_bytes or None),
+                "To replay": _number(one.checkpoint_age_messages),
+                "Up for": span((now - one.started).total_seconds() if one.started else None),
+                "Memory": _size(one.memory_bytes),
+                "Version": one.version or "",
+            }
+            for one in services
+        ]
+    )
+
+
+def span(seconds: float | None) -> str:
+    """Write a time span in the largest unit that fits, such as `3.2 s` or `718 d`; empty for none."""
+    if seconds is None:
+        return ""
+    if seconds < 0:
+        return f"-{span(-seconds)}"
+    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length_s:
+            return f"{seconds // length_s:,.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _earlier(before: dict[str, ServiceState], one: ServiceState, name: str) -> Latency | None:
+    known = before.get(one.address)
+    # After a restart, counts begin anew.
+    return getattr(known, name) if known is not None and known.started == one.started else None
+
+
+def _mean_ms(latency: Latency | None, earlier: Latency | None) -> str:
+    if latency is None:
+        return ""
+    recent_ms = latency.mean_ms(earlier)
+    mean_ms = latency.mean_ms() if recent_ms is None else recent_ms
+    return "" if mean_ms is None else f"{mean_ms:,.1f}"
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _size(value_bytes: float | None) -> str:
+    if value_bytes is None:
+        return ""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value_bytes >= size:
+            return f"{value_bytes / size:,.1f} {unit}"
+    return f"{value_bytes:.0f} B"
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _moments(time: dt.datetime | None, now: dt.datetime) -> tuple[str, str, str]:
+    """Write a time in UTC, at the exchange, and as how long ago it was."""
+    if time is None:
+        return "", "", ""
+    form = "%Y-%m-%d %H:%M:%S"
+    local = time.astimezone(ZoneInfo(EXCHANGE_TIME_ZONE))
+    return f"{time:{form}}", f"{local:{form}}", span((now - time).total_seconds())
+
+
+def _badge_color(state: State) -> str:
+    if state == State.WORKING:
+        return "green"
+    return (
+        "red" if state in (State.STUCK, State.NO_ANSWER) else "orange" if state == State.NOT_READY else "gray"
+    )

@@ -1,0 +1,382 @@
+"""How the services do, from their `/metrics`, `/healthz` and `/readyz`; and what Elasticsearch holds."""
+
+import datetime as dt
+import http.client
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from elasticsearch import AuthorizationException, Elasticsearch
+from prometheus_client.parser import text_string_to_metric_families
+
+from dashboard.queries import ANOMALIES, TRADES, guarded, newest_of, search
+from services.common.observability.http import PORT_STEP, PORTS_TRIED, USUAL_PORTS
+
+TIMEOUT_S = 1.0
+"""Of each of the three questions to a service; one that has answered none in that time is not asked on."""
+
+MAX_BYTES = 4_000_000
+"""Of an answer: what sends more is no service of Tapewatch."""
+
+_LOCALHOST = "127.0.0.1"
+_RATES = {
+    "producer": "tapewatch_published_trades_per_second",
+    "detector": "tapewatch_scored_trades_per_second",
+    "indexer": "tapewatch_documents_per_second",
+}
+_DONE = {
+    "producer": "tapewatch_published_trades_total",
+    "detector": "tapewatch_scored_trades_total",
+    "indexer": "tapewatch_indexed_documents_total",
+}
+
+Samples = dict[str, list[tuple[dict[str, str], float]]]
+"""Name of a sample to its labels and values."""
+
+
+class State(StrEnum):
+    """What a service is doing."""
+
+    WORKING = "working"
+    NOT_READY = "not ready"
+    STUCK = "stuck"
+    NO_ANSWER = "no answer"
+    NOT_RUNNING = "not running"
+    UNKNOWN = "not Tapewatch"
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Of something done again and again: how often so far, and the seconds that it took in all."""
+
+    count: float = 0.0
+    total_s: float = 0.0
+
+    def mean_ms(self, before: "Latency | None" = None) -> float | None:
+        """Return the mean since an earlier look, or since the start; None if nothing was done."""
+        # After a restart the counts begin anew.
+        if before is None or before.count > self.count:
+            before = Latency()
+        if self.count == before.count:
+            return None
+        return 1000 * (self.total_s - before.total_s) / (self.count - before.count)
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service, as it tells of itself; None for what it does not tell.
+
+    Parameters
+    ----------
+    address
+        `host:port`.
+    name
+        `producer`, `detector` or `indexer`; empty if that is not known.
+    state
+        What it is doing.
+    why
+        Why it is not working; empty if it is.
+    version
+        Of Tapewatch.
+    started
+        When its process started, UTC.
+    memory_bytes
+        What its process holds.
+    per_second
+        Trades published, trades scored, or documents indexed, over the last 10 s.
+    done
+        The same, since it started.
+    lag_messages
+        Messages not yet read.
+    event_lag_s
+        Now minus the newest event time that it has dealt with.
+    commit, bulk
+        Times of commits to Kafka, and of bulk requests to Elasticsearch.
+    retries
+        Transactions and bulk requests that had to be done again.
+    dead_letters
+        Written by it.
+    checkpoint_bytes
+        Size of the largest session saved last.
+    checkpoint_age_messages
+        Messages that a restart would read again.
+    """
+
+    address: str
+    name: str
+    state: State
+    why: str = ""
+    version: str | None = None
+    started: dt.datetime | None = None
+    memory_bytes: float | None = None
+    per_second: float | None = None
+    done: float | None = None
+    lag_messages: float | None = None
+    event_lag_s: float | None = None
+    commit: Latency | None = None
+    bulk: Latency | None = None
+    retries: float | None = None
+    dead_letters: float | None = None
+    checkpoint_bytes: float | None = None
+    checkpoint_age_messages: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service may be; one that `must_run` is told of when it does not."""
+
+    address: str
+    name: str
+    must_run: bool
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What is indexed of one kind: how many documents, and the newest time, UTC; None if there are none."""
+
+    documents: int
+    newest: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """What Elasticsearch tells of itself.
+
+    Parameters
+    ----------
+    status
+        `green`, `yellow` or `red`.
+    nodes
+        How many.
+    unassigned_shards
+        Those that are nowhere.
+    """
+
+    status: str
+    nodes: int
+    unassigned_shards: int
+
+
+@dataclass(frozen=True)
+class ElasticsearchState:
+    """How Elasticsearch does and what is in it.
+
+    Parameters
+    ----------
+    cluster
+        None where the dashboard's user has no right to ask.
+    trades, anomalies
+        With the newest event time.
+    newest_detected
+        When the newest anomaly was detected, UTC; None if there is none.
+    """
+
+    cluster: ClusterState | None
+    trades: Indexed
+    anomalies: Indexed
+    newest_detected: dt.datetime | None
+
+
+def places(addresses: Sequence[str]) -> list[Place]:
+    """Return where to look.
+
+    Parameters
+    ----------
+    addresses
+        Those of the setting, each `host:port`; empty for this machine's usual ones. There the first of each
+        service must run, and further instances may.
+    """
+    ports = {
+        port + PORT_STEP * number: name for name, port in USUAL_PORTS.items() for number in range(PORTS_TRIED)
+    }
+    if addresses:
+        return [Place(one, ports.get(int(one.rpartition(":")[2]), ""), must_run=True) for one in addresses]
+    return [
+        Place(f"{_LOCALHOST}:{port}", name, must_run=port == USUAL_PORTS[name])
+        for port, name in sorted(ports.items(), key=lambda one: (list(USUAL_PORTS).index(one[1]), one[0]))
+    ]
+
+
+def look(where: Sequence[Place]) -> list[ServiceState]:
+    """Ask all services at the same time; takes `TIMEOUT_S` for each question, at most three.
+
+    Returns
+    -------
+    list
+        In the order given. A service that need not run is left out if it does not; one that must is left
+        out if an instance of it runs at another place that was looked at.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, len(where))) as pool:
+        found = list(pool.map(look_at, where))
+    running = {one.name for one in found if one.version is not None}
+    absent = (State.NOT_RUNNING, State.UNKNOWN)
+    return [
+        one
+        for one, place in zip(found, where, strict=True)
+        if one.state not in absent or (place.must_run and not _stands_elsewhere(one, where, running))
+    ]
+
+
+def _stands_elsewhere(one: ServiceState, where: Sequence[Place], running: set[str]) -> bool:
+    """Tell whether a usual port is only taken, so that the service has moved on to the next."""
+    return one.name in running and any(not place.must_run for place in where)
+
+
+def look_at(place: Place) -> ServiceState:
+    """Ask one service."""
+    try:
+        _, text = _get(place.address, "/metrics")
+    except TimeoutError:
+        return ServiceState(
+            place.address, place.name, State.NO_ANSWER, f"It did not answer within {TIMEOUT_S:g} s."
+        )
+    except ConnectionRefusedError:
+        return ServiceState(place.address, place.name, State.NOT_RUNNING, "Nothing listens there.")
+    except OSError as error:
+        why = f"It cannot be reached: {error.strerror or error}."
+        return ServiceState(place.address, place.name, State.NOT_RUNNING, why)
+    except (http.client.HTTPException, ValueError):
+        return _unknown(place)
+    try:
+        samples = to_samples(text)
+    except ValueError:
+        return _unknown(place)
+    if "tapewatch_build_info" not in samples:
+        return _unknown(place)
+    state, why = _health(place.address)
+    return to_state(place.address, samples, state, why)
+
+
+def _unknown(place: Place) -> ServiceState:
+    return ServiceState(
+        place.address, place.name, State.UNKNOWN, "Another program listens there, not a service of Tapewatch."
+    )
+
+
+def _health(address: str) -> tuple[State, str]:
+    for path, bad in (("/healthz", State.STUCK), ("/readyz", State.NOT_READY)):
+        try:
+            status, text = _get(address, path)
+        except (OSError, http.client.HTTPException, ValueError):
+            return State.NO_ANSWER, f"It did not answer {path} within {TIMEOUT_S:g} s."
+        if status != 200:
+            # `/readyz` says what is waited for.
+            why = text.strip()[:300]
+            return bad, f"It waits for {why}." if bad == State.NOT_READY else f"{why[:1].upper()}{why[1:]}."
+    return State.WORKING, ""
+
+
+def _get(address: str, path: str) -> tuple[int, str]:
+    """Return the status and the text; not through a proxy that the environment may name."""
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
+        return answer.status, body.decode()
+    finally:
+        connection.close()
+
+
+def to_samples(text: str) -> Samples:
+    """Read Prometheus's text format.
+
+    Raises
+    ------
+    ValueError
+        It is not that.
+    """
+    samples: Samples = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return samples
+
+
+def to_state(address: str, samples: Samples, state: State, why: str) -> ServiceState:
+    """Put together what a service tells; each sum is over the labels, so over topics and partitions.
+
+    Parameters
+    ----------
+    address
+        Where it is.
+    samples
+        With `tapewatch_build_info`.
+    state, why
+        As its health says.
+    """
+    build, _ = samples["tapewatch_build_info"][0]
+    name = build.get("service", "")
+    started_s = _sum(samples, "process_start_time_seconds")
+    retries = [
+        _sum(samples, metric)
+        for metric in ("tapewatch_aborted_transactions_total", "tapewatch_bulk_retries_total")
+    ]
+    return ServiceState(
+        address=address,
+        name=name,
+        state=state,
+        why=why,
+        version=build.get("version", ""),
+        started=None if started_s is None else dt.datetime.fromtimestamp(started_s, dt.UTC),
+        memory_bytes=_sum(samples, "process_resident_memory_bytes"),
+        per_second=_sum(samples, _RATES.get(name, "")),
+        done=_sum(samples, _DONE.get(name, "")) if name in _DONE else None,
+        lag_messages=_sum(samples, "tapewatch_lag_messages"),
+        event_lag_s=_sum(samples, "tapewatch_event_time_lag_seconds"),
+        commit=_latency(samples, "tapewatch_commit_seconds"),
+        bulk=_latency(samples, "tapewatch_bulk_seconds"),
+        # A counter with labels shows only after its first event.
+        retries=sum(one or 0.0 for one in retries),
+        dead_letters=_sum(samples, "tapewatch_dead_letters_total") or 0.0,
+        checkpoint_bytes=_sum(samples, "tapewatch_checkpoint_session_bytes"),
+        checkpoint_age_messages=_sum(samples, "tapewatch_checkpoint_age_messages"),
+    )
+
+
+def _sum(samples: Samples, name: str) -> float | None:
+    found = samples.get(name)
+    return None if not found else sum(value for _, value in found)
+
+
+def _latency(samples: Samples, name: str) -> Latency | None:
+    count, total_s = _sum(samples, f"{name}_count"), _sum(samples, f"{name}_sum")
+    return None if count is None or total_s is None else Latency(count, total_s)
+
+
+def look_at_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
+    """Ask Elasticsearch how it does and what is newest.
+
+    Raises
+    ------
+    TapewatchError
+        It does not answer or refuses.
+    """
+    newest = {"newest": {"max": {"field": "@timestamp"}}}
+    trades = search(client, TRADES, size=0, track_total_hits=True, aggs=newest)
+    detected = {"detected": {"max": {"field": "detected_at"}}}
+    anomalies = search(client, ANOMALIES, size=0, track_total_hits=True, aggs=newest | detected)
+    return ElasticsearchState(
+        _cluster(client),
+        _indexed(trades),
+        _indexed(anomalies),
+        newest_of(anomalies.get("aggregations", {}), "detected"),
+    )
+
+
+def _cluster(client: Elasticsearch) -> ClusterState | None:
+    with guarded(client):
+        try:
+            health = client.cluster.health(filter_path="status,number_of_nodes,unassigned_shards")
+        except AuthorizationException:
+            return None
+    return ClusterState(health["status"], health["number_of_nodes"], health["unassigned_shards"])
+
+
+def _indexed(answer: dict[str, Any]) -> Indexed:
+    return Indexed(answer["hits"]["total"]["value"], newest_of(answer.get("aggregations", {}), "newest"))

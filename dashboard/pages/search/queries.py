@@ -1,0 +1,288 @@
+"""The search: filters as a query, one page of what they find, and the symbols to choose from.
+
+A page is addressed by the anomaly before or after it, not by its number: so the thousandth costs no more
+than the first, and one that is shown stays what it was while new anomalies come in.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+from elasticsearch import Elasticsearch
+
+from dashboard.queries import ANOMALIES, MAX_SYMBOLS, SHOWN_FIELDS, passing, search, to_anomaly_rows
+from services.common.errors import TapewatchError
+from services.contracts.anomaly import Severity
+from services.review import verdicts
+from services.review.verdicts import Decision
+
+MAX_TEXT = 200
+"""Characters of free text."""
+
+MAX_VERDICTS = 10_000
+"""Verdicts in the time searched, when they are filtered by: their ids become part of the query."""
+
+NO_VERDICT = "none"
+VERDICTS = (*Decision, NO_VERDICT)
+
+_SEVERITIES = list(Severity)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is searched for; what is empty or None does not narrow the search."""
+
+    symbols: tuple[str, ...] = ()
+    start: dt.datetime | None = None
+    """UTC; included."""
+    end: dt.datetime | None = None
+    """UTC; not included."""
+    labels: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    min_score: float = 0.0
+    max_score: float = 1.0
+    verdicts: tuple[str, ...] = ()
+    """Of `VERDICTS`."""
+    text: str = ""
+    """Words that the message must have, all of them; the last may be the beginning of one."""
+
+
+class SortBy(StrEnum):
+    """What the table can be sorted by."""
+
+    TIME = "time"
+    SCORE = "score"
+    SEVERITY = "severity"
+    SYMBOL = "symbol"
+    PRICE = "price"
+    SIZE = "size"
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the table is sorted; those alike go by `trade_id`."""
+
+    by: SortBy = SortBy.TIME
+    is_descending: bool = True
+
+
+class Side(StrEnum):
+    """Where a page lies."""
+
+    FIRST = "first"
+    LAST = "last"
+    AFTER = "after"
+    BEFORE = "before"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which page is asked for."""
+
+    side: Side = Side.FIRST
+    trade_id: str = ""
+    """The anomaly that the page comes after or before."""
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """Some of the anomalies found."""
+
+    rows: pd.DataFrame
+    """As `queries.to_anomaly_rows` lays them out, in the order asked for."""
+    total: int
+    """How many were found, on all pages."""
+    skipped: int
+    """How many stand before the first of the rows."""
+
+
+def find_page(
+    client: Elasticsearch, filters: Filters, order: Order, place: Place, page_rows: int
+) -> ResultPage | None:
+    """Return a page of what is found; None if the anomaly that it is next to is not there (any more).
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    filters, order, place
+        What, sorted how, and which page of it.
+    page_rows
+        1 or more.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses; or there are more than `MAX_VERDICTS` to filter by.
+    """
+    query = to_query(client, filters, order)
+    is_backward = place.side in (Side.LAST, Side.BEFORE)
+    after: list[Any] | None = None
+    counted: dict[str, Any] = {}
+    if place.side in (Side.AFTER, Side.BEFORE):
+        after = _position(client, order, place.trade_id)
+        if after is None:
+            return None
+        counted = {"before": {"filter": _preceding(order, after, place.side is Side.AFTER)}}
+    answer = search(
+        client,
+        ANOMALIES,
+        query=query,
+        sort=to_sort(order, is_backward),
+        search_after=after,
+        aggs=counted,
+        size=page_rows,
+        track_total_hits=True,
+        source_includes=SHOWN_FIELDS,
+    )
+    hits = answer["hits"]["hits"]
+    total = answer["hits"]["total"]["value"]
+    # Without an index there are no aggregations.
+    counted_before = answer.get("aggregations", {}).get("before", {}).get("doc_count", 0)
+    if is_backward:
+        hits.reverse()
+    skipped = {
+        Side.FIRST: 0,
+        Side.LAST: total - len(hits),
+        Side.AFTER: counted_before,
+        Side.BEFORE: counted_before - len(hits),
+    }[place.side]
+    return ResultPage(to_anomaly_rows([hit["_source"] for hit in hits]), total, skipped)
+
+
+def find_symbols(client: Elasticsearch) -> list[str]:
+    """Return the symbols with anomalies, in alphabetical order; the `MAX_SYMBOLS` with the most at most.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    answer = search(
+        client,
+        ANOMALIES,
+        aggs={"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}},
+        size=0,
+        track_total_hits=False,
+    )
+    buckets = answer.get("aggregations", {}).get("symbols", {}).get("buckets", [])
+    return sorted(bucket["key"] for bucket in buckets)
+
+
+def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None) -> dict[str, Any]:
+    """Return the filters as a query; asks for the verdicts where they are filtered by.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    filters
+        What is searched for.
+    order
+        How hits will be sorted: severities have no order of their own, so the query gives them one.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses; or there are more than `MAX_VERDICTS` to filter by.
+    """
+    scope = _scope(filters)
+    found = [*scope, *passing(filters.labels, filters.severities)]
+    if filters.min_score > 0 or filters.max_score < 1:
+        found.append({"range": {"score": {"gte": filters.min_score, "lte": filters.max_score}}})
+    if words := filters.text.strip()[:MAX_TEXT]:
+        # A match query takes its text as words, whatever signs are in it.
+        found.append({"match_bool_prefix": {"message": {"query": words, "operator": "and"}}})
+    found += _with_verdicts(client, filters.verdicts, scope)
+    query: dict[str, Any] = {"bool": {"filter": found}}
+    if order is not None and order.by is SortBy.SEVERITY:
+        query["bool"]["should"] = [
+            {"constant_score": {"filter": {"term": {"severity": severity}}, "boost": rank}}
+            for rank, severity in enumerate(_SEVERITIES, start=1)
+        ]
+    return query
+
+
+def to_sort(order: Order, is_backward: bool = False) -> list[dict[str, Any]]:
+    """Return an order, or its reverse, as Elasticsearch takes it."""
+    way = "desc" if order.is_descending != is_backward else "asc"
+    tie = {"trade_id": {"order": "desc" if is_backward else "asc", "unmapped_type": "keyword"}}
+    if order.by is SortBy.SEVERITY:
+        return [{"_score": {"order": way}}, tie]
+    if order.by is SortBy.TIME:
+        # As text: as a number of JavaScript's kind a nanosecond would be lost.
+        form = {"format": "strict_date_optional_time_nanos", "unmapped_type": "date_nanos"}
+        return [{"@timestamp": {"order": way, **form}}, tie]
+    return [{order.by.value: {"order": way, "unmapped_type": "keyword"}}, tie]
+
+
+def _scope(filters: Filters) -> list[dict[str, Any]]:
+    """Return the filters that verdicts have the fields for, too."""
+    scope: list[dict[str, Any]] = []
+    if filters.symbols:
+        scope.append({"terms": {"symbol": list(filters.symbols)}})
+    times = {"gte": filters.start, "lt": filters.end}
+    if limits := {name: time.isoformat() for name, time in times.items() if time is not None}:
+        scope.append({"range": {"@timestamp": limits}})
+    return scope
+
+
+def _with_verdicts(
+    client: Elasticsearch, chosen: Sequence[str], scope: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    if not chosen or set(chosen) == set(VERDICTS):
+        return []
+    takes_unjudged = NO_VERDICT in chosen
+    wanted = [one for one in Decision if (one in chosen) != takes_unjudged]
+    answer = search(
+        client,
+        verdicts.INDEX,
+        query={"bool": {"filter": [*scope, {"terms": {"verdict": wanted}}]}},
+        aggs={"ids": {"terms": {"field": "trade_id", "size": MAX_VERDICTS + 1}}},
+        size=0,
+        track_total_hits=False,
+        ignore_unavailable=True,
+    )
+    ids = [bucket["key"] for bucket in answer.get("aggregations", {}).get("ids", {}).get("buckets", [])]
+    if len(ids) > MAX_VERDICTS:
+        raise TapewatchError(
+            f"There are more than {MAX_VERDICTS:,} verdicts in the time searched.",
+            "Choose a shorter time or a symbol, or do not filter by verdict.",
+        )
+    among = {"terms": {"trade_id": ids}}
+    return [{"bool": {"must_not": [among]}}] if takes_unjudged else [among]
+
+
+def _position(client: Elasticsearch, order: Order, trade_id: str) -> list[Any] | None:
+    """Return what an anomaly is sorted by, or None if there is no such anomaly."""
+    query = to_query(client, Filters(), order)
+    query["bool"]["filter"].append({"term": {"trade_id": trade_id}})
+    answer = search(
+        client,
+        ANOMALIES,
+        query=query,
+        sort=to_sort(order),
+        size=1,
+        source=False,
+    )
+    hits = answer["hits"]["hits"]
+    return hits[0]["sort"] if hits and None not in hits[0]["sort"] else None
+
+
+def _preceding(order: Order, position: list[Any], with_itself: bool) -> dict[str, Any]:
+    """Match what stands before an anomaly, or before it and the anomaly itself."""
+    value, trade_id = position
+    if order.by is SortBy.SEVERITY:
+        rank = round(value) - 1
+        before = _SEVERITIES[rank + 1 :] if order.is_descending else _SEVERITIES[:rank]
+        earlier: dict[str, Any] = {"terms": {"severity": before}}
+        alike: dict[str, Any] = {"term": {"severity": _SEVERITIES[rank]}}
+    else:
+        field = "@timestamp" if order.by is SortBy.TIME else order.by.value
+        earlier = {"range": {field: {"gt" if order.is_descending else "lt": value}}}
+        alike = {"range": {field: {"gte": value, "lte": value}}}
+    ties = {"range": {"trade_id": {"lte" if with_itself else "lt": trade_id}}}
+    return {"bool": {"should": [earlier, {"bool": {"filter": [alike, ties]}}], "minimum_should_match": 1}}

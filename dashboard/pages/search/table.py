@@ -1,0 +1,64 @@
+"""The table of the search page: the server sorts it, at a click on a heading."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.pages.search.queries import Order, SortBy
+from dashboard.ui.anomaly_table import column_config, to_judged_table
+from dashboard.ui.time_ranges import EXCHANGE_CITY
+from services.review.verdicts import Verdict
+
+HEIGHT = 640
+_LOW_ROWS = 16
+"""A table of so many is lower than `HEIGHT`."""
+
+SORTED_BY = {
+    "Time (UTC)": SortBy.TIME,
+    EXCHANGE_CITY: SortBy.TIME,
+    "Symbol": SortBy.SYMBOL,
+    "Price": SortBy.PRICE,
+    "Size": SortBy.SIZE,
+    "Severity": SortBy.SEVERITY,
+    "Score": SortBy.SCORE,
+}
+
+
+def show_search_table(
+    rows: pd.DataFrame, judged: Mapping[str, Verdict], order: Order, on_sort: Callable[[SortBy], None]
+) -> None:
+    """Show a page of anomalies with the verdicts on them.
+
+    Parameters
+    ----------
+    rows
+        As `queries.to_anomaly_rows` lays them out.
+    judged
+        The verdicts by `trade_id`.
+    order
+        In which the rows are: its column's heading has an arrow.
+    on_sort
+        Is told by which column a person wants them sorted.
+    """
+
+    def sort() -> None:
+        columns = st.session_state[key]["selection"]["columns"]
+        if columns and columns[0] in SORTED_BY:
+            on_sort(SORTED_BY[columns[0]])
+
+    # A column that was chosen stays so, and could not be clicked again: each order has a table of its own.
+    key = f"search-table-{order.by}-{order.is_descending}"
+    arrow = "↓" if order.is_descending else "↑"
+    headings = {name: f"{name} {arrow}" for name, by in SORTED_BY.items() if by is order.by}
+    st.dataframe(
+        to_judged_table(rows, judged),
+        key=key,
+        # The table's own sorting, which would be of this page alone, is off where columns can be selected.
+        on_select=sort,
+        selection_mode="single-column",
+        width="stretch",
+        height="content" if len(rows) <= _LOW_ROWS else HEIGHT,
+        hide_index=True,
+        column_config=column_config(rows, headings),
+    )

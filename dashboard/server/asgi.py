@@ -1,0 +1,60 @@
+"""The dashboard's server process: Streamlit's app under uvicorn, so that nothing of Streamlit's own shows.
+
+Not by `streamlit run`: on the socket that it opens, the kernel holds a small packet back until the browser
+has acknowledged the one before, 40 ms for each file and each step of a page. Uvicorn's own sockets
+send at once.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+import streamlit
+import uvicorn
+from streamlit.web.bootstrap import load_config_options
+
+import dashboard.pages.overview.page  # noqa: F401  # so that the first visitor need not wait for it
+from dashboard.server.preload import BrowserCode
+
+APP = Path(__file__).parents[1] / "app.py"
+
+# They win over any config.toml in the current or the home folder.
+OPTIONS = {
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",  # the log has them; a person at the screen cannot act on a traceback
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    # Nothing is sent as a reference to what the browser has already: references of a run that a quick second
+    # click has overtaken reach the browser without the rest of that run, and the page goes blank
+    # (streamlit 1.67, `ForwardMsgQueue.clear`).
+    "global.minCachedMessageSize": float(1 << 40),
+    "logger.enableRich": False,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    # Streamlit's own red would read as an alarm.
+    "theme.light.primaryColor": "#2f6bd0",
+    "theme.dark.primaryColor": "#7ba7f5",
+    "ui.hideTopBar": True,
+}
+
+
+def main(host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    host
+        Address or name of this machine to listen on.
+    port
+        TCP port, 1 to 65535.
+    """
+    load_config_options(OPTIONS | {"server.address": host, "server.port": port})
+    # Uvicorn ends in order, and then gives the signal to whoever had it before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    app = BrowserCode(streamlit.App(APP))
+    print(f"The dashboard is at http://{host}:{port}; Ctrl-C ends it.", flush=True)
+    uvicorn.run(app, host=host, port=port, ws="websockets-sansio", access_log=False, log_level="warning")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,70 @@
+"""How far the data is behind: the newest events, and when something new was last seen."""
+
+import datetime as dt
+from dataclasses import dataclass
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+from dashboard.queries import Freshness
+from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, ago
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """When the number of trades was last seen to be another, or first seen at all."""
+
+    trades: int
+    """That came with it; 0 if none have come since the first look."""
+    at: dt.datetime
+    """UTC."""
+
+
+class Arrivals:
+    """Notes when new trades are seen: a trade itself does not say when it was indexed."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._trades: int | None = None
+        self._last = Arrival(0, dt.datetime.min.replace(tzinfo=dt.UTC))
+
+    def note(self, trades: int, now: dt.datetime) -> Arrival:
+        """Take the number of trades there are now, and return the last arrival.
+
+        Parameters
+        ----------
+        trades
+            In all indices; fewer than before is a retention's work and no arrival.
+        now
+            UTC.
+        """
+        with self._lock:
+            if self._trades is None:
+                self._last = Arrival(0, now)
+            elif trades > self._trades:
+                self._last = Arrival(trades - self._trades, now)
+            self._trades = trades
+            return self._last
+
+
+def describe(freshness: Freshness, arrival: Arrival, now: dt.datetime) -> str:
+    """Say how far the data is behind, in Markdown; none of it is a name from the data."""
+    parts = []
+    since = ago((now - arrival.at).total_seconds())
+    if freshness.newest_trade is not None:
+        behind = ago((now - freshness.newest_trade).total_seconds())
+        parts.append(f"Newest trade {_by_both_clocks(freshness.newest_trade)}, {behind} behind the clock")
+    if arrival.trades:
+        parts.append(f"newest indexed {since} ago ({arrival.trades:,} trades)")
+    else:
+        parts.append(f"nothing new indexed in the last {since}")
+    if freshness.newest_anomaly is not None:
+        parts.append(f"newest anomaly {_by_both_clocks(freshness.newest_anomaly)}")
+    if freshness.newest_detection is not None:
+        parts.append(f"last detected {ago((now - freshness.newest_detection).total_seconds())} ago")
+    return " · ".join(parts)
+
+
+def _by_both_clocks(time: dt.datetime) -> str:
+    local = time.astimezone(ZoneInfo(EXCHANGE_TIME_ZONE))
+    # Between two bare colons, digits pass for the name of an emoji, whose code the browser would then fetch.
+    return rf"{time:%Y-%m-%d %H\:%M\:%S} UTC ({local:%H\:%M\:%S} {EXCHANGE_CITY})"

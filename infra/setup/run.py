@@ -1,0 +1,130 @@
+"""`tapewatch setup`: topics, templates, lifecycle, access, Kibana's objects, made or brought up to date."""
+
+from collections.abc import Callable
+
+import structlog
+from elasticsearch import ApiError, Elasticsearch, SSLError
+from elasticsearch import ConnectionError as NotReachable
+
+from infra.kibana.import_objects import import_objects, wait_for_kibana
+from infra.setup.access import set_up_roles, set_up_users
+from infra.setup.cluster import explained, find_abilities
+from infra.setup.lifecycle import set_up_lifecycle
+from infra.setup.templates import set_up_templates
+from infra.setup.topics import set_up_topics
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
+from services.common.errors import TapewatchError
+from services.common.kafka.clients import new_admin
+from services.common.kafka.preflight import wait_for_topics
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
+
+_NOT_YET = frozenset({429, 502, 503, 504})
+
+
+def run_setup(
+    settings: Settings,
+    report: Callable[[str], None],
+    stop: Stop,
+    note: Callable[[str], None] | None = None,
+) -> int:
+    """Set everything up, waiting for servers that are still starting; a second run changes nothing.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka, Elasticsearch and perhaps Kibana are, and what they shall be like.
+    report
+        Called with one line for each change.
+    stop
+        Ends the waiting.
+    note
+        Called with what was left out because this cluster lacks it; None for the log.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    TapewatchError
+        A server refused.
+    """
+    client = new_client(settings.elasticsearch, settings=settings)
+    if not wait_for_topics(settings.kafka, [], stop):
+        return 128 + (stop.signal or 0)
+    if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
+        return 128 + (stop.signal or 0)
+    changes = set_up_topics(new_admin(settings.kafka))
+    changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
+    if settings.kibana is not None:
+        kibana_url = settings.kibana.get_secret_value()
+        if not wait_for_kibana(kibana_url, stop):
+            return 128 + (stop.signal or 0)
+        changes += import_objects(kibana_url)
+    for change in changes:
+        report(change)
+    if not changes:
+        report("everything is set up already")
+    return 0
+
+
+def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
+    """Wait until the cluster answers; returns False if a stop came first.
+
+    Raises
+    ------
+    TapewatchError
+        It refuses the credentials, or its certificate is not to be trusted.
+    """
+
+    def ask() -> None:
+        try:
+            with explained("to tell its health"):
+                client.cluster.health(timeout="1s")
+        except SSLError as error:
+            raise TapewatchError(
+                f"No safe connection to Elasticsearch at {url}: {error.message}.",
+                "Set TAPEWATCH_ELASTICSEARCH_CA to the certificate of who signed Elasticsearch's own.",
+            ) from error
+        except TapewatchError as error:
+            if isinstance(error.__cause__, ApiError) and error.__cause__.status_code in _NOT_YET:
+                raise NotReachable(str(error.__cause__)) from error
+            raise
+
+    return wait_until(ask, NotReachable, f"Elasticsearch at {url}", stop)
+
+
+def set_up_elasticsearch(client: Elasticsearch, settings: Settings, note: Callable[[str], None]) -> list[str]:
+    """Make policies, templates, roles and users as they should be; returns one line for each change.
+
+    Safe while the services run: no step takes away what an earlier one or a service needs.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    settings
+        How long indices are kept, and where the users' passwords lie.
+    note
+        Called with what was left out because this cluster lacks it.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch refused.
+    """
+    abilities = find_abilities(client)
+    changes = []
+    if abilities.lifecycle:
+        changes += set_up_lifecycle(client, settings)  # before the templates that name the policies
+    else:
+        note("this Elasticsearch has no lifecycle policies: indices stay until somebody deletes them")
+    changes += set_up_templates(client, abilities)
+    if abilities.security:
+        changes += set_up_roles(client) + set_up_users(client, settings.secrets_dir)
+    else:
+        note("this Elasticsearch has no security: whoever reaches it may read and write")
+    return changes

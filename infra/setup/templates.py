@@ -1,0 +1,92 @@
+"""The templates of `infra/elasticsearch/`, put into the cluster."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from infra.setup.cluster import Abilities, explained
+
+FOLDER = Path(__file__).parents[1] / "elasticsearch"
+PREFIX = "tapewatch-"
+
+_FOR_FULL_CLUSTERS = frozenset({"compression", "trades-lifecycle", "anomalies-lifecycle"})
+"""Components that only a cluster with lifecycle policies takes; the index templates do without, too."""
+
+Template = dict[str, Any]
+
+
+def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) -> list[str]:
+    """Put the templates that are missing or differ; returns one line for each change.
+
+    Indices that exist already stay as they are.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    abilities
+        What the cluster can do; None for no more than every server does.
+
+    Raises
+    ------
+    TapewatchError
+        The cluster refused a template.
+    """
+    left_out = frozenset() if abilities and abilities.lifecycle else _FOR_FULL_CLUSTERS
+    changes = []
+    for name, template in _read("components").items():
+        if name.removeprefix(PREFIX) in left_out:
+            continue
+        current = _current_component(client, name)
+        if not _is_in(template, current):
+            with explained(f"the component template {name}"):
+                client.cluster.put_component_template(name=name, **_as_arguments(template))
+            changes.append(f"{'changed' if current else 'created'} component template {name}")
+    for name, template in _read("templates").items():
+        current = _current_template(client, name)
+        if not _is_in(template, current):
+            with explained(f"the index template {name}"):
+                client.indices.put_index_template(name=name, **_as_arguments(template))
+            changes.append(f"{'changed' if current else 'created'} index template {name}")
+    return changes
+
+
+def _read(folder: str) -> dict[str, Template]:
+    files = sorted((FOLDER / folder).glob("*.json"))
+    return {f"{PREFIX}{path.stem}": json.loads(path.read_text()) for path in files}
+
+
+def _current_component(client: Elasticsearch, name: str) -> Template:
+    with explained(f"to show the component template {name}"):
+        found = client.options(ignore_status=404).cluster.get_component_template(name=name)
+    templates = found.get("component_templates", [])
+    return templates[0]["component_template"] if templates else {}
+
+
+def _current_template(client: Elasticsearch, name: str) -> Template:
+    with explained(f"to show the index template {name}"):
+        found = client.options(ignore_status=404).indices.get_index_template(name=name)
+    templates = found.get("index_templates", [])
+    return templates[0]["index_template"] if templates else {}
+
+
+def _as_arguments(template: Template) -> Template:
+    return {("meta" if key == "_meta" else key): value for key, value in template.items()}
+
+
+def _is_in(template: Template, current: Template) -> bool:
+    """Whether the cluster has a template just so; it adds dates of its own beside our keys."""
+    ours = {key: value for key, value in current.items() if key in (*template, "template")}
+    return _comparable(template) == _comparable(ours)
+
+
+def _comparable(value: object) -> object:
+    """Write a template as the cluster does, which makes text of a setting's numbers and truth values."""
+    if isinstance(value, Mapping):
+        return {key: _comparable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_comparable(inner) for inner in value]
+    return str(value).lower() if isinstance(value, bool | int) else value

@@ -1,0 +1,117 @@
+"""The Elasticsearch client as every service wants it."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from elasticsearch import Elasticsearch
+from elasticsearch.serializer import OrjsonSerializer
+from pydantic import SecretStr
+
+from services.common.config.secret_files import read_secret
+from services.common.config.settings import Settings
+from services.common.errors import TapewatchError
+
+REQUEST_TIMEOUT_S = 60.0
+
+_PREFIX = "TAPEWATCH_ELASTICSEARCH"
+
+
+def new_client(
+    url: str,
+    connections: int = 4,
+    settings: Settings | None = None,
+    serializer: OrjsonSerializer | None = None,
+) -> Elasticsearch:
+    """Return a client that leaves retries to its user; connects to nothing yet.
+
+    Parameters
+    ----------
+    url
+        Of the cluster.
+    connections
+        Kept open at most.
+    settings
+        Say how to log in and whose certificates to trust; None for those of the environment.
+    serializer
+        Reads the answers; None for one that reads all of them.
+
+    Raises
+    ------
+    TapewatchError
+        The URL is none, a file cannot be read, or the settings contradict each other.
+    """
+    _check_url(url)
+    try:
+        return Elasticsearch(
+            url,
+            request_timeout=REQUEST_TIMEOUT_S,
+            max_retries=0,
+            retry_on_timeout=False,
+            connections_per_node=connections,
+            serializers={"application/json": serializer or OrjsonSerializer()},
+            **_access(url, settings or Settings()),
+        )
+    except ValueError as error:
+        raise TapewatchError(
+            f"The address of Elasticsearch, {url}, is not a URL: {error}.",
+            f"Set {_PREFIX} to one such as http://127.0.0.1:9200.",
+        ) from error
+
+
+def _check_url(url: str) -> None:
+    if "@" in urlsplit(url).netloc:
+        # The address stands in logs and errors, so this one must not be shown there.
+        raise TapewatchError(
+            f"{_PREFIX} has a user or password in it, where logs would show them.",
+            f"Take them out, and set {_PREFIX}_USER and {_PREFIX}_PASSWORD_FILE.",
+        )
+
+
+def _access(url: str, settings: Settings) -> dict[str, Any]:
+    """Return the client's arguments for logging in and for TLS."""
+    arguments: dict[str, Any] = {}
+    api_key = _secret(settings.elasticsearch_api_key, settings.elasticsearch_api_key_file, "API_KEY")
+    password = _secret(settings.elasticsearch_password, settings.elasticsearch_password_file, "PASSWORD")
+    user = settings.elasticsearch_user
+    if api_key is not None and (user is not None or password is not None):
+        raise TapewatchError(
+            f"Both {_PREFIX}_API_KEY and a user or password are set.",
+            "Set one of them: an API key needs no user.",
+        )
+    if (user is None) != (password is None):
+        missing = "PASSWORD_FILE" if password is None else "USER"
+        raise TapewatchError(
+            f"Of user and password for Elasticsearch only one is set: {_PREFIX}_{missing} is missing.",
+            "Set both, or none.",
+        )
+    if api_key is not None:
+        arguments["api_key"] = api_key
+    elif user is not None:
+        arguments["basic_auth"] = (user, password)
+    if (ca := settings.elasticsearch_ca) is not None:
+        if not url.startswith("https:"):
+            raise TapewatchError(
+                f"{_PREFIX}_CA is set, but {url} is not https.", "Take the one away, or change the other."
+            )
+        arguments["ssl_context"] = _trusting(ca)
+    return arguments
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:  # an SSLError is one, too
+        raise TapewatchError(
+            f"The certificates in {ca} cannot be read: {error.strerror or error}.",
+            f"Set {_PREFIX}_CA to a file of certificates in PEM form.",
+        ) from error
+
+
+def _secret(value: SecretStr | None, path: Path | None, name: str) -> str | None:
+    if value is not None and path is not None:
+        raise TapewatchError(f"Both {_PREFIX}_{name} and {_PREFIX}_{name}_FILE are set.", "Set one of them.")
+    if path is not None:
+        return read_secret(path, f"{_PREFIX}_{name}_FILE")
+    return None if value is None else value.get_secret_value()

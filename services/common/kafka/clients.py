@@ -1,0 +1,94 @@
+"""Kafka clients as every service wants them."""
+
+import logging
+import time
+
+import structlog
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    Producer,
+)
+from confluent_kafka.admin import AdminClient
+
+from services.common.process.readiness import LOG_EVERY_S
+
+REQUEST_TIMEOUT_S = 5.0
+SESSION_TIMEOUT_MS = 6_000
+# librdkafka reports each failed connection attempt; the services say once that they wait.
+_quiet = logging.getLogger("tapewatch.librdkafka")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+def client_config(bootstrap: str) -> dict[str, object]:
+    """Return what every client of this cluster needs."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "logger": _quiet,
+        "reconnect.backoff.max.ms": 1000,
+        "broker.address.family": "v4",
+        "error_cb": _Outages(bootstrap).note,
+    }
+
+
+class _Outages:
+    """Logs now and then that no broker answers, for one client."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._next_s = 0.0
+
+    def note(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + LOG_EVERY_S
+            structlog.get_logger().warning(f"waiting for Kafka at {self._bootstrap}", error=error.str())
+
+
+def new_admin(bootstrap: str) -> AdminClient:
+    """Return a client for topics and offsets."""
+    return AdminClient(client_config(bootstrap))
+
+
+def new_producer(bootstrap: str, **config: object) -> Producer:
+    """Return an idempotent producer; `config` adds librdkafka's own settings.
+
+    Keys go to partitions as Java clients send them, so that others may publish to the same topics.
+    """
+    return Producer(
+        client_config(bootstrap)
+        | {
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "batch.size": 1_000_000,
+            "message.max.bytes": 2_200_000,
+            "queue.buffering.max.messages": 500_000,
+            # Only failures are reported: a callback for each of millions of successes costs too much.
+            "delivery.report.only.error": True,
+        }
+        | config
+    )
+
+
+def new_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
+    """Return a consumer of committed records that commits only when told to."""
+    return Consumer(
+        client_config(bootstrap)
+        | {
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            # The partitions of a process that was killed go to others after that.
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            "fetch.message.max.bytes": 4_000_000,
+            "queued.max.messages.kbytes": 65_536,
+            # Until a full queue fetches again; with the default of 1 s a fast reader starves.
+            "fetch.queue.backoff.ms": 10,
+        }
+        | config
+    )

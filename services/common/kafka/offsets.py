@@ -1,0 +1,119 @@
+"""How far a consumer has come, and whether that is the end."""
+
+import time
+
+import structlog
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from services.common.kafka.clients import REQUEST_TIMEOUT_S
+
+ABANDONED_S = 30.0
+"""By then a broker has ended what a killed process left open: after 10 s, looked for every 10 s."""
+
+Partition = tuple[str, int]
+"""Topic and number."""
+
+
+class Positions:
+    """How far a consumer has come in each partition, counting the markers of transactions at its end.
+
+    A transaction's end takes an offset of its own that is never delivered; only the event of having
+    reached the partition's end tells that it has been passed.
+    """
+
+    def __init__(self) -> None:
+        self.next_offsets: dict[Partition, int] = {}
+        self._held_up: tuple[dict[Partition, int | None], float] | None = None
+        """At which offsets an open transaction holds the reading up, and since when."""
+
+    def split(self, messages: list[Message]) -> list[Message]:
+        """Note the positions after `messages`; return those that are records.
+
+        Raises
+        ------
+        KafkaException
+            The consumer reported an error that it cannot mend by itself.
+        """
+        records = [message for message in messages if message.error() is None]
+        # A partition's messages come in order, so its last one tells the position.
+        for partition, last in {(record.topic(), record.partition()): record for record in records}.items():
+            self.next_offsets[partition] = last.offset() + 1
+        if len(records) < len(messages):
+            self._note_events(messages)
+        return records
+
+    def _note_events(self, messages: list[Message]) -> None:
+        for message in messages:
+            error = message.error()
+            if error is None:
+                continue
+            if error.code() == KafkaError._PARTITION_EOF:
+                partition = (message.topic(), message.partition())
+                self.next_offsets[partition] = max(message.offset(), self.next_offsets.get(partition, 0))
+            elif error.fatal() or error.code() in _NEVER_MENDED:
+                raise KafkaException(error)
+
+    def forget(self, partitions: list[TopicPartition]) -> None:
+        """Drop partitions that were handed away."""
+        for partition in partitions:
+            self.next_offsets.pop((partition.topic, partition.partition), None)
+
+    def at_end(self, consumer: Consumer, admin: AdminClient) -> bool:
+        """Whether everything assigned was read, by the end offsets that the broker gives now.
+
+        What stands behind a transaction that is still open counts: others may have committed it, and it can
+        be read once that one has ended. One that has not ended by `ABANDONED_S` never may: a broker that is
+        just starting can forget it (Kafka's KIP-664).
+        """
+        assigned = consumer.assignment()
+        read = {(p.topic, p.partition): self.next_offsets.get((p.topic, p.partition)) for p in assigned}
+        if not assigned or None in read.values():
+            return False
+        try:
+            if self._is_read_to(_end_offsets(admin, assigned, IsolationLevel.READ_UNCOMMITTED)):
+                self._held_up = None
+                return True
+            if not self._is_read_to(_end_offsets(admin, assigned, IsolationLevel.READ_COMMITTED)):
+                self._held_up = None
+                return False
+        except KafkaException:
+            return False  # a broker that does not answer is not idle
+        now_s = time.monotonic()
+        if self._held_up is None or self._held_up[0] != read:
+            self._held_up = (read, now_s)
+        if now_s - self._held_up[1] < ABANDONED_S:
+            return False
+        structlog.get_logger().warning(
+            "a transaction that Kafka does not end hides what may stand behind it "
+            "(kafka-transactions.sh find-hanging names it, abort ends it)",
+            waited_s=ABANDONED_S,
+        )
+        return True
+
+    def _is_read_to(self, ends: dict[Partition, int]) -> bool:
+        return all(end <= self.next_offsets[partition] for partition, end in ends.items())
+
+    def as_offsets(self) -> list[TopicPartition]:
+        """Return the positions in the form in which they are committed."""
+        return [
+            TopicPartition(topic, number, offset) for (topic, number), offset in self.next_offsets.items()
+        ]
+
+
+def _end_offsets(
+    admin: AdminClient, partitions: list[TopicPartition], level: IsolationLevel
+) -> dict[Partition, int]:
+    """Ask for the ends of partitions; raises KafkaException if the broker does not tell."""
+    asked = {TopicPartition(p.topic, p.partition): OffsetSpec.latest() for p in partitions}
+    answers = admin.list_offsets(asked, isolation_level=level, request_timeout=REQUEST_TIMEOUT_S)
+    return {(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
+
+
+_NEVER_MENDED = {
+    KafkaError._FATAL,
+    KafkaError._AUTHENTICATION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+"""All else (a broker that is away, a new coordinator, a rebalance) librdkafka tries again."""

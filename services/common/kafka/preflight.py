@@ -1,0 +1,238 @@
+"""Refuses settings of topics under which the services would lose or repeat data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource
+
+from services.common.errors import TapewatchError
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.observability.health import Health
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
+from services.contracts.topics import (
+    ANOMALIES_TOPIC,
+    CHECKPOINTS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    PROGRESS_TOPIC,
+    TOPICS,
+    TRADES_TOPIC,
+)
+
+SHORTEST_RETENTION_MS = 3_600_000
+"""A service that is down for less than that loses nothing."""
+
+LEAST_RETENTION_BYTES = 1 << 30
+"""Of a partition; some million trades, which a service that is down for a day may have to catch up on."""
+
+_BY_SETUP = "Run `tapewatch setup` to set it right."
+_SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
+_LOST_IF_DELETED = {
+    CHECKPOINTS_TOPIC: "the state to resume from would be forgotten, and anomalies missed or changed",
+    PROGRESS_TOPIC: "how far a file was published would be forgotten, and its trades published twice",
+}
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """One topic as the broker describes it."""
+
+    partitions: int
+    replicas: int
+    """Of the partition that has the fewest."""
+    settings: Mapping[str, str]
+    """Those in force, inherited ones included; some brokers do not have all of Kafka's."""
+
+
+def wait_for_topics(
+    bootstrap: str, topics: list[str], stop: Stop, beat: Callable[[], None] = lambda: None
+) -> bool:
+    """Wait for the broker, calling `beat` now and then, and check that the topics are there.
+
+    Returns
+    -------
+    bool
+        False if a stop came before the broker.
+
+    Raises
+    ------
+    TapewatchError
+        A topic is missing.
+    """
+    admin = new_admin(bootstrap)
+    found: set[str] = set()
+
+    def ask() -> None:
+        found.update(admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
+
+    if not wait_until(ask, KafkaException, f"Kafka at {bootstrap}", stop, beat):
+        return False
+    if missing := [topic for topic in topics if topic not in found]:
+        raise TapewatchError(
+            f"Kafka at {bootstrap} has no topic {' and no topic '.join(missing)}.",
+            "Run `tapewatch setup` to create the topics.",
+        )
+    return True
+
+
+def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop, health: Health) -> bool:
+    """Wait for the broker, then check that the topics are there and keep what the services promise.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    topics
+        See `check_topics`.
+    stop
+        Ends the waiting.
+    health
+        Told meanwhile that the service waits, and for what.
+
+    Returns
+    -------
+    bool
+        False if a stop came before the broker.
+
+    Raises
+    ------
+    TapewatchError
+        A topic is missing, or see `check_topics`.
+    """
+    health.detail = kafka = f"Kafka at {bootstrap}"
+    if not wait_for_topics(bootstrap, topics, stop, health.beat):
+        return False
+    admin = new_admin(bootstrap)
+    return wait_until(lambda: check_topics(admin, topics), KafkaException, kafka, stop, health.beat)
+
+
+def check_topics(admin: AdminClient, topics: list[str]) -> None:
+    """Check that no topic's settings break what the services promise.
+
+    Parameters
+    ----------
+    admin
+        A client of the cluster.
+    topics
+        Names from the contract that exist; only these are asked for and compared.
+
+    Raises
+    ------
+    TapewatchError
+        A setting would lose or repeat data, or the broker does not show the settings to this user.
+    KafkaException
+        The broker does not answer.
+    """
+    described = admin.describe_configs(
+        [ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics],
+        request_timeout=REQUEST_TIMEOUT_S,
+    )
+    settings: dict[str, dict[str, str]] = {}
+    for resource, answer in described.items():
+        try:
+            entries = answer.result().values()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise
+            raise TapewatchError(
+                f"Kafka does not show this user the settings of the topic {resource.name}.",
+                "Allow it the operation DescribeConfigs on Tapewatch's topics.",
+            ) from error
+        settings[resource.name] = {entry.name: entry.value for entry in entries if entry.value is not None}
+    found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+    states = {}
+    for name in topics:
+        if name not in found:  # by a broker that is just starting
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        if found[name].error is not None:
+            raise KafkaException(found[name].error)
+        partitions = found[name].partitions.values()
+        replicas = min(len(partition.replicas) for partition in partitions)
+        states[name] = TopicState(len(partitions), replicas, settings[name])
+    judge_topics(states)
+
+
+def judge_topics(topics: Mapping[str, TopicState]) -> None:
+    """Do the judging of `check_topics`.
+
+    Parameters
+    ----------
+    topics
+        States by name. What a state lacks is not judged.
+
+    Raises
+    ------
+    TapewatchError
+        Names the first setting that would lose or repeat data.
+    """
+    counts = {name: topics[name].partitions for name in _SAME_PARTITIONS if name in topics}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise TapewatchError(
+            f"Topics differ in their number of partitions ({listed}): a symbol's anomalies and checkpoints "
+            "belong in the partition of the number that its trades are in, and would be lost without it.",
+            "Delete all of Tapewatch's topics, run `tapewatch setup`, and publish the files again.",
+        )
+    for name, topic in topics.items():
+        _judge_cleanup(name, topic.settings)
+        _judge_retention(name, topic.settings)
+        _judge_size(name, topics)
+        _judge_replication(name, topic)
+
+
+def _judge_cleanup(name: str, settings: Mapping[str, str]) -> None:
+    policy = settings.get("cleanup.policy")
+    if policy is None:
+        return
+    if TOPICS[name]["cleanup.policy"] == "compact":
+        if policy != "compact":
+            raise _refusal(name, "cleanup.policy", policy, f"{_LOST_IF_DELETED[name]}.", _BY_SETUP)
+    elif "compact" in policy:
+        lost = "of each symbol all messages but the last would be dropped."
+        raise _refusal(name, "cleanup.policy", policy, lost, _BY_SETUP)
+
+
+def _judge_retention(name: str, settings: Mapping[str, str]) -> None:
+    retention_ms = int(settings.get("retention.ms", -1))  # -1: for ever
+    if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_ms < SHORTEST_RETENTION_MS:
+        lost = f"{name} that no service has read within that time would be lost (1 hour is the least)."
+        raise _refusal(name, "retention.ms", retention_ms, lost, _BY_SETUP)
+    retention_bytes = int(settings.get("retention.bytes", -1))
+    if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
+        lost = f"{name} beyond that size would be lost, read or not ({LEAST_RETENTION_BYTES} is the least)."
+        raise _refusal(name, "retention.bytes", retention_bytes, lost, _alter(name, "retention.bytes=-1"))
+
+
+def _judge_size(name: str, topics: Mapping[str, TopicState]) -> None:
+    largest = topics[name].settings.get("max.message.bytes")
+    if largest is None:
+        return
+    least = int(TOPICS[name].get("max.message.bytes", 0))
+    if int(largest) < least:
+        lost = f"it would refuse messages that Tapewatch allows, which take up to {least}."
+        raise _refusal(name, "max.message.bytes", largest, lost, _BY_SETUP)
+    trades = topics[TRADES_TOPIC].settings.get("max.message.bytes") if TRADES_TOPIC in topics else None
+    if trades and name in (ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC) and int(largest) < int(trades):
+        lost = f"it could not hold the largest that {TRADES_TOPIC} holds, which may have {trades}."
+        raise _refusal(name, "max.message.bytes", largest, lost, _BY_SETUP)
+
+
+def _judge_replication(name: str, topic: TopicState) -> None:
+    if topic.settings.get("unclean.leader.election.enable") == "true":
+        lost = "a broker that lags behind could take over, and acknowledged messages be lost."
+        mend = _alter(name, "unclean.leader.election.enable=false")
+        raise _refusal(name, "unclean.leader.election.enable", "true", lost, mend)
+    in_sync = topic.settings.get("min.insync.replicas")
+    if topic.replicas > 1 and in_sync == "1":
+        lost = f"one of its {topic.replicas} replicas alone may acknowledge a message, and lose it."
+        raise _refusal(name, "min.insync.replicas", 1, lost, _alter(name, "min.insync.replicas=2"))
+
+
+def _refusal(topic: str, setting: str, value: object, lost: str, mend: str) -> TapewatchError:
+    return TapewatchError(f"The topic {topic} has {setting}={value}: {lost}", mend)
+
+
+def _alter(topic: str, setting: str) -> str:
+    command = f"kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {topic} --add-config {setting}"
+    return f"Set it right: {command}"

@@ -1,0 +1,38 @@
+"""Reads partitions once, from an offset to their ends."""
+
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.offsets import Positions
+from services.common.process.shutdown import Stop
+
+READ_AT_ONCE = 1_000
+
+
+def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) -> Iterator[Message]:
+    """Read committed records from the partitions' offsets to the ends that they have when reached.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    partitions
+        With the offsets to begin at; a broker that is away is waited for.
+    stop
+        Ends the reading early.
+    """
+    admin = new_admin(bootstrap)
+    # The broker tells that a partition has no more only after that time.
+    consumer: Consumer = new_consumer(bootstrap, "tapewatch-reads-only", **{"fetch.wait.max.ms": 10})
+    try:
+        consumer.assign(partitions)
+        positions = Positions()
+        while not stop.requested:
+            messages = consumer.consume(READ_AT_ONCE, 0.1)
+            yield from positions.split(messages)
+            if len(messages) < READ_AT_ONCE and positions.at_end(consumer, admin):
+                return
+    finally:
+        consumer.close()

@@ -1,0 +1,48 @@
+"""The topics and their settings; what others build on, so none of it changes lightly."""
+
+TRADES_TOPIC = "trades"
+ANOMALIES_TOPIC = "anomalies"
+DEAD_LETTERS_TOPIC = "dead-letters"
+REPLAYS_TOPIC = "dead-letter-replays"
+CHECKPOINTS_TOPIC = "detector-checkpoints"
+PROGRESS_TOPIC = "producer-progress"
+
+TRADE_MAX_BYTES = 1_000_000
+"""Largest message in `trades`; `dead-letters` takes more, to hold whatever `trades` held."""
+
+DEAD_LETTER_MAX_BYTES = 2_000_000
+
+PARTITIONS = 6
+DAY_MS = 24 * 3600 * 1000
+RECORD_OVERHEAD_BYTES = 100_000
+"""A batch of one record is larger than the record: key, headers, framing."""
+
+# Event times of past years would expire at once, so retention goes by the time of appending.
+_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
+
+
+def _kept(days: int, max_bytes: int) -> dict[str, str]:
+    return {
+        **_APPEND_TIME,
+        "cleanup.policy": "delete",
+        "retention.ms": str(days * DAY_MS),
+        "max.message.bytes": str(max_bytes + RECORD_OVERHEAD_BYTES),
+    }
+
+
+TOPICS: dict[str, dict[str, str]] = {
+    TRADES_TOPIC: _kept(days=7, max_bytes=TRADE_MAX_BYTES),
+    ANOMALIES_TOPIC: _kept(days=30, max_bytes=DEAD_LETTER_MAX_BYTES),
+    DEAD_LETTERS_TOPIC: _kept(days=90, max_bytes=DEAD_LETTER_MAX_BYTES),
+    # Longer than letters, so that none outlives the note that it was put back.
+    REPLAYS_TOPIC: _kept(days=180, max_bytes=TRADE_MAX_BYTES),
+    CHECKPOINTS_TOPIC: {
+        **_APPEND_TIME,
+        "cleanup.policy": "compact",
+        "max.message.bytes": str(DEAD_LETTER_MAX_BYTES),
+        # The newest segment is never compacted; a restart reads what is left, so segments are small.
+        "segment.bytes": str(32 << 20),
+    },
+    PROGRESS_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact"},
+}
+"""Settings by topic; each has `PARTITIONS` partitions."""

@@ -1,0 +1,99 @@
+"""How isolated a trade is among the recent ones, by a forest over what the other parts measure.
+
+Liu, Ting and Zhou, "Isolation Forest", ICDM 2008, with coniferest's trees: the same model as scikit-learn's,
+fitted and scored in a fraction of the time. The forest's score has a tail of its own, as every part's value.
+"""
+
+import hashlib
+
+import numpy as np
+from coniferest.isoforest import IsolationForest as Forest
+from numba import njit
+from pydantic import Field, model_validator
+
+from services.detector.detectors.core.state import FOREST, FOREST_ROWS
+from services.detector.detectors.core.tail import (
+    Alert,
+    Beta,
+    BetaLeast,
+    Credence,
+    Excesses,
+    Gain,
+    Level,
+    Memory,
+    PriorExcesses,
+    PriorTrades,
+    TailParameters,
+    U,
+    evidence_of,
+    learn,
+    rarity_of,
+    value_at,
+)
+from services.detector.engine.batch import SessionKey
+
+
+class IsolationForestParameters(TailParameters):
+    """Of the detector Isolation Forest."""
+
+    trees: int = Field(50, ge=1, description="trees of a forest")
+    subsample_trades: int = Field(256, ge=2, description="trades that a tree learns from")
+    window_trades: int = Field(2000, ge=2, description="newest trades that a fit draws from")
+    refit_trades: int = Field(1000, ge=2, description="trades between two fits")
+    floor: float = Field(0.45, ge=0, lt=1, description="score from which the tail counts")
+    level: Level = 0.003
+    u: U = 0.25
+    beta: Beta = 0.02
+    beta_least: BetaLeast = 0.01
+    prior_trades: PriorTrades = 8000.0
+    prior_excesses: PriorExcesses = 60.0
+    memory: Memory = 30000.0
+    excesses: Excesses = 150.0
+    alert: Alert = 4.6
+    credence: Credence = 0.0
+    gain: Gain = 0.3
+
+    def first_row_needed(self, trades: int) -> int:
+        """Return the number of the oldest row that a session of so many trades may still be fitted on."""
+        return max(0, trades // self.refit_trades * self.refit_trades - self.window_trades)
+
+    @model_validator(mode="after")
+    def _rows_suffice(self) -> "IsolationForestParameters":
+        # The newest fit may be up to one step old, and is made anew in a restored session, after the rows of
+        # up to one more step have been written.
+        if self.window_trades + 2 * self.refit_trades > FOREST_ROWS:
+            raise ValueError(f"window_trades + 2 * refit_trades must be at most {FOREST_ROWS}")
+        return self
+
+
+def fit_forest(rows: np.ndarray, p: IsolationForestParameters, session: SessionKey, trades: int) -> Forest:
+    """Fit a forest on rows, shape (n, FOREST_FEATURES), seeded by the session and its trade count."""
+    digest = hashlib.blake2b(f"{session.symbol}|{session.day}|{trades}".encode(), digest_size=8).digest()
+    forest = Forest(
+        n_trees=p.trees,
+        n_subsamples=min(p.subsample_trades, len(rows)),
+        n_jobs=1,
+        random_seed=int.from_bytes(digest, "little") >> 1,
+    )
+    return forest.fit(rows)
+
+
+@njit(cache=True)
+def measure_forest(
+    states: np.ndarray, slots: np.ndarray, scores: np.ndarray, parameters: np.ndarray, out: np.ndarray
+) -> None:
+    """Put the forests' scores, shape (n,), 0 where there is no forest yet, through their sessions' tails."""
+    for i in range(len(scores)):
+        if scores[i] <= 0.0:
+            continue
+        p = parameters[slots[i]]
+        tail = states[slots[i]].tails[FOREST]
+        value = scores[i] - p.floor
+        rarity = rarity_of(tail, value, p)
+        threshold = value_at(tail, p.alert, p)
+        out[i].forest_score = scores[i]
+        out[i].forest_rarity = rarity
+        out[i].forest_threshold = threshold + p.floor
+        out[i].forest_evidence = evidence_of(rarity, p)
+        if not out[i].is_cross:
+            learn(tail, value, threshold, p)

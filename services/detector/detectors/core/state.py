@@ -1,0 +1,127 @@
+"""What the calibrated detectors know of a session, and what they measure of a trade: two fixed layouts.
+
+A session's record and its forest's rows are all the state there is, so any cut into batches gives the same
+bits, and their bytes are what has to be kept to go on with it.
+"""
+
+import numpy as np
+
+from services.detector.engine.batch import SIDE_CODES
+
+SECOND_NS = 1_000_000_000
+SELL, BUY, HIDDEN = SIDE_CODES["A"], SIDE_CODES["B"], SIDE_CODES["N"]
+
+PRICES = 16
+"""Recent prices kept; a power of two."""
+ANCHORS = 4
+"""Spaced prices kept."""
+BURST_TIMES = 512
+"""Distinct times kept; a power of two. More within the window count as so many."""
+FOREST_ROWS = 4096
+"""Rows of forest features kept: a fit's window and the trades after it; a power of two."""
+FOREST_FEATURES = 3
+PARTS = 4
+PRICE, SIZE, BURST, FOREST = range(PARTS)
+
+STATE = np.dtype(
+    [
+        ("trades", "i8"),
+        ("last_ns", "i8"),
+        ("second_last_ns", "i8"),
+        ("last_price", "f8"),
+        ("last_side", "i8"),
+        ("tails", "f8", (PARTS, 4)),
+        # Off-market price
+        ("tick", "f8"),
+        ("prices", "f8", (PRICES,)),
+        ("anchors", "f8", (ANCHORS,)),
+        ("anchor_ns", "i8", (ANCHORS,)),
+        ("anchor_count", "i8"),
+        ("dispersion", "f8"),
+        ("variance", "f8"),
+        ("changes", "f8"),
+        ("step", "f8"),
+        ("off_grid", "f8"),
+        ("off_grid_ns", "i8"),
+        ("bad_distance", "f8"),
+        ("bad_trade", "i8"),
+        # Unusual size: means over 30, 200 and 1000 trades; shares and trades of 50 ms, 1 s and 30 s, decaying
+        ("mean30", "f8"),
+        ("mean200", "f8"),
+        ("mean1000", "f8"),
+        ("side_runs", "f8"),
+        ("context", "f8"),
+        ("shares_50ms", "f8"),
+        ("trades_50ms", "f8"),
+        ("shares_1s", "f8"),
+        ("trades_1s", "f8"),
+        ("shares_30s", "f8"),
+        ("trades_30s", "f8"),
+        # Auctions
+        ("open_ns", "i8"),
+        ("close_ns", "i8"),
+        ("open_cross", "f8"),
+        ("close_cross", "f8"),
+        # Burst
+        ("burst_ns", "i8", (BURST_TIMES,)),
+        ("burst_price", "f8", (BURST_TIMES,)),
+        ("burst_trade", "i8", (BURST_TIMES,)),
+        ("burst_path", "f8", (BURST_TIMES,)),
+        ("burst_head", "i8"),
+        ("burst_tail", "i8"),
+        ("path", "f8"),
+        ("cluster_start_ns", "i8"),
+        ("cluster_max", "f8"),
+        ("cluster_rate", "f8"),
+        ("episode_ns", "i8"),
+        ("episode_rarity", "f8"),
+    ],
+    align=True,
+)
+"""One session: 17 kB. The forest's rows are beside it: `rows.ForestRows`."""
+
+MEASURES = np.dtype(
+    [
+        ("is_cross", "f8"),
+        ("price_evidence", "f8"),
+        ("price_rarity", "f8"),
+        ("price_threshold", "f8"),
+        ("price_value", "f8"),
+        ("distance", "f8"),
+        ("price_scale", "f8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("grid_rarity", "f8"),
+        ("size_evidence", "f8"),
+        ("size_rarity", "f8"),
+        ("size_threshold", "f8"),
+        ("size_value", "f8"),
+        ("size_limit", "f8"),
+        ("size_ratio", "f8"),
+        ("size_context", "f8"),
+        ("mean_size", "f8"),
+        ("burst_evidence", "f8"),
+        ("burst_rarity", "f8"),
+        ("burst_threshold", "f8"),
+        ("burst_value", "f8"),
+        ("burst_times", "f8"),
+        ("burst_trades", "f8"),
+        ("burst_drift", "f8"),
+        ("forest_evidence", "f8"),
+        ("forest_rarity", "f8"),
+        ("forest_threshold", "f8"),
+        ("forest_score", "f8"),
+    ]
+)
+"""What is measured of each trade. Rarities are decades: -log10 of the part's tail frequency.
+
+- `is_cross`: 1 for an auction's print.
+- `*_evidence`: on the common scale, a flag from `tail.ALERT` on; `*_value`: what the part's tail is fitted
+  on, `*_threshold`: the value at which it flags.
+- `distance` (price): beyond `low` to `high`, the envelope of recent prices, signed; `price_scale`: its unit;
+  `grid_rarity`: of a price off the half-tick grid.
+- `size_limit`: of a flagged size, the shares that would just flag at this moment.
+- `size_ratio`: log(size / `mean_size`); `size_context`: what the surroundings add to the surprise.
+- `burst_times`, `burst_trades`, `burst_drift`: distinct times, trades, and the price moved in the window.
+- `forest_score`: the isolation forest's, 0 to 1; 0 before its first fit.
+"""

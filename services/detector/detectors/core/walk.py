@@ -1,0 +1,345 @@
+"""The compiled walk over a batch that measures each trade once, for all calibrated detectors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from coniferest.isoforest import IsolationForest as Forest
+from numba import njit
+
+from services.detector.detectors.core.burst_measure import BurstParameters, measure_burst, start_burst
+from services.detector.detectors.core.forest_measure import (
+    IsolationForestParameters,
+    fit_forest,
+    measure_forest,
+)
+from services.detector.detectors.core.forest_rows import PAGE_ROWS, ForestRows
+from services.detector.detectors.core.price_measure import (
+    OffMarketPriceParameters,
+    measure_price,
+    remember_price,
+    start_price,
+)
+from services.detector.detectors.core.size_measure import (
+    AuctionCrossParameters,
+    UnusualSizeParameters,
+    measure_size,
+    remember_size,
+    start_size,
+)
+from services.detector.detectors.core.state import (
+    BURST_TIMES,
+    FOREST,
+    FOREST_FEATURES,
+    FOREST_ROWS,
+    MEASURES,
+    STATE,
+)
+from services.detector.detectors.core.tail import ALERT, start_tail
+from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record, records
+from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.slots import with_room
+
+FORESTS_KEPT = 1024
+"""Forests at hand, those used last, 0.15 MB each; another one is fitted again, in 2 ms, when it is needed."""
+
+_ROW = np.dtype((np.float32, (FOREST_FEATURES,)))
+
+AuctionTimes = Callable[[str], tuple[int, int]]
+"""From a day, `YYYY-MM-DD`, to its opening and closing auction in ns since 1970; 0 where there is none."""
+
+
+@dataclass(frozen=True)
+class TapeParameters:
+    """One symbol's; a part whose detector does not run has its defaults, as others build on it.
+
+    `forest` and `auction` are None where those detectors do not run.
+    """
+
+    price: OffMarketPriceParameters
+    size: UnusualSizeParameters
+    burst: BurstParameters
+    forest: IsolationForestParameters | None
+    auction: AuctionCrossParameters | None
+
+
+class Tape:
+    """Measures trades for the calibrated detectors, which share it; a `Keeper` of what they know.
+
+    Parameters
+    ----------
+    parameters_of
+        A symbol's parameters.
+    auction_times
+        The exchange's calendar.
+    """
+
+    name = "tape"
+    layout = f"{STATE.descr} and {_ROW}"
+
+    def __init__(self, parameters_of: Callable[[str], TapeParameters], auction_times: AuctionTimes) -> None:
+        self._parameters_of = parameters_of
+        self._auction_times = lru_cache(maxsize=64)(auction_times)
+        self._states = np.zeros(0, STATE)
+        self._rows = ForestRows()
+        self._sessions: dict[int, tuple[SessionKey, IsolationForestParameters | None]] = {}
+        self._forests: dict[int, tuple[int, Forest]] = {}
+        self._records = {
+            name: np.zeros(0, _dtype(kind))
+            for name, kind in (
+                ("price", OffMarketPriceParameters),
+                ("size", UnusualSizeParameters),
+                ("burst", BurstParameters),
+                ("forest", IsolationForestParameters),
+                ("auction", AuctionCrossParameters),
+            )
+        }
+        self._refit_least: int | None = None
+        self._measured: tuple[Batch, np.ndarray, np.ndarray] | None = None
+
+    def open(self, slot: int, session: SessionKey) -> None:
+        """Begin a session afresh under a slot; a second call before its first trade changes nothing."""
+        is_open_already = slot in self._sessions and self._sessions[slot][0] == session
+        if is_open_already and self._states[slot]["trades"] == 0:
+            return
+        self._states = with_room(self._states, slot)
+        for name in self._records:
+            self._records[name] = with_room(self._records[name], slot)
+        p = self._parameters_of(session.symbol)
+        self._records["price"][slot] = _record(p.price)
+        self._records["size"][slot] = _record(p.size)
+        self._records["burst"][slot] = _record(p.burst)
+        self._records["forest"][slot] = _record(p.forest or IsolationForestParameters())
+        self._records["auction"][slot] = _record(p.auction or AuctionCrossParameters())
+        self._states[slot] = np.zeros((), STATE)
+        self._rows.open(slot, keeps=p.forest is not None)
+        if p.auction is not None and session.day:
+            self._states[slot]["open_ns"], self._states[slot]["close_ns"] = self._auction_times(session.day)
+        self._sessions[slot] = (session, p.forest)
+        self._forests.pop(slot, None)
+        if p.forest is not None:
+            self._refit_least = min(p.forest.refit_trades, self._refit_least or p.forest.refit_trades)
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`: the record, with 0 for times of bursts that are over, and the rows that fits need."""
+        head = self._states[slot : slot + 1].copy()
+        places = np.arange(BURST_TIMES)
+        is_over = (places - head["burst_tail"]) % BURST_TIMES >= head["burst_head"] - head["burst_tail"]
+        for ring in ("burst_ns", "burst_price", "burst_trade", "burst_path"):
+            head[ring][0, is_over] = 0
+        trades = int(head["trades"][0])
+        return head.tobytes() + self._rows.read(slot, self._first_row(slot, trades), trades).tobytes()
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        head = one_record(saved[: STATE.itemsize], STATE).copy()
+        trades = int(head["trades"])
+        if trades < 0:
+            raise ValueError(f"it is of {trades} trades")
+        first = self._first_row(slot, trades)
+        rows = records(saved[STATE.itemsize :], _ROW, trades - first)
+        for time in ("open_ns", "close_ns"):  # the calendar's
+            head[time] = self._states[slot][time]
+        self._states[slot] = head
+        self._rows.make_room(np.array([slot]), np.array([trades]))
+        self._rows.write(slot, first, rows)
+
+    def _first_row(self, slot: int, trades: int) -> int:
+        """Return the number of the oldest row worth keeping after so many trades."""
+        p = self._sessions[slot][1]
+        return trades if p is None else p.first_row_needed(trades)
+
+    @property
+    def states(self) -> np.ndarray:
+        """What is known of each session, by slot: `state.STATE`; to be read only."""
+        return self._states
+
+    def measure(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Measure a batch, once however many detectors ask.
+
+        Returns
+        -------
+        tuple
+            `state.MEASURES` of each trade, shape (n,), and what the forest's features contribute to a trade
+            that the forest flags, shape (n, FOREST_FEATURES), rows of others being 0.
+        """
+        if self._measured is None or self._measured[0] is not batch:
+            measures = np.zeros(len(batch), MEASURES)
+            shares = np.zeros((len(batch), 3))
+            for part in self._pieces(batch.slot, 0, len(batch)):
+                self._measure(batch[part], measures[part], shares[part])
+            self._measured = (batch, measures, shares)
+        return self._measured[1], self._measured[2]
+
+    def _measure(self, batch: Batch, measures: np.ndarray, shares: np.ndarray) -> None:
+        parameters = self._records
+        trades = np.bincount(batch.slot)
+        slots = np.flatnonzero(trades)
+        self._rows.make_room(slots, self._states["trades"][slots] + trades[slots])
+        _walk(
+            self._states,
+            self._rows.pages,
+            self._rows.page_of,
+            batch.slot,
+            batch.event_ns,
+            batch.price,
+            batch.size,
+            batch.side,
+            parameters["price"],
+            parameters["size"],
+            parameters["burst"],
+            parameters["forest"],
+            parameters["auction"],
+            measures,
+        )
+        if self._refit_least is not None:
+            scores, scored = self._forest_scores(batch.slot, measures)
+            measure_forest(self._states, batch.slot, scores, parameters["forest"], measures)
+            for forest, at in scored:
+                flagged = at[measures["forest_evidence"][at] >= ALERT]
+                if len(flagged):
+                    shares[flagged] = _shares(forest, _forest_rows(measures[flagged]))
+
+    def _pieces(self, slot: np.ndarray, start: int, stop: int) -> list[slice]:
+        """Cut a batch so that no session has more trades in a piece than between two fits.
+
+        The rows that a fit needs must still be in the session's record when its turn comes.
+        """
+        every = self._refit_least or FOREST_ROWS
+        if stop - start <= every or np.bincount(slot[start:stop]).max() <= every:
+            return [slice(start, stop)]
+        middle = (start + stop) // 2
+        return self._pieces(slot, start, middle) + self._pieces(slot, middle, stop)
+
+    def _forest_scores(
+        self, slot: np.ndarray, measures: np.ndarray
+    ) -> tuple[np.ndarray, list[tuple[Forest, np.ndarray]]]:
+        """Score measured trades, each by its session's newest forest at that trade.
+
+        Returns the scores, 0 where there is no forest yet, and the places that each forest scored.
+        """
+        rows = _forest_rows(measures)
+        scores = np.zeros(len(slot))
+        scored = []
+        order = np.argsort(slot, kind="stable")
+        ordered = slot[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        trades = self._states["trades"]
+        for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+            session_slot = int(ordered[start])
+            p = self._sessions[session_slot][1]
+            if p is None:
+                continue
+            places = order[start:stop]
+            first = int(trades[session_slot]) - len(
+                places
+            )  # the session's number of the first of these trades
+            done = 0
+            while done < len(places):
+                fitted = (first + done) // p.refit_trades * p.refit_trades
+                take = min(len(places), fitted + p.refit_trades - first)
+                if fitted > 0:
+                    at = places[done:take]
+                    forest = self._forest_of(session_slot, fitted)
+                    scores[at] = -forest.score_samples(rows[at])
+                    scored.append((forest, at))
+                done = take
+        return scores, scored
+
+    def _forest_of(self, slot: int, fitted: int) -> Forest:
+        """Return the forest fitted at a trade count; fitted now if it is not at hand."""
+        known = self._forests.pop(slot, None)
+        if known is None or known[0] != fitted:
+            session, p = self._sessions[slot]
+            assert p is not None  # noqa: S101 - only sessions with a forest come here
+            rows = self._rows.read(slot, p.first_row_needed(fitted), fitted)
+            known = (fitted, fit_forest(rows, p, session, fitted))
+        self._forests[slot] = known  # the last one now
+        if len(self._forests) > FORESTS_KEPT:
+            del self._forests[next(iter(self._forests))]
+        return known[1]
+
+
+@njit(cache=True)
+def _walk(
+    states: np.ndarray,
+    pages: np.ndarray,
+    page_of: np.ndarray,
+    slots: np.ndarray,
+    event_ns: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    side: np.ndarray,
+    price_parameters: np.ndarray,
+    size_parameters: np.ndarray,
+    burst_parameters: np.ndarray,
+    forest_parameters: np.ndarray,
+    auction_parameters: np.ndarray,
+    measures: np.ndarray,
+) -> None:
+    """Measure trades in order and remember each in its session's record."""
+    for i in range(len(slots)):
+        slot = slots[i]
+        s = states[slot]
+        out = measures[i]
+        price_p = price_parameters[slot]
+        size_p = size_parameters[slot]
+        burst_p = burst_parameters[slot]
+        x = price[i]
+        z = float(size[i])
+        if s.trades == 0:
+            s.last_ns = s.second_last_ns = event_ns[i]
+            s.last_price = x
+            start_price(s, price_p, event_ns[i], x)
+            start_size(s, size_p)
+            start_burst(s, burst_p, event_ns[i])
+            start_tail(s.tails[FOREST], forest_parameters[slot])
+        lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], out)
+        auction_p = auction_parameters[slot]
+        measure_size(s, size_p, auction_p, event_ns[i], x, z, side[i], lowest, highest, out)
+        measure_burst(s, burst_p, event_ns[i], x, out)
+        place = s.trades & (FOREST_ROWS - 1)
+        row = pages[page_of[slot, place // PAGE_ROWS], place % PAGE_ROWS]
+        row[0] = out.price_value
+        row[1] = out.size_ratio
+        row[2] = out.burst_value
+        remember_price(s, price_p, event_ns[i], x, middle)
+        remember_size(s, size_p, z, side[i])
+        s.second_last_ns = s.last_ns
+        s.last_ns = event_ns[i]
+        s.last_price = x
+        s.last_side = side[i]
+        s.trades += 1
+
+
+def _forest_rows(measures: np.ndarray) -> np.ndarray:
+    """Return the forest's features as `_walk` keeps them, float32, shape (n, FOREST_FEATURES)."""
+    columns = (measures["price_value"], measures["size_ratio"], measures["burst_value"])
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _shares(forest: Forest, rows: np.ndarray) -> np.ndarray:
+    """Return each feature's share in a row's isolation; a row's shares add up to 1.
+
+    A short path in a feature's cuts gives it a low signature; the least isolating feature counts 0.
+    """
+    with np.errstate(invalid="ignore"):  # a feature that no tree cuts
+        signature = forest.feature_signature(rows)
+    longest = np.nanmax(signature, axis=1, keepdims=True)
+    shortness = np.nan_to_num(longest - signature)
+    total = shortness.sum(axis=1, keepdims=True)
+    return np.where(total > 0, shortness / np.where(total > 0, total, 1.0), 1.0 / rows.shape[1])
+
+
+def _dtype(kind: type[Parameters]) -> np.dtype:
+    """Return the layout in which compiled code reads a kind of parameters."""
+    return np.dtype(
+        [(name, "i8" if field.annotation is int else "f8") for name, field in kind.model_fields.items()],
+        align=True,
+    )
+
+
+def _record(parameters: Parameters) -> tuple[float, ...]:
+    return tuple(parameters.model_dump().values())

@@ -1,0 +1,108 @@
+"""Rapid Price Change: a price far from that of the trade before."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+from pydantic import Field
+
+from services.contracts.labels import Label
+from services.detector.detectors.base import Flags, Keeper, score_beyond
+from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record
+from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.slots import with_room
+
+_STATE = np.dtype(np.float64)
+
+
+class RapidPriceChangeParameters(Parameters):
+    """Of `RapidPriceChange`."""
+
+    threshold_ratio: float = Field(
+        0.05,
+        gt=0,
+        allow_inf_nan=False,
+        description="The largest change, as a share of the price before, that is not flagged; 0.05 is 5 %.",
+    )
+
+
+class RapidPriceChange:
+    """Flags relative price changes between consecutive trades of a session above a threshold.
+
+    Parameters
+    ----------
+    parameters_of
+        Gives the parameters of a symbol.
+    """
+
+    name = "rapid_price_change"
+    label = Label.RAPID_PRICE_CHANGE
+    layout = str(_STATE.descr)
+
+    def __init__(self, parameters_of: Callable[[str], RapidPriceChangeParameters]) -> None:
+        self._parameters_of = parameters_of
+        self._threshold_ratio = np.zeros(0)
+        self._last_price = np.zeros(0, _STATE)
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self
+
+    def open(self, slot: int, session: SessionKey) -> None:
+        """See `Detector`."""
+        self._threshold_ratio = with_room(self._threshold_ratio, slot)
+        self._threshold_ratio[slot] = self._parameters_of(session.symbol).threshold_ratio
+        self._last_price = with_room(self._last_price, slot)
+        self._last_price[slot] = np.nan
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`."""
+        return self._last_price[slot].tobytes()
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        self._last_price[slot] = one_record(saved, _STATE)
+
+    def flag(self, batch: Batch) -> Flags:
+        """See `Detector`; value and threshold are ratios, and no change is expected."""
+        before = _prices_before(batch.slot, batch.price, self._last_price)
+        change = price_change(batch.price, before)
+        limit_of_each = self._threshold_ratio[batch.slot]
+        at = np.flatnonzero(np.abs(change) > limit_of_each)
+        value = change[at]
+        limit = limit_of_each[at]
+        reasons = [
+            f"price {price:,.10g} is {abs(ratio):.2%} {'above' if ratio > 0 else 'below'} the {last:,.10g} "
+            f"of the trade before, more than the limit of {limit_ratio:.2%}"
+            for price, last, ratio, limit_ratio in zip(
+                batch.price[at].tolist(), before[at].tolist(), value.tolist(), limit.tolist(), strict=True
+            )
+        ]
+        return Flags(
+            at=at,
+            score=score_beyond(np.abs(value), limit),
+            value=value,
+            expected=np.zeros(len(at)),
+            threshold=limit,
+            reasons=reasons,
+            contributions={"price_change": np.ones(len(at))},
+            features={"price_change": value},
+        )
+
+
+def price_change(price: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return the change as a share of the price before; 0 where there is none or it was 0."""
+    known = np.isfinite(before) & (before != 0)
+    return np.divide(price - before, np.abs(before), out=np.zeros(len(price)), where=known)
+
+
+@njit(cache=True)
+def _prices_before(slot: np.ndarray, price: np.ndarray, last_price: np.ndarray) -> np.ndarray:
+    """Return the price of the trade before in each trade's session; NaN for its first."""
+    before = np.empty(len(slot))
+    for i in range(len(slot)):
+        before[i] = last_price[slot[i]]
+        last_price[slot[i]] = price[i]
+    return before

@@ -1,0 +1,272 @@
+"""Z-Score: a return or a size far from the mean of the last trades, in standard deviations.
+
+The rolling form of the textbook outlier test (Grubbs, "Procedures for Detecting Outlying Observations in
+Samples", Technometrics 1969), on the log return from the trade before and on the logarithm of the size: both
+are nearer to symmetric than prices and shares are. Means and variances follow the window by updates (Welford,
+"Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics 1962).
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+from pydantic import Field, model_validator
+
+from services.contracts.labels import Label
+from services.detector.detectors.base import Flags, Keeper, score_beyond
+from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record, records
+from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.slots import with_room
+
+_PARAMETERS = np.dtype(
+    [("window_trades", np.int64), ("min_trades", np.int64), ("threshold_sigmas", np.float64)]
+)
+
+_WINDOW = np.dtype(
+    [
+        ("count", np.int64),
+        ("next", np.int64),
+        ("mean", np.float64),
+        ("square_sum", np.float64),  # of the distances from the mean
+        ("last", np.float64),
+        ("alike", np.int64),  # how many of the newest values are the same
+    ]
+)
+
+_SAVED = np.dtype([("last_price", np.float64), ("windows", _WINDOW, (2,))])
+"""What a saved session begins with; the returns and the sizes of the windows, float64, follow."""
+
+
+class ZScoreParameters(Parameters):
+    """Of `ZScore`."""
+
+    window_trades: int = Field(
+        500, ge=2, le=100_000, description="A trade is compared with so many trades before it."
+    )
+    threshold_sigmas: float = Field(
+        8.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="The largest distance from the mean, in standard deviations, that is not flagged.",
+    )
+    min_trades: int = Field(
+        30, ge=2, description="Trades that must be there to compare with; at most `window_trades`."
+    )
+
+    @model_validator(mode="after")
+    def _check_min_trades(self) -> "ZScoreParameters":
+        if self.min_trades > self.window_trades:
+            raise ValueError(f"min_trades ({self.min_trades}) is above window_trades ({self.window_trades})")
+        return self
+
+
+class ZScore:
+    """Flags returns and sizes that lie far from those of the last trades before.
+
+    Where fewer than `min_trades` are known, or all of them are the same, or a price is not positive and so
+    has no log return, the z-score is 0. Memory for a session: 16 bytes for each trade of the widest window of
+    any symbol.
+
+    Parameters
+    ----------
+    parameters_of
+        Gives the parameters of a symbol.
+    """
+
+    name = "z_score"
+    label = Label.Z_SCORE
+    layout = f"{_SAVED.descr} and float64"
+
+    def __init__(self, parameters_of: Callable[[str], ZScoreParameters]) -> None:
+        self._parameters_of = parameters_of
+        self._parameters = np.zeros(0, _PARAMETERS)
+        self._last_price = np.zeros(0)
+        self._windows = np.zeros((0, 2), _WINDOW)
+        self._values = np.zeros((0, 2, 0))
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self
+
+    def open(self, slot: int, session: SessionKey) -> None:
+        """See `Detector`."""
+        own = self._parameters_of(session.symbol)
+        self._parameters = with_room(self._parameters, slot)
+        self._parameters[slot] = (own.window_trades, own.min_trades, own.threshold_sigmas)
+        self._last_price = with_room(self._last_price, slot)
+        self._last_price[slot] = np.nan
+        self._windows = with_room(self._windows, slot)
+        self._windows[slot] = np.zeros(2, _WINDOW)
+        self._values = with_room(self._values, slot)
+        if own.window_trades > self._values.shape[2]:
+            wider = np.zeros((*self._values.shape[:2], own.window_trades))
+            wider[:, :, : self._values.shape[2]] = self._values
+            self._values = wider
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`; what lies beyond a window's count is an earlier session's and is left out."""
+        head = np.zeros((), _SAVED)
+        head["last_price"] = self._last_price[slot]
+        head["windows"] = self._windows[slot]
+        counts = self._windows[slot]["count"]
+        values = [self._values[slot, row, :count].tobytes() for row, count in enumerate(counts)]
+        return head.tobytes() + b"".join(values)
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        head = one_record(saved[: _SAVED.itemsize], _SAVED)
+        window_trades = self._parameters[slot]["window_trades"]
+        counts, places = head["windows"]["count"], head["windows"]["next"]
+        if not ((counts >= 0) & (counts <= window_trades) & (places >= 0) & (places < window_trades)).all():
+            raise ValueError(f"its windows are not of {window_trades} trades")
+        returns, sizes = counts.tolist()
+        values = records(saved[_SAVED.itemsize :], np.dtype(np.float64), returns + sizes)
+        self._last_price[slot] = head["last_price"]
+        self._windows[slot] = head["windows"]
+        self._values[slot, 0, :returns] = values[:returns]
+        self._values[slot, 1, :sizes] = values[returns:]
+
+    def flag(self, batch: Batch) -> Flags:
+        """See `Detector`; value is the z-score farther from the expected 0, and threshold has its sign."""
+        known = _z_scores(
+            batch.slot,
+            batch.price,
+            batch.size,
+            self._parameters,
+            self._last_price,
+            self._windows,
+            self._values,
+        )
+        limit_of_each = self._parameters["threshold_sigmas"][batch.slot]
+        at = np.flatnonzero(np.abs(known[:, :2]).max(axis=1, initial=0.0) > limit_of_each)
+        return_z, volume_z, log_return, mean_return, mean_log_size, trades = known[at].T
+        limit = limit_of_each[at]
+        by_return = np.abs(return_z) >= np.abs(volume_z)
+        value = np.where(by_return, return_z, volume_z)
+        squares = return_z**2 + volume_z**2
+        sigma_return = np.divide(
+            log_return - mean_return, return_z, out=np.zeros(len(at)), where=return_z != 0
+        )
+        reasons = [
+            _reason(is_return, *numbers)
+            for is_return, *numbers in zip(
+                by_return.tolist(),
+                value.tolist(),
+                limit.tolist(),
+                batch.price[at].tolist(),
+                np.expm1(log_return).tolist(),
+                sigma_return.tolist(),
+                batch.size[at].tolist(),
+                np.expm1(mean_log_size).tolist(),
+                trades.astype(np.int64).tolist(),
+                strict=True,
+            )
+        ]
+        return Flags(
+            at=at,
+            score=score_beyond(np.abs(value), limit),
+            value=value,
+            expected=np.zeros(len(at)),
+            threshold=np.copysign(limit, value),
+            reasons=reasons,
+            contributions={"return_z": return_z**2 / squares, "volume_z": volume_z**2 / squares},
+            features={"return_z": return_z, "volume_z": volume_z},
+        )
+
+
+def _reason(
+    is_return: bool,
+    sigmas: float,
+    limit: float,
+    price: float,
+    change: float,
+    sigma_return: float,
+    shares: int,
+    usual_shares: float,
+    trades: int,
+) -> str:
+    side = "above" if sigmas > 0 else "below"
+    seen = (
+        f"price {price:,.10g} is {abs(change):.3%} {'above' if change > 0 else 'below'} the trade before, "
+        f"{abs(sigmas):.1f} standard deviations of {100 * sigma_return:.2g}% {side} the mean change "
+        f"of the last {trades:,} trades"
+        if is_return
+        else f"{shares:,} shares in one trade are, on a logarithmic scale, {abs(sigmas):.1f} standard "
+        f"deviations {side} the {usual_shares:,.0f} usual in the last {trades:,} trades"
+    )
+    return f"{seen}; the limit is {limit:.4g} standard deviations"
+
+
+@njit(cache=True)
+def _z_scores(
+    slot: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    parameters: np.ndarray,
+    last_price: np.ndarray,
+    windows: np.ndarray,
+    values: np.ndarray,
+) -> np.ndarray:
+    """Return z of return and of volume, log return, both means before, and trades known; shape (n, 6)."""
+    known = np.zeros((len(slot), 6))
+    for i in range(len(slot)):
+        p = parameters[slot[i]]
+        before = last_price[slot[i]]
+        returns = windows[slot[i], 0]
+        sizes = windows[slot[i], 1]
+        row = known[i]
+        row[3] = returns.mean
+        row[4] = sizes.mean
+        log_size = math.log1p(size[i])
+        row[1] = _z_score(sizes, log_size, p.min_trades)
+        row[5] = sizes.count
+        _push(sizes, values[slot[i], 1], p.window_trades, log_size)
+        if price[i] > 0.0 and before > 0.0:
+            log_return = math.log(price[i] / before)
+            row[0] = _z_score(returns, log_return, p.min_trades)
+            row[2] = log_return
+            if abs(row[0]) >= abs(row[1]):
+                row[5] = returns.count
+            _push(returns, values[slot[i], 0], p.window_trades, log_return)
+        last_price[slot[i]] = price[i]
+    return known
+
+
+@njit(cache=True)
+def _z_score(window: np.void, value: float, min_trades: int) -> float:
+    """Return the distance from the window's mean in its standard deviations; 0 where that means nothing."""
+    if window.count < min_trades or window.alike >= window.count or window.square_sum <= 0.0:
+        return 0.0
+    return (value - window.mean) / math.sqrt(window.square_sum / (window.count - 1))
+
+
+@njit(cache=True)
+def _push(window: np.void, values: np.ndarray, window_trades: int, value: float) -> None:
+    """Take a value in, for the oldest one where the window is full."""
+    if window.count < window_trades:
+        window.count += 1
+        distance = value - window.mean
+        window.mean += distance / window.count
+        window.square_sum += distance * (value - window.mean)
+    else:
+        oldest = values[window.next]
+        mean_before = window.mean
+        window.mean += (value - oldest) / window_trades
+        window.square_sum += (value - oldest) * (value - window.mean + oldest - mean_before)
+    window.alike = window.alike + 1 if window.alike > 0 and value == window.last else 1
+    window.last = value
+    values[window.next] = value
+    window.next += 1
+    if window.next == window_trades:
+        window.next = 0
+        # Once in a window's length all is summed anew, so that rounding cannot pile up; `next` decides when,
+        # and it depends on the session alone.
+        window.mean = 0.0
+        for k in range(window_trades):
+            window.mean += values[k] / window_trades
+        window.square_sum = 0.0
+        for k in range(window_trades):
+            window.square_sum += (values[k] - window.mean) ** 2

@@ -1,0 +1,104 @@
+"""High Volume: a trade larger than a fixed number of shares."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+from pydantic import Field
+
+from services.contracts.labels import Label
+from services.detector.detectors.base import Flags, Keeper, score_beyond
+from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.saved import one_record
+from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.slots import with_room
+
+_STATE = np.dtype([("trades", np.int64), ("shares", np.int64)])
+
+
+class HighVolumeParameters(Parameters):
+    """Of `HighVolume`."""
+
+    threshold_shares: int = Field(
+        20_000, ge=0, le=10**15, description="The largest size that is not flagged."
+    )
+
+
+class HighVolume:
+    """Flags sizes above a threshold.
+
+    Parameters
+    ----------
+    parameters_of
+        Gives the parameters of a symbol.
+    """
+
+    name = "high_volume"
+    label = Label.HIGH_VOLUME
+    layout = str(_STATE.descr)
+
+    def __init__(self, parameters_of: Callable[[str], HighVolumeParameters]) -> None:
+        self._parameters_of = parameters_of
+        self._threshold_shares = np.zeros(0, np.int64)
+        self._state = np.zeros(0, _STATE)
+
+    @property
+    def keeper(self) -> Keeper:
+        """See `Detector`."""
+        return self
+
+    def open(self, slot: int, session: SessionKey) -> None:
+        """See `Detector`."""
+        self._threshold_shares = with_room(self._threshold_shares, slot)
+        self._threshold_shares[slot] = self._parameters_of(session.symbol).threshold_shares
+        self._state = with_room(self._state, slot)
+        self._state[slot] = (0, 0)
+
+    def save(self, slot: int) -> bytes:
+        """See `Keeper`."""
+        return self._state[slot].tobytes()
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `Keeper`."""
+        self._state[slot] = one_record(saved, _STATE)
+
+    def flag(self, batch: Batch) -> Flags:
+        """See `Detector`; expected is the mean size of the session's trades before."""
+        trades_before, shares_before = _count(batch.slot, batch.size, self._state)
+        limit_of_each = self._threshold_shares[batch.slot]
+        at = np.flatnonzero(batch.size > limit_of_each)
+        size = batch.size[at]
+        limit = limit_of_each[at]
+        seen = trades_before[at]
+        expected = shares_before[at] / np.maximum(seen, 1)
+        reasons = [
+            f"{shares:,} shares in one trade, above the limit of {limit_shares:,}"
+            + (f"; the trades of this session before it had {mean:,.0f} on average" if trades else "")
+            for shares, limit_shares, mean, trades in zip(
+                size.tolist(), limit.tolist(), expected.tolist(), seen.tolist(), strict=True
+            )
+        ]
+        return Flags(
+            at=at,
+            score=score_beyond(size, limit),
+            value=size.astype(np.float64),
+            expected=expected,
+            threshold=limit.astype(np.float64),
+            reasons=reasons,
+            contributions={"size_shares": np.ones(len(at))},
+            features={"size_shares": size.astype(np.float64)},
+        )
+
+
+@njit(cache=True)
+def _count(slot: np.ndarray, size: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the trades and the shares of each trade's session before it; whole numbers sum exactly."""
+    trades_before = np.empty(len(slot), np.int64)
+    shares_before = np.empty(len(slot), np.int64)
+    for i in range(len(slot)):
+        session = state[slot[i]]
+        trades_before[i] = session.trades
+        shares_before[i] = session.shares
+        session.trades += 1
+        session.shares += size[i]
+    return trades_before, shares_before

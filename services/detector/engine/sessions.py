@@ -1,0 +1,227 @@
+"""Which session a trade belongs to, in what order its trades come, and which sessions are kept.
+
+All of it depends on a symbol's own trades in their order alone, never on batches.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numba import njit
+
+from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.columns import TradeColumns
+from services.detector.engine.slots import with_room
+from services.detector.engine.state import Changes, SessionState
+
+SESSIONS_KEPT = 8
+"""Days of a symbol whose state is kept, those seen last: enough to backfill several days side by side."""
+
+ENDLESS_DAY = 0
+
+
+@dataclass
+class _Symbol:
+    number: int
+    slots: dict[int, int] = field(default_factory=dict)  # by day
+
+
+class Sessions:
+    """Gives each symbol's session a slot, a small number, and takes it back when the session is dropped.
+
+    Parameters
+    ----------
+    on_open
+        Called with the slot and the session before its first trade.
+    endless
+        One session for each symbol, whatever the day.
+    """
+
+    def __init__(self, on_open: Callable[[int, SessionKey], None], endless: bool) -> None:
+        self._on_open = on_open
+        self._endless = endless
+        self._symbols: dict[str, _Symbol] = {}
+        self._names: list[str] = []
+        self._free: list[int] = []
+        self._used = 0
+        self._seen = 0
+        self._last_seen = np.zeros(0, np.int64)  # by slot, in trades seen by all
+        self._last_ns = np.zeros(0, np.int64)
+        self._last_sequence = np.zeros(0, np.int64)
+        self._touched = np.zeros(0, bool)
+        self._dropped: dict[SessionKey, None] = {}
+        self.keys: dict[int, SessionKey] = {}
+        self.late_trades = 0
+
+    def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Sort trades into sessions, as `assign` does; yields the places of trades and their batch."""
+        for places, slots in self.assign(columns):
+            yield (
+                places,
+                Batch(
+                    slot=slots,
+                    event_ns=columns.event_ns[places],
+                    price=columns.price[places],
+                    size=columns.size[places],
+                    side=columns.side[places],
+                ),
+            )
+
+    def assign(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Find the slots of a batch's trades; what comes late or repeated is counted and left out.
+
+        Yields the places of trades in the batch, and their slots. More than one piece comes only where a
+        symbol has more days than are kept: then a slot may be given anew between two of them, so each must be
+        worked off before the next is asked for.
+        """
+        symbol_numbers = np.fromiter(map(self._number, columns.symbol), np.int64, len(columns))
+        days = np.full(len(columns), ENDLESS_DAY) if self._endless else columns.day
+        start = 0
+        while start < len(columns):
+            slots, stop = self._slots(symbol_numbers[start:], days[start:])
+            part = slice(start, start + stop)
+            self._last_seen[slots] = self._seen + np.arange(stop)  # of a slot's trades the last one counts
+            self._touched[slots] = True
+            self._seen += stop
+            fresh = np.empty(stop, bool)
+            _mark_fresh(
+                slots,
+                columns.event_ns[part],
+                columns.sequence[part],
+                self._last_ns,
+                self._last_sequence,
+                fresh,
+            )
+            places = np.flatnonzero(fresh)
+            self.late_trades += stop - len(places)
+            if len(places):
+                yield places + start, slots[places]
+            start += stop
+
+    def take_changes(self) -> Changes:
+        """Return which sessions were given a trade or dropped since the last call."""
+        touched = np.flatnonzero(self._touched)
+        self._touched[touched] = False
+        changes = Changes([self.keys[slot] for slot in touched.tolist()], list(self._dropped))
+        self._dropped.clear()
+        return changes
+
+    def slot_of(self, session: SessionKey) -> int:
+        """Return an open session's slot; raises KeyError for one that is not open."""
+        return self._symbols[session.symbol].slots[self._day_number(session.day)]
+
+    def last_of(self, slot: int) -> tuple[int, int, int]:
+        """Return `last_seen`, `last_ns` and `last_sequence` of `SessionState`."""
+        return int(self._last_seen[slot]), int(self._last_ns[slot]), int(self._last_sequence[slot])
+
+    def restore(self, state: SessionState) -> int:
+        """Open a saved session, before any trade, and return its slot.
+
+        Of more sessions of a symbol than are kept, those seen least lately are dropped at once.
+
+        Raises
+        ------
+        ValueError
+            The session is open already, or is no session of this kind.
+        """
+        symbol, day = state.session.symbol, self._day_number(state.session.day)
+        self._number(symbol)
+        slots = self._symbols[symbol].slots
+        if day in slots:
+            raise ValueError(f"the session {symbol}@{state.session.day} is open already")
+        slot = slots[day] = self._open(symbol, day)
+        self._last_seen[slot] = state.last_seen
+        self._last_ns[slot] = state.last_ns
+        self._last_sequence[slot] = state.last_sequence
+        self._seen = max(self._seen, state.last_seen + 1)
+        if len(slots) > SESSIONS_KEPT:
+            self._drop(symbol)
+        return slot
+
+    def _day_number(self, text: str) -> int:
+        """Return the day of a session's key as `assign` counts it; raises ValueError for no such day."""
+        if self._endless and not text:
+            return ENDLESS_DAY
+        day = dt.date.fromisoformat(text)
+        if self._endless or day.isoformat() != text:
+            raise ValueError(f"{text!r} is not the day of a session here")
+        return (day - dt.date(1970, 1, 1)).days
+
+    def _number(self, symbol: str) -> int:
+        known = self._symbols.get(symbol)
+        if known is None:
+            known = self._symbols[symbol] = _Symbol(len(self._names))
+            self._names.append(symbol)
+        return known.number
+
+    def _slots(self, symbol_numbers: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return the slots of as many trades as can be taken before a session in use has to be dropped."""
+        first_day = int(days.min())
+        span = int(days.max()) - first_day + 1
+        keys, firsts, inverse = np.unique(
+            symbol_numbers * span + (days - first_day), return_index=True, return_inverse=True
+        )
+        slot_of_key = np.zeros(len(keys), np.int64)
+        stop = len(days)
+        for at in np.argsort(firsts):
+            if firsts[at] >= stop:
+                break
+            symbol = self._names[int(keys[at]) // span]
+            day = int(keys[at]) % span + first_day
+            slots = self._symbols[symbol].slots
+            if day not in slots:
+                if len(slots) >= SESSIONS_KEPT:
+                    if firsts[at] > 0:
+                        stop = int(
+                            firsts[at]
+                        )  # first those before it, as they decide which session is the oldest
+                        break
+                    self._drop(symbol)
+                slots[day] = self._open(symbol, day)
+            slot_of_key[at] = slots[day]
+        return slot_of_key[inverse[:stop]], stop
+
+    def _open(self, symbol: str, day: int) -> int:
+        slot = self._free.pop() if self._free else self._used
+        self._used = max(self._used, slot + 1)
+        self._last_seen = with_room(self._last_seen, slot)
+        self._last_ns = with_room(self._last_ns, slot)
+        self._last_sequence = with_room(self._last_sequence, slot)
+        self._touched = with_room(self._touched, slot)
+        self._last_ns[slot] = self._last_sequence[slot] = -1
+        text = "" if self._endless else str(np.datetime64(day, "D"))
+        self.keys[slot] = SessionKey(symbol, text)
+        self._dropped.pop(self.keys[slot], None)
+        self._on_open(slot, self.keys[slot])
+        return slot
+
+    def _drop(self, symbol: str) -> None:
+        """Drop the symbol's session that was seen least lately."""
+        slots = self._symbols[symbol].slots
+        oldest = min(slots, key=lambda day: self._last_seen[slots[day]])
+        slot = slots.pop(oldest)
+        self._free.append(slot)
+        self._touched[slot] = False
+        self._dropped[self.keys[slot]] = None
+
+
+@njit(cache=True)
+def _mark_fresh(
+    slots: np.ndarray,
+    event_ns: np.ndarray,
+    sequence: np.ndarray,
+    last_ns: np.ndarray,
+    last_sequence: np.ndarray,
+    fresh: np.ndarray,
+) -> None:
+    """Mark the trades that come after all before them in their session, by time and then sequence."""
+    for i in range(len(slots)):
+        slot = slots[i]
+        is_fresh = event_ns[i] > last_ns[slot] or (
+            event_ns[i] == last_ns[slot] and sequence[i] > last_sequence[slot]
+        )
+        fresh[i] = is_fresh
+        if is_fresh:
+            last_ns[slot] = event_ns[i]
+            last_sequence[slot] = sequence[i]

@@ -1,0 +1,114 @@
+"""`tapewatch detect --reset`: every partition is detected again from its beginning.
+
+One transaction puts the detectors' committed offsets back to the beginning, and tells in each partition's
+checkpoint up to where its anomalies have to be withdrawn; whoever gets the partition does that first. So a
+reset happens as a whole or not at all, and a restart goes on with it.
+"""
+
+import structlog
+from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from services.common.config.settings import Settings
+from services.common.errors import TapewatchError
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.transactions import TransactionAbortedError, Transactions
+from services.common.process.shutdown import Stop
+from services.contracts.components import DETECTOR_GROUP
+from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
+from services.detector.engine.engine import Engine
+from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, encode
+from services.detector.live.recovery import load, next_run, partition_record
+from services.detector.profiles.profile import Profile
+
+LEAVE_TIMEOUT_S = 10.0
+"""A detector that was killed is a member of the group for some seconds more."""
+
+
+def reset(settings: Settings, profile: Profile, transactions: Transactions, stop: Stop) -> bool:
+    """Let the detection begin anew with a profile.
+
+    Returns
+    -------
+    bool
+        False if a stop came first; nothing was changed then.
+
+    Raises
+    ------
+    TapewatchError
+        Other detectors are at work, or the broker refused.
+    """
+    log = structlog.get_logger()
+    consumer = new_consumer(settings.kafka, DETECTOR_GROUP)
+    try:
+        admin = new_admin(settings.kafka)
+        _wait_until_alone(admin, stop)
+        topic = admin.list_topics(TRADES_TOPIC, REQUEST_TIMEOUT_S).topics[TRADES_TOPIC]
+        layout = Engine(profile).layout
+        stored = load(settings.kafka, list(topic.partitions), stop)
+        all_committed = consumer.committed(
+            [TopicPartition(TRADES_TOPIC, number) for number in topic.partitions], timeout=REQUEST_TIMEOUT_S
+        )
+        anomalies_ends = _ends(admin, list(topic.partitions))
+        transactions.begin()
+        beginnings = []
+        for committed in all_committed:
+            number = committed.partition
+            before = partition_record(stored[number])
+            beginning, _ = consumer.get_watermark_offsets(
+                TopicPartition(TRADES_TOPIC, number), REQUEST_TIMEOUT_S
+            )
+            record = PartitionCheckpoint(
+                run=next_run(stored[number]),
+                profile=profile.hash,
+                layout=layout,
+                replay_from=beginning,
+                retract_until=anomalies_ends[number],
+                letters_from=max(committed.offset, before.letters_from if before else 0),
+            )
+            transactions.producer.produce(
+                CHECKPOINTS_TOPIC, key=PARTITION_KEY, value=encode(record), partition=number
+            )
+            beginnings.append(TopicPartition(TRADES_TOPIC, number, beginning))
+        if stop.requested:
+            return False
+        transactions.commit(beginnings, consumer.consumer_group_metadata())
+        log.info("reset: all trades in the topic are scored anew", partitions=len(beginnings))
+        return True
+    except (KafkaException, TransactionAbortedError) as error:
+        raise TapewatchError(
+            f"Kafka refused the reset, and nothing was changed: {error}.",
+            "Look at the broker, and try again.",
+        ) from error
+    finally:
+        consumer.close()
+
+
+def _ends(admin: AdminClient, numbers: list[int]) -> dict[int, int]:
+    """Return the ends of `anomalies`, what stands behind an abandoned transaction included."""
+    asked = {TopicPartition(ANOMALIES_TOPIC, number): OffsetSpec.latest() for number in numbers}
+    ends = admin.list_offsets(
+        asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_TIMEOUT_S
+    )
+    return {partition.partition: answer.result().offset for partition, answer in ends.items()}
+
+
+def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:
+    """Wait for detectors that have just ended to be forgotten.
+
+    Raises
+    ------
+    TapewatchError
+        One is at work.
+    """
+    for _ in range(int(LEAVE_TIMEOUT_S)):
+        groups = admin.describe_consumer_groups([DETECTOR_GROUP], request_timeout=REQUEST_TIMEOUT_S)
+        group = groups[DETECTOR_GROUP].result()
+        if stop.requested or group.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
+            return
+        stop.wait(1.0)
+    members = ", ".join(sorted({member.client_id for member in group.members}))
+    raise TapewatchError(
+        f"Other detectors are at work: {members}.",
+        "Stop them all, run `tapewatch detect --reset` once, and start them again with the same profile.",
+    )

@@ -1,0 +1,75 @@
+"""Withdraws anomalies before a new run finds them anew: a null value that names the trade.
+
+A message in `anomalies` with a null value and the headers `trade_id` and `timestamp` says that this trade is
+not flagged any more. Anomalies carry the offset of their trade in the header `trade_offset`; those whose
+trade the topic `trades` does not have any more cannot be found anew, so they stay.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from confluent_kafka import Message, Producer, TopicPartition
+
+from services.common.kafka.reading import read_to_end
+from services.common.process.shutdown import Stop
+from services.contracts.topics import ANOMALIES_TOPIC
+
+TRADE_OFFSET = "trade_offset"
+
+
+class _Anomaly(msgspec.Struct, gc=False):
+    timestamp: str = msgspec.field(name="@timestamp")
+    trade_id: str
+
+
+_decoder = msgspec.json.Decoder(_Anomaly)
+
+
+def standing_anomalies(
+    bootstrap: str, number: int, until: int, beginning: int, stop: Stop
+) -> Iterator[tuple[bytes, str, str]]:
+    """Yield key, `trade_id` and event time of each anomaly that a partition has before an offset.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    number
+        The partition.
+    until
+        Its offset to end before.
+    beginning
+        The first offset that the same partition of `trades` still has.
+    stop
+        Ends the reading early.
+    """
+    standing: dict[str, tuple[bytes, str]] = {}
+    message: Message
+    for message in read_to_end(bootstrap, [TopicPartition(ANOMALIES_TOPIC, number, 0)], stop):
+        if message.offset() >= until:
+            break
+        headers = dict(message.headers() or [])
+        if message.value() is None:
+            standing.pop((headers.get("trade_id") or b"").decode(errors="replace"), None)
+        elif _trade_offset(headers) >= beginning:
+            try:
+                anomaly = _decoder.decode(message.value())
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue  # somebody else's message, which the indexer has refused
+            standing[anomaly.trade_id] = (message.key(), anomaly.timestamp)
+    for trade_id, (key, timestamp) in standing.items():
+        yield key, trade_id, timestamp
+
+
+def _trade_offset(headers: dict[str, bytes | None]) -> int:
+    """Return the offset of an anomaly's trade; 0 of one that somebody else has written."""
+    try:
+        return int(headers.get(TRADE_OFFSET) or 0)
+    except ValueError:
+        return 0
+
+
+def publish_retraction(producer: Producer, number: int, key: bytes, trade_id: str, timestamp: str) -> None:
+    """Say that an anomaly is withdrawn, behind it in the same partition."""
+    headers = {"trade_id": trade_id, "timestamp": timestamp}
+    producer.produce(ANOMALIES_TOPIC, value=None, key=key, headers=headers, partition=number)

@@ -1,0 +1,63 @@
+"""The detector over a day, as the backtest and the live service run it: trades as JSON go in."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from services.contracts.anomaly import Severity
+from services.contracts.trade import NotATradeError, decode_trade
+from services.detector.engine.engine import Engine
+from services.detector.profiles.profile import Profile
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.encode import to_json
+
+BATCH_TRADES = 10_000
+
+
+class Finding(NamedTuple):
+    """What the detector says of a trade."""
+
+    score: float
+    severity: str
+    label: str
+    """Of the detection that decided."""
+    top_contribution: str
+    """The feature with the greatest share."""
+
+
+def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
+    """Run the detector over trades in order; returns what is anomalous, by `trade_id`."""
+    engine = Engine(profile)
+    findings = {}
+    for start in range(0, len(trades_json), BATCH_TRADES):
+        trades = []
+        for value in trades_json[start : start + BATCH_TRADES]:
+            try:
+                trades.append(decode_trade(value))
+            except NotATradeError:
+                continue  # the live detector refuses it, too
+        for anomaly in engine.detect(trades):
+            shares = anomaly.fields["contributions"]
+            findings[trades[anomaly.at].trade_id] = Finding(
+                anomaly.fields["score"],
+                anomaly.fields["severity"],
+                anomaly.fields["anomalies"][0],
+                max(shares, key=shares.get) if shares else "",
+            )
+    return findings
+
+
+def detect_in_frame(trades: pl.DataFrame, profile: Profile) -> list[Finding | None]:
+    """Run the detector over trades as the sources give them; returns an item for each trade."""
+    ids = TradeIds().name(trades)
+    findings = detect(to_json(trades, ids), profile)
+    return [findings.get(trade_id) for trade_id in ids]
+
+
+def alert_scores(findings: list[Finding | None]) -> np.ndarray:
+    """Return the score of each trade, 0 where it is not flagged or with severity `info` only."""
+    alerts = (found is not None and found.severity != Severity.INFO for found in findings)
+    return np.array(
+        [found.score if is_alert else 0.0 for found, is_alert in zip(findings, alerts, strict=True)]
+    )

@@ -1,0 +1,347 @@
+"""Anomalies put into a real day, with labels: the ground truth of `tapewatch evaluate`.
+
+Every anomaly is one extra trade (a burst: many) between two natural trades of its symbol, the *anchor* and
+the next one; the natural trades stay as they are. The kinds:
+
+- `off_market`: a single print 0.4 % to 8 % away, either way; the next trade is back at the old price;
+- `small_error`: the same at 0.1 % to 0.4 %, a harder kind;
+- `fat_finger`: 10 to 40 times the local mean size, at least 1,500 shares;
+- `both`: an `off_market` price and a `fat_finger` size;
+- `stale`: the price of 15 to 30 minutes ago, where it differs noticeably;
+- `burst`: 40 to 120 trades within 50 ms at prices that drift one way.
+
+A detector that learned the habits of one injector would look better than it is. So nothing marks the extra
+rows: some share the time of a natural trade, some its size, sizes may be round lots, prices lie on the grid.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from services.detector.offline.evaluation.ticks import on_grid, tick_of
+
+KINDS = ("off_market", "small_error", "fat_finger", "both", "stale", "burst")
+PRICE_KINDS = ("off_market", "both", "stale")
+"""Kinds whose price is plainly wrong; `small_error` is judged by itself."""
+
+EVENTS_PER_TRADE = 0.0005
+
+NS_PER_MS = 1_000_000
+NS_PER_MINUTE = 60_000 * NS_PER_MS
+
+DISTANCES = {"off_market": (0.004, 0.08), "both": (0.004, 0.08), "small_error": (0.001, 0.004)}
+"""Least and greatest distance from the anchor's price, as a part of it."""
+
+FAT_FINGER_FACTORS = (10.0, 40.0)
+FAT_FINGER_LEAST_SHARES = 1_500
+STALE_AGE_NS = (15 * NS_PER_MINUTE, 30 * NS_PER_MINUTE)
+STALE_LEAST_MOVE = 0.002
+STALE_LEAST_TICKS = 2  # one tick away is only the other side of the market
+BURST_TRADES = (40, 120)
+BURST_NS = 50 * NS_PER_MS
+BURST_DRIFTS = (0.001, 0.005)
+
+LOCAL_TRADES = 500
+"""Trades up to the anchor whose mean size is the local mean."""
+
+# Sizes beyond this quantile of the symbol's day are cut to it, so that an auction does not make the mean.
+SIZE_QUANTILE = 0.999
+ROUND_LOT_SHARES = 100
+
+SHARE_PLACED_BY_TIME = 0.1  # evenly over the clock, so that the thin extended hours get their part
+SHARE_AT_ANCHORS_TIME = 0.3  # besides those that fall between two trades of one time
+SHARE_WITH_ANCHORS_SIZE = 0.5
+SHARE_WITH_ANCHORS_SIDE = 0.7
+SHARE_OF_ROUND_LOTS = 0.5  # of fat-finger sizes
+
+WARM_UP_TRADES = 40
+KEEP_APART_TRADES = 3
+TRIES = 1_000
+
+SEQUENCE_STEP = 1_000
+"""What the natural trades' sequence numbers are multiplied by: room for extra rows between two of them."""
+
+
+@dataclass(frozen=True)
+class Injected:
+    """A day with anomalies in it.
+
+    Parameters
+    ----------
+    trades
+        The natural and the extra trades, in order of time and, for each symbol, of (`ts_event`, `sequence`).
+        Columns as in the input; every natural `sequence` is multiplied by `SEQUENCE_STEP`; the extra rows
+        have `line` 0.
+    labels
+        One row for each extra trade, in the trades' order: `row` (place in `trades`), `event` (0, 1, …; the
+        trades of a burst share one), `kind`, `expected_price_nanos` (the anchor's price),
+        `expected_size_shares` (the local mean).
+    """
+
+    trades: pl.DataFrame
+    labels: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Event:
+    """One anomaly; the arrays have an item for each of its trades, `anchor` being places in the tape."""
+
+    kind: str
+    expected_price_nanos: int
+    expected_size_shares: float
+    anchor: np.ndarray
+    ts_event_ns: np.ndarray
+    price_nanos: np.ndarray
+    size_shares: np.ndarray
+    side: list[str]
+
+
+def inject(trades: pl.DataFrame, seed: int | Sequence[int], rate: float = EVENTS_PER_TRADE) -> Injected:
+    """Put anomalies into a day.
+
+    Parameters
+    ----------
+    trades
+        A day's trades as the sources give them (`services.sources.base.Chunk`), of any number of symbols;
+        busier symbols get more anomalies, in proportion.
+    seed
+        The same seed and trades give the same result.
+    rate
+        Anomalies per trade; a burst is one. In equal numbers of each kind.
+
+    Returns
+    -------
+    Injected
+        A few anomalies less than asked for where the day has too few fitting places.
+    """
+    rng = np.random.default_rng(seed)
+    tape = _Tape(trades)
+    events = []
+    for kind in _draw_kinds(rng, round(rate * len(trades))):
+        for _ in range(TRIES):
+            at = tape.draw_anchor(rng)
+            event = _burst(rng, tape, at) if kind == "burst" else _single(rng, tape, at, kind)
+            if event is not None:
+                tape.reserve(event)
+                events.append(event)
+                break
+    return _merge(trades, tape, events)
+
+
+class _Tape:
+    """A day's columns sorted by symbol, each symbol's trades in the file's order; all of shape (trades,)."""
+
+    def __init__(self, trades: pl.DataFrame) -> None:
+        count = len(trades)
+        symbol = trades["symbol"].rank("dense").to_numpy()
+        self.row = np.argsort(symbol, kind="stable")  # place in the file
+        self.place = np.empty(count, np.int64)  # its inverse
+        self.place[self.row] = np.arange(count)
+        symbol = symbol[self.row]
+        self.start = np.searchsorted(symbol, symbol, side="left")
+        self.stop = np.searchsorted(symbol, symbol, side="right")
+        self.ts, self.price, self.size, sequence = (
+            trades[name].to_numpy()[self.row] for name in ("ts_event", "price", "size", "sequence")
+        )
+        self.side = trades["side"].to_numpy()[self.row]
+        self.latest_ns = self.ts.copy()  # time that a search may rely on, even where a trade came late
+        self.usual_size = self.size.astype(np.float64)  # cut to what is usual
+        for start in np.unique(self.start):
+            part = slice(start, self.stop[start])
+            np.maximum.accumulate(self.ts[part], out=self.latest_ns[part])
+            self.usual_size[part] = np.minimum(
+                self.size[part], max(1.0, np.quantile(self.size[part], SIZE_QUANTILE))
+            )
+        self._shares_before = np.concatenate(([0.0], np.cumsum(self.usual_size)))
+        place = np.arange(count)
+        self.is_fitting = (
+            (place - self.start >= WARM_UP_TRADES)
+            & (place < self.stop - 1)
+            & (self.price > 0)
+            & (self.price % tick_of(self.price) == 0)
+            & (self.ts == self.latest_ns)
+            # The prints of one packet share a number: there is no room between them.
+            & (np.roll(sequence, -1) != sequence)
+        )
+        self._is_reserved = np.zeros(count, np.bool_)
+
+    def draw_anchor(self, rng: np.random.Generator) -> int:
+        """Choose a place for an anomaly, evenly over the trades or over the clock."""
+        at = int(rng.integers(len(self.ts)))
+        if rng.random() < SHARE_PLACED_BY_TIME:
+            first, last = self.latest_ns[self.start[at]], self.latest_ns[self.stop[at] - 1]
+            at = max(int(self.start[at]), int(self.last_at(at, rng.integers(first, last, endpoint=True))))
+        return at
+
+    def last_at(self, at: int, ts_ns: int | np.ndarray) -> np.ndarray:
+        """Find the symbol's last trade up to a time, `at` being any of its trades; none: its start - 1."""
+        part = slice(self.start[at], self.stop[at])
+        return self.start[at] + np.searchsorted(self.latest_ns[part], ts_ns, side="right") - 1
+
+    def local_mean_size(self, at: int) -> float:
+        """Return the mean size in shares of the last `LOCAL_TRADES` trades of the symbol up to `at`."""
+        first = max(int(self.start[at]), at + 1 - LOCAL_TRADES)
+        return float(self._shares_before[at + 1] - self._shares_before[first]) / (at + 1 - first)
+
+    def is_free(self, first: int, last: int) -> bool:
+        """Tell whether no anomaly is near the trades from `first` to `last`."""
+        return not self._is_reserved[max(0, first - KEEP_APART_TRADES) : last + KEEP_APART_TRADES + 1].any()
+
+    def reserve(self, event: _Event) -> None:
+        """Keep other anomalies away from this one."""
+        first, last = int(event.anchor[0]), int(event.anchor[-1])
+        self._is_reserved[max(0, first - KEEP_APART_TRADES) : last + KEEP_APART_TRADES + 1] = True
+
+
+def _draw_kinds(rng: np.random.Generator, count: int) -> list[str]:
+    """Return equal numbers of each kind as far as they divide, the odd ones by chance, in random order."""
+    whole, odd = divmod(count, len(KINDS))
+    kinds = list(KINDS) * whole + [KINDS[k] for k in rng.permutation(len(KINDS))[:odd]]
+    return [kinds[k] for k in rng.permutation(count)]
+
+
+def _single(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> _Event | None:
+    """Make an anomaly of one trade after the one at `at`, or none if it does not fit there."""
+    if not tape.is_fitting[at] or not tape.is_free(at, at + 1):
+        return None
+    anchor_price = int(tape.price[at])
+    price = _price(rng, tape, at, kind)
+    if price is None or 2 * abs(int(tape.price[at + 1]) - anchor_price) > abs(price - anchor_price) > 0:
+        return None  # the price would not return, or not clearly
+    mean_size = tape.local_mean_size(at)
+    if kind in ("fat_finger", "both"):
+        size = max(float(FAT_FINGER_LEAST_SHARES), mean_size * rng.uniform(*FAT_FINGER_FACTORS))
+        lot = ROUND_LOT_SHARES if rng.random() < SHARE_OF_ROUND_LOTS else 1
+        size = np.ceil(size / lot) * lot
+    else:
+        shared = rng.random() < SHARE_WITH_ANCHORS_SIZE
+        size = tape.usual_size[at if shared else _recent(rng, tape, at)]
+    ts = int(tape.ts[at])
+    if rng.random() >= SHARE_AT_ANCHORS_TIME:
+        ts = int(rng.integers(ts, max(ts + 1, int(tape.ts[at + 1]))))
+    side = tape.side[at] if rng.random() < SHARE_WITH_ANCHORS_SIDE else rng.choice(["A", "B", "N"])
+    return _Event(
+        kind,
+        anchor_price,
+        mean_size,
+        np.array([at]),
+        np.array([ts]),
+        np.array([price]),
+        np.array([max(1, int(size))]),
+        [str(side)],
+    )
+
+
+def _price(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> int | None:
+    """Draw the price of a kind in 1e-9 dollars, or none if there is no such price at this place."""
+    anchor_price = int(tape.price[at])
+    if kind == "stale":
+        old = int(tape.last_at(at, int(tape.ts[at]) - int(rng.integers(*STALE_AGE_NS, endpoint=True))))
+        if old < tape.start[at]:
+            return None
+        price = int(on_grid(tape.price[old]))
+        least = max(STALE_LEAST_MOVE * anchor_price, STALE_LEAST_TICKS * int(tick_of(anchor_price)))
+        return price if abs(price - anchor_price) >= least else None
+    if kind not in DISTANCES:
+        return anchor_price
+    least, greatest = DISTANCES[kind]
+    price = int(on_grid(anchor_price * (1 + rng.choice([-1, 1]) * rng.uniform(least, greatest))))
+    return price if least <= abs(price / anchor_price - 1) <= greatest else None
+
+
+def _recent(rng: np.random.Generator, tape: _Tape, at: int) -> int:
+    return int(rng.integers(max(int(tape.start[at]), at + 1 - LOCAL_TRADES), at + 1))
+
+
+def _burst(rng: np.random.Generator, tape: _Tape, at: int) -> _Event | None:
+    """Make a burst after the trade at `at`, among the natural trades there, or none if it does not fit."""
+    if not tape.is_fitting[at]:
+        return None
+    count = int(rng.integers(*BURST_TRADES, endpoint=True))
+    # Uneven steps forward, as a real sweep's; at least one tick, or nothing would drift.
+    ts = int(tape.ts[at]) + np.sort(rng.integers(1, BURST_NS, count))
+    anchor = tape.last_at(at, ts)
+    if not tape.is_free(at, int(anchor[-1]) + 1):
+        return None
+    anchor_price = int(tape.price[at])
+    drift = max(rng.uniform(*BURST_DRIFTS) * anchor_price, float(tick_of(anchor_price)))
+    direction = int(rng.choice([-1, 1]))
+    progress = np.append(np.sort(rng.random(count - 1)), 1.0)
+    sizes = tape.usual_size[[_recent(rng, tape, at) for _ in range(count)]]
+    return _Event(
+        "burst",
+        anchor_price,
+        tape.local_mean_size(at),
+        anchor,
+        ts,
+        on_grid(anchor_price + direction * drift * progress),
+        np.maximum(1, sizes).astype(np.int64),
+        ["B" if direction > 0 else "A"] * count,
+    )
+
+
+def _merge(trades: pl.DataFrame, tape: _Tape, events: list[_Event]) -> Injected:
+    """Put the events' trades between the natural ones, and label them."""
+    natural = trades.with_columns(pl.col("sequence") * SEQUENCE_STEP)
+    if not events:
+        return Injected(natural, _labels(events, np.zeros(0, np.int64)))
+    anchor = np.concatenate([event.anchor for event in events])
+    ts = np.concatenate([event.ts_event_ns for event in events])
+    anchor_row = tape.row[anchor]
+    extra = natural[anchor_row].with_columns(
+        line=pl.lit(0, pl.Int64),
+        ts_event=pl.Series(ts),
+        price=pl.Series(np.concatenate([event.price_nanos for event in events])),
+        size=pl.Series(np.concatenate([event.size_shares for event in events])),
+        side=pl.Series([side for event in events for side in event.side]),
+        # The trades after one anchor count up from its number, in order of time (within an event already).
+        sequence=pl.col("sequence") + _count_within(anchor),
+    )
+    if "ts_recv" in trades.columns:
+        delay = (trades["ts_recv"] - trades["ts_event"])[anchor_row]
+        extra = extra.with_columns(ts_recv=pl.col("ts_event") + delay)
+    # After the last row up to its time, other symbols' included, but at its anchor's time right after it.
+    latest = np.maximum.accumulate(trades["ts_event"].to_numpy())
+    after = np.maximum(np.searchsorted(latest, ts, side="right") - 1, anchor_row)
+    after = np.where(ts == tape.ts[anchor], anchor_row, after)
+    is_extra = np.repeat([0, 1], [len(natural), len(extra)])
+    merged = pl.concat([natural, extra.select(natural.columns)])
+    order = np.lexsort(
+        (
+            merged["sequence"].to_numpy(),
+            merged["ts_event"].to_numpy() * is_extra,
+            is_extra,
+            np.concatenate([np.arange(len(natural)), after]),
+        )
+    )
+    row = np.empty(len(merged), np.int64)
+    row[order] = np.arange(len(merged))
+    return Injected(merged[order], _labels(events, row[len(natural) :]))
+
+
+def _count_within(groups: np.ndarray) -> pl.Series:
+    """Count the items of each group from 1, in their order."""
+    return pl.DataFrame({"group": groups}).select(pl.int_range(1, pl.len() + 1).over("group")).to_series()
+
+
+def _labels(events: list[_Event], row: np.ndarray) -> pl.DataFrame:
+    trades_of = [len(event.anchor) for event in events]
+    number = np.repeat(np.arange(len(events)), trades_of)
+    return pl.DataFrame(
+        {
+            "row": row,
+            "event": number.astype(np.int64),
+            "kind": [events[event].kind for event in number],
+            "expected_price_nanos": [events[event].expected_price_nanos for event in number],
+            "expected_size_shares": [events[event].expected_size_shares for event in number],
+        },
+        schema={
+            "row": pl.Int64,
+            "event": pl.Int64,
+            "kind": pl.String,
+            "expected_price_nanos": pl.Int64,
+            "expected_size_shares": pl.Float64,
+        },
+    ).sort("row")

@@ -1,0 +1,206 @@
+"""What past days tell of each symbol: how rare its trades looked, and where its sessions ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from services.contracts.anomaly import Severity
+from services.detector.detectors.core.burst_measure import BurstParameters
+from services.detector.detectors.core.state import BURST, FOREST, PRICE, SECOND_NS, SIZE
+from services.detector.detectors.core.tail import ALERT, TailParameters
+from services.detector.engine.engine import Engine
+from services.detector.offline.backtest.run import read_pieces
+from services.detector.profiles.profile import Detectors, Profile
+from services.sources.base import Source
+
+PARTS = {
+    "off_market_price": ("price_evidence", PRICE),
+    "unusual_size": ("size_evidence", SIZE),
+    "burst": ("burst_evidence", BURST),
+    "isolation_forest": ("forest_evidence", FOREST),
+}
+"""Detectors that flag by rarity, with the measure that carries it and their tail in a session's state."""
+
+LEAST_RARITY = 2.5
+"""Rarity from which a trade is kept: no alert is set as low."""
+
+HELD_BACK = 0.99
+"""What the parts make of an alert that repeats one: so much of it; a lower alert does not free it."""
+
+Priors = dict[str, dict[str, float]]
+"""Detector to its priors."""
+
+
+@dataclass
+class Measured:
+    """One symbol on all days.
+
+    Parameters
+    ----------
+    trades, flagged
+        How many; `info` is not flagged.
+    days
+        Its sessions, `YYYY-MM-DD`.
+    rarities
+        Of each trade that some alert could flag, by the parts in the order of `PARTS`, shape (k, 4).
+        A trade that a fixed rule flags has infinite ones: no alert frees it.
+    priors
+        What its sessions ended with, each weighing as much as it has trades.
+    """
+
+    trades: int = 0
+    flagged: int = 0
+    days: list[str] = field(default_factory=list)
+    rarities: np.ndarray = field(default_factory=lambda: np.zeros((0, len(PARTS))))
+    priors: Priors = field(default_factory=dict)
+
+
+def measure_days(
+    sources: list[Source], profile: Profile, on_progress: Callable[[Source, int], None]
+) -> dict[str, Measured]:
+    """Run the detectors over files and keep what alerts and priors are chosen from.
+
+    Parameters
+    ----------
+    sources
+        The files.
+    profile
+        What to run.
+    on_progress
+        Called with a file and how many of its bytes have been read.
+
+    Returns
+    -------
+    dict
+        By symbol, in alphabetical order.
+    """
+    engine = Engine(profile)
+    parameters: dict[str, Detectors] = {}
+    measured: dict[str, Measured] = {}
+    rarities: dict[str, list[np.ndarray]] = {}
+    ends: dict[tuple[str, str], tuple[int, Priors]] = {}
+    for source in sources:
+        for piece in read_pieces(source, engine.time_zone):
+            for _, batch in engine.batches(piece.columns):
+                sessions = {int(slot): engine.session_of(int(slot)) for slot in np.unique(batch.slot)}
+                for session in sessions.values():
+                    if session.symbol not in measured:
+                        measured[session.symbol] = Measured()
+                        rarities[session.symbol] = []
+                        parameters[session.symbol] = profile.for_symbol(session.symbol)
+                rule_flags = []
+                for at, fields in engine.judge(batch):
+                    if fields["severity"] == Severity.INFO:
+                        continue
+                    measured[sessions[int(batch.slot[at])].symbol].flagged += 1
+                    if any(detection["detector"] not in PARTS for detection in fields["detections"]):
+                        rule_flags.append(at)
+                measures, _ = engine.tape.measure(batch)
+                standing_out = find_standing_out(measures, rule_flags)
+                slot_of = batch.slot[standing_out]
+                for slot, session in sessions.items():
+                    own = standing_out[slot_of == slot]
+                    found = rarities_of(measures[own], batch.event_ns[own], parameters[session.symbol])
+                    found[np.isin(own, rule_flags)] = np.inf
+                    rarities[session.symbol].append(found[found.max(axis=1, initial=0.0) >= LEAST_RARITY])
+                    ends[session.symbol, session.day] = _end(
+                        engine.tape.states, slot, parameters[session.symbol]
+                    )
+                for slot, count in zip(*np.unique(batch.slot, return_counts=True), strict=True):
+                    measured[sessions[int(slot)].symbol].trades += int(count)
+            on_progress(source, piece.position)
+    for symbol, one in measured.items():
+        own_ends = {day: end for (of, day), end in sorted(ends.items()) if of == symbol}
+        one.rarities = np.concatenate(rarities[symbol])
+        one.days = list(own_ends)
+        one.priors = _mean(list(own_ends.values()))
+    return dict(sorted(measured.items()))
+
+
+def running_parts(parameters: Detectors) -> dict[str, TailParameters]:
+    """Return the parts that run, with their parameters."""
+    found = {name: getattr(parameters, name) for name in PARTS}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray:
+    """Return the places of the trades that are worth a closer look."""
+    # At an alert of 6, the highest that tune sets, an evidence of 1.6 is a rarity of 2.4.
+    is_odd = np.zeros(len(measures), bool)
+    for measure, _ in PARTS.values():
+        is_odd |= measures[measure] >= 1.6
+    is_odd &= measures["is_cross"] == 0
+    is_odd[rule_flags] = True
+    return np.flatnonzero(is_odd)
+
+
+def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detectors) -> np.ndarray:
+    """Return the rarities that a session's parts act upon, shape (k, 4); 0 for one that does not run.
+
+    A burst flags once, so of an episode's trades only the rarest has the burst's.
+    """
+    rarities = np.zeros((len(measures), len(PARTS)))
+    running = running_parts(parameters)
+    for column, (name, (measure, _)) in enumerate(PARTS.items()):
+        p = running.get(name)
+        if p is None:
+            continue
+        if name == "burst":
+            rarities[:, column] = _once_an_episode(measures["burst_rarity"], event_ns, parameters.burst)
+            continue
+        evidence = measures[measure]
+        rarity = np.where(
+            evidence < ALERT, evidence * p.alert / ALERT, p.alert + (evidence - ALERT - p.credence) / p.gain
+        )
+        is_held_back = np.abs(evidence - HELD_BACK * ALERT) < 1e-9
+        rarities[:, column] = np.where(is_held_back, 0.0, rarity)
+    rarities[measures["is_cross"] != 0] = 0.0
+    return rarities
+
+
+def _once_an_episode(rarity: np.ndarray, event_ns: np.ndarray, p: BurstParameters) -> np.ndarray:
+    """Keep the greatest rarity of each episode, the first of equals; the others become 0."""
+    kept = np.zeros(len(rarity))
+    places = np.flatnonzero(rarity >= LEAST_RARITY)
+    if len(places):
+        starts = np.flatnonzero(np.diff(event_ns[places]) >= p.episode_s * SECOND_NS) + 1
+        for episode in np.split(places, starts):
+            rarest = episode[np.argmax(rarity[episode])]
+            kept[rarest] = rarity[rarest]
+    return kept
+
+
+def _end(states: np.ndarray, slot: int, parameters: Detectors) -> tuple[int, Priors]:
+    """Return a session's trades so far, and what it has learnt, in terms of the priors."""
+    state = states[slot]
+    priors: Priors = {}
+    for name, p in running_parts(parameters).items():
+        u, beta = state["tails"][PARTS[name][1]][:2]
+        priors[name] = {"u": float(u), "beta": max(float(beta), p.beta_least)}
+    price = abs(float(np.median(state["prices"])))
+    if "off_market_price" in priors and price > 0:
+        priors["off_market_price"] |= {
+            "dispersion_prior": max(float(state["dispersion"]) / price, 1e-7),
+            "volatility_prior": max(float(state["variance"]) ** 0.5 / price, 1e-8),
+            "step_prior": float(state["step"]) / price,
+        }
+    if "unusual_size" in priors:
+        priors["unusual_size"] |= {
+            "mean_size_prior": 0.5 * float(state["mean200"] + state["mean1000"]),
+            "context_prior": float(state["context"]),
+        }
+    if "burst" in priors:
+        priors["burst"]["clusters"] = min(max(float(state["cluster_rate"]), 1e-4), 0.9999)
+    return int(state["trades"]), priors
+
+
+def _mean(ends: list[tuple[int, Priors]]) -> Priors:
+    """Average over sessions, each weighing as much as it has trades, rounded to four digits."""
+    names = {(detector, name) for _, priors in ends for detector, own in priors.items() for name in own}
+    mean: Priors = {}
+    for detector, name in sorted(names):
+        known = [(trades, priors[detector][name]) for trades, priors in ends if name in priors[detector]]
+        value = np.average([value for _, value in known], weights=[max(trades, 1) for trades, _ in known])
+        mean.setdefault(detector, {})[name] = float(f"{value:.4g}")
+    return mean

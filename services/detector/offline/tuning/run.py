@@ -1,0 +1,325 @@
+"""`tapewatch tune`: from past days to a profile whose alerts meet a budget, symbol by symbol."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from services.common.errors import TapewatchError
+from services.common.process.atomic_file import replaced_when_done
+from services.detector.offline.backtest.run import progress_bar
+from services.detector.offline.tuning.alerts import Alerts, choose_alerts, count_flagged
+from services.detector.offline.tuning.measure import PARTS, Measured, measure_days, running_parts
+from services.detector.profiles.profile import Profile, load_profile
+from services.detector.profiles.write import profile_text
+from services.sources.base import Source
+from services.sources.files import open_sources
+
+LARGEST_BUDGET = 100.0
+ROUNDS = 4
+"""Runs over the days at most, after the first: alerts and priors act on what tails learn, a little."""
+TOLERANCE = 0.05
+"""A rate is close enough to the budget when it is at most so much of it below."""
+LEAST_FLAGS = 5
+"""A symbol whose budget is fewer trades has no alerts of its own: a few trades would decide them."""
+ROWS_SHOWN = 40
+SHORT_NAMES = {
+    "off_market_price": "price",
+    "unusual_size": "size",
+    "burst": "burst",
+    "isolation_forest": "forest",
+}
+"""Detectors as the table calls them."""
+
+
+@dataclass
+class Choice:
+    """Symbols that share their alerts: one, or all those with few trades.
+
+    Parameters
+    ----------
+    symbols
+        Which.
+    allowed
+        How many of their trades may be flagged.
+    alerts
+        The best that a run has confirmed, for each symbol.
+    flagged
+        What that run flagged, for each symbol.
+    next_alerts
+        What the next run tries.
+    is_settled
+        Whether more runs would bring nothing.
+    """
+
+    symbols: list[str]
+    allowed: int
+    alerts: dict[str, Alerts] = field(default_factory=dict)
+    flagged: dict[str, int] = field(default_factory=dict)
+    next_alerts: dict[str, Alerts] = field(default_factory=dict)
+    is_settled: bool = False
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """One symbol's outcome: alerts and alert rates (per 1,000 trades) before and after."""
+
+    symbol: str
+    days: list[str]
+    trades: int
+    before: float
+    after: float
+    has_own_alerts: bool
+    given: Alerts
+    alerts: Alerts
+
+
+def run_tune(names: list[str], budget_per_1000: float, profile_name: str | None, output: Path) -> int:
+    """Propose each symbol's priors and alerts from past days, as a profile ready for `--profile`.
+
+    Parameters
+    ----------
+    names
+        Files and globs, any number of days.
+    budget_per_1000
+        How many of 1,000 trades may be flagged, `info` aside.
+    profile_name
+        The profile to start from: a built-in one or a file; None for the default.
+    output
+        The YAML file to write; replaced only when all is done.
+
+    Raises
+    ------
+    TapewatchError
+        The budget makes no sense, the files have no trades, the profile has no detector that can be tuned,
+        or a file cannot be read or written.
+    """
+    if not 0 < budget_per_1000 <= LARGEST_BUDGET:
+        raise TapewatchError(
+            f"A budget of {budget_per_1000:g} in 1,000 trades cannot be met.",
+            f"Give the trades to be flagged in 1,000, above 0 and at most {LARGEST_BUDGET:g}, such as 0.5.",
+        )
+    profile = load_profile(profile_name)
+    sources = open_sources(names)
+    console = Console(stderr=True)
+    with replaced_when_done(output) as unfinished:
+        profile, tuned = tune(sources, profile, budget_per_1000, console)
+        profile = profile.model_copy(update={"name": output.stem})
+        comments = [
+            f"Proposed by `tapewatch tune` for a budget of {budget_per_1000:g} flagged in 1,000 trades, from",
+            f"{sum(one.trades for one in tuned):,} trades of {_span(tuned)}, starting from the profile "
+            f"{Path(profile_name or 'default').name}.",
+            "Rates are those measured on these days, info aside; other days differ.",
+        ]
+        text = profile_text(
+            profile, profile_name or "default", comments, {one.symbol: _line(one) for one in tuned}
+        )
+        unfinished.write_text(text, encoding="utf-8")
+    console.print(_table(tuned, budget_per_1000))
+    return 0
+
+
+def tune(
+    sources: list[Source], profile: Profile, budget_per_1000: float, console: Console
+) -> tuple[Profile, list[Tuned]]:
+    """Choose priors and alerts, and confirm them by running again.
+
+    Parameters
+    ----------
+    sources
+        The days.
+    profile
+        What to start from.
+    budget_per_1000
+        As in `run_tune`.
+    console
+        Shows the progress.
+
+    Raises
+    ------
+    TapewatchError
+        There are no trades, or nothing that can be tuned.
+    """
+    everywhere = [profile.detectors, *(profile.for_symbol(symbol) for symbol in profile.symbols)]
+    if not any(running_parts(detectors) for detectors in everywhere):
+        raise _nothing_to_tune(profile)
+    before = _run(sources, profile, console, "measuring")
+    if not before:
+        raise TapewatchError("The files have no trades to tune on.", "Give files of past days with trades.")
+    given = {
+        symbol: {name: p.alert for name, p in running_parts(profile.for_symbol(symbol)).items()}
+        for symbol in before
+    }
+    if not any(given.values()):
+        raise _nothing_to_tune(profile)
+    choices = _choices(before, budget_per_1000)
+    for choice in choices:
+        is_met = _is_close(sum(before[symbol].flagged for symbol in choice.symbols), choice.allowed)
+        # Alerts that meet the budget already stay, so tuning a tuned profile again changes little.
+        choice.next_alerts = (
+            {symbol: given[symbol] for symbol in choice.symbols} if is_met else _choose(choice, before, given)
+        )
+    for number in range(ROUNDS):
+        trial = _with(profile, before, {s: a for choice in choices for s, a in choice.next_alerts.items()})
+        measured = _run(sources, trial, console, f"confirming, run {number + 1}")
+        for choice in choices:
+            _settle(choice, measured, given)
+        if all(choice.is_settled for choice in choices):
+            break
+    alerts = {symbol: own for choice in choices for symbol, own in choice.alerts.items()}
+    flagged = {symbol: count for choice in choices for symbol, count in choice.flagged.items()}
+    tuned = [
+        Tuned(
+            symbol=symbol,
+            days=one.days,
+            trades=one.trades,
+            before=1000 * one.flagged / one.trades,
+            after=1000 * flagged[symbol] / one.trades,
+            has_own_alerts=budget_per_1000 * one.trades / 1000 >= LEAST_FLAGS,
+            given=given[symbol],
+            alerts=alerts[symbol],
+        )
+        for symbol, one in before.items()
+    ]
+    return _with(profile, before, alerts), tuned
+
+
+def _nothing_to_tune(profile: Profile) -> TapewatchError:
+    return TapewatchError(
+        f"The profile {profile.name} has no detector that tune could set.",
+        f"Start from one that runs some of {', '.join(PARTS)}, such as default.",
+    )
+
+
+def _run(sources: list[Source], profile: Profile, console: Console, title: str) -> dict[str, Measured]:
+    with progress_bar(console) as bar:
+        sizes = {id(source): source.path.stat().st_size for source in sources}
+        task = bar.add_task(title, total=sum(sizes.values()))
+        done: dict[int, int] = {}
+
+        def on_progress(source: Source, position_bytes: int) -> None:
+            done[id(source)] = position_bytes
+            bar.update(task, completed=sum(done.values()), description=f"{title}: {source.path.name}")
+
+        return measure_days(sources, profile, on_progress)
+
+
+def _choices(measured: dict[str, Measured], budget_per_1000: float) -> list[Choice]:
+    """Give each symbol its own choice, and those with few trades one together."""
+    choices, few = [], []
+    for symbol, one in measured.items():
+        allowed = budget_per_1000 * one.trades / 1000
+        if allowed >= LEAST_FLAGS:
+            choices.append(Choice([symbol], int(allowed)))
+        else:
+            few.append(symbol)
+    if few:
+        trades = sum(measured[symbol].trades for symbol in few)
+        choices.append(Choice(few, int(budget_per_1000 * trades / 1000)))
+    return choices
+
+
+def _choose(
+    choice: Choice, measured: dict[str, Measured], given: dict[str, Alerts], beside: int = 0
+) -> dict[str, Alerts]:
+    """Choose from what was measured; the `given` alerts stay where there is too little to go by.
+
+    `beside` trades were flagged that rarities do not tell of: a burst flags again when it grows.
+    """
+    if choice.allowed < LEAST_FLAGS:
+        return {symbol: given[symbol] for symbol in choice.symbols}
+    alerts = choose_alerts(
+        _rarities(choice, measured), list(PARTS), _start(choice, given), choice.allowed - beside
+    )
+    return {symbol: {part: alerts[part] for part in given[symbol]} for symbol in choice.symbols}
+
+
+def _settle(choice: Choice, measured: dict[str, Measured], given: dict[str, Alerts]) -> None:
+    """Take in what a run with the next alerts has flagged, and choose what to try then."""
+    if choice.is_settled:
+        return
+    flagged = {symbol: measured[symbol].flagged for symbol in choice.symbols}
+    total = sum(flagged.values())
+    # Within the budget the most, else the least over it.
+    excess, best_excess = total - choice.allowed, sum(choice.flagged.values()) - choice.allowed
+    is_better = (excess <= 0, -abs(excess)) > (best_excess <= 0, -abs(best_excess))
+    if not choice.flagged or is_better:
+        choice.alerts, choice.flagged = choice.next_alerts, flagged
+    tried = choice.next_alerts
+    told = count_flagged(_rarities(choice, measured), list(PARTS), _start(choice, tried))
+    choice.next_alerts = _choose(choice, measured, given, beside=total - told)
+    choice.is_settled = _is_close(total, choice.allowed) or choice.next_alerts == tried
+
+
+def _is_close(flagged: int, allowed: int) -> bool:
+    return 0 <= allowed - flagged <= max(1, TOLERANCE * allowed)
+
+
+def _rarities(choice: Choice, measured: dict[str, Measured]) -> np.ndarray:
+    return np.concatenate([measured[symbol].rarities for symbol in choice.symbols])
+
+
+def _start(choice: Choice, alerts: dict[str, Alerts]) -> Alerts:
+    """Return the alerts of symbols that share theirs: the first's, and those that it lacks."""
+    return {part: alert for symbol in reversed(choice.symbols) for part, alert in alerts[symbol].items()}
+
+
+def _with(profile: Profile, measured: dict[str, Measured], alerts: dict[str, Alerts]) -> Profile:
+    """Put priors and alerts into a profile, over what it says of each symbol."""
+    symbols = {symbol: dict(own) for symbol, own in profile.symbols.items()}
+    for symbol, one in measured.items():
+        own = symbols.setdefault(symbol, {})
+        for part, alert in alerts[symbol].items():
+            own[part] = {**(own.get(part) or {}), **one.priors.get(part, {}), "alert": alert}
+    return profile.model_copy(update={"symbols": symbols})
+
+
+def _span(tuned: list[Tuned]) -> str:
+    days = sorted({day for one in tuned for day in one.days if day})
+    if not days:
+        return "all days"
+    return ", ".join(days) if len(days) <= 5 else f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def _line(one: Tuned) -> str:
+    days = f"{len(one.days)} day{'s' if len(one.days) != 1 else ''}"
+    shared = "" if one.has_own_alerts else "; too few trades for alerts of its own"
+    return (
+        f"{one.trades:,} trades of {days}; flagged in 1,000: {one.before:.3f} before, {one.after:.3f} "
+        f"with these{shared}"
+    )
+
+
+def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
+    table = Table(
+        title=f"Flagged in 1,000 trades, for a budget of {budget_per_1000:g}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        caption_justify="left",
+    )
+    table.add_column("symbol")
+    for name in ("trades", "before", "after", *(f"{name} alert" for name in SHORT_NAMES.values())):
+        table.add_column(name, justify="right")
+    for one in tuned[:ROWS_SHOWN]:
+        table.add_row(
+            Text(one.symbol),
+            f"{one.trades:,}",
+            f"{one.before:.3f}",
+            Text(f"{one.after:.3f}", style="green" if one.after <= budget_per_1000 else "yellow"),
+            *(_moved(one, part) for part in SHORT_NAMES),
+        )
+    if len(tuned) > ROWS_SHOWN:
+        table.caption = f"and {len(tuned) - ROWS_SHOWN:,} more"
+    return table
+
+
+def _moved(one: Tuned, part: str) -> str:
+    if part not in one.alerts:
+        return "off"
+    before, after = one.given[part], one.alerts[part]
+    return f"{after:g}" if before == after else f"{before:g} → {after:g}"

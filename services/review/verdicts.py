@@ -1,0 +1,221 @@
+"""What people say of anomalies: kept in an index of their own, shown beside the anomalies, given to training.
+
+A trade has one verdict, the newest; whoever replaces one is told whose it was.
+"""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+
+from dashboard.queries import guarded
+from dashboard.ui.csv_cells import as_cell
+from services.common.elastic.paging import read_pages
+from services.common.errors import TapewatchError
+
+INDEX = "verdicts"
+
+MAX_COMMENT = 2_000
+MAX_NAME = 100
+"""Characters."""
+
+MAX_LABELS_EXPORTED = 200_000
+LABEL_COLUMNS = ("trade_id", "verdict", "symbol", "@timestamp", "recorded_at", "recorded_by", "comment")
+
+_ATTEMPTS = 5
+"""So often others may be faster, at the very same moment, before it counts as a fault."""
+
+
+class Decision(StrEnum):
+    """What an anomaly turned out to be."""
+
+    CONFIRMED = "confirmed"
+    FALSE_ALARM = "false alarm"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a person said of an anomaly."""
+
+    trade_id: str
+    verdict: str
+    """A `Decision`, unless something else wrote it."""
+    comment: str
+    recorded_by: str
+    recorded_at: dt.datetime
+    """UTC, to the millisecond."""
+
+
+def verdicts_of(client: Elasticsearch, trade_ids: Sequence[str]) -> dict[str, Verdict]:
+    """Return the verdicts on these trades, by `trade_id`, as they are this moment; a trade may have none.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    trade_ids
+        As many as a screen shows.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    if not trade_ids:
+        return {}
+    with guarded(client):
+        answers = client.mget(index=INDEX, ids=list(trade_ids))["docs"]
+    return {answer["_id"]: _to_verdict(answer) for answer in answers if answer.get("found")}
+
+
+def record(
+    client: Elasticsearch,
+    anomaly: dict[str, Any],
+    verdict: Decision,
+    comment: str,
+    recorded_by: str,
+    recorded_at: dt.datetime | None = None,
+) -> Verdict | None:
+    """Record a verdict in place of an earlier one.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    anomaly
+        The document: `trade_id`, `symbol` and `@timestamp` of it.
+    verdict
+        What it turned out to be.
+    comment
+        Why; may be empty. Cut at `MAX_COMMENT` characters.
+    recorded_by
+        Who says so. Cut at `MAX_NAME` characters.
+    recorded_at
+        When, UTC; None for now.
+
+    Returns
+    -------
+    Verdict or None
+        The one that was replaced.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses, or `recorded_by` is empty.
+    """
+    recorded_by = recorded_by.strip()[:MAX_NAME]
+    if not recorded_by:
+        raise TapewatchError("A verdict without a name cannot be recorded.", "Say who you are.")
+    trade_id = anomaly["trade_id"]
+    document = {
+        "trade_id": trade_id,
+        "symbol": anomaly["symbol"],
+        "@timestamp": anomaly["@timestamp"],
+        "verdict": str(verdict),
+        "comment": comment.strip()[:MAX_COMMENT],
+        "recorded_by": recorded_by,
+        "recorded_at": _iso(recorded_at or dt.datetime.now(dt.UTC)),
+    }
+    for _ in range(_ATTEMPTS):
+        current = _get(client, trade_id)
+        # Only over the one just read: so it is certain whose verdict was replaced.
+        only_over: dict[str, Any] = (
+            {"op_type": "create"}
+            if current is None
+            else {"if_seq_no": current["_seq_no"], "if_primary_term": current["_primary_term"]}
+        )
+        with guarded(client):
+            try:
+                client.index(index=INDEX, id=trade_id, document=document, refresh=True, **only_over)
+            except ConflictError:
+                continue
+        return None if current is None else _to_verdict(current)
+    raise TapewatchError(
+        "Others are recording verdicts on this anomaly at this very moment.", "Look at theirs, and try again."
+    )
+
+
+def withdraw(client: Elasticsearch, trade_id: str) -> None:
+    """Remove the verdict on a trade, if there is one.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    with guarded(client):
+        client.options(ignore_status=404).delete(index=INDEX, id=trade_id, refresh=True)
+
+
+def count_verdicts(client: Elasticsearch) -> int:
+    """Return how many there are.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    with guarded(client):
+        return int(client.count(index=INDEX, ignore_unavailable=True)["count"])
+
+
+def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> bytes:
+    """Return the verdicts as labels for training: CSV, UTF-8, ordered by time.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    on_rows
+        Is told, again and again, how many verdicts have been written so far; `MAX_LABELS_EXPORTED` at most.
+
+    Returns
+    -------
+    bytes
+        A header (`LABEL_COLUMNS`) and a line for each verdict.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(LABEL_COLUMNS)
+    written = 0
+    sort = [{"@timestamp": {"order": "asc", "unmapped_type": "date_nanos"}}]
+    for hits in read_pages(client, INDEX, {"match_all": {}}, sort, MAX_LABELS_EXPORTED):
+        writer.writerows(
+            [as_cell(hit["_source"].get(column, "")) for column in LABEL_COLUMNS] for hit in hits
+        )
+        written += len(hits)
+        on_rows(written)
+    return text.getvalue().encode()
+
+
+def _get(client: Elasticsearch, trade_id: str) -> dict[str, Any] | None:
+    with guarded(client):
+        try:
+            return dict(client.get(index=INDEX, id=trade_id))
+        except NotFoundError:
+            return None
+
+
+def _to_verdict(answer: dict[str, Any]) -> Verdict:
+    source = answer["_source"]
+    return Verdict(
+        trade_id=answer["_id"],
+        verdict=source["verdict"],
+        comment=source.get("comment", ""),
+        recorded_by=source.get("recorded_by", ""),
+        recorded_at=dt.datetime.fromisoformat(source["recorded_at"]),
+    )
+
+
+def _iso(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

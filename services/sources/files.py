@@ -1,0 +1,70 @@
+"""From what a person names (files, globs) to opened sources in the order of their first trade."""
+
+import glob
+from pathlib import Path
+
+from services.common.errors import TapewatchError
+from services.sources.base import Source
+from services.sources.compression import first_bytes
+from services.sources.databento.csv import DatabentoCsv
+from services.sources.databento.dbn import DBN_MAGIC, DatabentoDbn
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def open_sources(names: list[str]) -> list[Source]:
+    """Open every named file and sort them by the time of their first trade.
+
+    Parameters
+    ----------
+    names
+        Files and globs. A file named twice is taken once.
+
+    Raises
+    ------
+    TapewatchError
+        A name fits no file, or a file is not trades; nothing has been published then.
+    """
+    sources = [open_source(path) for path in expand_names(names)]
+    return [
+        source for _, source in sorted(((first_event_ns(s), s) for s in sources), key=lambda pair: pair[0])
+    ]
+
+
+def expand_names(names: list[str]) -> list[Path]:
+    """Expand globs and drop repetitions, keeping the order."""
+    paths: dict[Path, Path] = {}
+    for name in names:
+        is_file = Path(name).expanduser().exists()
+        found = [Path(name).expanduser()] if is_file else [Path(match) for match in sorted(glob.glob(name))]  # noqa: PTH207 - any path, absolute ones too
+        if not found:
+            raise TapewatchError(f"There is no file {name}.", "Check the path; a glob goes in quotes.")
+        for path in found:
+            if path.is_dir():
+                raise TapewatchError(f"{path} is a folder.", f"Name its files, such as '{path}/*.csv.zst'.")
+            paths.setdefault(path.resolve(), path)
+    return list(paths.values())
+
+
+def open_source(path: Path) -> Source:
+    """Open one file by what it holds; its name does not matter."""
+    try:
+        if path.stat().st_size == 0:
+            raise TapewatchError(f"{path} is empty.", "Fetch the file again, or leave it out.")
+        start = first_bytes(path, 3)
+        if start[:2] == GZIP_MAGIC:
+            raise TapewatchError(
+                f"{path} is compressed with gzip, which is not read.",
+                "Unpack it (gunzip), or compress it with zstd.",
+            )
+        return DatabentoDbn(path) if start == DBN_MAGIC else DatabentoCsv(path)
+    except OSError as error:
+        raise TapewatchError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def first_event_ns(source: Source) -> int:
+    """Return the event time of the first trade; a file without trades comes last."""
+    for chunk in source.chunks():
+        if len(chunk.trades):
+            return chunk.trades["ts_event"][0]
+    return 2**63 - 1

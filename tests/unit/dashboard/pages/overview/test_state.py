@@ -1,0 +1,80 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.pages.overview.state import CANDLES, View
+
+
+def page() -> None:
+    """Take the view from the address and write it back, in Streamlit's own run."""
+    import streamlit as st
+
+    from dashboard.pages.overview import state as overview_state
+
+    overview_state.load()
+    st.session_state["seen"] = overview_state.current()
+    overview_state.save()
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return AppTest.from_function(page)
+
+
+def test_a_view_that_was_sent_is_the_same_view() -> None:
+    sent = {
+        "symbol": "ACME",
+        "session": "2026-03-02",
+        "from": "2026-03-02T14:30Z",
+        "to": "2026-03-02T15:00Z",
+        "label": "High Volume,Z-Score",
+        "severity": "critical,high",
+        "chart": "candles",
+        "order": "score",
+        "listed": "all",
+        "selected": "2-1-20260302-7",
+        "live": "off",
+    }
+    app = AppTest.from_function(page)
+    for name, value in sent.items():
+        app.query_params[name] = value
+    app.run()
+    assert app.query_params == sent
+    view = app.session_state["seen"]
+    assert (view.chart, view.severities, view.is_live) == (CANDLES, ("critical", "high"), False)
+
+
+def test_an_address_that_says_nothing_is_the_usual_view(app: AppTest) -> None:
+    app.run()
+    assert app.session_state["seen"] == View()
+    assert app.query_params == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("from", "yesterday"),
+        ("from", "0001-01-01T00:00+23:00"),
+        ("label", "<script>"),
+        ("severity", "9"),
+        ("chart", "pie"),
+        ("live", "maybe"),
+    ],
+)
+def test_what_cannot_be_read_is_as_usual(name: str, text: str, app: AppTest) -> None:
+    app.query_params[name] = text
+    app.run()
+    assert not app.exception
+    assert app.session_state["seen"] == View()
+
+
+def test_times_that_end_before_they_begin_are_left_out(app: AppTest) -> None:
+    app.query_params["from"], app.query_params["to"] = "2026-03-02T15:00Z", "2026-03-02T14:00Z"
+    app.run()
+    assert app.session_state["seen"].time_range is None
+
+
+def test_who_comes_back_finds_the_view_again(app: AppTest) -> None:
+    app.query_params["symbol"] = "ACME"
+    app.run()
+    app.query_params.clear()
+    assert app.run().session_state["seen"].symbol == "ACME"

@@ -1,0 +1,42 @@
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.server import run as serve
+from infra.embedded.ports import free_port
+from services.common.config.settings import Settings
+from services.common.errors import TapewatchError
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TapewatchError, match=f"port {port}: another process has it") as caught:
+            serve.run_dashboard(Settings(), "127.0.0.1", port)
+    assert "--port" in caught.value.mend
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_ours_is_told(host: str) -> None:
+    with pytest.raises(TapewatchError, match=f"cannot listen on {host}") as caught:
+        serve.check_can_listen(host, free_port())
+    assert "--host" in caught.value.mend
+
+
+def test_the_server_is_told_where_elasticsearch_is_and_where_the_checkout_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: dict[str, Any] = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda _path, args, env: started.update(args=args, env=env))
+    port = free_port()
+    serve.run_dashboard(Settings(elasticsearch="http://es:9200"), "127.0.0.1", port)
+    assert started["env"]["TAPEWATCH_ELASTICSEARCH"] == "http://es:9200"
+    checkout = Path(started["env"]["PYTHONPATH"].split(os.pathsep)[0])
+    assert (checkout / "dashboard" / "app.py").is_file()
+    assert started["args"][-2:] == ["127.0.0.1", str(port)]

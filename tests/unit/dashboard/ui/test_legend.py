@@ -1,0 +1,24 @@
+from dashboard.ui.legend import legend_html
+from dashboard.ui.palette import label_shapes
+
+
+def test_the_legend_counts_what_is_there_most_urgent_first() -> None:
+    html = legend_html({"low": 2712, "critical": 5}, {"High Volume": 9})
+    assert html.index("critical") < html.index("low")
+    assert "2,712" in html
+    assert "medium" not in html
+    assert "▲" in html
+
+
+def test_a_name_from_the_data_is_text() -> None:
+    html = legend_html({}, {"<script>alert(1)</script>": 1})
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_unknown_labels_get_shapes_of_their_own() -> None:
+    assert label_shapes(["Zeta", "Alpha", "Z-Score"]) == {
+        "Z-Score": "square",
+        "Alpha": "wedge",
+        "Zeta": "arrow",
+    }

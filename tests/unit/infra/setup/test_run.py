@@ -1,0 +1,92 @@
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from infra.setup.run import set_up_elasticsearch, wait_for_elasticsearch
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
+from services.common.errors import TapewatchError
+from tests.unit.infra.full_cluster import ADMIN, FullCluster
+
+
+def as_admin(**given: object) -> Settings:
+    return Settings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1], **given)
+
+
+class Patience:
+    """Counts the waits, and asks for a stop after some."""
+
+    def __init__(self, cluster: FullCluster, waits: int = 1000) -> None:
+        self.waits_left = waits
+        self.waits = 0
+        self._cluster = cluster
+
+    @property
+    def requested(self) -> bool:
+        return self.waits >= self.waits_left
+
+    def wait(self, _timeout_s: float) -> bool:
+        self.waits += 1
+        if self.waits == 2:
+            self._cluster.refuses.clear()
+        return self.requested
+
+
+def test_a_full_cluster_gets_everything_once_and_in_an_order_that_always_works(tmp_path: Path) -> None:
+    (tmp_path / "tapewatch-reader.password").write_text("for-the-reader")
+    settings, notes = as_admin(secrets_dir=tmp_path), []
+    with FullCluster() as cluster, new_client(cluster.url, settings=settings) as client:
+        changes = set_up_elasticsearch(client, settings, notes.append)
+        kinds = [change.removeprefix("created ").split(" tapewatch-")[0] for change in changes]
+        assert list(dict.fromkeys(kinds)) == [
+            "lifecycle policy",
+            "component template",
+            "index template",
+            "role",
+            "user",
+        ]
+        assert "created component template tapewatch-compression" in changes
+        before = len(cluster.changes)
+        assert set_up_elasticsearch(client, settings, notes.append) == []
+        assert len(cluster.changes) == before
+    assert notes == []
+
+
+def test_each_ability_that_is_lacking_is_told_once_and_not_asked_for() -> None:
+    notes: list[str] = []
+    with FullCluster(security=False, lifecycle=False) as cluster, new_client(cluster.url) as client:
+        set_up_elasticsearch(client, Settings(), notes.append)
+        assert not any("/_ilm/policy" in one or "/_security/role" in one for one in cluster.requests)
+    assert [next(word for word in ("lifecycle", "security") if word in note) for note in notes] == [
+        "lifecycle",
+        "security",
+    ]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_cluster_that_is_not_ready_yet_is_waited_for(status: int) -> None:
+    with (
+        FullCluster(security=False, refuses={"/_cluster/health": status}) as cluster,
+        new_client(cluster.url) as client,
+    ):
+        patience = Patience(cluster)
+        assert wait_for_elasticsearch(client, cluster.url, patience)
+        assert patience.waits == 2
+
+
+def test_a_stop_ends_the_waiting() -> None:
+    with (
+        contextlib.closing(new_client("http://127.0.0.1:9")) as client,
+        FullCluster() as unused,
+    ):
+        assert not wait_for_elasticsearch(client, "http://127.0.0.1:9", Patience(unused, waits=3))
+
+
+@pytest.mark.parametrize(("settings", "status"), [(Settings(), None), (as_admin(), 403)])
+def test_wrong_credentials_end_it_at_once(settings: Settings, status: int | None) -> None:
+    with FullCluster() as cluster, new_client(cluster.url, settings=settings) as client:
+        if status:
+            cluster.refuses["/_cluster/health"] = status
+        with pytest.raises(TapewatchError, match="administrator"):
+            wait_for_elasticsearch(client, cluster.url, Patience(cluster))

@@ -1,0 +1,72 @@
+"""Against the embedded Kafka: what counts as a partition's end while others have transactions open."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
+
+from infra.embedded.stack import EmbeddedStack
+from services.common.kafka import clients as kafka
+from services.common.kafka.clients import new_admin, new_producer
+from services.common.kafka.reading import read_to_end
+
+OPEN_S = 1.0
+
+
+class NoStop:
+    requested = False
+
+
+@pytest.fixture
+def topic(stack: EmbeddedStack) -> Iterator[str]:
+    name = f"ends-{uuid.uuid4().hex}"
+    admin = new_admin(stack.kafka_bootstrap)
+    admin.create_topics([NewTopic(name, 1)])[name].result()
+    yield name
+    admin.delete_topics([name])[name].result()
+
+
+@pytest.fixture
+def open_transaction(stack: EmbeddedStack, topic: str) -> Producer:
+    """A transaction with a message between two others that are committed."""
+    plain = new_producer(stack.kafka_bootstrap)
+    plain.produce(topic, value=b"before")
+    assert plain.flush(10) == 0
+    producer = new_producer(stack.kafka_bootstrap, **{"transactional.id": topic})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.produce(topic, value=b"within")
+    assert producer.flush(10) == 0
+    plain.produce(topic, value=b"behind")
+    assert plain.flush(10) == 0
+    return producer
+
+
+def values(stack: EmbeddedStack, topic: str) -> list[bytes]:
+    partitions = [TopicPartition(topic, 0, 0)]
+    return [message.value() for message in read_to_end(stack.kafka_bootstrap, partitions, NoStop())]
+
+
+def test_what_stands_behind_an_open_transaction_is_waited_for(
+    stack: EmbeddedStack, topic: str, open_transaction: Producer
+) -> None:
+    later = threading.Timer(OPEN_S, open_transaction.abort_transaction)
+    later.start()
+    assert values(stack, topic) == [b"before", b"behind"]
+    later.join()
+
+
+def test_transaction_that_never_ends_is_not_waited_for_for_ever(
+    stack: EmbeddedStack,
+    topic: str,
+    open_transaction: Producer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(kafka, "ABANDONED_S", OPEN_S)
+    assert values(stack, topic) == [b"before"]
+    assert "a transaction that Kafka does not end" in capsys.readouterr().out
+    open_transaction.abort_transaction()

@@ -1,0 +1,86 @@
+"""What is written is read back from a real topic."""
+
+import uuid
+
+import pytest
+from confluent_kafka import KafkaError, Message
+
+from infra.embedded.stack import EmbeddedStack
+from infra.setup.topics import set_up_topics
+from services.common.kafka.clients import new_admin, new_producer
+from services.common.kafka.dead_letters import (
+    MAX_ERROR_CHARS,
+    MAX_OWN_HEADER_BYTES,
+    MAX_OWN_HEADERS,
+    publish_refused_message,
+    publish_refused_row,
+)
+from tests.integration.pipeline import read_topic
+
+
+def fail(error: KafkaError | None, _message: Message) -> None:
+    raise AssertionError(error)
+
+
+@pytest.fixture(scope="module")
+def written(stack: EmbeddedStack) -> dict[str, Message]:
+    """Letters of each form, by the name that is their value."""
+    set_up_topics(new_admin(stack.kafka_bootstrap))
+    run = uuid.uuid4().hex
+    producer = new_producer(stack.kafka_bootstrap)
+
+    def refuse(name: str, headers: list[tuple[str, bytes]] | None) -> None:
+        message = Message(
+            topic="trades", partition=3, offset=9, key=b"K", value=f"{name} {run}".encode(), headers=headers
+        )
+        publish_refused_message(producer, "indexer", "no " * 1_000, message, fail)
+
+    refuse("plain", None)
+    refuse("strange", [("other", b"1")])
+    refuse("replayed", [("dead-letter", b"4-12"), ("other", b"1")])
+    refuse("many", [("dead-letter", b"4-12"), *[("other", b"1")] * MAX_OWN_HEADERS])
+    refuse("long", [("other", bytes(MAX_OWN_HEADER_BYTES))])
+    publish_refused_row(producer, "producer", "size is empty", f"row {run}".encode(), "day.csv", 17)
+    assert producer.flush(10) == 0
+    letters = read_topic(stack, "dead-letters")
+    found = [message for message in letters if run.encode() in (message.value() or b"")]
+    assert len(found) == 6
+    return {message.value().decode().split()[0]: message for message in found}
+
+
+ORIGIN = {
+    "service": b"indexer",
+    "error": (b"no " * 1_000)[:MAX_ERROR_CHARS],
+    "topic": b"trades",
+    "partition": b"3",
+    "offset": b"9",
+}
+
+
+def test_letter_of_a_message_has_its_key_and_headers_and_names_its_origin(
+    written: dict[str, Message],
+) -> None:
+    assert dict(written["plain"].headers()) == ORIGIN
+    assert dict(written["strange"].headers()) == ORIGIN | {"origin.other": b"1"}
+    assert {written[name].key() for name in ("plain", "strange")} == {b"K"}
+
+
+def test_more_headers_than_fit_are_left_out_and_the_letter_says_so(written: dict[str, Message]) -> None:
+    many, long = (dict(written[name].headers()) for name in ("many", "long"))
+    assert many.keys() == ORIGIN.keys() | {"replay_of"}
+    assert long.keys() == ORIGIN.keys()
+    assert many["error"].startswith(b"its 101 headers are not kept; no no ")
+    assert long["error"].startswith(b"its 1 headers are not kept; no no ")
+
+
+def test_letter_of_a_message_that_was_put_back_names_the_first_letter(written: dict[str, Message]) -> None:
+    assert dict(written["replayed"].headers()) == ORIGIN | {
+        "replay_of": b"4-12",
+        "origin.other": b"1",
+    }
+
+
+def test_letter_of_a_row_names_file_and_line(written: dict[str, Message]) -> None:
+    expected = {"service": b"producer", "error": b"size is empty", "file": b"day.csv", "line": b"17"}
+    assert dict(written["row"].headers()) == expected
+    assert written["row"].key() is None

@@ -1,0 +1,44 @@
+import pytest
+
+from services.contracts.trade import NotATradeError, decode_trade
+from tests.samples import trade_json
+
+
+def test_trade_is_decoded() -> None:
+    trade = decode_trade(trade_json(3, price=5, extra={"a": 1}))
+    assert (trade.price, trade.size, trade.sequence) == (5.0, 100, 3)
+
+
+@pytest.mark.parametrize("price", [0, -37.63, 1e-18, 1e18])
+def test_a_price_may_be_nothing_negative_tiny_or_huge(price: float) -> None:
+    assert decode_trade(trade_json(price=price)).price == price
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (None, "empty"),
+        (b"", "empty"),
+        (b"\xff\x00", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "not a trade: Expected `object`"),
+        (b"{}", "missing required field"),
+        (trade_json(price="5"), "Expected `float`, got `str` - at `$.price`"),
+        (trade_json(price=None), "Expected `float`, got `null`"),
+        (trade_json(price=1e19), "the price is out of all bounds (1e+19)"),
+        (trade_json(price=-1e308), "the price is out of all bounds"),
+        (trade_json(price=5e-324), "the price is out of all bounds (5e-324)"),
+        (trade_json(size=1.5), "Expected `int`, got `float`"),
+        (trade_json(size=-1), "size is negative"),
+        (trade_json(side="S"), "Invalid enum value"),
+        (trade_json(trade_id=""), "trade_id or symbol is empty"),
+        (trade_json(**{"@timestamp": "2024-12-02"}), "not an ISO 8601 UTC time"),
+        (trade_json(**{"@timestamp": "2024-12-02T25:00:00Z"}), "not an ISO 8601 UTC time"),
+        (trade_json(**{"@timestamp": "2024-12-02T14:00:00+01:00"}), "not an ISO 8601 UTC time"),
+        (trade_json(**{"@timestamp": "2024-12-02T14:00:0\u0663Z"}), "not an ISO 8601 UTC time"),
+    ],
+)
+def test_what_is_no_trade_is_told_why(value: bytes | None, error: str) -> None:
+    with pytest.raises(NotATradeError) as caught:
+        decode_trade(value)
+    assert error in str(caught.value)

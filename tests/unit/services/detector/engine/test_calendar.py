@@ -1,0 +1,38 @@
+import datetime as dt
+
+import pytest
+
+from services.common.errors import TapewatchError
+from services.detector.engine.calendar import ExchangeCalendar
+
+
+@pytest.mark.parametrize(
+    ("day", "opening", "closing"),
+    [
+        ("2024-12-02", "14:30", "21:00"),  # winter
+        ("2025-05-05", "13:30", "20:00"),  # summer
+        ("2024-11-29", "14:30", "18:00"),  # the half day after Thanksgiving
+    ],
+)
+def test_auctions_follow_daylight_saving_and_half_days(day: str, opening: str, closing: str) -> None:
+    times = ExchangeCalendar("XNAS").auction_times(day)
+    texts = [dt.datetime.fromtimestamp(ns / 1e9, dt.UTC).strftime("%Y-%m-%d %H:%M") for ns in times]
+    assert texts == [f"{day} {opening}", f"{day} {closing}"]
+
+
+@pytest.mark.parametrize("day", ["2024-12-25", "2023-01-01", "2022-12-31", "1970-01-01"])
+def test_holidays_and_days_beyond_the_calendar_have_no_auctions(day: str) -> None:
+    assert ExchangeCalendar("XNAS").auction_times(day) == (0, 0)
+
+
+def test_calendar_with_bounds_has_no_auctions_outside_of_them() -> None:
+    assert ExchangeCalendar("XKRX").auction_times("2200-06-01") == (0, 0)
+
+
+def test_time_zone_is_the_exchanges() -> None:
+    assert ExchangeCalendar("XNAS").time_zone == "America/New_York"
+
+
+def test_unknown_exchange_is_an_error() -> None:
+    with pytest.raises(TapewatchError, match="no calendar for the exchange 'NASDAK'"):
+        ExchangeCalendar("NASDAK")

@@ -1,0 +1,146 @@
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from services.common.errors import TapewatchError
+from services.detector.offline.tuning.alerts import HIGHEST_ALERT, LOWEST_ALERT, choose_alerts, count_flagged
+from services.detector.offline.tuning.measure import PARTS, Measured, measure_days
+from services.detector.offline.tuning.run import run_tune
+from services.detector.profiles.profile import load_profile
+from services.sources.files import open_sources
+from services.sources.synthetic.day import DayConfig, write_day
+from tests.samples import HEADER, row
+
+BUDGET = 1.0
+GIVEN = {"off_market_price": 4.0, "unusual_size": 3.35, "burst": 4.15, "isolation_forest": 4.6}
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("days")
+    files = []
+    for day, rate in ((2, 0.002), (3, 0.0)):
+        file = folder / f"{day}.csv"
+        config = DayConfig(dt.date(2026, 3, day), trades=25_000, symbols=2, anomaly_rate=rate)
+        write_day(config, file, folder / "labels.csv")
+        files.append(str(file))
+    return files
+
+
+@pytest.fixture(scope="module")
+def tuned(days: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tuned") / "tuned.yaml"
+    assert run_tune(days, BUDGET, None, path) == 0
+    return path
+
+
+def measured(days: list[str], profile: str | None) -> dict[str, Measured]:
+    return measure_days(open_sources(days), load_profile(profile), lambda *_: None)
+
+
+def test_meets_the_budget_on_its_own_days(days: list[str], tuned: Path) -> None:
+    for one in measured(days, str(tuned)).values():
+        rate = 1000 * one.flagged / one.trades
+        assert 0.8 * BUDGET <= rate <= BUDGET
+
+
+def test_says_where_the_numbers_come_from(days: list[str], tuned: Path) -> None:
+    text = tuned.read_text()
+    assert "50,000 trades of 2026-03-02, 2026-03-03, starting from the profile default" in text
+    assert text.count(" before, ") == 2
+    own = next(iter(yaml.safe_load(text)["symbols"].values()))
+    assert set(own) == set(PARTS)
+    assert all(value == float(f"{value:.4g}") for part in own.values() for value in part.values())
+    parameters = load_profile(tuned).for_symbol(next(iter(yaml.safe_load(text)["symbols"])))
+    assert parameters.unusual_size.mean_size_prior == own["unusual_size"]["mean_size_prior"]
+
+
+def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.yaml"
+    run_tune(days, BUDGET, str(tuned), again)
+    first, second = (yaml.safe_load(path.read_text())["symbols"] for path in (tuned, again))
+    for symbol in first:
+        for part in PARTS:
+            assert second[symbol][part]["alert"] == pytest.approx(first[symbol][part]["alert"], abs=0.3)
+            for name in ("u", "beta"):
+                assert second[symbol][part][name] == pytest.approx(first[symbol][part][name], rel=0.4)
+
+
+def test_keeps_what_a_given_profile_says(days: list[str], tmp_path: Path) -> None:
+    given, output = tmp_path / "given.yaml", tmp_path / "out.yaml"
+    given.write_text(
+        "detectors:\n  isolation_forest: null\n  high_volume: {threshold_shares: 5000}\n"
+        "  burst: {regrow: 2}\n"
+        "symbols:\n  'NO': {high_volume: null}\n"
+    )
+    run_tune(days[1:], BUDGET, str(given), output)
+    before, after = load_profile(given), load_profile(output)
+    assert after.detectors == before.detectors
+    assert after.symbols["NO"] == {"high_volume": None}
+    assert all("isolation_forest" not in own for own in after.symbols.values())
+
+
+def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
+    file, output = tmp_path / "t.csv", tmp_path / "out.yaml"
+    file.write_text("\n".join([HEADER, *(row(n) for n in range(50)), ""]))
+    run_tune([str(file)], BUDGET, None, output)
+    assert "too few trades" in output.read_text()
+    assert load_profile(output).for_symbol("NVDA").unusual_size.alert == GIVEN["unusual_size"]
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("nan"), 1000.0])
+def test_refuses_a_senseless_budget(budget: float, tmp_path: Path) -> None:
+    with pytest.raises(TapewatchError, match="budget"):
+        run_tune(["t.csv"], budget, None, tmp_path / "out.yaml")
+
+
+def test_refuses_files_without_trades(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(HEADER + "\n" + row(1, price="nonsense") + "\n")
+    with pytest.raises(TapewatchError, match="no trades to tune on"):
+        run_tune([str(file)], BUDGET, None, tmp_path / "out.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_refuses_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join([HEADER, row(1), ""]))
+    with pytest.raises(TapewatchError, match="no detector that tune could set"):
+        run_tune([str(file)], BUDGET, "classic", tmp_path / "out.yaml")
+
+
+def rarities(count: int = 20_000) -> np.ndarray:
+    """As ordinary trades have them: rarity r once in 10 ** r."""
+    return -np.log10(np.random.default_rng(1).random((count, len(PARTS))))
+
+
+def test_sizes_move_alone_where_that_is_enough() -> None:
+    chosen = choose_alerts(rarities(), list(PARTS), GIVEN, allowed=12)
+    assert {**chosen, "unusual_size": 3.35} == GIVEN
+    assert count_flagged(rarities(), list(PARTS), chosen) <= 12
+
+
+@pytest.mark.parametrize("allowed", [1, 2, 60])
+def test_else_all_move_by_one_shift(allowed: int) -> None:
+    chosen = choose_alerts(rarities(), list(PARTS), GIVEN, allowed)
+    shifts = {
+        round(chosen[part] - GIVEN[part], 3) for part in ("off_market_price", "burst", "isolation_forest")
+    }
+    limited = [alert for alert in chosen.values() if alert in (LOWEST_ALERT, HIGHEST_ALERT)]
+    assert len(shifts) == 1 or limited
+    assert count_flagged(rarities(), list(PARTS), chosen) <= allowed
+
+
+def test_alerts_stay_within_their_limits() -> None:
+    everything = choose_alerts(rarities(), list(PARTS), GIVEN, allowed=20_000)
+    assert set(everything.values()) == {LOWEST_ALERT}
+    nothing = choose_alerts(np.full((5, len(PARTS)), np.inf), list(PARTS), GIVEN, allowed=0)
+    assert max(nothing.values()) == HIGHEST_ALERT
+
+
+def test_a_detector_that_does_not_run_gets_no_alert() -> None:
+    given = {"burst": 4.15}
+    assert set(choose_alerts(rarities(), list(PARTS), given, allowed=3)) == {"burst"}

@@ -1,0 +1,214 @@
+"""Against a server that speaks the bulk protocol and can be told what to answer."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from services.common.elastic.client import new_client
+from services.common.errors import TapewatchError
+from services.indexer.sinks.elasticsearch import bulk
+from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender, Refused, StoppedError
+from services.indexer.sinks.elasticsearch.documents import Document, to_document, to_retraction
+from tests.samples import trade_json
+
+DOCUMENTS = [to_document("trades", trade_json(n)) for n in range(4)]
+RETRACTION = to_retraction([("trade_id", b"gone"), ("timestamp", b"2024-12-02T14:30:00Z")])
+IDS = [f"2-11667-20241202-{n}" for n in range(4)]
+
+
+class BulkServer:
+    """Answers each request with the next of `answers`: a status, or a status for each document's id.
+
+    A negative status of a document stands for a lack of rights.
+    """
+
+    error_type = "kind"
+    reason = "why"
+
+    def __init__(self) -> None:
+        self.answers: list[int | dict[str, int]] = []
+        self.requests: list[list[str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                actions = [
+                    next(iter(line.items()))
+                    for line in map(json.loads, body.splitlines())
+                    if line.keys() <= {"index", "delete"}
+                ]
+                ids = [target["_id"] for _, target in actions]
+                outer.requests.append(ids)
+                answer = outer.answers.pop(0) if outer.answers else {}
+                status = answer if isinstance(answer, int) else 200
+                items = []
+                if status == 200:
+                    for action, item_id in ((action, target["_id"]) for action, target in actions):
+                        code = answer.get(item_id, 201)
+                        item = {"status": abs(code)}
+                        if abs(code) >= 300:
+                            item["error"] = {
+                                "type": "security_exception" if code < 0 else outer.error_type,
+                                "reason": outer.reason,
+                                "caused_by": {"type": "t", "reason": "r"},
+                            }
+                        items.append({action: item})
+                errors = any("error" in result for item in items for result in item.values())
+                content = json.dumps({"errors": errors, "items": items}, separators=(",", ":")).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("x-elastic-product", "Elasticsearch")
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class NoStop:
+    requested = False
+
+    def __init__(self, after_waits: int = 1000) -> None:
+        self._waits_left = after_waits
+
+    def wait(self, _timeout_s: float) -> bool:
+        self._waits_left -= 1
+        return self._waits_left < 0
+
+
+@pytest.fixture
+def server() -> Iterator[BulkServer]:
+    running = BulkServer()
+    yield running
+    running.close()
+
+
+def send(
+    url: str,
+    documents: list[Document],
+    stop: object = None,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> list[Refused]:
+    with new_client(url, serializer=BulkAnswers()) as client:
+        return BulkSender(client, stop or NoStop()).send(documents, is_wanted)
+
+
+def test_only_documents_refused_for_now_are_sent_again(server: BulkServer) -> None:
+    server.answers = [{IDS[1]: 429, IDS[3]: 503}, {IDS[3]: 429}]
+    assert send(server.url, DOCUMENTS) == []
+    assert server.requests == [IDS, [IDS[1], IDS[3]], [IDS[3]]]
+
+
+def test_document_refused_for_good_is_returned_with_the_reason(server: BulkServer) -> None:
+    server.answers = [{IDS[2]: 400, IDS[0]: 429}]
+    assert send(server.url, DOCUMENTS) == [Refused(2, "kind: why; t: r")]
+    assert server.requests == [IDS, [IDS[0]]]
+
+
+@pytest.mark.parametrize("error_type", sorted(bulk.NOT_THE_DOCUMENT))
+def test_documents_are_sent_again_when_it_is_the_index_that_is_wrong(
+    server: BulkServer, error_type: str
+) -> None:
+    server.error_type = error_type
+    server.answers = [dict.fromkeys(IDS, 400), {IDS[2]: 403}]
+    assert send(server.url, DOCUMENTS) == []
+    assert server.requests == [IDS, IDS, [IDS[2]]]
+
+
+def test_reason_that_is_no_text_is_told_as_far_as_it_is_text(server: BulkServer) -> None:
+    server.reason = "half a pair: \ud800"
+    server.answers = [{IDS[2]: 400}]
+    assert send(server.url, DOCUMENTS) == [Refused(2, "kind: half a pair: \ufffd; t: r")]
+
+
+def test_what_another_process_has_taken_over_is_not_sent_again(server: BulkServer) -> None:
+    server.answers = [503, 503, 503]
+    wanted = [True, False]
+    send(server.url, DOCUMENTS, is_wanted=lambda: wanted.pop(0))
+    assert server.requests == [IDS, IDS]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_whole_request_refused_for_now_is_sent_again(server: BulkServer, status: int) -> None:
+    server.answers = [status, status]
+    assert send(server.url, DOCUMENTS) == []
+    assert server.requests == [IDS] * 3
+
+
+def test_whole_request_refused_for_good_is_an_error(server: BulkServer) -> None:
+    server.answers = [403]
+    with pytest.raises(TapewatchError, match="refused a bulk request"):
+        send(server.url, DOCUMENTS)
+
+
+def test_lack_of_rights_is_an_error_and_no_dead_letter(server: BulkServer) -> None:
+    server.answers = [dict.fromkeys(IDS, -403)]
+    with pytest.raises(TapewatchError, match="refused a bulk request: security_exception"):
+        send(server.url, DOCUMENTS)
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_request_that_is_too_large_or_spoilt_by_a_document_goes_in_halves(
+    server: BulkServer, status: int
+) -> None:
+    server.answers = [status, {}, status, {}, status]
+    (refused,) = send(server.url, DOCUMENTS)
+    assert refused.at == 3
+    assert server.requests == [IDS, IDS[:2], IDS[2:], IDS[2:3], IDS[3:]]
+
+
+def test_broken_node_is_tried_again_but_not_for_ever(server: BulkServer) -> None:
+    server.answers = [{IDS[0]: 500, IDS[1]: 500}, {IDS[0]: 500}] + [{IDS[0]: 500}] * bulk.MOST_BROKEN
+    assert send(server.url, DOCUMENTS) == [Refused(0, "kind: why; t: r")]
+    assert server.requests == [IDS, IDS[:2]] + [IDS[:1]] * (bulk.MOST_BROKEN - 1)
+
+
+def test_deleting_what_is_not_there_succeeds(server: BulkServer) -> None:
+    server.answers = [{"gone": 404}]
+    assert send(server.url, [DOCUMENTS[0], RETRACTION]) == []
+    assert server.requests == [[IDS[0], "gone"]]
+
+
+def test_deletion_refused_for_now_is_sent_again(server: BulkServer) -> None:
+    server.answers = [{"gone": 429}]
+    assert send(server.url, [RETRACTION, DOCUMENTS[0]]) == []
+    assert server.requests == [["gone", IDS[0]], ["gone"]]
+
+
+def test_stop_ends_the_waiting_for_a_server_that_is_away() -> None:
+    with pytest.raises(StoppedError):
+        send("http://127.0.0.1:9", DOCUMENTS, NoStop(after_waits=2))
+
+
+def test_refusals_are_logged_now_and_then_only(
+    server: BulkServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers = [503] * 10
+    send(server.url, DOCUMENTS)
+    assert capsys.readouterr().out.count("Elasticsearch refused for now") == 1
+
+
+def test_waits_grow_up_to_a_bound(server: BulkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    stop = NoStop()
+    stop.wait = lambda timeout_s: waits.append(timeout_s) or False
+    server.answers = [503] * 12
+    monkeypatch.setattr(bulk.random, "uniform", lambda _low, high: high)
+    send(server.url, DOCUMENTS, stop)
+    assert waits[:4] == [0.2, 0.4, 0.8, 1.6]
+    assert waits[-1] == bulk.LONGEST_WAIT_S

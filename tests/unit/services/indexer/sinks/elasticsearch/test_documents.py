@@ -1,0 +1,114 @@
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.indexer.sinks.elasticsearch.documents import (
+    Document,
+    NotADocumentError,
+    bulk_body,
+    to_document,
+    to_retraction,
+)
+from tests.samples import trade_json
+
+
+def index_of(document: Document) -> str:
+    return target_of(document)["_index"]
+
+
+def target_of(document: Document) -> dict[str, str]:
+    return orjson.loads(document[0])["index"]
+
+
+def test_trade_goes_to_the_index_of_its_day_under_its_id() -> None:
+    document = to_document("trades", trade_json(1))
+    assert target_of(document) == {"_index": "trades-2024.12.02", "_id": "2-11667-20241202-1"}
+    assert document[1] == trade_json(1)
+
+
+def test_anomaly_goes_to_the_index_of_its_month() -> None:
+    assert index_of(to_document("anomalies", trade_json(1))) == "anomalies-2024.12"
+
+
+def test_other_order_of_fields_and_escapes_are_parsed() -> None:
+    value = orjson.dumps({"trade_id": 'a"b', "@timestamp": "2024-12-02T14:30:00Z"})
+    assert target_of(to_document("trades", value))["_id"] == 'a"b'
+
+
+def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
+    value = orjson.dumps(orjson.loads(trade_json(1)), option=orjson.OPT_INDENT_2)
+    _, source = to_document("trades", value)
+    assert b"\n" not in source
+    assert orjson.loads(source) == orjson.loads(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (None, "empty"),
+        (b"", "empty"),
+        (b"\xff", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"{}", "trade_id is not a text"),
+        (trade_json(trade_id=5), "trade_id is not a text"),
+        (trade_json(trade_id=""), "trade_id is not a text"),
+        (trade_json(trade_id="x" * 513), "trade_id is not a text of 1 to 512 bytes"),
+        (trade_json(**{"@timestamp": 1733149800000}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "soon"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "2024-13-02T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "2024-12-32T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(**{"@timestamp": "\u0662024-12-02T14:30:00Z"}), "@timestamp is not an ISO 8601 time"),
+        (trade_json(1).replace(b"-11667-", b"-\xff-"), "not JSON"),
+        (trade_json(1)[:-1] + rb',"\ud800":1}', "not JSON"),
+        (trade_json(1)[:-1] + rb',"note":"\ud800"}', "not JSON"),
+        (trade_json(1)[:-1] + b',"deep":\n' + b"[" * 300 + b"]" * 300 + b"}", "not JSON that can be written"),
+        (trade_json(**{"@timestamp": "2024-02-31T14:30:00Z"}), "no calendar has the day 2024-02-31"),
+        (trade_json(**{"@timestamp": "1969-12-31T14:30:00Z"}), "the day 1969-12-31 is not from 1970 to 2261"),
+    ],
+)
+def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -> None:
+    with pytest.raises(NotADocumentError, match=error):
+        to_document("trades", value)
+
+
+def test_retraction_is_about_the_same_target_as_its_anomaly() -> None:
+    target, anomaly = to_document("anomalies", trade_json(1))
+    headers = [("timestamp", b"2024-12-02T14:30:01.000000007Z"), ("trade_id", b"2-11667-20241202-1")]
+    retraction = to_retraction(headers)
+    assert retraction == (target, None)
+    deletion = b'{"delete":%s}\n' % orjson.dumps(target_of(retraction))
+    assert bulk_body([retraction]) == deletion
+    assert bulk_body([retraction, (target, anomaly)]) == deletion + target + b"\n" + anomaly + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        (None, "trade_id is not a text"),
+        ([], "trade_id is not a text"),
+        ([("trade_id", None), ("timestamp", b"2024-12-02T14:30:01Z")], "trade_id is not a text"),
+        ([("trade_id", b"x" * 513), ("timestamp", b"2024-12-02T14:30:01Z")], "1 to 512 bytes"),
+        ([("trade_id", b"\xff"), ("timestamp", b"2024-12-02T14:30:01Z")], "a header is not UTF-8"),
+        ([("trade_id", b"1")], "the header timestamp is not an ISO 8601 time"),
+        ([("trade_id", b"1"), ("timestamp", b"1733149800")], "the header timestamp is not an ISO 8601 time"),
+    ],
+)
+def test_retraction_without_usable_headers_is_refused(
+    headers: list[tuple[str, bytes | None]] | None, error: str
+) -> None:
+    with pytest.raises(NotADocumentError, match=error):
+        to_retraction(headers)
+
+
+@given(trade_id=st.text(min_size=1, max_size=40), note=st.text(max_size=20))
+def test_any_id_survives_the_bulk_request(trade_id: str, note: str) -> None:
+    try:
+        value = trade_json(1, trade_id=trade_id, note=note)
+    except TypeError:  # a lone surrogate has no UTF-8
+        return
+    lines = bulk_body([to_document("trades", value)] * 2).split(b"\n")
+    assert len(lines) == 5
+    assert lines[-1] == b""
+    assert orjson.loads(lines[0])["index"]["_id"] == trade_id
+    assert orjson.loads(lines[1]) == orjson.loads(value)

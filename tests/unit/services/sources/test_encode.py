@@ -1,0 +1,70 @@
+import orjson
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.contracts.trade import decode_trade
+from services.sources.databento.csv import DatabentoCsv
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.encode import to_json
+from tests.samples import integer_row, row, write_csv
+
+
+def convert(path: object) -> list[bytes]:
+    [chunk] = DatabentoCsv(path).chunks()
+    return to_json(chunk.trades, TradeIds().name(chunk.trades))
+
+
+def test_trade_has_the_contracts_fields(tmp_path: object) -> None:
+    [value] = convert(write_csv(tmp_path / "day.csv", [row(1)]))
+    assert orjson.loads(value) == {
+        "@timestamp": "2024-12-02T14:30:01.000000007Z",
+        "trade_id": "2-11667-20241202-1001",
+        "symbol": "NVDA",
+        "price": 137.97,
+        "size": 100,
+        "side": "B",
+        "source": "databento",
+        "ts_recv": "2024-12-02T14:30:01.000200007Z",
+        "publisher_id": 2,
+        "instrument_id": 11667,
+        "action": "T",
+        "depth": 0,
+        "flags": 130,
+        "ts_in_delta": 169641,
+        "sequence": 1001,
+        "rtype": 0,
+    }
+    decode_trade(value)
+
+
+def test_every_format_gives_the_same_bytes(tmp_path: object) -> None:
+    readable = convert(write_csv(tmp_path / "r.csv", [row(n, price="-0.050000000") for n in range(9)]))
+    integers = convert(
+        write_csv(tmp_path / "i.csv.zst", [integer_row(n, price="-50000000") for n in range(9)])
+    )
+    assert readable == integers
+
+
+@given(nanos=st.integers(-(2**63) + 1, 2**63 - 2))
+def test_price_text_is_exact(nanos: int) -> None:
+    trades = pl.DataFrame(
+        {
+            "line": [2],
+            "ts_event": [0],
+            "publisher_id": [2],
+            "instrument_id": [1],
+            "sequence": [1],
+            "symbol": ["A"],
+            "price": [nanos],
+            "size": [1],
+            "side": ["N"],
+        }
+    )
+    [value] = to_json(trades, pl.Series(["x"]))
+    text = value.split(b'"price":')[1].split(b",")[0].decode()
+    whole, point, fraction = text.partition(".")
+    assert point
+    assert 1 <= len(fraction) <= 9
+    assert int(whole + fraction.ljust(9, "0")) == nanos
+    assert orjson.loads(value)["price"] == float(text)

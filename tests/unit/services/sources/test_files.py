@@ -1,0 +1,53 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import TapewatchError
+from services.sources.files import expand_names, open_sources
+from tests.samples import row, write_csv
+
+
+def test_files_come_in_the_order_of_their_first_trade(tmp_path: Path) -> None:
+    later = write_csv(tmp_path / "a.csv", [row(1, ts_event="2024-12-03T14:30:00.000000000Z")])
+    earlier = write_csv(tmp_path / "b.csv.zst", [row(1, ts_event="2024-12-02T14:30:00.000000000Z")])
+    empty = write_csv(tmp_path / "0.csv", [])
+    sources = open_sources([str(tmp_path / "*")])
+    assert [source.path for source in sources] == [earlier, later, empty]
+
+
+def test_file_named_twice_is_taken_once(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [row(1)])
+    assert expand_names([str(path), str(tmp_path / "*.csv")]) == [path]
+
+
+@pytest.mark.parametrize("name", ["nothing.csv", "no*.csv"])
+def test_name_that_fits_no_file_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TapewatchError, match="There is no file"):
+        open_sources([str(tmp_path / name)])
+
+
+def test_folder_is_an_error_that_shows_the_glob(tmp_path: Path) -> None:
+    with pytest.raises(TapewatchError, match=r"\*\.csv\.zst"):
+        open_sources([str(tmp_path)])
+
+
+def test_one_wrong_file_among_good_ones_fails_all(tmp_path: Path) -> None:
+    good = write_csv(tmp_path / "a.csv", [row(1)])
+    wrong = tmp_path / "b.csv"
+    wrong.write_text("hello\n")
+    with pytest.raises(TapewatchError, match="not a file of trades"):
+        open_sources([str(good), str(wrong)])
+
+
+def test_file_of_another_compression_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"ts_event,price\n"))
+    with pytest.raises(TapewatchError, match="is compressed with gzip, which is not read") as caught:
+        open_sources([str(tmp_path / "a.csv.gz")])
+    assert "zstd" in caught.value.mend
+
+
+def test_empty_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(TapewatchError, match="is empty"):
+        open_sources([str(tmp_path / "a.csv")])
