@@ -7,7 +7,7 @@ TAPEWATCH := $(VENV)/bin/tapewatch
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test chaos compose-test lint bench lock clean
+.PHONY: help install demo test slow chaos compose-test lint types bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +15,11 @@ help: ## list the targets
 demo: $(INSTALLED) ## a generated day through the whole pipeline; DATA=FILE[,FILE…] for real files, ONCE=1 to exit when indexed
 	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(ARGS)
 
-test: $(INSTALLED) ## run every test, those against real Kafka and Elasticsearch included
-	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: $(INSTALLED) ## run the tests, those against real Kafka and Elasticsearch included, in under 10 minutes
+	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" $(ARGS)
+
+slow: $(INSTALLED) ## run the tests that take more than 20 seconds each
+	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m slow $(ARGS)
 
 chaos: $(INSTALLED) ## kill every part again and again while a day flows, and compare the end; three seeds, 50 kills each
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
@@ -26,6 +29,9 @@ compose-test: $(INSTALLED) ## docker compose up for real: a day through it, dete
 
 lint: $(INSTALLED) ## check style, types and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+types: $(INSTALLED) ## check types with mypy in strict mode
+	@$(VENV)/bin/mypy
 
 bench: $(INSTALLED) ## measure the table of docs/performance.md now
 	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)

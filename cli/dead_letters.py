@@ -6,7 +6,7 @@ import typer
 
 from services.common.config.settings import Settings
 
-app = typer.Typer(
+commands = typer.Typer(
     help="Look at what no service could use, and put it back once the cause is mended.",
     no_args_is_help=True,
 )
@@ -24,7 +24,7 @@ def _settings(kafka: str | None) -> Settings:
     return Settings() if kafka is None else Settings(kafka=kafka)
 
 
-@app.command("list")
+@commands.command("list")
 def list_(
     service: Annotated[str | None, typer.Option(metavar="S", help="Only what this service refused.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show the newest N.")] = 50,
@@ -44,7 +44,7 @@ def list_(
     raise typer.Exit(run_list(_settings(kafka), service, limit, as_json))
 
 
-@app.command()
+@commands.command()
 def show(
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Of letters, as `list` shows them.")],
     raw: Annotated[
@@ -64,7 +64,7 @@ def show(
     raise typer.Exit(run_show(_settings(kafka), ids, raw))
 
 
-@app.command()
+@commands.command()
 def replay(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID…]", help="Of letters, as `list` shows them.")

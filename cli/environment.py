@@ -1,0 +1,43 @@
+"""`tapewatch setup`, `stack`, `doctor`: what the services need around them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import ElasticsearchPort, ElasticsearchUrl, Kafka, KafkaPort, settings_from
+
+commands = typer.Typer()
+
+
+@commands.command()
+def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+    """Create topics, index templates, lifecycle, users and Kibana's objects; a second run changes nothing."""
+    from infra.setup.run import run_setup
+    from services.common.process.logs import configure_logs
+    from services.common.process.shutdown import Stop
+
+    configure_logs("setup")
+    raise typer.Exit(run_setup(settings_from(kafka, elasticsearch), typer.echo, Stop()))
+
+
+@commands.command()
+def stack(
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the servers' data there; else it goes with them.")
+    ] = None,
+    kafka_port: KafkaPort = 19092,
+    elasticsearch_port: ElasticsearchPort = 9200,
+) -> None:
+    """Run a real Kafka and Elasticsearch in the foreground, until Ctrl-C."""
+    from infra.embedded.foreground import run_stack
+
+    raise typer.Exit(run_stack(data_dir, kafka_port, elasticsearch_port))
+
+
+@commands.command()
+def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+    """Check the surroundings and say what is wrong and how to mend it."""
+    from infra.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(settings_from(kafka, elasticsearch)))

@@ -1,0 +1,112 @@
+"""`tapewatch backtest`, `evaluate`, `tune`, `generate`: detection over files, without a broker."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import ElasticsearchUrl, Files, ProfileName, settings_from
+
+commands = typer.Typer()
+
+
+@commands.command()
+def backtest(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")
+    ] = None,
+    profile: ProfileName = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="REPORT.html", help="A report with plots.")
+    ] = None,
+    start: Annotated[
+        dt.datetime | None, typer.Option("--from", help="Indexed trades from this time on (UTC).")
+    ] = None,
+    end: Annotated[dt.datetime | None, typer.Option("--to", help="And before this one (UTC).")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Of the indexed trades, this symbol's alone.")] = None,
+    elasticsearch: ElasticsearchUrl = None,
+) -> None:
+    """Run the detector over files or indexed trades, without a broker; the report goes to stderr."""
+    from services.detector.offline.backtest.run import file_inputs, run_backtest
+
+    if bool(files) == (start is not None or end is not None):
+        raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
+    if files:
+        inputs = file_inputs(files)
+    elif start is None or end is None or start >= end:
+        raise typer.BadParameter("give both, the earlier one first", param_hint="--from, --to")
+    else:
+        from services.common.elastic.client import new_client
+        from services.sources.elasticsearch import IndexRange
+
+        url = settings_from(elasticsearch=elasticsearch).elasticsearch
+        inputs = [IndexRange(new_client(url), start, end, symbol)]
+    raise typer.Exit(run_backtest(inputs, output, profile, html))
+
+
+@commands.command()
+def evaluate(
+    files: Files,
+    profile: ProfileName = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed injects the same anomalies.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Injections for each day.")] = 1,
+    reshape: Annotated[
+        bool, typer.Option("--reshape", help="Also as a 4-dollar, a thin and a 3,500-dollar stock.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="REPORT.json", help="Every figure of every run.")
+    ] = None,
+) -> None:
+    """Inject known anomalies into real days, run the detector, and report what it finds and misses."""
+    from services.detector.offline.evaluation.run import run_evaluate
+
+    raise typer.Exit(run_evaluate(files, profile, seed, runs, reshape, output))
+
+
+@commands.command()
+def tune(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", metavar="PROFILE.yaml", help="The profile to write.")],
+    budget: Annotated[
+        float, typer.Option(min=0.01, help="Alerts in 1,000 trades that each symbol may raise.")
+    ] = 0.6,
+    profile: ProfileName = None,
+) -> None:
+    """Propose thresholds and priors for each symbol of past days that meet an alert budget."""
+    from services.detector.offline.tuning.run import run_tune
+
+    raise typer.Exit(run_tune(files, budget, profile, output))
+
+
+@commands.command()
+def generate(
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE.csv.zst", help="The trades; plain if it ends in .csv.")
+    ],
+    labels: Annotated[
+        Path, typer.Option("--labels", metavar="LABELS.csv", help="Which of them are anomalies.")
+    ],
+    trades: Annotated[int, typer.Option(metavar="N", min=1, help="How many trades.")] = 150_000,
+    symbols: Annotated[int, typer.Option(metavar="N", min=1, help="How many symbols.")] = 5,
+    date: Annotated[
+        dt.datetime, typer.Option(formats=["%Y-%m-%d"], show_default="2026-03-02", help="The trading day.")
+    ] = dt.datetime(2026, 3, 2),
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same day, byte for byte.")] = 7,
+    anomaly_rate: Annotated[
+        float, typer.Option(min=0.0, max=0.2, help="Injected anomalies, as a share of trades.")
+    ] = 0.0005,
+    integers: Annotated[
+        bool, typer.Option("--integers", help="Integer times (ns) and prices (1e-9).")
+    ] = False,
+) -> None:
+    """Write a synthetic day in Databento's CSV format, with labelled anomalies."""
+    from services.sources.synthetic.day import DayConfig, write_day
+
+    config = DayConfig(date=date.date(), seed=seed, trades=trades, symbols=symbols, anomaly_rate=anomaly_rate)
+    count = write_day(config, output, labels, integers=integers)
+    typer.echo(f"{count:,} trades in {output}, labels in {labels}", err=True)

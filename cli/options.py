@@ -1,0 +1,39 @@
+"""Options that several commands have, and the settings that they make."""
+
+from typing import Annotated, Any
+
+import typer
+
+from services.common.config.settings import Settings
+
+Kafka = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Bootstrap servers; else TAPEWATCH_KAFKA.", show_default=False),
+]
+ElasticsearchUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Elasticsearch; else TAPEWATCH_ELASTICSEARCH.", show_default=False),
+]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
+]
+UntilIdle = Annotated[
+    float | None,
+    typer.Option(metavar="S", min=0.0, help="Exit once all was read and nothing came for S seconds."),
+]
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME|FILE", help="What counts as unusual: default, classic, or a YAML file."
+    ),
+]
+
+
+KafkaPort = Annotated[int, typer.Option(min=1, max=65535, help="Kafka, on 127.0.0.1.")]
+ElasticsearchPort = Annotated[int, typer.Option(min=1, max=65535, help="Elasticsearch, on 127.0.0.1.")]
+
+
+def settings_from(kafka: str | None = None, elasticsearch: str | None = None) -> Settings:
+    """Return the settings of the environment, with those that were given as flags."""
+    given: dict[str, Any] = {"kafka": kafka, "elasticsearch": elasticsearch}
+    return Settings(**{name: value for name, value in given.items() if value is not None})

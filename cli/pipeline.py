@@ -1,0 +1,63 @@
+"""`tapewatch produce`, `detect`, `index`: the services."""
+
+from typing import Annotated
+
+import typer
+
+from cli.options import ElasticsearchUrl, Files, Kafka, ProfileName, UntilIdle, settings_from
+
+commands = typer.Typer()
+
+
+@commands.command()
+def produce(
+    files: Files,
+    speed: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="1 is real time, 60 sixty times faster; else as fast as possible."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Publish N trades at most.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Publish from the first row, whatever was published before.")
+    ] = False,
+    kafka: Kafka = None,
+) -> None:
+    """Publish the trades of files to the topic `trades`, each once: a restart goes on at the next row."""
+    from services.common.process.logs import configure_logs
+    from services.producer.service import run_produce
+
+    if speed is not None and speed <= 0:
+        raise typer.BadParameter("must be above 0", param_hint="--speed")
+    configure_logs("producer")
+    raise typer.Exit(run_produce(files, settings_from(kafka), speed, limit, again))
+
+
+@commands.command()
+def detect(
+    profile: ProfileName = None,
+    until_idle: UntilIdle = None,
+    reset: Annotated[
+        bool,
+        typer.Option(
+            "--reset",
+            help="Score all trades of the topic anew, with this profile; what it flags no more is removed.",
+        ),
+    ] = False,
+    kafka: Kafka = None,
+) -> None:
+    """Score the trades of the topic and publish the anomalous ones with the reasons."""
+    from services.common.process.logs import configure_logs
+    from services.detector.live.service import run_detect
+
+    configure_logs("detector")
+    raise typer.Exit(run_detect(settings_from(kafka), profile, until_idle, reset))
+
+
+@commands.command()
+def index(until_idle: UntilIdle = None, kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+    """Index trades and anomalies into Elasticsearch."""
+    from services.common.process.logs import configure_logs
+    from services.indexer.service import run_index
+
+    configure_logs("indexer")
+    raise typer.Exit(run_index(settings_from(kafka, elasticsearch), until_idle))

@@ -1,0 +1,38 @@
+"""`tapewatch dashboard`, `demo`: what shows what was found."""
+
+from typing import Annotated
+
+import typer
+
+from cli.options import ElasticsearchPort, ElasticsearchUrl, KafkaPort, settings_from
+
+commands = typer.Typer()
+
+
+@commands.command()
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    elasticsearch: ElasticsearchUrl = None,
+) -> None:
+    """Serve the dashboard."""
+    from dashboard.server.run import run_dashboard
+
+    raise typer.Exit(run_dashboard(settings_from(elasticsearch=elasticsearch), host, port))
+
+
+@commands.command()
+def demo(
+    data: Annotated[
+        str, typer.Option(metavar="FILE[,FILE…]", help="Databento files to replay; else a generated day.")
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Exit when all is indexed; no dashboard.")] = False,
+    kafka_port: KafkaPort = 19092,
+    elasticsearch_port: ElasticsearchPort = 9200,
+    dashboard_port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+) -> None:
+    """Run the whole pipeline on this machine, from trades to anomalies on the screen."""
+    from infra.demo.run import DemoConfig, run_demo
+
+    files = [name for name in data.split(",") if name]
+    raise typer.Exit(run_demo(DemoConfig(files, once, kafka_port, elasticsearch_port, dashboard_port)))
