@@ -94,7 +94,8 @@ def generate(
     trades: Annotated[int, typer.Option(metavar="N", min=1, help="How many trades.")] = 150_000,
     symbols: Annotated[int, typer.Option(metavar="N", min=1, help="How many symbols.")] = 5,
     date: Annotated[
-        dt.datetime, typer.Option(formats=["%Y-%m-%d"], show_default="2026-03-02", help="The trading day.")
+        dt.datetime,
+        typer.Option(formats=["%Y-%m-%d"], show_default="2026-03-02", help="The trading day."),
     ] = dt.datetime(2026, 3, 2),
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same day, byte for byte.")] = 7,
     anomaly_rate: Annotated[
