@@ -16,6 +16,7 @@ from services.common.kafka.clients import new_producer
 from services.common.kafka.transactions import GroupMetadata, Transactions
 from services.common.process.logs import configure_logs
 from services.detector.live import service as detector
+from services.detector.live.settings import DetectorSettings
 from services.producer import publisher
 from services.producer.metrics import TRADES
 from services.producer.service import run_produce
@@ -79,7 +80,7 @@ def produce(file: str, promises: bool) -> None:
 
 def detect(promises: bool) -> None:
     """Detect until stopped."""
-    settings = Settings() if promises else Settings(checkpoint_trades=NEVER)
+    settings = DetectorSettings() if promises else DetectorSettings(checkpoint_trades=NEVER)
     if promises:
         detector.run_detect(settings, None, None, begin_anew=False)
         return

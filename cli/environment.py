@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.options import ElasticsearchPort, ElasticsearchUrl, Kafka, KafkaPort, settings_from
+from services.common.config.settings import Settings
 
 commands = typer.Typer()
 
@@ -14,11 +15,12 @@ commands = typer.Typer()
 def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
     """Create topics, index templates, lifecycle, users and Kibana's objects; a second run changes nothing."""
     from infra.setup.run import run_setup
+    from infra.setup.settings import SetupSettings
     from services.common.process.logs import configure_logs
     from services.common.process.shutdown import Stop
 
     configure_logs("setup")
-    raise typer.Exit(run_setup(settings_from(kafka, elasticsearch), typer.echo, Stop()))
+    raise typer.Exit(run_setup(settings_from(SetupSettings, kafka, elasticsearch), typer.echo, Stop()))
 
 
 @commands.command()
@@ -40,4 +42,4 @@ def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
     """Check the surroundings and say what is wrong and how to mend it."""
     from infra.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(settings_from(kafka, elasticsearch)))
+    raise typer.Exit(run_doctor(settings_from(Settings, kafka, elasticsearch)))

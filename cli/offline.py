@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.options import ElasticsearchUrl, Files, ProfileName, settings_from
+from services.common.config.settings import Settings
 
 commands = typer.Typer()
 
@@ -44,7 +45,7 @@ def backtest(
         from services.common.elastic.client import new_client
         from services.sources.elasticsearch import IndexRange
 
-        url = settings_from(elasticsearch=elasticsearch).elasticsearch
+        url = settings_from(Settings, elasticsearch=elasticsearch).elasticsearch
         inputs = [IndexRange(new_client(url), start, end, symbol)]
     raise typer.Exit(run_backtest(inputs, output, profile, html))
 

@@ -1,10 +1,12 @@
 """Options that several commands have, and the settings that they make."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from services.common.config.settings import Settings
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 Kafka = Annotated[
     str | None,
@@ -33,7 +35,9 @@ KafkaPort = Annotated[int, typer.Option(min=1, max=65535, help="Kafka, on 127.0.
 ElasticsearchPort = Annotated[int, typer.Option(min=1, max=65535, help="Elasticsearch, on 127.0.0.1.")]
 
 
-def settings_from(kafka: str | None = None, elasticsearch: str | None = None) -> Settings:
-    """Return the settings of the environment, with those that were given as flags."""
+def settings_from(
+    kind: type[AnySettings], kafka: str | None = None, elasticsearch: str | None = None
+) -> AnySettings:
+    """Return a part's settings from the environment, with those that were given as flags."""
     given: dict[str, Any] = {"kafka": kafka, "elasticsearch": elasticsearch}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return kind(**{name: value for name, value in given.items() if value is not None})

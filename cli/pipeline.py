@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.options import ElasticsearchUrl, Files, Kafka, ProfileName, UntilIdle, settings_from
+from services.common.config.settings import Settings
 
 commands = typer.Typer()
 
@@ -29,7 +30,7 @@ def produce(
     if speed is not None and speed <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--speed")
     configure_logs("producer")
-    raise typer.Exit(run_produce(files, settings_from(kafka), speed, limit, again))
+    raise typer.Exit(run_produce(files, settings_from(Settings, kafka), speed, limit, again))
 
 
 @commands.command()
@@ -48,9 +49,10 @@ def detect(
     """Score the trades of the topic and publish the anomalous ones with the reasons."""
     from services.common.process.logs import configure_logs
     from services.detector.live.service import run_detect
+    from services.detector.live.settings import DetectorSettings
 
     configure_logs("detector")
-    raise typer.Exit(run_detect(settings_from(kafka), profile, until_idle, reset))
+    raise typer.Exit(run_detect(settings_from(DetectorSettings, kafka), profile, until_idle, reset))
 
 
 @commands.command()
@@ -60,4 +62,4 @@ def index(until_idle: UntilIdle = None, kafka: Kafka = None, elasticsearch: Elas
     from services.indexer.service import run_index
 
     configure_logs("indexer")
-    raise typer.Exit(run_index(settings_from(kafka, elasticsearch), until_idle))
+    raise typer.Exit(run_index(settings_from(Settings, kafka, elasticsearch), until_idle))

@@ -17,8 +17,9 @@ def dashboard(
 ) -> None:
     """Serve the dashboard."""
     from dashboard.server.run import run_dashboard
+    from dashboard.settings import DashboardSettings
 
-    raise typer.Exit(run_dashboard(settings_from(elasticsearch=elasticsearch), host, port))
+    raise typer.Exit(run_dashboard(settings_from(DashboardSettings, elasticsearch=elasticsearch), host, port))
 
 
 @commands.command()

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from dashboard.queries import open_client
 from dashboard.settings import DashboardSettings
-from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 
 CHECKOUT = Path(__file__).parents[2]
 
 
-def run_dashboard(settings: Settings, host: str, port: int) -> int:
+def run_dashboard(settings: DashboardSettings, host: str, port: int) -> int:
     """Become the dashboard's server; Ctrl-C and SIGTERM end it.
 
     Parameters
@@ -37,7 +36,6 @@ def run_dashboard(settings: Settings, host: str, port: int) -> int:
         The port is taken, the host is not this machine's, the URL of Elasticsearch is not one, or another
         setting is impossible.
     """
-    DashboardSettings()
     open_client(settings.elasticsearch).close()
     check_can_listen(host, port)
     environment = os.environ | {

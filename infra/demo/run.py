@@ -21,6 +21,7 @@ from infra.embedded.child_process import start_child
 from infra.embedded.ports import check_port_free
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup.run import run_setup
+from infra.setup.settings import SetupSettings
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
@@ -108,7 +109,7 @@ class _Demo:
         self._start_stack(stack)
         cleanup.callback(stack.stop)
         stop = Stop()
-        settings = Settings(kafka=stack.kafka_bootstrap, elasticsearch=stack.elasticsearch_url)
+        settings = SetupSettings(kafka=stack.kafka_bootstrap, elasticsearch=stack.elasticsearch_url)
         run_setup(settings, lambda _line: None, stop, note=lambda _line: None)
         cleanup.callback(self._stop_children)
         self._start("detector", settings, "detect")

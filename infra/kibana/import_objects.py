@@ -1,15 +1,15 @@
 """Puts `tapewatch.ndjson` into Kibana; what is there already stays as it is."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import urllib3
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout, make_headers, parse_url
+from urllib3.util import Timeout
 
 from services.common.errors import TapewatchError
 from services.common.process.readiness import wait_until
@@ -21,19 +21,23 @@ TIMEOUT_S = 60.0
 STATUS_TIMEOUT_S = 5.0
 _PAGE = 1000
 _KINDS = {"index-pattern": "data view", "search": "search", "lens": "chart", "dashboard": "dashboard"}
-_AN_EXAMPLE = "http://user:password@kibana:5601"
 
 Key = tuple[str, str]
 """Type and id, which name a saved object."""
 
+Login = tuple[str, str]
+"""User and password."""
 
-def wait_for_kibana(kibana_url: str, stop: Stop) -> bool:
+
+def wait_for_kibana(kibana_url: str, login: Login | None, stop: Stop) -> bool:
     """Wait until Kibana is ready.
 
     Parameters
     ----------
     kibana_url
-        `http://host:port`, with `user:password@` and a path (a space, a proxy's) where needed.
+        `http://host:port`, with a path (a space, a proxy's) where needed.
+    login
+        User and password; None where Kibana asks for nobody.
     stop
         Ends the waiting.
 
@@ -45,20 +49,20 @@ def wait_for_kibana(kibana_url: str, stop: Stop) -> bool:
     Raises
     ------
     TapewatchError
-        The URL is none, or something else than Kibana answers there, or it refuses the user.
+        Something else than Kibana answers there, or it refuses the user.
     """
-    kibana = _Kibana(kibana_url)
+    kibana = _Kibana(kibana_url, login)
     return wait_until(kibana.check_ready, (HTTPError, _NotReadyError), f"Kibana at {kibana.url}", stop)
 
 
-def import_objects(kibana_url: str) -> list[str]:
+def import_objects(kibana_url: str, login: Login | None = None) -> list[str]:
     """Put the objects into Kibana, unless these very ones are there; returns one line for each change.
 
     What a person changed in an object is kept until the file has other objects than were imported.
 
     Parameters
     ----------
-    kibana_url
+    kibana_url, login
         See `wait_for_kibana`.
 
     Raises
@@ -68,7 +72,7 @@ def import_objects(kibana_url: str) -> list[str]:
     """
     objects = [json.loads(line) for line in FILE.read_text().splitlines()]
     version = _version(objects)
-    kibana = _Kibana(kibana_url)
+    kibana = _Kibana(kibana_url, login)
     try:
         descriptions = kibana.find({one["type"] for one in objects})
         if all(_key(one) in descriptions for one in objects) and all(
@@ -100,20 +104,17 @@ class _Kibana:
     Parameters
     ----------
     url
-        As a person gave it.
+        Without user and password, and without a slash at its end.
+    login
+        User and password.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            parts = parse_url(url)
-        except HTTPError:
-            parts = None
-        if not parts or parts.scheme not in ("http", "https") or not parts.host:
-            raise TapewatchError("Kibana's address is no URL.", f"Give one such as {_AN_EXAMPLE}.")
-        self.url = parts._replace(auth=None).url.rstrip("/")
+    def __init__(self, url: str, login: Login | None) -> None:
+        self.url = url
         self._headers = {"kbn-xsrf": "tapewatch"}
-        if parts.auth:
-            self._headers |= make_headers(basic_auth=unquote(parts.auth))
+        if login is not None:
+            token = base64.b64encode(":".join(login).encode()).decode()
+            self._headers["authorization"] = f"Basic {token}"
         self._pool = urllib3.PoolManager(retries=False)
 
     def check_ready(self) -> None:
@@ -178,7 +179,8 @@ class _Kibana:
         if answer.status in (401, 403):
             raise TapewatchError(
                 f"Kibana at {self.url} refuses the user ({answer.status}).",
-                f"Give one that may manage saved objects, as in {_AN_EXAMPLE}.",
+                "Set TAPEWATCH_KIBANA_USER and TAPEWATCH_KIBANA_PASSWORD_FILE to one that may manage saved "
+                "objects.",
             )
         try:
             content = answer.json() if answer.status == 200 else None

@@ -5,10 +5,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from infra.setup.cluster import explained
-from services.common.config.settings import Settings
+from infra.setup.settings import SetupSettings
 
 
-def set_up_lifecycle(client: Elasticsearch, settings: Settings) -> list[str]:
+def set_up_lifecycle(client: Elasticsearch, settings: SetupSettings) -> list[str]:
     """Put the policies that are missing or differ; returns one line for each change.
 
     A change holds for existing indices, too.

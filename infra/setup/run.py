@@ -10,9 +10,9 @@ from infra.kibana.import_objects import import_objects, wait_for_kibana
 from infra.setup.access import set_up_roles, set_up_users
 from infra.setup.cluster import explained, find_abilities
 from infra.setup.lifecycle import set_up_lifecycle
+from infra.setup.settings import SetupSettings
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
-from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
@@ -24,7 +24,7 @@ _NOT_YET = frozenset({429, 502, 503, 504})
 
 
 def run_setup(
-    settings: Settings,
+    settings: SetupSettings,
     report: Callable[[str], None],
     stop: Stop,
     note: Callable[[str], None] | None = None,
@@ -50,9 +50,10 @@ def run_setup(
     Raises
     ------
     TapewatchError
-        A server refused.
+        A server refused, or a setting is wrong.
     """
     client = new_client(settings.elasticsearch, settings=settings)
+    kibana_login = settings.kibana_login()
     if not wait_for_topics(settings.kafka, [], stop):
         return 128 + (stop.signal or 0)
     if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
@@ -60,10 +61,9 @@ def run_setup(
     changes = set_up_topics(new_admin(settings.kafka))
     changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
     if settings.kibana is not None:
-        kibana_url = settings.kibana.get_secret_value()
-        if not wait_for_kibana(kibana_url, stop):
+        if not wait_for_kibana(settings.kibana, kibana_login, stop):
             return 128 + (stop.signal or 0)
-        changes += import_objects(kibana_url)
+        changes += import_objects(settings.kibana, kibana_login)
     for change in changes:
         report(change)
     if not changes:
@@ -97,7 +97,9 @@ def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
     return wait_until(ask, NotReachable, f"Elasticsearch at {url}", stop)
 
 
-def set_up_elasticsearch(client: Elasticsearch, settings: Settings, note: Callable[[str], None]) -> list[str]:
+def set_up_elasticsearch(
+    client: Elasticsearch, settings: SetupSettings, note: Callable[[str], None]
+) -> list[str]:
     """Make policies, templates, roles and users as they should be; returns one line for each change.
 
     Safe while the services run: no step takes away what an earlier one or a service needs.

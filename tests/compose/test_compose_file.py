@@ -68,6 +68,13 @@ def test_no_password_is_in_the_file() -> None:
     assert all(name.endswith("_FILE") for name in secret)
 
 
+def test_setup_logs_in_at_kibana_with_a_file() -> None:
+    environment = SERVICES["setup-kibana"]["environment"]
+    assert environment["TAPEWATCH_KIBANA"] == "http://kibana:5601"
+    assert environment["TAPEWATCH_KIBANA_PASSWORD_FILE"].endswith("/elastic.password")
+    assert not {"command", "entrypoint"} & SERVICES["setup-kibana"].keys()
+
+
 def test_elasticsearch_has_security() -> None:
     assert SERVICES["elasticsearch"]["environment"]["xpack.security.enabled"] == "true"
 

@@ -1,8 +1,34 @@
-"""Secrets that lie in files, as container platforms hand them out."""
+"""Secrets that are given in a variable, or lie in files, as container platforms hand them out."""
 
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from services.common.errors import TapewatchError
+
+
+def given_secret(value: SecretStr | None, path: Path | None, variable: str) -> str | None:
+    """Return a secret that either a variable or a file has, or None if neither is given.
+
+    Parameters
+    ----------
+    value
+        Of the variable.
+    path
+        The file that `<variable>_FILE` names.
+    variable
+        The variable's name, for the errors.
+
+    Raises
+    ------
+    TapewatchError
+        Both are given, or the file cannot be read or is empty.
+    """
+    if value is not None and path is not None:
+        raise TapewatchError(f"Both {variable} and {variable}_FILE are set.", "Set one of them.")
+    if path is not None:
+        return read_secret(path, f"{variable}_FILE")
+    return None if value is None else value.get_secret_value()
 
 
 def read_secret(path: Path, variable: str) -> str:

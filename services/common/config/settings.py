@@ -28,16 +28,19 @@ class EnvironmentSettings(BaseSettings):
         except ValidationError as error:
             wrong = error.errors()[0]
             name = f"{_PREFIX}{wrong['loc'][0]}".upper()
-            raise TapewatchError(
-                f"{name} is {wrong['input']!r}: {wrong['msg']}.",
-                f"Set {name} to such a value, or not at all.",
-            ) from error
+            if wrong["type"] == "value_error":
+                # A check of ours: about an address, which may have a password in it.
+                cause = f"{name} cannot be used: {wrong['ctx']['error']}."
+            else:
+                cause = f"{name} is {wrong['input']!r}: {wrong['msg']}."  # only a number fails so
+            # Without the original error, whose text has the value.
+            raise TapewatchError(cause, f"Set {name} to such a value, or not at all.") from None
 
 
 class Settings(EnvironmentSettings):
-    """What every service shares; each can be set as `TAPEWATCH_<NAME>` or by a flag.
+    """What the parts share; each can be set as `TAPEWATCH_<NAME>`, some by a flag, too.
 
-    An empty variable counts as one that is not set.
+    What only one part needs stands beside that part, in a class built on this one.
 
     Raises
     ------
@@ -49,7 +52,7 @@ class Settings(EnvironmentSettings):
     """Bootstrap servers, `host:port[,host:port…]`."""
 
     elasticsearch: str = "http://127.0.0.1:9200"
-    """URL of the cluster."""
+    """URL of the cluster; `new_client` checks it."""
 
     elasticsearch_user: str | None = None
     """Who logs in, with a password; None where the cluster has no security, or with an API key."""
@@ -66,18 +69,6 @@ class Settings(EnvironmentSettings):
     elasticsearch_ca: Path | None = None
     """Certificates (PEM) of who signed the cluster's own; None for those that the machine trusts."""
 
-    kibana: SecretStr | None = None
-    """URL of Kibana, with `user:password@` where it asks for them; `setup` brings its objects there."""
-
-    secrets_dir: Path | None = None
-    """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
-
-    trades_kept_days: Annotated[int, Field(ge=1)] = 30
-    """How long an index of trades is kept, from its creation."""
-
-    anomalies_kept_days: Annotated[int, Field(ge=1)] = 365
-    """How long an index of anomalies is kept, from its creation."""
-
     instance: str | None = None
     """Name of this instance of a service; None: `claim_instance` finds one."""
 
@@ -86,6 +77,3 @@ class Settings(EnvironmentSettings):
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Their port; 0: any free one; None: the service's usual one, or the next that is free."""
-
-    checkpoint_trades: Annotated[int, Field(ge=1_000)] = 100_000
-    """About so many messages of each partition a detector reads again after a crash, at most."""

@@ -3,14 +3,13 @@
 import ssl
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from elasticsearch import Elasticsearch
 from elasticsearch.serializer import OrjsonSerializer
-from pydantic import SecretStr
 
-from services.common.config.secret_files import read_secret
+from services.common.config.secret_files import given_secret
 from services.common.config.settings import Settings
+from services.common.config.urls import has_credentials
 from services.common.errors import TapewatchError
 
 REQUEST_TIMEOUT_S = 60.0
@@ -61,7 +60,7 @@ def new_client(
 
 
 def _check_url(url: str) -> None:
-    if "@" in urlsplit(url).netloc:
+    if has_credentials(url):
         # The address stands in logs and errors, so this one must not be shown there.
         raise TapewatchError(
             f"{_PREFIX} has a user or password in it, where logs would show them.",
@@ -72,8 +71,12 @@ def _check_url(url: str) -> None:
 def _access(url: str, settings: Settings) -> dict[str, Any]:
     """Return the client's arguments for logging in and for TLS."""
     arguments: dict[str, Any] = {}
-    api_key = _secret(settings.elasticsearch_api_key, settings.elasticsearch_api_key_file, "API_KEY")
-    password = _secret(settings.elasticsearch_password, settings.elasticsearch_password_file, "PASSWORD")
+    api_key = given_secret(
+        settings.elasticsearch_api_key, settings.elasticsearch_api_key_file, f"{_PREFIX}_API_KEY"
+    )
+    password = given_secret(
+        settings.elasticsearch_password, settings.elasticsearch_password_file, f"{_PREFIX}_PASSWORD"
+    )
     user = settings.elasticsearch_user
     if api_key is not None and (user is not None or password is not None):
         raise TapewatchError(
@@ -107,11 +110,3 @@ def _trusting(ca: Path) -> ssl.SSLContext:
             f"The certificates in {ca} cannot be read: {error.strerror or error}.",
             f"Set {_PREFIX}_CA to a file of certificates in PEM form.",
         ) from error
-
-
-def _secret(value: SecretStr | None, path: Path | None, name: str) -> str | None:
-    if value is not None and path is not None:
-        raise TapewatchError(f"Both {_PREFIX}_{name} and {_PREFIX}_{name}_FILE are set.", "Set one of them.")
-    if path is not None:
-        return read_secret(path, f"{_PREFIX}_{name}_FILE")
-    return None if value is None else value.get_secret_value()

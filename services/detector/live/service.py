@@ -13,7 +13,6 @@ import time
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.dead_letters import publish_refused_message
@@ -44,6 +43,7 @@ from services.detector.live.partition import Detected, WatchedPartition
 from services.detector.live.recovery import is_as_left, load, recover
 from services.detector.live.reset import reset
 from services.detector.live.retraction import TRADE_OFFSET, publish_retraction, standing_anomalies
+from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import Profile, load_profile
 
 TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, CHECKPOINTS_TOPIC]
@@ -57,7 +57,7 @@ CLOSE_S = 1.5
 
 
 def run_detect(
-    settings: Settings, profile_name: str | None, until_idle_s: float | None, begin_anew: bool
+    settings: DetectorSettings, profile_name: str | None, until_idle_s: float | None, begin_anew: bool
 ) -> int:
     """Detect until stopped, or until the end has been reached and nothing came for a while.
 
@@ -129,7 +129,7 @@ class DetectorService:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: DetectorSettings,
         profile: Profile,
         instance: str,
         transactions: Transactions,

@@ -8,12 +8,12 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.config.settings import Settings
 from services.common.kafka.clients import new_producer
 from services.common.kafka.transactions import Transactions
 from services.common.observability.health import Health
 from services.detector.live import service
 from services.detector.live.service import DetectorService
+from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import load_profile
 from services.sources.synthetic.day import DayConfig
 from tests.integration.asked_for import AskedFor
@@ -26,7 +26,7 @@ SUFFIX = "TN"
 def working_detector(stack: EmbeddedStack, stop: AskedFor) -> tuple[DetectorService, Transactions, Health]:
     health = Health()
     transactions = Transactions(stack.kafka_bootstrap, "tapewatch-turns", stop, health.beat)
-    settings = Settings(kafka=stack.kafka_bootstrap, checkpoint_trades=10_000_000)
+    settings = DetectorSettings(kafka=stack.kafka_bootstrap, checkpoint_trades=10_000_000)
     return (
         DetectorService(settings, load_profile(None), "turns", transactions, stop, health),
         transactions,

@@ -24,7 +24,9 @@ def test_addresses_and_urls_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("SERVICES", "producer"),
         ("SERVICES", "producer:99999"),
+        ("SERVICES", "http://producer:9101"),
         ("KIBANA", "javascript:alert(1)"),
+        ("KIBANA", "http://user:password@kibana:5601"),
         ("REFRESH_S", "0"),
         ("REFRESH_S", "often"),
     ],

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from dashboard.server import run as serve
+from dashboard.settings import DashboardSettings
 from infra.embedded.ports import free_port
-from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 
 
@@ -17,7 +17,7 @@ def test_a_taken_port_is_told() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(TapewatchError, match=f"port {port}: another process has it") as caught:
-            serve.run_dashboard(Settings(), "127.0.0.1", port)
+            serve.run_dashboard(DashboardSettings(), "127.0.0.1", port)
     assert "--port" in caught.value.mend
 
 
@@ -35,7 +35,7 @@ def test_the_server_is_told_where_elasticsearch_is_and_where_the_checkout_is(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "execve", lambda _path, args, env: started.update(args=args, env=env))
     port = free_port()
-    serve.run_dashboard(Settings(elasticsearch="http://es:9200"), "127.0.0.1", port)
+    serve.run_dashboard(DashboardSettings(elasticsearch="http://es:9200"), "127.0.0.1", port)
     assert started["env"]["TAPEWATCH_ELASTICSEARCH"] == "http://es:9200"
     checkout = Path(started["env"]["PYTHONPATH"].split(os.pathsep)[0])
     assert (checkout / "dashboard" / "app.py").is_file()

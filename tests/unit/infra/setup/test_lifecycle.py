@@ -4,7 +4,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from infra.setup.lifecycle import set_up_lifecycle
-from services.common.config.settings import Settings
+from infra.setup.settings import SetupSettings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from tests.unit.infra.full_cluster import FullCluster
@@ -25,7 +25,7 @@ def client(cluster: FullCluster) -> Iterator[Elasticsearch]:
 
 
 def test_policies_delete_by_age_and_do_nothing_else(cluster: FullCluster, client: Elasticsearch) -> None:
-    assert set_up_lifecycle(client, Settings(trades_kept_days=5)) == [
+    assert set_up_lifecycle(client, SetupSettings(trades_kept_days=5)) == [
         "created lifecycle policy tapewatch-trades (5 days)",
         "created lifecycle policy tapewatch-anomalies (365 days)",
     ]
@@ -36,34 +36,36 @@ def test_policies_delete_by_age_and_do_nothing_else(cluster: FullCluster, client
 
 
 def test_a_second_run_changes_nothing(cluster: FullCluster, client: Elasticsearch) -> None:
-    set_up_lifecycle(client, Settings())
+    set_up_lifecycle(client, SetupSettings())
     before = len(cluster.changes)
-    assert set_up_lifecycle(client, Settings()) == []
+    assert set_up_lifecycle(client, SetupSettings()) == []
     assert len(cluster.changes) == before
 
 
 def test_another_number_of_days_changes_that_policy_alone(client: Elasticsearch) -> None:
-    set_up_lifecycle(client, Settings())
-    assert set_up_lifecycle(client, Settings(trades_kept_days=90)) == [
+    set_up_lifecycle(client, SetupSettings())
+    assert set_up_lifecycle(client, SetupSettings(trades_kept_days=90)) == [
         "changed lifecycle policy tapewatch-trades (90 days)"
     ]
 
 
 def test_a_policy_that_would_block_writes_is_set_right(cluster: FullCluster, client: Elasticsearch) -> None:
-    set_up_lifecycle(client, Settings())
+    set_up_lifecycle(client, SetupSettings())
     cluster.kept[TRADES]["policy"]["phases"]["warm"] = {"min_age": "1d", "actions": {"readonly": {}}}
-    assert set_up_lifecycle(client, Settings()) == ["changed lifecycle policy tapewatch-trades (30 days)"]
+    assert set_up_lifecycle(client, SetupSettings()) == [
+        "changed lifecycle policy tapewatch-trades (30 days)"
+    ]
     assert list(cluster.kept[TRADES]["policy"]["phases"]) == ["delete"]
 
 
 def test_a_refusal_is_an_error_and_not_a_missing_ability(cluster: FullCluster, client: Elasticsearch) -> None:
     cluster.refuses["/_ilm/policy/"] = 403
     with pytest.raises(TapewatchError, match="refused the lifecycle policy tapewatch-trades") as caught:
-        set_up_lifecycle(client, Settings())
+        set_up_lifecycle(client, SetupSettings())
     assert "manage_ilm" in caught.value.mend
 
 
 def test_less_than_a_day_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_TRADES_KEPT_DAYS", "0")
     with pytest.raises(TapewatchError, match="TAPEWATCH_TRADES_KEPT_DAYS is '0'"):
-        Settings()
+        SetupSettings()

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from infra.setup.run import set_up_elasticsearch, wait_for_elasticsearch
-from services.common.config.settings import Settings
+from infra.setup.settings import SetupSettings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from tests.unit.infra.full_cluster import ADMIN, FullCluster
 
 
-def as_admin(**given: object) -> Settings:
-    return Settings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1], **given)
+def as_admin(**given: object) -> SetupSettings:
+    return SetupSettings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1], **given)
 
 
 class Patience:
@@ -56,7 +56,7 @@ def test_a_full_cluster_gets_everything_once_and_in_an_order_that_always_works(t
 def test_each_ability_that_is_lacking_is_told_once_and_not_asked_for() -> None:
     notes: list[str] = []
     with FullCluster(security=False, lifecycle=False) as cluster, new_client(cluster.url) as client:
-        set_up_elasticsearch(client, Settings(), notes.append)
+        set_up_elasticsearch(client, SetupSettings(), notes.append)
         assert not any("/_ilm/policy" in one or "/_security/role" in one for one in cluster.requests)
     assert [next(word for word in ("lifecycle", "security") if word in note) for note in notes] == [
         "lifecycle",
@@ -83,8 +83,8 @@ def test_a_stop_ends_the_waiting() -> None:
         assert not wait_for_elasticsearch(client, "http://127.0.0.1:9", Patience(unused, waits=3))
 
 
-@pytest.mark.parametrize(("settings", "status"), [(Settings(), None), (as_admin(), 403)])
-def test_wrong_credentials_end_it_at_once(settings: Settings, status: int | None) -> None:
+@pytest.mark.parametrize(("settings", "status"), [(SetupSettings(), None), (as_admin(), 403)])
+def test_wrong_credentials_end_it_at_once(settings: SetupSettings, status: int | None) -> None:
     with FullCluster() as cluster, new_client(cluster.url, settings=settings) as client:
         if status:
             cluster.refuses["/_cluster/health"] = status

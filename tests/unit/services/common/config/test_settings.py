@@ -1,5 +1,10 @@
+import traceback
+from pathlib import Path
+
 import pytest
 
+from dashboard.settings import DashboardSettings
+from infra.setup.settings import SetupSettings
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 
@@ -28,3 +33,29 @@ def test_a_port_that_is_none_is_told(port: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TAPEWATCH_METRICS_PORT", port)
     with pytest.raises(TapewatchError, match=f"TAPEWATCH_METRICS_PORT is '{port}': "):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(SetupSettings, "KIBANA"), (DashboardSettings, "KIBANA"), (DashboardSettings, "SERVICES")],
+)
+@pytest.mark.parametrize("value", ["http://user:hunter2@host:5601", "user:hunter2@host", "hunter2"])
+def test_no_error_shows_a_value_that_may_hold_a_secret(
+    kind: type[Settings], name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"TAPEWATCH_{name}", value)
+    with pytest.raises(TapewatchError, match=f"^TAPEWATCH_{name} cannot be used: ") as caught:
+        kind()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in told
+    assert "Value error" not in told
+
+
+def test_setup_and_dashboard_take_the_same_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    monkeypatch.setenv("TAPEWATCH_KIBANA", "https://kibana:5601/s/desk/")
+    monkeypatch.setenv("TAPEWATCH_KIBANA_USER", "elastic")
+    monkeypatch.setenv("TAPEWATCH_KIBANA_PASSWORD_FILE", str(tmp_path / "password"))
+    setup = SetupSettings()
+    assert setup.kibana == DashboardSettings().kibana == "https://kibana:5601/s/desk"
+    assert setup.kibana_login() == ("elastic", "hunter2")

@@ -87,9 +87,12 @@ def test_settings_that_cannot_work_are_refused_without_showing_a_secret(
     assert SECRET not in str(caught.value)
 
 
-def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
+@pytest.mark.parametrize(
+    "address", [f"http://user:{SECRET}@es:9200", f"user:{SECRET}@es", f"http://u:/{SECRET}@es"]
+)
+def test_a_password_in_the_address_is_refused_and_not_shown(address: str) -> None:
     with pytest.raises(TapewatchError, match="TAPEWATCH_ELASTICSEARCH_USER") as caught:
-        new_client(f"http://user:{SECRET}@127.0.0.1:9200")
+        new_client(address)
     assert SECRET not in str(caught.value)
 
 

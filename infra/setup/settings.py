@@ -1,0 +1,59 @@
+"""What only `tapewatch setup` needs to know."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from services.common.config.secret_files import given_secret
+from services.common.config.settings import Settings
+from services.common.config.urls import HttpUrl
+from services.common.errors import TapewatchError
+
+
+class SetupSettings(Settings):
+    """Each can be set as `TAPEWATCH_<NAME>`; an empty variable counts as one that is not set.
+
+    Raises
+    ------
+    TapewatchError
+        A value is impossible.
+    """
+
+    kibana: HttpUrl | None = None
+    """URL of Kibana, with a path (a space, a proxy's) where needed; `setup` brings its objects there."""
+
+    kibana_user: str | None = None
+    """Who logs in there, with a password; None where Kibana asks for nobody."""
+
+    kibana_password: SecretStr | None = None
+    kibana_password_file: Path | None = None
+    """Has the password; safer than a variable."""
+
+    secrets_dir: Path | None = None
+    """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
+
+    trades_kept_days: Annotated[int, Field(ge=1)] = 30
+    """How long an index of trades is kept, from its creation."""
+
+    anomalies_kept_days: Annotated[int, Field(ge=1)] = 365
+    """How long an index of anomalies is kept, from its creation."""
+
+    def kibana_login(self) -> tuple[str, str] | None:
+        """Return user and password for Kibana; None if neither is set.
+
+        Raises
+        ------
+        TapewatchError
+            Only one of them is set, or the file cannot be read.
+        """
+        password = given_secret(self.kibana_password, self.kibana_password_file, "TAPEWATCH_KIBANA_PASSWORD")
+        if self.kibana_user is not None and password is not None:
+            return self.kibana_user, password
+        if self.kibana_user is None and password is None:
+            return None
+        missing = "PASSWORD_FILE" if password is None else "USER"
+        raise TapewatchError(
+            f"Of user and password for Kibana only one is set: TAPEWATCH_KIBANA_{missing} is missing.",
+            "Set both, or none.",
+        )
