@@ -12,6 +12,9 @@ from services.common.errors import TapewatchError
 def replaced_when_done(path: Path) -> Iterator[Path]:
     """Give a file to write in place of another; it takes its name only if nothing fails or interrupts.
 
+    A link stays one: the file that it leads to is replaced. What is no regular file (`/dev/null`, a terminal,
+    a named pipe) cannot be replaced by one, so it is itself given to be written to.
+
     Raises
     ------
     TapewatchError
@@ -19,15 +22,18 @@ def replaced_when_done(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise TapewatchError(f"{path} is a folder.", "Name a file in it instead.")
-    if not path.parent.is_dir():
+    is_written_in_place = path.exists() and not path.is_file()
+    target = path.resolve() if path.is_symlink() and not is_written_in_place else path
+    if not target.parent.is_dir():
         raise TapewatchError(
-            f"{path} cannot be written: the folder {path.parent} does not exist.",
-            f"Create it: mkdir -p {path.parent}",
+            f"{path} cannot be written: the folder {target.parent} does not exist.",
+            f"Create it: mkdir -p {target.parent}",
         )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = target if is_written_in_place else target.with_name(f".{target.name}.{os.getpid()}")
     try:
         yield unfinished
-        unfinished.replace(path)
+        if not is_written_in_place:
+            unfinished.replace(target)
     except OSError as error:
         if error.filename not in (None, str(unfinished)):  # None: writing itself failed, as on a full disk
             raise
@@ -36,4 +42,5 @@ def replaced_when_done(path: Path) -> Iterator[Path]:
             "Check the disk's space and the folder's permissions.",
         ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        if not is_written_in_place:
+            unfinished.unlink(missing_ok=True)

@@ -1,3 +1,5 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -19,6 +21,10 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "day.csv"
 
 
+def without_time(lines: bytes) -> list[dict[str, object]]:
+    return [orjson.loads(line) | {"detected_at": None} for line in lines.splitlines()]
+
+
 def test_writes_both_files_and_a_report(
     day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -31,6 +37,18 @@ def test_writes_both_files_and_a_report(
     flagged = sum(anomaly["severity"] != "info" for anomaly in anomalies)
     assert f"<b>{1000 * flagged / 30_000:.3f}</b>" in html.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.ndjson"]
+
+
+def test_a_pipe_gets_the_anomalies_and_stays_a_pipe(day: Path, tmp_path: Path) -> None:
+    pipe, file = tmp_path / "pipe", tmp_path / "out.ndjson"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)
+        run_backtest(file_inputs([str(day)]), pipe, None)
+        from_pipe = read.result(10)
+    assert pipe.is_fifo()
+    run_backtest(file_inputs([str(day)]), file, None)
+    assert without_time(from_pipe) == without_time(file.read_bytes())
 
 
 def test_html_alone_is_enough(day: Path, tmp_path: Path) -> None:
