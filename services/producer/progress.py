@@ -12,8 +12,8 @@ import msgspec
 from confluent_kafka import KafkaException, TopicPartition
 
 from services.common.errors import TapewatchError
-from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
-from services.common.kafka.reading import read_to_end
+from services.common.kafka.clients import new_admin
+from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
@@ -65,10 +65,8 @@ def load_progress(bootstrap: str, key: str, stop: Stop) -> Progress | None:
     starts: list[TopicPartition] = []
 
     def ask() -> None:
-        topic = admin.list_topics(PROGRESS_TOPIC, REQUEST_TIMEOUT_S).topics[PROGRESS_TOPIC]
-        if topic.error is not None:
-            raise KafkaException(topic.error)
-        starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in topic.partitions]
+        numbers = partition_numbers(admin, PROGRESS_TOPIC)
+        starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in numbers]
 
     if not wait_until(ask, KafkaException, f"Kafka at {bootstrap}", stop):
         return None

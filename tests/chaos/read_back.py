@@ -6,7 +6,6 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch, helpers
 
-from infra.embedded.stack import EmbeddedStack
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
 from services.detector.live.checkpoint import SessionCheckpoint, decode
@@ -25,51 +24,51 @@ from tests.chaos.verify import (
     compare_trades,
     trades_index,
 )
-from tests.integration.pipeline import letters, read_topic
+from tests.integration.pipeline import Broker, letters, read_topic
 
 
-def verify_topics(stack: EmbeddedStack, day: Day, anomalies: Mapping[str, dict[str, Any]]) -> list[Violation]:
+def verify_topics(broker: Broker, day: Day, anomalies: Mapping[str, dict[str, Any]]) -> list[Violation]:
     """Compare the topics' committed records; `anomalies` are those of an undisturbed run."""
-    trades, found = _records(stack, TRADES_TOPIC), _records(stack, ANOMALIES_TOPIC)
+    trades, found = _records(broker, TRADES_TOPIC), _records(broker, ANOMALIES_TOPIC)
     return [
         *compare_trades(day.trades, trades),
         *compare_anomalies(anomalies, found),
         *compare_places(trades, found),
-        *check_dead_letters(letters(stack)),
+        *check_dead_letters(letters(broker)),
     ]
 
 
 def verify_indices(
-    stack: EmbeddedStack, day: Day, anomalies: Mapping[str, dict[str, Any]]
+    client: Elasticsearch, day: Day, anomalies: Mapping[str, dict[str, Any]]
 ) -> list[Violation]:
     """Compare all documents; `anomalies` are those of an undisturbed run."""
     trades = {trade.trade_id: orjson.loads(trade.value) for trade in day.trades}
     return [
         *compare_documents(
-            "index trades", trades, _documents(stack, f"{TRADES_INDEX_PREFIX}*"), trades_index
+            "index trades", trades, _documents(client, f"{TRADES_INDEX_PREFIX}*"), trades_index
         ),
         *compare_documents(
-            "index anomalies", anomalies, _documents(stack, f"{ANOMALIES_INDEX_PREFIX}*"), anomalies_index
+            "index anomalies", anomalies, _documents(client, f"{ANOMALIES_INDEX_PREFIX}*"), anomalies_index
         ),
     ]
 
 
-def read_checkpoints(stack: EmbeddedStack) -> list[Saved]:
+def read_checkpoints(broker: Broker) -> list[Saved]:
     """Return the committed checkpoints of sessions, in the order of their partition."""
     return [
         Saved(message.partition(), checkpoint.offset, message.timestamp()[1] / 1000)
-        for message in read_topic(stack, CHECKPOINTS_TOPIC)
+        for message in read_topic(broker, CHECKPOINTS_TOPIC)
         if message.value() is not None
         and isinstance(checkpoint := decode(message.value()), SessionCheckpoint)
     ]
 
 
-def busy_partitions(stack: EmbeddedStack) -> set[int]:
+def busy_partitions(broker: Broker) -> set[int]:
     """Return the partitions that have trades."""
-    return {message.partition() for message in read_topic(stack, TRADES_TOPIC)}
+    return {message.partition() for message in read_topic(broker, TRADES_TOPIC)}
 
 
-def _records(stack: EmbeddedStack, topic: str) -> list[Record]:
+def _records(broker: Broker, topic: str) -> list[Record]:
     return [
         Record(
             message.partition(),
@@ -78,13 +77,12 @@ def _records(stack: EmbeddedStack, topic: str) -> list[Record]:
             message.value(),
             dict(message.headers() or []).get(TRADE_OFFSET),
         )
-        for message in read_topic(stack, topic)
+        for message in read_topic(broker, topic)
     ]
 
 
-def _documents(stack: EmbeddedStack, indices: str) -> list[Document]:
+def _documents(client: Elasticsearch, indices: str) -> list[Document]:
     """Return all documents; an id that is in two indices comes twice."""
-    with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
-        client.indices.refresh(index=indices)
-        hits = helpers.scan(client, index=indices, size=5_000, query={"query": {"match_all": {}}})
-        return [Document(hit["_index"], hit["_id"], hit["_source"]) for hit in hits]
+    client.indices.refresh(index=indices)
+    hits = helpers.scan(client, index=indices, size=5_000, query={"query": {"match_all": {}}})
+    return [Document(hit["_index"], hit["_id"], hit["_source"]) for hit in hits]

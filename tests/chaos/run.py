@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from infra.embedded.ports import free_port
@@ -107,7 +108,8 @@ def run_chaos(
         violations = list(conductor.violations)
         say("  comparing topics and indices")
         violations += verify_topics(stack, day, anomalies)
-        violations += verify_indices(stack, day, anomalies)
+        with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
+            violations += verify_indices(client, day, anomalies)
         logs = {log.name: list(log_entries(log)) for log in sorted(folder.glob("*.log"))}
         violations += check_logs(logs, day.late_trades)
         recoveries = _recoveries(stack, logs, conductor.last_logs())

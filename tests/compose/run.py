@@ -18,19 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from elasticsearch import ApiError, Elasticsearch, helpers
+from elasticsearch import ApiError, Elasticsearch
 
 from services.common.errors import TapewatchError
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
-from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from tests.chaos.day import Day, read_day
-from tests.chaos.verify import (
-    Violation,
-    check_dead_letters,
-    compare_anomalies,
-    compare_documents,
-    compare_trades,
-)
+from tests.chaos.read_back import verify_indices, verify_topics
+from tests.chaos.verify import Violation
 from tests.compose.stack import FILE, PROJECT, ROOT, ComposeStack, check_docker
 
 OUT = ROOT / "out" / "compose"
@@ -71,7 +64,7 @@ def run_compose_test(say: Say) -> list[Violation]:
                 _wait_for_end(stack, client, len(day.trades), len(anomalies), say)
                 violations += _repeat(stack, say)
                 say("comparing topics and indices")
-                violations += _compare(stack, client, day, anomalies)
+                violations += compare(stack, client, day, anomalies)
             violations += _unhealthy(stack)
         except TapewatchError:
             say(_logs(stack))
@@ -163,27 +156,11 @@ def _repeat(stack: ComposeStack, say: Say) -> list[Violation]:
     return violations
 
 
-def _compare(
+def compare(
     stack: ComposeStack, client: Elasticsearch, day: Day, anomalies: dict[str, dict[str, Any]]
 ) -> list[Violation]:
-    trades = {trade.trade_id: orjson.loads(trade.value) for trade in day.trades}
-    letters = [
-        ({name: text.decode() for name, text in headers or []}, value)
-        for headers, _, value in stack.records(DEAD_LETTERS_TOPIC)
-    ]
-    return [
-        *compare_trades(day.trades, [(key, value) for _, key, value in stack.records(TRADES_TOPIC)]),
-        *compare_anomalies(anomalies, [value for *_, value in stack.records(ANOMALIES_TOPIC)]),
-        *check_dead_letters(letters),
-        *compare_documents("index trades", trades, _documents(client, f"{TRADES_INDEX_PREFIX}*")),
-        *compare_documents("index anomalies", anomalies, _documents(client, f"{ANOMALIES_INDEX_PREFIX}*")),
-    ]
-
-
-def _documents(client: Elasticsearch, indices: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return ids and documents; an id that is in two indices comes twice."""
-    client.indices.refresh(index=indices)
-    return [(hit["_id"], hit["_source"]) for hit in helpers.scan(client, index=indices, size=5_000)]
+    """Compare what the topics and the indices hold with the day and with a backtest's anomalies of it."""
+    return [*verify_topics(stack, day, anomalies), *verify_indices(client, day, anomalies)]
 
 
 def _unhealthy(stack: ComposeStack) -> list[Violation]:

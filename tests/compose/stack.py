@@ -12,10 +12,10 @@ from elasticsearch import Elasticsearch
 from infra.embedded.ports import LOOPBACK, free_port
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
-from services.common.kafka.offsets import Positions
+from services.common.kafka.reading import partition_numbers
 from services.contracts.components import DETECTOR_GROUP
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
-from services.contracts.topics import PARTITIONS, TRADES_TOPIC
+from services.contracts.topics import TRADES_TOPIC
 
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "docker-compose.yml"
@@ -23,9 +23,6 @@ PROJECT = "tapewatch-test"
 
 _SHOWN_LINES = 15
 _NOT_YET = -1
-
-Record = tuple[list[tuple[str, bytes]] | None, bytes | None, bytes | None]
-"""Headers, key and value."""
 
 
 def check_docker() -> None:
@@ -57,6 +54,11 @@ class ComposeStack:
     ----------
     speed
         How many times faster than it happened the day is published.
+
+    Attributes
+    ----------
+    kafka_bootstrap
+        Bootstrap servers for clients on this machine.
     """
 
     def __init__(self, speed: float) -> None:
@@ -65,7 +67,7 @@ class ComposeStack:
             for name in ("KAFKA_PORT", "ELASTICSEARCH_PORT", "KIBANA_PORT", "DASHBOARD_PORT")
         }
         self._env = os.environ | ports | {"SPEED": str(speed), "DATA_DIR": ""}
-        self._kafka = f"{LOOPBACK}:{ports['KAFKA_PORT']}"
+        self.kafka_bootstrap = f"{LOOPBACK}:{ports['KAFKA_PORT']}"
         self._elasticsearch = f"http://{LOOPBACK}:{ports['ELASTICSEARCH_PORT']}"
 
     def __enter__(self) -> "ComposeStack":
@@ -125,11 +127,11 @@ class ComposeStack:
 
     def published(self) -> int:
         """Return about how many trades are in the topic: markers of transactions count; -1: no answer."""
-        consumer = new_consumer(self._kafka, "reads-only")
+        consumer = new_consumer(self.kafka_bootstrap, "reads-only")
         try:
             ends = [
                 consumer.get_watermark_offsets(TopicPartition(TRADES_TOPIC, number), timeout=5)[1]
-                for number in range(PARTITIONS)
+                for number in partition_numbers(consumer, TRADES_TOPIC)
             ]
         except KafkaException:
             return _NOT_YET
@@ -139,25 +141,12 @@ class ComposeStack:
 
     def detectors_at_work(self) -> int:
         """Return how many detectors have partitions."""
-        admin = new_admin(self._kafka)
+        admin = new_admin(self.kafka_bootstrap)
         try:
             group = admin.describe_consumer_groups([DETECTOR_GROUP], request_timeout=5)[DETECTOR_GROUP]
             return sum(bool(member.assignment.topic_partitions) for member in group.result().members)
         except KafkaException:
             return _NOT_YET
-
-    def records(self, topic: str) -> list[Record]:
-        """Return every committed record of a topic, in the order of each partition."""
-        admin = new_admin(self._kafka)
-        consumer = new_consumer(self._kafka, "reads-only")
-        consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
-        positions = Positions()
-        found: list[Record] = []
-        while not positions.at_end(consumer, admin):
-            messages = positions.split(consumer.consume(10_000, 0.2))
-            found += [(message.headers(), message.key(), message.value()) for message in messages]
-        consumer.close()
-        return found
 
     def open_elasticsearch(self) -> Elasticsearch:
         """Return a client with the password that the stack made for itself."""

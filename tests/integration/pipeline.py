@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import polars as pl
@@ -20,13 +20,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.offsets import Positions
+from services.common.kafka.reading import partition_numbers
 from services.contracts.components import DETECTOR_GROUP
-from services.contracts.topics import PARTITIONS, TRADES_TOPIC
+from services.contracts.topics import DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.sources.synthetic.day import DayConfig, write_day
 
 TIMEOUT_S = 240
 READ_TIMEOUT_S = 5.0
-PARTITION_NUMBERS = range(PARTITIONS)
+
+
+class Broker(Protocol):
+    """Whatever tells where its Kafka is."""
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        """Bootstrap servers for clients."""
 
 
 def addresses(stack: EmbeddedStack) -> dict[str, str]:
@@ -131,7 +139,7 @@ def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
     """Return where a topic's partitions end now."""
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
     found = []
-    for number in PARTITION_NUMBERS:
+    for number in partition_numbers(consumer, topic):
         _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), READ_TIMEOUT_S)
         found.append(TopicPartition(topic, number, end))
     consumer.close()
@@ -141,7 +149,7 @@ def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
 def is_detected(stack: EmbeddedStack) -> bool:
     """Whether the detectors have committed all that is in `trades` now."""
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, DETECTOR_GROUP)
-    wanted = [TopicPartition(TRADES_TOPIC, number) for number in PARTITION_NUMBERS]
+    wanted = [TopicPartition(TRADES_TOPIC, number) for number in partition_numbers(consumer, TRADES_TOPIC)]
     committed = consumer.committed(wanted, READ_TIMEOUT_S)
     consumer.close()
     return all(
@@ -149,11 +157,12 @@ def is_detected(stack: EmbeddedStack) -> bool:
     )
 
 
-def read_topic(stack: EmbeddedStack, topic: str, since: list[TopicPartition] | None = None) -> list[Message]:
+def read_topic(broker: Broker, topic: str, since: list[TopicPartition] | None = None) -> list[Message]:
     """Return every committed message of a topic, or those since it ended there."""
-    admin = new_admin(stack.kafka_bootstrap)
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
-    consumer.assign(since or [TopicPartition(topic, number, 0) for number in PARTITION_NUMBERS])
+    admin = new_admin(broker.kafka_bootstrap)
+    consumer: Consumer = new_consumer(broker.kafka_bootstrap, "reads-only")
+    numbers = partition_numbers(admin, topic)
+    consumer.assign(since or [TopicPartition(topic, number, 0) for number in numbers])
     positions = Positions()
     messages: list[Message] = []
     while not positions.at_end(consumer, admin):
@@ -170,11 +179,11 @@ def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, di
         return {hit["_id"]: hit["_source"] for hit in hits}
 
 
-def letters(stack: EmbeddedStack) -> list[tuple[dict[str, str], bytes]]:
+def letters(broker: Broker) -> list[tuple[dict[str, str], bytes]]:
     """Return the dead letters' headers and values."""
     return [
-        ({name: text.decode() for name, text in message.headers()}, message.value())
-        for message in read_topic(stack, "dead-letters")
+        ({name: text.decode() for name, text in message.headers() or []}, message.value())
+        for message in read_topic(broker, DEAD_LETTERS_TOPIC)
     ]
 
 

@@ -2,13 +2,28 @@
 
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.offsets import Positions
 from services.common.process.shutdown import Stop
 
 READ_AT_ONCE = 1_000
+
+
+def partition_numbers(client: AdminClient | Consumer, topic: str) -> list[int]:
+    """Return the numbers of a topic's partitions, from 0 up.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not answer, or has no such topic.
+    """
+    found = client.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+    if found.error is not None:
+        raise KafkaException(found.error)
+    return sorted(found.partitions)
 
 
 def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) -> Iterator[Message]:
