@@ -2,20 +2,17 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pandas as pd
-from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
-from elasticsearch import ConnectionError as NotReachable
 
 from dashboard.ui.time_ranges import EXCHANGE_TIME_ZONE, MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
-from services.common.elastic.client import new_client
-from services.common.errors import TapewatchError
+from services.common.elastic.client import Elasticsearch, new_client
+from services.common.elastic.errors import explain_errors
 from services.contracts.anomaly import Severity
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 
@@ -525,53 +522,9 @@ def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    with guarded(client):
+    with explain_errors(client):
         # Half a count would be a wrong count.
         return client.search(index=index, allow_partial_search_results=False, **arguments).body
-
-
-@contextmanager
-def guarded(client: Elasticsearch) -> Iterator[None]:
-    """Turn the client's errors into ones that say what to do.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer or refuses.
-    """
-    nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
-    try:
-        yield
-    except ConnectionTimeout as error:
-        raise TapewatchError(
-            f"Elasticsearch at {nodes} did not answer within {TIMEOUT_S:.0f} s.",
-            "It may be overloaded: choose a shorter time range, or look at its log.",
-        ) from error
-    except NotReachable as error:
-        raise TapewatchError(
-            f"Nothing answers at {nodes}, where Elasticsearch should be.",
-            "Start it (`tapewatch stack` or `make demo`), or set TAPEWATCH_ELASTICSEARCH to where it is.",
-        ) from error
-    except ApiError as error:
-        raise TapewatchError(
-            f"Elasticsearch at {nodes} refused a query with status {error.status_code}: {_reason(error)}.",
-            "If it is just starting, wait; otherwise run `tapewatch doctor`.",
-        ) from error
-    except TransportError as error:
-        raise TapewatchError(
-            f"What answers at {nodes} does not talk like Elasticsearch: {error.message}.",
-            "Set TAPEWATCH_ELASTICSEARCH to the address of Elasticsearch.",
-        ) from error
-
-
-def _reason(error: ApiError) -> str:
-    """Return the innermost reason that Elasticsearch gives."""
-    body = error.body if isinstance(error.body, dict) else {}
-    details = body.get("error")
-    if not isinstance(details, dict):
-        return str(details or error.message)
-    causes = details.get("root_cause") or [details]
-    return str(causes[0].get("reason") or details.get("reason") or error.message)
 
 
 def _from_ms(epoch_ms: float) -> dt.datetime:

@@ -8,13 +8,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from confluent_kafka import KafkaException, libversion
-from elasticsearch import ApiError, Elasticsearch, TransportError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from services.common.config.settings import Settings
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
+from services.common.elastic.errors import ApiError, TransportError
+from services.common.elastic.preflight import missing_templates
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
 from services.contracts.topics import PARTITIONS, TOPICS
 from services.indexer.service import TEMPLATES
@@ -140,7 +141,7 @@ def check_templates(url: str) -> Diagnosis:
     """Check that the index templates are there."""
     client = _patient_client(url)
     try:
-        missing = [name for name in TEMPLATES if not client.indices.exists_index_template(name=name)]
+        missing = missing_templates(client, TEMPLATES)
     except (ApiError, TransportError):
         return Diagnosis(
             "Templates", "not checked, as Elasticsearch does not answer", "First mend Elasticsearch."

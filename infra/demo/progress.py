@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from elasticsearch import ApiError, Elasticsearch, TransportError
 
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import ApiError, TransportError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import READ_AT_ONCE

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elasticsearch import AuthenticationException, Elasticsearch
-
-from infra.setup.cluster import explained
 from services.common.config.secret_files import read_secret
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import AuthenticationException, explain_refusal
 from services.common.errors import TapewatchError
 
 ROLES = Path(__file__).parents[1] / "elasticsearch" / "roles"
@@ -33,7 +32,7 @@ def set_up_roles(client: Elasticsearch) -> list[str]:
     changes = []
     for path in sorted(ROLES.glob("*.json")):
         name, role = path.stem, json.loads(path.read_text())
-        with explained(f"the role {name}"):
+        with explain_refusal(f"the role {name}"):
             current = client.options(ignore_status=404).security.get_role(name=name).body.get(name)
             if current is not None and _rights(current) == _rights(role):
                 continue
@@ -69,7 +68,7 @@ def set_up_users(client: Elasticsearch, folder: Path | None) -> list[str]:
         if not path.exists():
             continue
         password = read_secret(path, "TAPEWATCH_SECRETS_DIR")
-        with explained(f"the user {user}"):
+        with explain_refusal(f"the user {user}"):
             changes += _set_up_user(client, user, password, USERS.get(user))
     return changes
 

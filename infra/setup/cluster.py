@@ -1,12 +1,10 @@
-"""What the cluster can do beyond storing and searching, and how its refusals read for people."""
+"""What the cluster can do beyond storing and searching."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from elasticsearch import ApiError, Elasticsearch
-
-from services.common.errors import TapewatchError
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import ApiError, explain_refusal
 
 _NO_SUCH_API = ("no handler found", "Incorrect HTTP method")
 """How Elasticsearch answers what none of its modules handles."""
@@ -30,40 +28,8 @@ def find_abilities(client: Elasticsearch) -> Abilities:
     TapewatchError
         It refuses to tell.
     """
-    with explained("to tell what it can do"):
+    with explain_refusal("to tell what it can do"):
         return Abilities(_has(client.ilm.get_status), _has(client.security.authenticate))
-
-
-@contextmanager
-def explained(purpose: str) -> Iterator[None]:
-    """Turn a refusal into an error that says what to do.
-
-    Parameters
-    ----------
-    purpose
-        What was asked, as in `Elasticsearch refused … .`
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch refused.
-    """
-    try:
-        yield
-    except ApiError as error:
-        if error.status_code == 401:
-            raise TapewatchError(
-                f"Elasticsearch refused {purpose}: it does not accept these credentials.",
-                "Set TAPEWATCH_ELASTICSEARCH_USER and TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE, or "
-                "TAPEWATCH_ELASTICSEARCH_API_KEY_FILE, to an administrator's.",
-            ) from error
-        mend = (
-            "Run setup as an administrator, with cluster privileges manage_index_templates, manage_ilm, "
-            "manage_security and monitor."
-            if error.status_code == 403
-            else "Look at Elasticsearch's log, mend it, and run `tapewatch setup` again."
-        )
-        raise TapewatchError(f"Elasticsearch refused {purpose}: {error}.", mend) from error
 
 
 def _has(ask: Callable[[], object]) -> bool:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from elasticsearch import Elasticsearch
-
-from infra.setup.cluster import explained
 from infra.setup.settings import SetupSettings
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import explain_refusal
 
 
 def set_up_lifecycle(client: Elasticsearch, settings: SetupSettings) -> list[str]:
@@ -25,7 +24,7 @@ def set_up_lifecycle(client: Elasticsearch, settings: SetupSettings) -> list[str
     }
     for name, days in kept_days.items():
         phases = _phases(days)
-        with explained(f"the lifecycle policy {name}"):
+        with explain_refusal(f"the lifecycle policy {name}"):
             found = client.options(ignore_status=404).ilm.get_lifecycle(name=name).body
             current = found.get(name, {}).get("policy", {}).get("phases")
             if current == phases:

@@ -3,24 +3,20 @@
 from collections.abc import Callable
 
 import structlog
-from elasticsearch import ApiError, Elasticsearch, SSLError
-from elasticsearch import ConnectionError as NotReachable
 
 from infra.kibana.import_objects import import_objects, wait_for_kibana
 from infra.setup.access import set_up_roles, set_up_users
-from infra.setup.cluster import explained, find_abilities
+from infra.setup.cluster import find_abilities
 from infra.setup.lifecycle import set_up_lifecycle
 from infra.setup.settings import SetupSettings
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
-from services.common.elastic.client import new_client
-from services.common.errors import TapewatchError
+from services.common.elastic.client import Elasticsearch, new_client
+from services.common.elastic.errors import explain_refusal
+from services.common.elastic.preflight import wait_for_cluster
 from services.common.kafka.clients import new_admin
 from services.common.kafka.preflight import wait_for_topics
-from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
-
-_NOT_YET = frozenset({429, 502, 503, 504})
 
 
 def run_setup(
@@ -79,22 +75,8 @@ def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
     TapewatchError
         It refuses the credentials, or its certificate is not to be trusted.
     """
-
-    def ask() -> None:
-        try:
-            with explained("to tell its health"):
-                client.cluster.health(timeout="1s")
-        except SSLError as error:
-            raise TapewatchError(
-                f"No safe connection to Elasticsearch at {url}: {error.message}.",
-                "Set TAPEWATCH_ELASTICSEARCH_CA to the certificate of who signed Elasticsearch's own.",
-            ) from error
-        except TapewatchError as error:
-            if isinstance(error.__cause__, ApiError) and error.__cause__.status_code in _NOT_YET:
-                raise NotReachable(str(error.__cause__)) from error
-            raise
-
-    return wait_until(ask, NotReachable, f"Elasticsearch at {url}", stop)
+    with explain_refusal("to tell its health"):
+        return wait_for_cluster(lambda: client.cluster.health(timeout="1s"), url, stop)
 
 
 def set_up_elasticsearch(

@@ -1,22 +1,19 @@
 """`tapewatch index`: the topics `trades` and `anomalies` into Elasticsearch."""
 
-from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, SSLError
-from elasticsearch import ConnectionError as NotReachable
-
 from services.common.config.settings import Settings
-from services.common.elastic.client import new_client
-from services.common.elastic.preflight import check_indices
+from services.common.elastic.client import Elasticsearch, new_client
+from services.common.elastic.errors import ApiError
+from services.common.elastic.preflight import check_indices, missing_templates, wait_for_cluster
 from services.common.errors import TapewatchError
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.process.gc import search_seldom
-from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
 from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.indexer.loop import IndexerLoop
 from services.indexer.metrics import SERVICE
-from services.indexer.sinks.elasticsearch.bulk import FOR_NOW, BulkAnswers, BulkSender
+from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
 from services.indexer.under_way import CONNECTIONS
 
 TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC]
@@ -61,30 +58,18 @@ def _wait_for_servers(settings: Settings, client: Elasticsearch, stop: Stop, hea
     health.detail = elasticsearch = f"Elasticsearch at {settings.elasticsearch}"
     quick = client.options(request_timeout=CHECK_TIMEOUT_S)
 
-    def ask_elasticsearch() -> None:
-        try:
-            _check_templates(quick, settings.elasticsearch)
-            check_indices(quick)
-        except SSLError as error:
-            raise TapewatchError(
-                f"No safe connection to {elasticsearch}: {error.message}.",
-                "Set TAPEWATCH_ELASTICSEARCH_CA to the certificate of who signed Elasticsearch's own.",
-            ) from error
-        except ApiError as error:
-            if error.status_code in FOR_NOW:
-                raise NotReachable(str(error)) from error
-            raise TapewatchError(
-                f"{elasticsearch} does not show its settings: {error}.", "Check the service's rights."
-            ) from error
-
-    return wait_until(ask_elasticsearch, (NotReachable, ConnectionTimeout), elasticsearch, stop, health.beat)
-
-
-def _check_templates(client: Elasticsearch, url: str) -> None:
-    for name in TEMPLATES:
+    def ask() -> None:
         # Without its template an index would be created with guessed types, and stay wrong.
-        if not client.indices.exists_index_template(name=name):
+        for name in missing_templates(quick, TEMPLATES):
             raise TapewatchError(
-                f"Elasticsearch at {url} has no index template {name}.",
+                f"{elasticsearch} has no index template {name}.",
                 "Run `tapewatch setup` to create the templates.",
             )
+        check_indices(quick)
+
+    try:
+        return wait_for_cluster(ask, settings.elasticsearch, stop, health.beat)
+    except ApiError as error:
+        raise TapewatchError(
+            f"{elasticsearch} does not show its settings: {error}.", "Check the service's rights."
+        ) from error

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
-
-from dashboard.queries import guarded
 from dashboard.ui.csv_cells import as_cell
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import ConflictError, NotFoundError, explain_errors
 from services.common.elastic.paging import read_pages
 from services.common.errors import TapewatchError
 
@@ -68,7 +67,7 @@ def verdicts_of(client: Elasticsearch, trade_ids: Sequence[str]) -> dict[str, Ve
     """
     if not trade_ids:
         return {}
-    with guarded(client):
+    with explain_errors(client):
         answers = client.mget(index=INDEX, ids=list(trade_ids))["docs"]
     return {answer["_id"]: _to_verdict(answer) for answer in answers if answer.get("found")}
 
@@ -129,7 +128,7 @@ def record(
             if current is None
             else {"if_seq_no": current["_seq_no"], "if_primary_term": current["_primary_term"]}
         )
-        with guarded(client):
+        with explain_errors(client):
             try:
                 client.index(index=INDEX, id=trade_id, document=document, refresh=True, **only_over)
             except ConflictError:
@@ -148,7 +147,7 @@ def withdraw(client: Elasticsearch, trade_id: str) -> None:
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    with guarded(client):
+    with explain_errors(client):
         client.options(ignore_status=404).delete(index=INDEX, id=trade_id, refresh=True)
 
 
@@ -160,7 +159,7 @@ def count_verdicts(client: Elasticsearch) -> int:
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    with guarded(client):
+    with explain_errors(client):
         return int(client.count(index=INDEX, ignore_unavailable=True)["count"])
 
 
@@ -199,7 +198,7 @@ def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> by
 
 
 def _get(client: Elasticsearch, trade_id: str) -> dict[str, Any] | None:
-    with guarded(client):
+    with explain_errors(client):
         try:
             return dict(client.get(index=INDEX, id=trade_id))
         except NotFoundError:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from elasticsearch import AuthorizationException, Elasticsearch
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.queries import ANOMALIES, TRADES, guarded, newest_of, search
+from dashboard.queries import ANOMALIES, TRADES, newest_of, search
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import AuthorizationException, explain_errors
 from services.common.observability.http import PORT_STEP, PORTS_TRIED, USUAL_PORTS
 
 TIMEOUT_S = 1.0
@@ -370,7 +371,7 @@ def look_at_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
 
 
 def _cluster(client: Elasticsearch) -> ClusterState | None:
-    with guarded(client):
+    with explain_errors(client):
         try:
             health = client.cluster.health(filter_path="status,number_of_nodes,unassigned_shards")
         except AuthorizationException:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from elasticsearch import Elasticsearch
 
-from dashboard.queries import TRADES, guarded
+from dashboard.queries import TRADES
 from dashboard.ui.time_ranges import TimeRange
-from services.common.elastic.paging import read_values
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import explain_errors
+from services.common.elastic.paging import TAPE_ORDER, read_values
 from services.common.errors import TapewatchError
 from services.contracts.labels import Label
 from services.contracts.trade import Trade
@@ -49,12 +50,6 @@ MAX_POINTS = 160
 
 _MOST_FLAGGED = 0.1
 """A curve begins where so large a share of the trades would be flagged: nobody looks at more."""
-
-_ORDER = (
-    # Nanoseconds as text: as numbers of JavaScript's kind they would lose digits.
-    {"@timestamp": {"order": "asc", "format": "strict_date_optional_time_nanos"}},
-    {"sequence": {"order": "asc", "missing": 0, "unmapped_type": "long"}},
-)
 
 _ROUNDED = ".3g"
 _PROFILE_KEY = re.compile(r"^(detectors|symbols|base)\s*:", re.MULTILINE)
@@ -239,7 +234,7 @@ def count_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) -> i
     TapewatchError
         Elasticsearch does not answer, or there are no trades, or more than `MAX_TRADES`.
     """
-    with guarded(client):
+    with explain_errors(client):
         answer = client.count(index=TRADES, query=_query(symbol, time_range), ignore_unavailable=True)
     trades = int(answer["count"])
     if trades == 0:
@@ -284,7 +279,7 @@ def read_trades(
         client.options(request_timeout=READ_TIMEOUT_S),
         TRADES,
         _query(symbol, time_range),
-        _ORDER,
+        TAPE_ORDER,
         ("price", "size", "side"),
         trades,
     )

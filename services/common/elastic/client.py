@@ -1,4 +1,4 @@
-"""The Elasticsearch client as every service wants it."""
+"""The Elasticsearch client as every service wants it; nothing else names the library's client."""
 
 import ssl
 from pathlib import Path
@@ -11,6 +11,8 @@ from services.common.config.secret_files import given_secret
 from services.common.config.settings import Settings
 from services.common.config.urls import has_credentials
 from services.common.errors import TapewatchError
+
+__all__ = ["Elasticsearch", "new_client"]
 
 REQUEST_TIMEOUT_S = 60.0
 

@@ -3,13 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from elasticsearch import Elasticsearch
-
-from dashboard.queries import guarded
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import explain_errors
 
 PAGE_ROWS = 2_000
 PAGE_VALUES = 10_000
 """Rows of a page of which only a few values are read; Elasticsearch gives no more at once."""
+
+TAPE_ORDER: tuple[Mapping[str, Any], ...] = (
+    # Nanoseconds as text: as numbers of JavaScript's kind they would lose digits.
+    {"@timestamp": {"order": "asc", "format": "strict_date_optional_time_nanos"}},
+    {"sequence": {"order": "asc", "missing": 0, "unmapped_type": "long"}},
+)
+"""The sort in which indexed trades come as the detector saw them."""
 
 KEEP_ALIVE = "2m"
 
@@ -21,9 +27,14 @@ _BY_PLACE = {"_shard_doc": "asc"}
 
 
 def read_pages(
-    client: Elasticsearch, index: str, query: Mapping[str, Any], sort: Sort, max_rows: int
+    client: Elasticsearch,
+    index: str,
+    query: Mapping[str, Any],
+    sort: Sort,
+    max_rows: int,
+    page_rows: int | None = None,
 ) -> Iterator[list[Hit]]:
-    """Read hits in pages of `PAGE_ROWS` until there are no more, or `max_rows` have been read.
+    """Read hits page by page until there are no more, or `max_rows` have been read.
 
     Parameters
     ----------
@@ -35,13 +46,15 @@ def read_pages(
         As Elasticsearch takes them; the sort need not tell every two documents apart.
     max_rows
         1 or more.
+    page_rows
+        Rows of a page; None for `PAGE_ROWS`.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    return _read(client, index, query, [*sort, _BY_PLACE], PAGE_ROWS, max_rows)
+    return _read(client, index, query, [*sort, _BY_PLACE], page_rows or PAGE_ROWS, max_rows)
 
 
 def read_values(
@@ -89,13 +102,13 @@ def _read(
     max_rows: int,
     **options: Any,  # noqa: ANN401
 ) -> Iterator[list[Hit]]:
-    with guarded(client):
+    with explain_errors(client):
         point = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE, ignore_unavailable=True)["id"]
-    after: list[object] | None = None
+    after: Sequence[bool | float | int | str | None] | None = None
     left = max_rows
     try:
         while left > 0:
-            with guarded(client):
+            with explain_errors(client):
                 answer = client.search(
                     pit={"id": point, "keep_alive": KEEP_ALIVE},
                     query=query,
@@ -113,5 +126,5 @@ def _read(
             after = hits[-1]["sort"]
             left -= len(hits)
     finally:
-        with guarded(client):
+        with explain_errors(client):
             client.close_point_in_time(id=point)

@@ -1,11 +1,13 @@
-"""Refuses settings of indices under which documents would be lost or kept out."""
+"""Waits for the cluster, and refuses settings of indices under which documents would be lost or kept out."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from elasticsearch import Elasticsearch
-
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import NOT_NOW, ApiError, ConnectionTimeout, NotReachable, SSLError
 from services.common.errors import TapewatchError
+from services.common.process.readiness import wait_until
+from services.common.process.shutdown import Stop
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 
 # index.blocks.read_only_allow_delete is none of these: a full disk sets it, and a freed one takes it away.
@@ -15,6 +17,56 @@ _UNSAFE = {
     "index.blocks.read_only": ("true", "it would refuse every document."),
 }
 """By an index's setting: the value that is refused, and what it would do."""
+
+
+def wait_for_cluster(
+    ask: Callable[[], object], url: str, stop: Stop, beat: Callable[[], None] = lambda: None
+) -> bool:
+    """Ask the cluster something until it answers.
+
+    Parameters
+    ----------
+    ask
+        Asks; the client's errors are to come out of it as they are.
+    url
+        Of the cluster, for the log.
+    stop
+        Ends the waiting.
+    beat
+        Called before each try, as by `Health.beat`.
+
+    Returns
+    -------
+    bool
+        False if a stop came first.
+
+    Raises
+    ------
+    TapewatchError
+        The cluster's certificate is not to be trusted.
+    ApiError
+        It refused for good.
+    """
+
+    def try_once() -> None:
+        try:
+            ask()
+        except SSLError as error:
+            raise TapewatchError(
+                f"No safe connection to Elasticsearch at {url}: {error.message}.",
+                "Set TAPEWATCH_ELASTICSEARCH_CA to the certificate of who signed Elasticsearch's own.",
+            ) from error
+        except ApiError as error:
+            if error.status_code in NOT_NOW:
+                raise NotReachable(str(error)) from error
+            raise
+
+    return wait_until(try_once, (NotReachable, ConnectionTimeout), f"Elasticsearch at {url}", stop, beat)
+
+
+def missing_templates(client: Elasticsearch, names: Sequence[str]) -> list[str]:
+    """Return those of the index templates that the cluster does not have; its errors are passed on."""
+    return [name for name in names if not client.indices.exists_index_template(name=name)]
 
 
 def check_indices(client: Elasticsearch) -> None:

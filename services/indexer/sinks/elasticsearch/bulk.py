@@ -11,9 +11,10 @@ from typing import Any
 
 import orjson
 import structlog
-from elasticsearch import ApiError, Elasticsearch, TransportError
 from elasticsearch.serializer import OrjsonSerializer
 
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import NOT_NOW, ApiError, TransportError
 from services.common.errors import TapewatchError
 from services.common.process.readiness import LOG_EVERY_S
 from services.common.process.shutdown import Stop
@@ -22,9 +23,6 @@ from services.indexer.sinks.elasticsearch.documents import Document, bulk_body
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 8.0
-FOR_NOW = frozenset({429, 502, 503, 504})
-"""Statuses that mean: not now, but later."""
-
 BROKEN = 500
 """What a node that is ending answers, but also an error that comes back with each try."""
 MOST_BROKEN = 12
@@ -166,7 +164,7 @@ class BulkSender:
                 if len(places) == 1:
                     return _Answer(refused=[Refused(places[0], str(error))])
                 return _Answer(again=places, split=True)
-            if status in FOR_NOW or (status == BROKEN and not is_last_chance):
+            if status in NOT_NOW or (status == BROKEN and not is_last_chance):
                 return _Answer(again=places, broken=status == BROKEN, reason=f"status {status}")
             raise _refused_as_a_whole(str(error)) from error
         answer = _Answer()
@@ -194,7 +192,7 @@ def _judge(answer: _Answer, place: int, item: dict[str, dict[str, Any]], is_last
     if status < 300 or (action == "delete" and status == 404):
         return
     error = _describe(result["error"])
-    is_for_now = status in FOR_NOW or result["error"].get("type") in NOT_THE_DOCUMENT
+    is_for_now = status in NOT_NOW or result["error"].get("type") in NOT_THE_DOCUMENT
     if is_for_now or (status == BROKEN and not is_last_chance):
         answer.again.append(place)
         answer.broken |= status == BROKEN
