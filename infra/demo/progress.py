@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
-from services.common.kafka.offsets import Positions
+from services.common.kafka.offsets import Positions, end_offsets
 from services.common.kafka.reading import READ_AT_ONCE
 from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
@@ -120,14 +120,10 @@ class PipelineProgress:
         return sorted(hits.values(), key=lambda anomaly: -anomaly["score"])
 
     def _ends(self, topics: tuple[str, ...]) -> dict[str, int]:
-        latest = {
-            TopicPartition(topic, number): OffsetSpec.latest()
-            for topic in topics
-            for number in range(PARTITIONS)
-        }
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
         ends = dict.fromkeys(topics, 0)
-        for partition, future in self._admin.list_offsets(latest, request_timeout=REQUEST_TIMEOUT_S).items():
-            ends[partition.topic] += future.result().offset
+        for (topic, _), end in end_offsets(self._admin, partitions, IsolationLevel.READ_UNCOMMITTED).items():
+            ends[topic] += end
         return ends
 
     def _committed(self, group: str) -> dict[str, int]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from confluent_kafka import IsolationLevel, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.offsets import end_offsets
 from services.common.kafka.reading import read_to_end
 from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
@@ -82,14 +82,8 @@ class Reader:
         ends: dict[int, int] = {}
 
         def ask() -> None:
-            futures = self._admin.list_offsets(
-                {partition: OffsetSpec.latest() for partition in partitions},
-                isolation_level=IsolationLevel.READ_COMMITTED,
-                request_timeout=REQUEST_TIMEOUT_S,
-            )
-            ends.update(
-                {partition.partition: future.result().offset for partition, future in futures.items()}
-            )
+            found = end_offsets(self._admin, partitions, IsolationLevel.READ_COMMITTED)
+            ends.update({number: end for (_, number), end in found.items()})
 
         self._ask(ask)
         return ends

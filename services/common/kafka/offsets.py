@@ -1,10 +1,11 @@
 """How far a consumer has come, and whether that is the end."""
 
 import time
+from collections.abc import Iterable
 
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
 
@@ -71,10 +72,10 @@ class Positions:
         if not assigned or None in read.values():
             return False
         try:
-            if self._is_read_to(_end_offsets(admin, assigned, IsolationLevel.READ_UNCOMMITTED)):
+            if self._is_read_to(end_offsets(admin, assigned, IsolationLevel.READ_UNCOMMITTED)):
                 self._held_up = None
                 return True
-            if not self._is_read_to(_end_offsets(admin, assigned, IsolationLevel.READ_COMMITTED)):
+            if not self._is_read_to(end_offsets(admin, assigned, IsolationLevel.READ_COMMITTED)):
                 self._held_up = None
                 return False
         except KafkaException:
@@ -101,12 +102,36 @@ class Positions:
         ]
 
 
-def _end_offsets(
-    admin: AdminClient, partitions: list[TopicPartition], level: IsolationLevel
+def end_offsets(
+    admin: AdminClient,
+    partitions: Iterable[TopicPartition],
+    level: IsolationLevel,
+    timeout_s: float = REQUEST_TIMEOUT_S,
 ) -> dict[Partition, int]:
-    """Ask for the ends of partitions; raises KafkaException if the broker does not tell."""
-    asked = {TopicPartition(p.topic, p.partition): OffsetSpec.latest() for p in partitions}
-    answers = admin.list_offsets(asked, isolation_level=level, request_timeout=REQUEST_TIMEOUT_S)
+    """Ask for the ends of partitions.
+
+    Parameters
+    ----------
+    admin
+        Asks the broker, in one request.
+    partitions
+        Their offsets do not matter.
+    level
+        READ_COMMITTED: the first open transaction counts as the end. READ_UNCOMMITTED: what stands behind it
+        counts too.
+    timeout_s
+        Of the request.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not tell.
+    """
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(p.topic, p.partition): latest for p in partitions}
+    if not asked:
+        return {}
+    answers = admin.list_offsets(asked, isolation_level=level, request_timeout=timeout_s)
     return {(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
 
 

@@ -7,11 +7,12 @@ reset happens as a whole or not at all, and a restart goes on with it.
 
 import structlog
 from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.offsets import end_offsets
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR_GROUP
@@ -49,7 +50,9 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         all_committed = consumer.committed(
             [TopicPartition(TRADES_TOPIC, number) for number in topic.partitions], timeout=REQUEST_TIMEOUT_S
         )
-        anomalies_ends = _ends(admin, list(topic.partitions))
+        anomalies = [TopicPartition(ANOMALIES_TOPIC, number) for number in topic.partitions]
+        # What stands behind an abandoned transaction is to be withdrawn too.
+        ends = end_offsets(admin, anomalies, IsolationLevel.READ_UNCOMMITTED)
         transactions.begin()
         beginnings = []
         for committed in all_committed:
@@ -63,7 +66,7 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
                 profile=profile.hash,
                 layout=layout,
                 replay_from=beginning,
-                retract_until=anomalies_ends[number],
+                retract_until=ends[ANOMALIES_TOPIC, number],
                 letters_from=max(committed.offset, before.letters_from if before else 0),
             )
             transactions.producer.produce(
@@ -82,15 +85,6 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         ) from error
     finally:
         consumer.close()
-
-
-def _ends(admin: AdminClient, numbers: list[int]) -> dict[int, int]:
-    """Return the ends of `anomalies`, what stands behind an abandoned transaction included."""
-    asked = {TopicPartition(ANOMALIES_TOPIC, number): OffsetSpec.latest() for number in numbers}
-    ends = admin.list_offsets(
-        asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_TIMEOUT_S
-    )
-    return {partition.partition: answer.result().offset for partition, answer in ends.items()}
 
 
 def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:

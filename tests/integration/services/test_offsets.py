@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka import clients as kafka
+from services.common.kafka import offsets
 from services.common.kafka.clients import new_admin, new_producer
 from services.common.kafka.reading import read_to_end
 
@@ -66,7 +66,7 @@ def test_transaction_that_never_ends_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(kafka, "ABANDONED_S", OPEN_S)
+    monkeypatch.setattr(offsets, "ABANDONED_S", OPEN_S)
     assert values(stack, topic) == [b"before"]
     assert "a transaction that Kafka does not end" in capsys.readouterr().out
     open_transaction.abort_transaction()
