@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterable
+from typing import cast
 
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
+from services.common.kafka.records import Record
 
 ABANDONED_S = 30.0
 """By then a broker has ended what a killed process left open: after 10 s, looked for every 10 s."""
@@ -28,7 +30,7 @@ class Positions:
         self._held_up: tuple[dict[Partition, int | None], float] | None = None
         """At which offsets an open transaction holds the reading up, and since when."""
 
-    def split(self, messages: list[Message]) -> list[Message]:
+    def split(self, messages: list[Message]) -> list[Record]:
         """Note the positions after `messages`; return those that are records.
 
         Raises
@@ -36,7 +38,7 @@ class Positions:
         KafkaException
             The consumer reported an error that it cannot mend by itself.
         """
-        records = [message for message in messages if message.error() is None]
+        records = cast("list[Record]", [message for message in messages if message.error() is None])
         # A partition's messages come in order, so its last one tells the position.
         for partition, last in {(record.topic(), record.partition()): record for record in records}.items():
             self.next_offsets[partition] = last.offset() + 1
@@ -50,8 +52,9 @@ class Positions:
             if error is None:
                 continue
             if error.code() == KafkaError._PARTITION_EOF:
-                partition = (message.topic(), message.partition())
-                self.next_offsets[partition] = max(message.offset(), self.next_offsets.get(partition, 0))
+                end = cast("Record", message)  # has a place too, if no value
+                partition = (end.topic(), end.partition())
+                self.next_offsets[partition] = max(end.offset(), self.next_offsets.get(partition, 0))
             elif error.fatal() or error.code() in _NEVER_MENDED:
                 raise KafkaException(error)
 
@@ -127,7 +130,7 @@ def end_offsets(
     KafkaException
         The broker does not tell.
     """
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    latest = OffsetSpec.latest()
     asked = {TopicPartition(p.topic, p.partition): latest for p in partitions}
     if not asked:
         return {}

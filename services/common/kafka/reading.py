@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.offsets import Positions
+from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
 
 READ_AT_ONCE = 1_000
@@ -26,7 +27,7 @@ def partition_numbers(client: AdminClient | Consumer, topic: str) -> list[int]:
     return sorted(found.partitions)
 
 
-def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) -> Iterator[Message]:
+def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) -> Iterator[Record]:
     """Read committed records from the partitions' offsets to the ends that they have when reached.
 
     Parameters

@@ -13,12 +13,21 @@ class Stop:
     """Listens for SIGINT and SIGTERM from its creation on; create it in the main thread.
 
     A thread of its own hears of them, as the main one may be inside a call of a client for seconds.
+
+    Parameters
+    ----------
+    on_signals
+        Without, only `request` asks for a stop: for a service inside a process whose signals are not its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_signals: bool = True) -> None:
         self._event = threading.Event()
         self._asked_s = 0.0
         self.signal: int | None = None
+        if on_signals:
+            self._hear_signals()
+
+    def _hear_signals(self) -> None:
         heard, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
@@ -36,6 +45,10 @@ class Stop:
         if self._event.is_set():
             os._exit(128 + number)
         self.signal = number
+        self.request()
+
+    def request(self) -> None:
+        """Ask for a stop, as the first signal does."""
         self._asked_s = time.monotonic()
         self._event.set()
 

@@ -11,19 +11,21 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_producer
 from services.common.kafka.transactions import Transactions
 from services.common.observability.health import Health
+from services.common.process.shutdown import Stop
 from services.detector.live import service
+from services.detector.live.recovery import load
 from services.detector.live.service import DetectorService
 from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import load_profile
 from services.sources.synthetic.day import DayConfig
-from tests.integration.asked_for import AskedFor
 from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
 from tests.samples import trade_json
+from tests.stops import AskedFor
 
 SUFFIX = "TN"
 
 
-def working_detector(stack: EmbeddedStack, stop: AskedFor) -> tuple[DetectorService, Transactions, Health]:
+def working_detector(stack: EmbeddedStack, stop: Stop) -> tuple[DetectorService, Transactions, Health]:
     health = Health()
     transactions = Transactions(stack.kafka_bootstrap, "tapewatch-turns", stop, health.beat)
     settings = DetectorSettings(kafka=stack.kafka_bootstrap, checkpoint_trades=10_000_000)
@@ -45,7 +47,6 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
     stop = AskedFor()
     detector, transactions, _ = working_detector(stack, stop)
     aborted: list[list[TopicPartition]] = []
-    load = service.load
 
     def commit_or_abort(offsets: list[TopicPartition], group: object) -> None:
         if not aborted:
@@ -53,9 +54,10 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
             transactions.abort("as after an outage")
         committing(offsets, group)
 
-    def load_until_stopped(*arguments: object) -> object:
-        stop.requested = bool(aborted)
-        return load(*arguments)
+    def load_until_stopped(bootstrap: str, numbers: list[int], asked: Stop) -> dict[int, dict[bytes, bytes]]:
+        if aborted:
+            stop.request()
+        return load(bootstrap, numbers, asked)
 
     committing = transactions.commit
     monkeypatch.setattr(transactions, "commit", commit_or_abort)

@@ -11,18 +11,18 @@ import orjson
 import polars as pl
 import pytest
 import zstandard
-from confluent_kafka import Message
+from confluent_kafka import Message, Producer
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.dead_letters import publish_refused_row
 from services.common.observability.health import Health
+from services.common.process.shutdown import Stop
 from services.producer import publisher
 from services.producer.metrics import Tally
 from services.producer.progress import Progress, content_hash, load_progress
 from services.sources.databento import csv as databento_csv
 from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig
-from tests.integration.asked_for import AskedFor
 from tests.integration.pipeline import (
     addresses,
     ends,
@@ -38,6 +38,7 @@ from tests.integration.pipeline import (
     write_own_day,
 )
 from tests.samples import row, write_csv
+from tests.stops import AskedFor
 
 WITHIN_S = 15
 PUBLISHED_BEFORE = "published before; nothing to do (--again publishes it anew)"
@@ -158,9 +159,9 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
     tapewatch(stack, "produce", "--limit", "7", str(path))
     stop = AskedFor()
 
-    def load_until_stopped(*arguments: object) -> object:
-        stop.requested = True
-        return load_progress(*arguments)
+    def load_until_stopped(bootstrap: str, key: str, asked: Stop) -> Progress | None:
+        stop.request()
+        return load_progress(bootstrap, key, asked)
 
     monkeypatch.setattr(publisher, "load_progress", load_until_stopped)
     publish(stack, path, stop, Health())
@@ -170,9 +171,7 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
     assert_published_once(path, read_topic(stack, "trades", begin))
 
 
-def publish(
-    stack: EmbeddedStack, path: Path, stop: AskedFor, health: Health, speed: float | None = None
-) -> None:
+def publish(stack: EmbeddedStack, path: Path, stop: Stop, health: Health, speed: float | None = None) -> None:
     """Publish a file in this process."""
     file = publisher.FilePublisher(
         open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(health, None)
@@ -223,9 +222,12 @@ def test_stop_in_a_long_stretch_of_bad_rows_is_heeded_and_the_rest_follows(
     stop = AskedFor()
     letters_before_stop = iter(range(25_000))
 
-    def publish_until_stopped(*arguments: object) -> None:
-        stop.requested = stop.requested or next(letters_before_stop, None) is None
-        publish_refused_row(*arguments)
+    def publish_until_stopped(
+        producer: Producer, service: str, error: str, raw: bytes, file: str, line: int
+    ) -> None:
+        if not stop.requested and next(letters_before_stop, None) is None:
+            stop.request()
+        publish_refused_row(producer, service, error, raw, file, line)
 
     with monkeypatch.context() as patch:
         patch.setattr(publisher, "publish_refused_row", publish_until_stopped)
@@ -283,12 +285,12 @@ def test_full_queue_of_the_client_is_an_abort_and_loses_nothing(
     begin = ends(stack, "trades")
     calls = 0
 
-    def refuse_once(*arguments: object) -> None:
+    def refuse_once(producer: Producer, service: str, error: str, raw: bytes, file: str, line: int) -> None:
         nonlocal calls
         calls += 1
         if calls == 55_000:
             raise BufferError("Local: Queue full")
-        publish_refused_row(*arguments)
+        publish_refused_row(producer, service, error, raw, file, line)
 
     monkeypatch.setattr(publisher, "publish_refused_row", refuse_once)
     publish(stack, path, AskedFor(), Health())

@@ -14,6 +14,7 @@ import pytest
 from infra.kibana import import_objects as module
 from infra.kibana.import_objects import import_objects, wait_for_kibana
 from services.common.errors import TapewatchError
+from tests.stops import CountedStop
 from tests.unit.infra.kibana.objects import OBJECTS
 
 
@@ -88,13 +89,6 @@ class Kibana:
             return {"success": not self.errors, "errors": self.errors}
         assert url.path.endswith("/api/status")
         return {"status": {"overall": {"level": "available"}}}
-
-
-class NoStop:
-    requested = False
-
-    def wait(self, _timeout_s: float) -> bool:
-        return False
 
 
 @pytest.fixture
@@ -185,7 +179,7 @@ def test_refusal_is_told(kibana: Kibana, status: int, page: str) -> None:
 def test_something_else_than_kibana_is_told(kibana: Kibana, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kibana, "result", lambda _request, _body: ["no", "Kibana"])
     with pytest.raises(TapewatchError, match="Check that Kibana"):
-        wait_for_kibana(kibana.url, None, NoStop())
+        wait_for_kibana(kibana.url, None, CountedStop())
 
 
 def test_kibana_that_goes_away_is_told(kibana: Kibana) -> None:
@@ -198,11 +192,11 @@ def test_kibana_that_goes_away_is_told(kibana: Kibana) -> None:
 
 def test_starting_kibana_is_waited_for(kibana: Kibana) -> None:
     kibana.statuses = [503, 503]
-    assert wait_for_kibana(kibana.url, None, NoStop())
+    assert wait_for_kibana(kibana.url, None, CountedStop())
     assert [path for _, path in kibana.calls] == ["/api/status"] * 3
 
 
 def test_stop_ends_the_waiting(kibana: Kibana) -> None:
-    stop = NoStop()
-    stop.requested = True
+    stop = CountedStop()
+    stop.request()
     assert not wait_for_kibana(kibana.url, None, stop)

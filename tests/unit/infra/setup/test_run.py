@@ -7,6 +7,7 @@ from infra.setup.run import set_up_elasticsearch, wait_for_elasticsearch
 from infra.setup.settings import SetupSettings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
+from tests.stops import CountedStop
 from tests.unit.infra.full_cluster import ADMIN, FullCluster
 
 
@@ -14,28 +15,23 @@ def as_admin(**given: object) -> SetupSettings:
     return SetupSettings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1], **given)
 
 
-class Patience:
-    """Counts the waits, and asks for a stop after some."""
+class Patience(CountedStop):
+    """Makes the cluster ready at the second wait."""
 
-    def __init__(self, cluster: FullCluster, waits: int = 1000) -> None:
-        self.waits_left = waits
-        self.waits = 0
+    def __init__(self, cluster: FullCluster, most_waits: int = 1_000) -> None:
+        super().__init__(most_waits)
         self._cluster = cluster
 
-    @property
-    def requested(self) -> bool:
-        return self.waits >= self.waits_left
-
-    def wait(self, _timeout_s: float) -> bool:
-        self.waits += 1
-        if self.waits == 2:
+    def wait(self, timeout_s: float) -> bool:
+        if len(self.waits_s) == 1:
             self._cluster.refuses.clear()
-        return self.requested
+        return super().wait(timeout_s)
 
 
 def test_a_full_cluster_gets_everything_once_and_in_an_order_that_always_works(tmp_path: Path) -> None:
     (tmp_path / "tapewatch-reader.password").write_text("for-the-reader")
-    settings, notes = as_admin(secrets_dir=tmp_path), []
+    settings = as_admin(secrets_dir=tmp_path)
+    notes: list[str] = []
     with FullCluster() as cluster, new_client(cluster.url, settings=settings) as client:
         changes = set_up_elasticsearch(client, settings, notes.append)
         kinds = [change.removeprefix("created ").split(" tapewatch-")[0] for change in changes]
@@ -72,7 +68,7 @@ def test_a_cluster_that_is_not_ready_yet_is_waited_for(status: int) -> None:
     ):
         patience = Patience(cluster)
         assert wait_for_elasticsearch(client, cluster.url, patience)
-        assert patience.waits == 2
+        assert len(patience.waits_s) == 2
 
 
 def test_a_stop_ends_the_waiting() -> None:
@@ -80,7 +76,7 @@ def test_a_stop_ends_the_waiting() -> None:
         contextlib.closing(new_client("http://127.0.0.1:9")) as client,
         FullCluster() as unused,
     ):
-        assert not wait_for_elasticsearch(client, "http://127.0.0.1:9", Patience(unused, waits=3))
+        assert not wait_for_elasticsearch(client, "http://127.0.0.1:9", Patience(unused, most_waits=3))
 
 
 @pytest.mark.parametrize(("settings", "status"), [(SetupSettings(), None), (as_admin(), 403)])

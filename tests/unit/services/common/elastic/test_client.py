@@ -11,6 +11,7 @@ from infra.setup.run import wait_for_elasticsearch
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
+from tests.stops import AskedFor
 from tests.unit.infra.full_cluster import ADMIN, API_KEY, FullCluster
 
 SECRET = "never-to-be-shown"
@@ -29,11 +30,9 @@ def secret_file(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-class NeverStopped:
-    requested = False
-
-    def wait(self, _timeout_s: float) -> bool:
-        raise AssertionError("waited for what will never come")
+class NeverStopped(AskedFor):
+    def wait(self, timeout_s: float) -> bool:
+        raise AssertionError(f"waited {timeout_s} s for what will never come")
 
 
 def who(cluster: FullCluster, settings: Settings | None = None) -> str:

@@ -9,10 +9,12 @@ import pytest
 
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
+from services.common.process.shutdown import Stop
 from services.indexer.sinks.elasticsearch import bulk
 from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender, Refused, StoppedError
 from services.indexer.sinks.elasticsearch.documents import Document, to_document, to_retraction
 from tests.samples import trade_json
+from tests.stops import CountedStop
 
 DOCUMENTS = [to_document("trades", trade_json(n)) for n in range(4)]
 RETRACTION = to_retraction([("trade_id", b"gone"), ("timestamp", b"2024-12-02T14:30:00Z")])
@@ -80,17 +82,6 @@ class BulkServer:
         self._thread.join()
 
 
-class NoStop:
-    requested = False
-
-    def __init__(self, after_waits: int = 1000) -> None:
-        self._waits_left = after_waits
-
-    def wait(self, _timeout_s: float) -> bool:
-        self._waits_left -= 1
-        return self._waits_left < 0
-
-
 @pytest.fixture
 def server() -> Iterator[BulkServer]:
     running = BulkServer()
@@ -101,11 +92,11 @@ def server() -> Iterator[BulkServer]:
 def send(
     url: str,
     documents: list[Document],
-    stop: object = None,
+    stop: Stop | None = None,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> list[Refused]:
     with new_client(url, serializer=BulkAnswers()) as client:
-        return BulkSender(client, stop or NoStop()).send(documents, is_wanted)
+        return BulkSender(client, stop or CountedStop()).send(documents, is_wanted)
 
 
 def test_only_documents_refused_for_now_are_sent_again(server: BulkServer) -> None:
@@ -192,7 +183,7 @@ def test_deletion_refused_for_now_is_sent_again(server: BulkServer) -> None:
 
 def test_stop_ends_the_waiting_for_a_server_that_is_away() -> None:
     with pytest.raises(StoppedError):
-        send("http://127.0.0.1:9", DOCUMENTS, NoStop(after_waits=2))
+        send("http://127.0.0.1:9", DOCUMENTS, CountedStop(3))
 
 
 def test_refusals_are_logged_now_and_then_only(
@@ -204,11 +195,9 @@ def test_refusals_are_logged_now_and_then_only(
 
 
 def test_waits_grow_up_to_a_bound(server: BulkServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    stop = NoStop()
-    stop.wait = lambda timeout_s: waits.append(timeout_s) or False
+    stop = CountedStop()
     server.answers = [503] * 12
-    monkeypatch.setattr(bulk.random, "uniform", lambda _low, high: high)
+    monkeypatch.setattr("random.uniform", lambda _low, high: high)
     send(server.url, DOCUMENTS, stop)
-    assert waits[:4] == [0.2, 0.4, 0.8, 1.6]
-    assert waits[-1] == bulk.LONGEST_WAIT_S
+    assert stop.waits_s[:4] == [0.2, 0.4, 0.8, 1.6]
+    assert stop.waits_s[-1] == bulk.LONGEST_WAIT_S

@@ -1,0 +1,28 @@
+"""What a consumer hands out, where it is not an error."""
+
+from typing import Protocol
+
+
+class Record(Protocol):
+    """A message that is in a topic: it has a place there. The client's own type leaves that open."""
+
+    def topic(self) -> str:
+        """Return the topic."""
+
+    def partition(self) -> int:
+        """Return the partition's number."""
+
+    def offset(self) -> int:
+        """Return the place in the partition."""
+
+    def key(self) -> bytes | None:
+        """Return the key, None without one."""
+
+    def value(self) -> bytes | None:
+        """Return the value; None is a deletion."""
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        """Return the headers in their order, None without any."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return the kind of time and the time, in milliseconds since 1970."""

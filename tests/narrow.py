@@ -1,0 +1,42 @@
+"""What a test knows better than the types of a library: that a value is there, and of which kind."""
+
+import datetime as dt
+
+from confluent_kafka import Message
+
+from services.common.kafka.records import Record
+
+
+def number(value: object) -> float:
+    """Return a number; for polars, whose aggregates may be of any kind that a column has."""
+    assert isinstance(value, int | float)
+    return value
+
+
+def moment(value: object) -> dt.datetime:
+    """Return a time; for the aggregates of polars and the rows of pandas."""
+    assert isinstance(value, dt.datetime)
+    return value
+
+
+def key_of(record: Record) -> bytes:
+    """Return the key of a record that has one."""
+    key = record.key()
+    assert key is not None
+    return key
+
+
+def value_of(record: Record) -> bytes:
+    """Return the value of a record that is no deletion."""
+    value = record.value()
+    assert value is not None
+    return value
+
+
+def headers_of(record: Record | Message) -> dict[str, bytes]:
+    """Return the headers by name; each has a value."""
+    headers: dict[str, bytes] = {}
+    for name, value in dict(record.headers() or ()).items():
+        assert isinstance(value, bytes)
+        headers[name] = value
+    return headers
