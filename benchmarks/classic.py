@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.plain_tutorial import PlainTutorial, plain_labels
 from benchmarks.rows import Row
 from benchmarks.surroundings import note, real_day
-from services.contracts.labels import Label
+from services.contracts.detectors import DETECTORS
 from services.detector.detectors.base import Detector
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
@@ -135,7 +135,7 @@ def _session(seed: str = "") -> SessionKey:
     return SessionKey(f"CLASSIC{seed}", "")
 
 
-def _plain(trades: Batch) -> tuple[float, dict[int, list[Label]]]:
+def _plain(trades: Batch) -> tuple[float, dict[int, list[str]]]:
     """Return trades a second after the first fit, and the labels by place."""
     tutorial = PlainTutorial(lambda count: seed_of(_session(), count))
     until = PlainTutorial.REFIT_TRADES + PLAIN_TRADES
@@ -150,7 +150,7 @@ def _plain(trades: Batch) -> tuple[float, dict[int, list[Label]]]:
     return PLAIN_TRADES / (time.perf_counter() - began_s), labels
 
 
-def _classic(trades: Batch, library: Library) -> tuple[float, list[list[Label]]]:
+def _classic(trades: Batch, library: Library) -> tuple[float, list[list[str]]]:
     """Return trades a second, fits included, and the labels of each trade."""
     parameters = PriceHistoryForestParameters(trees_from=library)
     few = PriceHistoryForestParameters(trees_from=library, trees=1, refit_trades=10)
@@ -160,21 +160,21 @@ def _classic(trades: Batch, library: Library) -> tuple[float, list[list[Label]]]
     return len(trades) / (time.perf_counter() - began_s), labels
 
 
-def _labels(trades: Batch, forest: PriceHistoryForestParameters) -> list[list[Label]]:
+def _labels(trades: Batch, forest: PriceHistoryForestParameters) -> list[list[str]]:
     """Return the labels of each trade."""
     detectors: list[Detector] = [
         HighVolume(lambda _symbol: HighVolumeParameters()),
         RapidPriceChange(lambda _symbol: RapidPriceChangeParameters()),
         PriceHistoryForest(lambda _symbol: forest),
     ]
-    labels: list[list[Label]] = [[] for _ in range(len(trades))]
+    labels: list[list[str]] = [[] for _ in range(len(trades))]
     for detector in detectors:
         detector.open(0, _session())
     for start in range(0, len(trades), BATCH_TRADES):
         batch = trades[start : start + BATCH_TRADES]
         for detector in detectors:
             for at in detector.flag(batch).at.tolist():
-                labels[start + at].append(detector.label)
+                labels[start + at].append(DETECTORS[detector.name].label)
     return labels
 
 

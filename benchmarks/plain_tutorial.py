@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from services.contracts.labels import Label
+from services.contracts.detectors import DETECTORS
 
 
 class PlainTutorial:
@@ -44,20 +44,20 @@ class PlainTutorial:
         self._price_sum = 0.0
         self._forest: IsolationForest | None = None
 
-    def labels_of(self, price: float, size: int) -> list[Label]:
+    def labels_of(self, price: float, size: int) -> list[str]:
         """Return the labels of the next trade, those of what it is flagged for."""
         found = []
         self._history.append(price)
         self._price_sum += price
         mean = self._price_sum / len(self._history) or 1.0
         if size > self.HIGH_VOLUME_SHARES:
-            found.append(Label.HIGH_VOLUME)
+            found.append(DETECTORS["high_volume"].label)
         if len(self._history) > 1 and self._history[-2] != 0:
             before = self._history[-2]
             if abs((price - before) / abs(before)) > self.RAPID_CHANGE_RATIO:
-                found.append(Label.RAPID_PRICE_CHANGE)
+                found.append(DETECTORS["rapid_price_change"].label)
         if self._forest is not None and self._forest.predict(np.array([[price / mean]]))[0] == -1:
-            found.append(Label.ISOLATION_FOREST)
+            found.append(DETECTORS["isolation_forest"].label)
         if len(self._history) % self.REFIT_TRADES == 0:
             self._forest = IsolationForest(
                 n_estimators=self._trees,
@@ -70,7 +70,7 @@ class PlainTutorial:
 
 def plain_labels(
     price: Sequence[float], size: Sequence[int], seed_of: Callable[[int], int], trees: int = 1_000
-) -> list[list[Label]]:
+) -> list[list[str]]:
     """Return the labels of each of a session's trades; see `PlainTutorial`."""
     tutorial = PlainTutorial(seed_of, trees)
     return [tutorial.labels_of(one, shares) for one, shares in zip(price, size, strict=True)]

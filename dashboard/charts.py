@@ -21,13 +21,14 @@ from dashboard.ui.palette import (
     LABEL_SHAPES,
     PRICE_COLOR,
     RING_COLOR,
-    SEVERITY_COLORS,
     SEVERITY_SIZES,
     SIDE_COLORS,
     SIDE_NAMES,
+    VEGA_PATHS,
     label_shapes,
 )
 from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, TimeRange, exchange_clock_js
+from services.contracts.anomaly import SEVERITY_COLORS
 from services.review.verdicts import Verdict
 
 PRICE_HEIGHT = 340
@@ -307,7 +308,8 @@ def severity_color() -> alt.Color:
 def label_shape(labels: Iterable[str]) -> alt.Shape:
     """Shape by the field `label`, which has these values; the legend stands elsewhere."""
     shapes = label_shapes(labels)
-    scale = alt.Scale(domain=list(shapes), range=list(shapes.values()))
+    drawn = [VEGA_PATHS.get(shape, shape) for shape in shapes.values()]
+    scale = alt.Scale(domain=list(shapes), range=drawn)
     return alt.Shape("label:N", scale=scale, legend=None)
 
 

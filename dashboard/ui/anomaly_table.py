@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import format_times
-from dashboard.ui.palette import SEVERITY_COLORS
 from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from services.contracts.anomaly import SEVERITY_COLORS
 from services.review.verdicts import Verdict
 
 HEIGHT = 460

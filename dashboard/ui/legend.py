@@ -6,12 +6,12 @@ from html import escape
 from dashboard.ui.palette import (
     CANDLE_COLORS,
     PRICE_COLOR,
-    SEVERITY_COLORS,
     SHAPE_SIGNS,
     SIDE_COLORS,
     SIDE_NAMES,
     label_shapes,
 )
+from services.contracts.anomaly import SEVERITY_COLORS
 
 _ROW = "display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem;line-height:1.5"
 

@@ -8,16 +8,7 @@ same again.
 from collections.abc import Iterable
 
 from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
-
-SEVERITY_COLORS = {
-    Severity.INFO: "#8a8f98",
-    Severity.LOW: "#6e8eda",
-    Severity.MEDIUM: "#a437f3",
-    Severity.HIGH: "#fb720c",
-    Severity.CRITICAL: "#e71d40",
-}
-"""From the least urgent to the most."""
+from services.contracts.detectors import by_label
 
 SEVERITY_SIZES = {
     Severity.INFO: 50,
@@ -37,16 +28,7 @@ PRICE_COLOR = "#75889c"
 RING_COLOR = "#2f8fd0"
 """Around the marker that was chosen."""
 
-LABEL_SHAPES = {
-    Label.ISOLATION_FOREST: "circle",
-    Label.HIGH_VOLUME: "triangle-up",
-    Label.RAPID_PRICE_CHANGE: "diamond",
-    Label.Z_SCORE: "square",
-    Label.OFF_MARKET_PRICE: "triangle-down",
-    Label.UNUSUAL_SIZE: "triangle-right",
-    Label.BURST: "cross",
-    Label.AUCTION_CROSS: "triangle-left",
-}
+LABEL_SHAPES = {label: spec.shape for label, spec in by_label().items()}
 _SPARE_SHAPES = ("wedge", "arrow")
 SHAPE_SIGNS = {
     "circle": "●",
@@ -59,7 +41,23 @@ SHAPE_SIGNS = {
     "triangle-left": "◀",
     "wedge": "▴",
     "arrow": "↑",
+    "star": "★",
+    "hexagon": "⬢",
+    "saltire": "✖",
 }
+"""Each shape as a character, for text beside the charts."""
+
+VEGA_PATHS = {
+    "star": (
+        "M0.00,-1.00L0.26,-0.36L0.95,-0.31L0.43,0.14L0.59,0.81L0.00,0.45"
+        "L-0.59,0.81L-0.43,0.14L-0.95,-0.31L-0.26,-0.36Z"
+    ),
+    "hexagon": "M0,-1L0.87,-0.5L0.87,0.5L0,1L-0.87,0.5L-0.87,-0.5Z",
+    "saltire": (
+        "M-0.65,-1L0,-0.35L0.65,-1L1,-0.65L0.35,0L1,0.65L0.65,1L0,0.35L-0.65,1L-1,0.65L-0.35,0L-1,-0.65Z"
+    ),
+}
+"""Shapes that Vega does not know by name, as SVG paths within -1 and 1."""
 
 
 def label_shapes(labels: Iterable[str]) -> dict[str, str]:
@@ -68,10 +66,10 @@ def label_shapes(labels: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        Label to the name of a Vega shape; the known labels first.
+        Label to the name of a shape, a key of `SHAPE_SIGNS`; the known labels first.
     """
     present = set(labels)
-    shapes = {str(label): shape for label, shape in LABEL_SHAPES.items() if label in present}
+    shapes = {label: shape for label, shape in LABEL_SHAPES.items() if label in present}
     for index, label in enumerate(sorted(present - set(LABEL_SHAPES))):
         shapes[label] = _SPARE_SHAPES[index % len(_SPARE_SHAPES)]
     return shapes

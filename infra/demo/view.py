@@ -15,20 +15,11 @@ from rich.text import Text
 from infra.demo.progress import PipelineState
 from services.common.terminal import SEVERITY_STYLES
 from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
+from services.contracts.detectors import by_label
 
 RATE_OVER_S = 3.0
 PLAIN_EVERY_S = 2.0
-LABEL_STYLES = {
-    Label.HIGH_VOLUME: "magenta",
-    Label.RAPID_PRICE_CHANGE: "red",
-    Label.ISOLATION_FOREST: "blue",
-    Label.Z_SCORE: "green",
-    Label.OFF_MARKET_PRICE: "red",
-    Label.UNUSUAL_SIZE: "magenta",
-    Label.BURST: "yellow",
-    Label.AUCTION_CROSS: "dim",
-}
+LABEL_STYLES = {label: spec.terminal_style for label, spec in by_label().items()}
 
 
 class PipelineView:

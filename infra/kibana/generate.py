@@ -24,7 +24,8 @@ from infra.kibana.saved_objects import (
     table,
     top_values,
 )
-from services.contracts.anomaly import Severity
+from services.contracts.anomaly import SEVERITY_COLORS, Severity
+from services.contracts.detectors import LABELS
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.sources.synthetic.day import DayConfig
 from services.sources.synthetic.tape import symbol_name
@@ -37,28 +38,15 @@ MARKET_DASHBOARD = "tapewatch-market-dashboard"
 ANOMALIES_DASHBOARD = "tapewatch-anomalies-dashboard"
 
 # As on Tapewatch's own dashboard.
-_GREY, _BLUE, _VIOLET, _ORANGE, _RED, _GREEN, _BROWN = (
-    "#8a8f98",
-    "#6e8eda",
-    "#a437f3",
-    "#fb720c",
-    "#e71d40",
-    "#0f9d8a",
-    "#b0703c",
-)
-SEVERITY_COLORS = {
-    Severity.INFO: _GREY,
-    Severity.LOW: _BLUE,
-    Severity.MEDIUM: _VIOLET,
-    Severity.HIGH: _ORANGE,
-    Severity.CRITICAL: _RED,
-}
+_GREY, _BLUE, _RED = (SEVERITY_COLORS[one] for one in (Severity.INFO, Severity.LOW, Severity.CRITICAL))
+_GREEN, _BROWN = "#0f9d8a", "#b0703c"
 SIDES = {"B": ("Buy (B)", _GREEN), "A": ("Sell (A)", _BROWN), "N": ("No side (N)", _GREY)}
 
 NOT_INFO = f'not severity: "{Severity.INFO}"'
 _SEVERITY_LABELS = {severity: str(severity) for severity in Severity} | {Severity.INFO: "info (no alert)"}
 _SYMBOLS_SHOWN = 10
-_LABELS_SHOWN = 12
+_LABELS_SHOWN = len(LABELS) + 4
+"""All, and some that are not detected any more but in old documents."""
 _SCORE_BARS = 25
 
 # Discover's "surrounding documents": the trade itself, and what was traded just before and after it.

@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch, helpers
 
 from infra.setup.templates import set_up_templates
 from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
+from services.contracts.detectors import LABELS
 
 # After all that other tests index, so that the newest session is this one.
 FIRST_DAY = dt.date(2040, 1, 3)
@@ -81,7 +81,7 @@ def _trade(
 
 
 def _anomaly(severity: Severity, score: float, chance: random.Random) -> Document:
-    label = chance.choice(list(Label))
+    label = chance.choice(LABELS)
     return {
         "anomalies": [label],
         "severity": severity,

@@ -18,11 +18,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.queries import MAX_ANOMALIES, MAX_LISTED
-from dashboard.ui.palette import SEVERITY_COLORS
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import new_client
-from services.contracts.anomaly import Severity
+from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from tests.browser.conftest import TIMEOUT_MS, OpenPage, serve
 from tests.browser.tape import EVIL, EVIL_MESSAGE, MAIN, OPEN, Document, anomalies_of, index_trades, time_of
 

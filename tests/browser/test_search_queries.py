@@ -18,7 +18,7 @@ from dashboard.queries import open_client
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
+from services.contracts.detectors import DETECTORS
 from services.review.verdicts import Decision, record
 from tests.browser.tape import EVIL, MAIN, OPEN, Document, time_of
 
@@ -69,7 +69,10 @@ FILTERS: list[tuple[Filters, Callable[[Document], Any]]] = [
         Filters(start=OPEN + dt.timedelta(hours=1), end=OPEN + dt.timedelta(hours=2)),
         lambda one: dt.timedelta(hours=1) <= time_of(one) - OPEN < dt.timedelta(hours=2),
     ),
-    (Filters(start=START, labels=(Label.Z_SCORE,)), lambda one: Label.Z_SCORE in one["anomalies"]),
+    (
+        Filters(start=START, labels=(DETECTORS["z_score"].label,)),
+        lambda one: DETECTORS["z_score"].label in one["anomalies"],
+    ),
     (
         Filters(start=START, severities=(Severity.HIGH, Severity.CRITICAL)),
         lambda one: one["severity"] in ("high", "critical"),

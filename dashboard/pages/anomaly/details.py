@@ -8,28 +8,13 @@ import pandas as pd
 
 from dashboard.charts import format_times
 from dashboard.ui.legend import entry
-from dashboard.ui.palette import (
-    RING_COLOR,
-    SEVERITY_COLORS,
-    SHAPE_SIGNS,
-    SIDE_COLORS,
-    SIDE_NAMES,
-    label_shapes,
-)
+from dashboard.ui.palette import RING_COLOR, SHAPE_SIGNS, SIDE_COLORS, SIDE_NAMES, label_shapes
 from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
-from services.contracts.labels import Label
+from services.contracts.anomaly import SEVERITY_COLORS
+from services.contracts.detectors import by_label
 from services.review.verdicts import Verdict
 
-UNITS = {
-    Label.HIGH_VOLUME: "in shares",
-    Label.RAPID_PRICE_CHANGE: "as a share of the price before",
-    Label.ISOLATION_FOREST: "isolation, 0 to 1",
-    Label.Z_SCORE: "in standard deviations",
-    Label.OFF_MARKET_PRICE: "price per share",
-    Label.UNUSUAL_SIZE: "in shares",
-    Label.BURST: "intensity, 0 for none",
-    Label.AUCTION_CROSS: "in shares",
-}
+UNITS = {label: spec.unit for label, spec in by_label().items()}
 """What the numbers of a detection are."""
 
 SIDE_WORDS = {"B": "Buy", "A": "Sell", "N": "No side"}

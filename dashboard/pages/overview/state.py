@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.ui import url_state
 from dashboard.ui.time_ranges import TimeRange
 from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
+from services.contracts.detectors import LABELS
 
 _KEY = "overview"
 
@@ -19,7 +19,6 @@ HIGHEST_FIRST = "Highest score first"
 ONE_SYMBOL = "This symbol"
 ALL_SYMBOLS = "All symbols"
 
-LABELS = [str(label) for label in Label]
 SEVERITIES = [str(severity) for severity in reversed(Severity)]
 """The most urgent first."""
 

@@ -25,7 +25,7 @@ from dashboard.pages.search.queries import (
 from dashboard.pages.search.table import show_search_table
 from dashboard.ui import url_state
 from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
+from services.contracts.detectors import LABELS
 from services.review.verdicts import MAX_LABELS_EXPORTED, count_verdicts, export_labels, verdicts_of
 
 PAGE_ROWS = 50
@@ -99,7 +99,7 @@ def take_from_address() -> None:
     state["search-symbols"] = url_state.read("symbol", _to_symbols, [])
     state["search-from"] = url_state.read("from", _to_time, None)
     state["search-to"] = url_state.read("to", _to_time, None)
-    state["search-labels"] = url_state.read_choices("label", list(Label))
+    state["search-labels"] = url_state.read_choices("label", LABELS)
     state["search-severities"] = url_state.read_choices("severity", list(reversed(Severity)))
     state["search-scores"] = (low, high)
     state["search-verdicts"] = url_state.read_choices("verdict", VERDICTS)
@@ -122,7 +122,7 @@ def choose_filters(symbols: list[str], choices: DeltaGenerator) -> Filters:
             max_selections=_MAX_SYMBOLS,
             on_change=to_first_page,
         )
-        labels = _multiselect("Labels", list(Label), "search-labels")
+        labels = _multiselect("Labels", LABELS, "search-labels")
         severities = _multiselect("Severity", list(reversed(Severity)), "search-severities")
         found = _multiselect("Verdict", list(VERDICTS), "search-verdicts")
     start = _time_input("From (UTC)", "search-from")

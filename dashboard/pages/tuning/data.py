@@ -19,7 +19,7 @@ from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import explain_errors
 from services.common.elastic.paging import TAPE_ORDER, read_values
 from services.common.errors import TapewatchError
-from services.contracts.labels import Label
+from services.contracts.detectors import DETECTORS
 from services.contracts.trade import Trade
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
@@ -87,25 +87,31 @@ class Threshold:
 
 
 HIGH_VOLUME = Threshold(
-    "high_volume", "threshold_shares", str(Label.HIGH_VOLUME), "shares in one trade", 0, 1e15, is_whole=True
+    "high_volume",
+    "threshold_shares",
+    DETECTORS["high_volume"].title,
+    "shares in one trade",
+    0,
+    1e15,
+    is_whole=True,
 )
 RAPID_PRICE_CHANGE = Threshold(
     "rapid_price_change",
     "threshold_ratio",
-    str(Label.RAPID_PRICE_CHANGE),
+    DETECTORS["rapid_price_change"].title,
     "change from the trade before, as a share of its price (0.05 is 5%)",
     1e-9,
     1e6,
 )
 Z_SCORE = Threshold(
-    "z_score", "threshold_sigmas", str(Label.Z_SCORE), "standard deviations from the mean", 1e-3, 1e6
+    "z_score", "threshold_sigmas", DETECTORS["z_score"].title, "standard deviations from the mean", 1e-3, 1e6
 )
 RULES = (HIGH_VOLUME, RAPID_PRICE_CHANGE, Z_SCORE)
 
 CONTAMINATION = Threshold(
     "price_history_forest",
     "contamination",
-    "Isolation Forest on the price history",
+    DETECTORS["price_history_forest"].title,
     "contamination: the share of the learnt prices that a new one must be beyond",
     1e-4,
     0.5,
@@ -113,19 +119,15 @@ CONTAMINATION = Threshold(
 
 ALERTS = tuple(
     Threshold(
-        part,
+        spec.name,
         "alert",
-        title,
+        spec.title,
         "alert level (3: once in 1,000 trades, 4: once in 10,000)",
         LOWEST_ALERT,
         HIGHEST_ALERT,
     )
-    for part, title in {
-        "off_market_price": str(Label.OFF_MARKET_PRICE),
-        "unusual_size": str(Label.UNUSUAL_SIZE),
-        "burst": str(Label.BURST),
-        "isolation_forest": "Isolation Forest",
-    }.items()
+    for spec in DETECTORS.values()
+    if spec.has_alert
 )
 
 _DEFAULTS = {

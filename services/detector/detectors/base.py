@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from services.contracts.labels import Label
 from services.detector.engine.batch import Batch, SessionKey
 
 
@@ -72,7 +71,7 @@ class Detector(Protocol):
     """
 
     name: str
-    label: Label
+    """Its key in `services.contracts.detectors.DETECTORS`."""
 
     @property
     def keeper(self) -> Keeper | None:

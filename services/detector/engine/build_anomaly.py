@@ -1,9 +1,10 @@
 """What the detectors say of a batch, put together into the contract's anomalies."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
-from services.contracts.anomaly import Severity
-from services.contracts.labels import Label
+from services.contracts.anomaly import Anomaly, Detection, Model, Severity
+from services.contracts.detectors import DETECTORS
 from services.detector.detectors.base import Detector, Flags
 
 SEVERITIES = (
@@ -17,51 +18,73 @@ SEVERITIES = (
 _Detection = tuple[Detector, Flags, int]
 
 
-def combine(flags: list[tuple[Detector, Flags]]) -> list[tuple[int, dict[str, Any]]]:
+class Found(NamedTuple):
+    """An anomalous trade, by its place among those judged together."""
+
+    at: int
+    anomaly: Anomaly
+
+
+def combine(
+    flags: list[tuple[Detector, Flags]], session_at: Callable[[int], str], model: Model
+) -> list[Found]:
     """Put together what the detectors say of each flagged trade.
 
     The detection with the highest score leads: it gives the anomaly its score, severity and sentence. An
     auction's print is an auction's print, whatever else is said of it.
 
+    Parameters
+    ----------
+    flags
+        What each detector says of the batch.
+    session_at
+        Gives the session, `YYYY-MM-DD`, of the trade at a place in the batch.
+    model
+        What the anomalies are found by.
+
     Returns
     -------
     list
-        Place in the batch and the contract's fields about the trade, by place.
+        By place.
     """
     detections: dict[int, list[_Detection]] = {}
     for detector, flagged in flags:
         for row, at in enumerate(flagged.at.tolist()):
             detections.setdefault(at, []).append((detector, flagged, row))
-    return [(at, _fields(detections[at])) for at in sorted(detections)]
+    return [Found(at, _anomaly(detections[at], session_at(at), model)) for at in sorted(detections)]
 
 
-def _fields(found: list[_Detection]) -> dict[str, Any]:
-    ranked = sorted(found, key=lambda one: (one[0].label != Label.AUCTION_CROSS, -one[1].score[one[2]]))
-    leading, flagged, row = ranked[0]
+def _anomaly(found: list[_Detection], session: str, model: Model) -> Anomaly:
+    ranked = sorted(found, key=lambda one: (not DETECTORS[one[0].name].is_expected, -one[1].score[one[2]]))
+    specs = [DETECTORS[detector.name] for detector, _, _ in ranked]
+    labels = [spec.label for spec in specs]
+    _, flagged, row = ranked[0]
     score = float(flagged.score[row])
     severity = next(name for lowest, name in SEVERITIES if score >= lowest)
-    return {
-        "anomalies": [str(detector.label) for detector, _, _ in ranked],
-        "score": score,
-        "severity": str(Severity.INFO if leading.label == Label.AUCTION_CROSS else severity),
-        "message": _sentence(flagged.reasons[row], [str(detector.label) for detector, _, _ in ranked[1:]]),
-        "detections": [
-            {
-                "detector": detector.name,
-                "label": str(detector.label),
-                "score": float(flags.score[at]),
-                "value": float(flags.value[at]),
-                "expected": float(flags.expected[at]),
-                "threshold": float(flags.threshold[at]),
-                "reason": flags.reasons[at],
-            }
-            for detector, flags, at in ranked
+    return Anomaly(
+        anomalies=labels,
+        score=score,
+        severity=Severity.INFO if specs[0].is_expected else severity,
+        message=_sentence(flagged.reasons[row], labels[1:]),
+        detections=[
+            Detection(
+                detector=detector.name,
+                label=label,
+                score=float(flags.score[at]),
+                value=float(flags.value[at]),
+                expected=float(flags.expected[at]),
+                threshold=float(flags.threshold[at]),
+                reason=flags.reasons[at],
+            )
+            for label, (detector, flags, at) in zip(labels, ranked, strict=True)
         ],
-        "contributions": _shares(ranked),
-        "features": {
+        contributions=_shares(ranked),
+        features={
             name: float(values[at]) for _, flags, at in ranked for name, values in flags.features.items()
         },
-    }
+        session=session,
+        model=model,
+    )
 
 
 def _shares(ranked: list[_Detection]) -> dict[str, float]:

@@ -3,22 +3,20 @@
 No Kafka, no clock, no randomness without a seed. The live service and the backtest call the same code.
 """
 
-import datetime as dt
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
-import orjson
 
+from services.contracts.anomaly import Model
 from services.contracts.trade import Trade
 from services.detector.detectors.base import Flags, Keeper
 from services.detector.detectors.core.walk import Tape
 from services.detector.detectors.registry import DetectorSet
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.build_anomaly import combine
+from services.detector.engine.build_anomaly import Found, combine
 from services.detector.engine.calendar import ExchangeCalendar
 from services.detector.engine.columns import TradeColumns, to_columns
 from services.detector.engine.sessions import Sessions
@@ -30,14 +28,6 @@ MODEL_NAME = "tapewatch"
 
 _STATE_VERSION = 1
 """Of what is saved; to be raised when bytes of the same types come to mean something else."""
-
-
-@dataclass
-class Anomaly:
-    """An anomalous trade, by its place in the batch, with the contract's fields beside the trade's."""
-
-    at: int
-    fields: dict[str, object] = field(repr=False)
 
 
 class Engine:
@@ -59,7 +49,7 @@ class Engine:
         self.checkpointable = None not in keepers
         """Whether sessions can be saved: False where a detector's state grows with every trade."""
         self._keepers: dict[str, Keeper] = {keeper.name: keeper for keeper in keepers if keeper}
-        self._model = {"name": MODEL_NAME, "version": version("tapewatch"), "profile": profile.hash}
+        self._model = Model(MODEL_NAME, version("tapewatch"), profile.hash)
 
     @property
     def tape(self) -> Tape:
@@ -117,7 +107,7 @@ class Engine:
             except ValueError as error:
                 raise ValueError(f"the saved state of {name} cannot be read: {error}") from error
 
-    def detect(self, trades: list[Trade]) -> list[Anomaly]:
+    def detect(self, trades: list[Trade]) -> list[Found]:
         """Judge the next trades, of any symbols, each symbol's in order.
 
         Returns
@@ -127,17 +117,13 @@ class Engine:
         """
         return self.detect_columns(to_columns(trades, self.time_zone)) if trades else []
 
-    def detect_columns(self, columns: TradeColumns) -> list[Anomaly]:
+    def detect_columns(self, columns: TradeColumns) -> list[Found]:
         """Do as `detect`, for trades that are columns already."""
-        anomalies = []
-        for places, batch in self.batches(columns):
-            for at, fields in self.judge(batch):
-                place = int(places[at])
-                session = self.session_of(int(batch.slot[at])).day or str(
-                    np.datetime64(int(columns.day[place]), "D")
-                )
-                anomalies.append(Anomaly(place, {**fields, "session": session, "model": self._model}))
-        return anomalies
+        return [
+            Found(int(places[at]), anomaly)
+            for places, batch in self.batches(columns)
+            for at, anomaly in self.judge(batch, columns.day[places])
+        ]
 
     def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
         """Sort trades into sessions; each batch must be judged before the next is asked for.
@@ -146,14 +132,18 @@ class Engine:
         """
         return self._sessions.batches(columns)
 
-    def judge(self, batch: Batch) -> list[tuple[int, dict[str, Any]]]:
-        """Judge a batch; returns places in it and the contract's fields about those trades."""
-        return combine(
-            [
-                (detector, self._of_those_it_runs_for(number, detector.flag(batch), batch.slot))
-                for number, detector in enumerate(self._set.detectors)
-            ]
-        )
+    def judge(self, batch: Batch, days: np.ndarray) -> list[Found]:
+        """Judge a batch; `days` are its trades' days since 1970, int64, shape (n,)."""
+
+        def session_at(at: int) -> str:
+            # An endless session has no day of its own.
+            return self.session_of(int(batch.slot[at])).day or str(np.datetime64(int(days[at]), "D"))
+
+        flags = [
+            (detector, self._of_those_it_runs_for(number, detector.flag(batch), batch.slot))
+            for number, detector in enumerate(self._set.detectors)
+        ]
+        return combine(flags, session_at, self._model)
 
     def session_of(self, slot: int) -> SessionKey:
         """Return the session that has a slot now."""
@@ -185,12 +175,3 @@ class Engine:
             contributions={name: values[runs] for name, values in flags.contributions.items()},
             features={name: values[runs] for name, values in flags.features.items()},
         )
-
-
-def anomaly_json(trade: bytes, anomaly: Anomaly, detected_at: dt.datetime) -> bytes:
-    """Write the contract's anomaly: the trade's fields, and those about it."""
-    fields = orjson.loads(trade) | anomaly.fields
-    fields["detected_at"] = (
-        detected_at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    )
-    return orjson.dumps(fields)

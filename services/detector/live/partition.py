@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
+from services.contracts.anomaly import Anomaly
 from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.detector.engine.batch import SessionKey
-from services.detector.engine.engine import Anomaly, Engine
+from services.detector.engine.engine import Engine
 from services.detector.live.checkpoint import (
     PARTITION_KEY,
     PartitionCheckpoint,
@@ -141,7 +142,7 @@ class WatchedPartition:
             trades.append(trade)
             origins.append(message)
         late_before = self._engine.late_trades
-        found.anomalies = [(origins[anomaly.at], anomaly) for anomaly in self._engine.detect(trades)]
+        found.anomalies = [(origins[at], anomaly) for at, anomaly in self._engine.detect(trades)]
         found.late_trades = self._engine.late_trades - late_before
         found.trades = len(trades)
         if trades:

@@ -34,9 +34,9 @@ from services.common.process.gc import search_seldom
 from services.common.process.instance import claim_instance
 from services.common.process.readiness import WaitingLog
 from services.common.process.shutdown import Stop
+from services.contracts.anomaly import anomaly_json
 from services.contracts.components import DETECTOR_GROUP
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
-from services.detector.engine.engine import anomaly_json
 from services.detector.live import metrics
 from services.detector.live.checkpoint import PARTITION_KEY
 from services.detector.live.partition import Detected, WatchedPartition
@@ -488,9 +488,8 @@ class DetectorService:
             DEAD_LETTERS.labels("detector").inc(len(found.refused))
             self._rate.add(found.trades)
             for _, anomaly in found.anomalies:
-                severity = anomaly.fields["severity"]
-                for label in anomaly.fields["anomalies"]:
-                    metrics.ANOMALIES.labels(label, severity).inc()
+                for label in anomaly.anomalies:
+                    metrics.ANOMALIES.labels(label, anomaly.severity).inc()
             if found.newest_event_time:
                 newest = dt.datetime.fromisoformat(found.newest_event_time[:26].rstrip("Z") + "+00:00")
                 EVENT_LAG_S.labels("detector").set(time.time() - newest.timestamp())

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
@@ -15,7 +14,6 @@ class Burst(CalibratedDetector):
     """Flags trades at many distinct times within a moment that move the price, once an episode."""
 
     name = "burst"
-    label = Label.BURST
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are intensities, expected is 0: no burst."""

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import FEATURES, features_of, once_in
@@ -14,7 +13,6 @@ class IsolationForest(CalibratedDetector):
     """Flags trades whose mixture of price distance, size and pace is isolated, by the score's rarity."""
 
     name = "isolation_forest"
-    label = Label.ISOLATION_FOREST
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are scores of the forest, expected is that of a usual trade."""

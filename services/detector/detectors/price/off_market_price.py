@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
@@ -15,7 +14,6 @@ class OffMarketPrice(CalibratedDetector):
     """Flags prices beyond the envelope of the recent ones, by how rare such a distance is."""
 
     name = "off_market_price"
-    label = Label.OFF_MARKET_PRICE
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are prices, expected is the envelope's middle."""

@@ -24,7 +24,6 @@ from pydantic import Field
 from sklearn.tree import ExtraTreeRegressor
 from sklearn.utils.random import sample_without_replacement
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags, score_beyond
 from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import Batch, SessionKey
@@ -144,7 +143,6 @@ class PriceHistoryForest:
     """
 
     name = "price_history_forest"
-    label = Label.ISOLATION_FOREST
     keeper = None
 
     def __init__(self, parameters_of: Callable[[str], PriceHistoryForestParameters]) -> None:

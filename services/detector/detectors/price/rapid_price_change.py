@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags, Keeper, score_beyond
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.saved import one_record
@@ -37,7 +36,6 @@ class RapidPriceChange:
     """
 
     name = "rapid_price_change"
-    label = Label.RAPID_PRICE_CHANGE
     layout = str(_STATE.descr)
 
     def __init__(self, parameters_of: Callable[[str], RapidPriceChangeParameters]) -> None:

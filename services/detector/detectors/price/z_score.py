@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit
 from pydantic import Field, model_validator
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags, Keeper, score_beyond
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.saved import one_record, records
@@ -76,7 +75,6 @@ class ZScore:
     """
 
     name = "z_score"
-    label = Label.Z_SCORE
     layout = f"{_SAVED.descr} and float64"
 
     def __init__(self, parameters_of: Callable[[str], ZScoreParameters]) -> None:

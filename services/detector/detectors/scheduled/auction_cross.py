@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import FEATURES, features_of
@@ -13,7 +12,6 @@ class AuctionCross(CalibratedDetector):
     """Names a huge print without a side just after an auction's time, so that it raises no alert."""
 
     name = "auction_cross"
-    label = Label.AUCTION_CROSS
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; the score is 0, as there is nothing anomalous. Value and expected are shares."""

@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags, Keeper, score_beyond
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.saved import one_record
@@ -34,7 +33,6 @@ class HighVolume:
     """
 
     name = "high_volume"
-    label = Label.HIGH_VOLUME
     layout = str(_STATE.descr)
 
     def __init__(self, parameters_of: Callable[[str], HighVolumeParameters]) -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from services.contracts.labels import Label
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
@@ -15,7 +14,6 @@ class UnusualSize(CalibratedDetector):
     """Flags sizes that neither the mean of the last trades nor the moment explains, by how rare they are."""
 
     name = "unusual_size"
-    label = Label.UNUSUAL_SIZE
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value, mean and what would just flag at this moment, in shares."""

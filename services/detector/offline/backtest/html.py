@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from services.contracts.labels import Label
+from services.contracts.detectors import by_label
 from services.detector.offline.backtest.report import (
     ROWS_SHOWN,
     SCORE_BINS,
@@ -14,16 +14,7 @@ from services.detector.offline.backtest.report import (
     Tally,
 )
 
-LABEL_COLORS = {
-    Label.OFF_MARKET_PRICE: "#e71d40",
-    Label.UNUSUAL_SIZE: "#3f7fd8",
-    Label.BURST: "#fb8c0c",
-    Label.ISOLATION_FOREST: "#0f9d8a",
-    Label.AUCTION_CROSS: "#8a8f98",
-    Label.HIGH_VOLUME: "#6a51c9",
-    Label.RAPID_PRICE_CHANGE: "#b5428e",
-    Label.Z_SCORE: "#8c6d31",
-}
+LABEL_COLORS = {label: spec.color for label, spec in by_label().items()}
 
 _WIDTH, _HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 8, 10, 24
@@ -96,7 +87,7 @@ def html_page(report: Report) -> str:
 
 def label_colors(labels: list[str]) -> dict[str, str]:
     """Give each label its colour, in the order of `LABEL_COLORS`; an unknown one is grey."""
-    known = [str(label) for label in LABEL_COLORS if label in labels]
+    known = [label for label in LABEL_COLORS if label in labels]
     return {label: LABEL_COLORS.get(label, "#8a8f98") for label in [*known, *(set(labels) - set(known))]}
 
 
@@ -203,11 +194,11 @@ def _rates(name: str, rates: list[Rate], count: int) -> str:
 
 def _striking(tally: Tally) -> str:
     rows = "".join(
-        f'<tr><td class="nowrap">{escape(one["label"])}</td>'
-        f'<td class="nowrap"><b>{escape(one["symbol"])}</b> {one["size"]:,} at {one["price"]:,.10g}'
-        f'<br><span class="dim">{escape(one["time"])}</span></td>'
-        f'<td class="{escape(one["severity"])}">{escape(one["severity"])}</td>'
-        f'<td class="n">{one["score"]:.3f}</td><td>{escape(one["message"])}</td></tr>'
+        f'<tr><td class="nowrap">{escape(one.label)}</td>'
+        f'<td class="nowrap"><b>{escape(one.symbol)}</b> {one.size:,} at {one.price:,.10g}'
+        f'<br><span class="dim">{escape(one.time)}</span></td>'
+        f'<td class="{escape(one.severity)}">{escape(one.severity)}</td>'
+        f'<td class="n">{one.score:.3f}</td><td>{escape(one.message)}</td></tr>'
         for one in tally.striking()
     )
     head = "<tr><th>label</th><th>trade</th><th>severity</th><th>score</th><th>why</th></tr>"

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.common.terminal import SEVERITY_STYLES
-from services.contracts.anomaly import Severity
+from services.contracts.anomaly import Anomaly, Severity
 from services.contracts.trade import Trade
 from services.detector.engine.columns import TradeColumns
 
@@ -55,6 +55,19 @@ class Rate(NamedTuple):
         return 1000 * self.flagged / self.trades if self.trades else 0.0
 
 
+class Striking(NamedTuple):
+    """An anomaly as a report lists it; the time is the exchange's."""
+
+    label: str
+    symbol: str
+    time: str
+    price: float
+    size: int
+    score: float
+    severity: Severity
+    message: str
+
+
 class Tally:
     """Counts trades and anomalies as they come; holds the most striking ones, not all.
 
@@ -78,7 +91,7 @@ class Tally:
         self._hour_trades: Counter[int] = Counter()
         self._sessions: dict[str, Counter[Session]] = {"flagged": Counter(), "info": Counter()}
         self._hours: dict[str, Counter[int]] = {"flagged": Counter(), "info": Counter()}
-        self._striking: dict[str, list[tuple[float, int, dict[str, Any]]]] = {}
+        self._striking: dict[str, list[tuple[float, int, Striking]]] = {}
         self._number = itertools.count()
 
     def add_trades(self, columns: TradeColumns) -> None:
@@ -91,34 +104,34 @@ class Tally:
             self._session_trades[Session(symbol, str(date))] += count
             self._hour_trades[hour] += count
 
-    def add_anomaly(self, trade: Trade, fields: dict[str, Any]) -> None:
-        """Count an anomalous trade, given the contract's fields about it."""
-        label, *others = fields["anomalies"]
-        severity, score = fields["severity"], fields["score"]
+    def add_anomaly(self, trade: Trade, anomaly: Anomaly) -> None:
+        """Count an anomalous trade."""
+        label, *others = anomaly.anomalies
+        severity, score = anomaly.severity, anomaly.score
         local = dt.datetime.fromisoformat(trade.timestamp).astimezone(self._zone)
         kind = "info" if severity == Severity.INFO else "flagged"
         self.anomalies += 1
         self.severities[label, severity] += 1
         self.also.update(others)
         self.times[label, (local.hour * 60 + local.minute) // SLOT_MINUTES] += 1
-        self._sessions[kind][Session(trade.symbol, fields["session"])] += 1
+        self._sessions[kind][Session(trade.symbol, anomaly.session)] += 1
         self._hours[kind][local.hour] += 1
         if kind == "info":
             return
         self.scores[label, min(int(score * SCORE_BINS), SCORE_BINS - 1)] += 1
         best = self._striking.setdefault(label, [])
-        anomaly = {
-            "label": label,
-            "symbol": trade.symbol,
-            "time": local.strftime("%Y-%m-%d %H:%M:%S.") + f"{local.microsecond // 1000:03}",
-            "price": trade.price,
-            "size": trade.size,
-            "score": score,
-            "severity": severity,
-            "message": fields["message"],
-        }
+        striking = Striking(
+            label=label,
+            symbol=trade.symbol,
+            time=local.strftime("%Y-%m-%d %H:%M:%S.") + f"{local.microsecond // 1000:03}",
+            price=trade.price,
+            size=trade.size,
+            score=score,
+            severity=severity,
+            message=anomaly.message,
+        )
         # The number settles ties: the earlier one stays.
-        heapq.heappush(best, (score, -next(self._number), anomaly))
+        heapq.heappush(best, (score, -next(self._number), striking))
         if len(best) > STRIKING_KEPT:
             heapq.heappop(best)
 
@@ -172,13 +185,13 @@ class Tally:
         rates = [Rate(symbol, *counts) for symbol, counts in sums.items()]
         return sorted(rates, key=lambda rate: (-rate.flagged, rate.name))
 
-    def striking(self, each: int = STRIKING_KEPT) -> list[dict[str, Any]]:
+    def striking(self, each: int = STRIKING_KEPT) -> list[Striking]:
         """Return the highest scores of each label, the label with the highest first."""
         ranked = [
             sorted(best, key=lambda one: one[:2], reverse=True)[:each] for best in self._striking.values()
         ]
         ranked.sort(key=lambda best: best[0][:2], reverse=True)
-        return [anomaly for best in ranked for _, _, anomaly in best]
+        return [striking for best in ranked for _, _, striking in best]
 
 
 @dataclass(frozen=True)
@@ -243,7 +256,7 @@ def terminal_report(report: Report) -> Group:
     return Group(*parts)
 
 
-def striking_table(anomalies: Iterable[dict[str, Any]]) -> Table:
+def striking_table(anomalies: Iterable[Striking]) -> Table:
     """Lay the most striking anomalies out, one a row."""
     table = _table("The most striking of each label")
     table.show_lines = True
@@ -253,13 +266,13 @@ def striking_table(anomalies: Iterable[dict[str, Any]]) -> Table:
     for anomaly in anomalies:
         table.add_row(
             Text.assemble(
-                (f"{anomaly['symbol']} ", "bold"),
-                f"{anomaly['size']:,} at {anomaly['price']:,.10g}\n",
-                (anomaly["time"], "dim"),
+                (f"{anomaly.symbol} ", "bold"),
+                f"{anomaly.size:,} at {anomaly.price:,.10g}\n",
+                (anomaly.time, "dim"),
             ),
-            Text(f"{anomaly['severity']}\n", style=SEVERITY_STYLES[anomaly["severity"]])
-            + Text(f"{anomaly['score']:.3f}", style="dim"),
-            Text(anomaly["message"]),
+            Text(f"{anomaly.severity}\n", style=SEVERITY_STYLES[anomaly.severity])
+            + Text(f"{anomaly.score:.3f}", style="dim"),
+            Text(anomaly.message),
         )
     return table
 

@@ -14,9 +14,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from services.common.errors import TapewatchError
 from services.common.process.atomic_file import replaced_when_done
+from services.contracts.anomaly import anomaly_json
 from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.detector.engine.columns import TradeColumns, to_columns
-from services.detector.engine.engine import Engine, anomaly_json
+from services.detector.engine.engine import Engine
 from services.detector.offline.backtest.html import html_page
 from services.detector.offline.backtest.report import Report, Tally, terminal_report
 from services.detector.profiles.profile import load_profile
@@ -126,10 +127,10 @@ def run_backtest(
                     bad_rows += piece.bad_rows
                     tally.add_trades(piece.columns)
                     now = dt.datetime.now(dt.UTC)
-                    for anomaly in engine.detect_columns(piece.columns):
-                        tally.add_anomaly(piece.trades[anomaly.at], anomaly.fields)
+                    for at, anomaly in engine.detect_columns(piece.columns):
+                        tally.add_anomaly(piece.trades[at], anomaly)
                         if lines:
-                            lines.write(anomaly_json(piece.values[anomaly.at], anomaly, now) + b"\n")
+                            lines.write(anomaly_json(piece.values[at], anomaly, now) + b"\n")
                     done = f"{tally.trades:,} trades, {tally.anomalies:,} anomalies"
                     bar.update(task, completed=piece.position, description=f"{one.name}: {done}")
         report = Report(

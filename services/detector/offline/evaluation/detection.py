@@ -37,13 +37,13 @@ def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
                 trades.append(decode_trade(value))
             except NotATradeError:
                 continue  # the live detector refuses it, too
-        for anomaly in engine.detect(trades):
-            shares = anomaly.fields["contributions"]
-            findings[trades[anomaly.at].trade_id] = Finding(
-                anomaly.fields["score"],
-                anomaly.fields["severity"],
-                anomaly.fields["anomalies"][0],
-                max(shares, key=shares.get) if shares else "",
+        for at, anomaly in engine.detect(trades):
+            shares = anomaly.contributions
+            findings[trades[at].trade_id] = Finding(
+                anomaly.score,
+                anomaly.severity,
+                anomaly.anomalies[0],
+                max(shares, key=shares.__getitem__) if shares else "",
             )
     return findings
 

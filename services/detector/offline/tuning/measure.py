@@ -82,7 +82,7 @@ def measure_days(
     ends: dict[tuple[str, str], tuple[int, Priors]] = {}
     for source in sources:
         for piece in read_pieces(source, engine.time_zone):
-            for _, batch in engine.batches(piece.columns):
+            for places, batch in engine.batches(piece.columns):
                 sessions = {int(slot): engine.session_of(int(slot)) for slot in np.unique(batch.slot)}
                 for session in sessions.values():
                     if session.symbol not in measured:
@@ -90,11 +90,11 @@ def measure_days(
                         rarities[session.symbol] = []
                         parameters[session.symbol] = profile.for_symbol(session.symbol)
                 rule_flags = []
-                for at, fields in engine.judge(batch):
-                    if fields["severity"] == Severity.INFO:
+                for at, anomaly in engine.judge(batch, piece.columns.day[places]):
+                    if anomaly.severity == Severity.INFO:
                         continue
                     measured[sessions[int(batch.slot[at])].symbol].flagged += 1
-                    if any(detection["detector"] not in PARTS for detection in fields["detections"]):
+                    if any(detection.detector not in PARTS for detection in anomaly.detections):
                         rule_flags.append(at)
                 measures, _ = engine.tape.measure(batch)
                 standing_out = find_standing_out(measures, rule_flags)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from services.common.errors import TapewatchError
 from services.common.process.atomic_file import replaced_when_done
+from services.contracts.detectors import DETECTORS
 from services.detector.offline.backtest.run import progress_bar
 from services.detector.offline.tuning.alerts import Alerts, choose_alerts, count_flagged
 from services.detector.offline.tuning.measure import PARTS, Measured, measure_days, running_parts
@@ -27,13 +28,6 @@ TOLERANCE = 0.05
 LEAST_FLAGS = 5
 """A symbol whose budget is fewer trades has no alerts of its own: a few trades would decide them."""
 ROWS_SHOWN = 40
-SHORT_NAMES = {
-    "off_market_price": "price",
-    "unusual_size": "size",
-    "burst": "burst",
-    "isolation_forest": "forest",
-}
-"""Detectors as the table calls them."""
 
 
 @dataclass
@@ -303,7 +297,7 @@ def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
         caption_justify="left",
     )
     table.add_column("symbol")
-    for name in ("trades", "before", "after", *(f"{name} alert" for name in SHORT_NAMES.values())):
+    for name in ("trades", "before", "after", *(f"{DETECTORS[part].short_title} alert" for part in PARTS)):
         table.add_column(name, justify="right")
     for one in tuned[:ROWS_SHOWN]:
         table.add_row(
@@ -311,7 +305,7 @@ def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
             f"{one.trades:,}",
             f"{one.before:.3f}",
             Text(f"{one.after:.3f}", style="green" if one.after <= budget_per_1000 else "yellow"),
-            *(_moved(one, part) for part in SHORT_NAMES),
+            *(_moved(one, part) for part in PARTS),
         )
     if len(tuned) > ROWS_SHOWN:
         table.caption = f"and {len(tuned) - ROWS_SHOWN:,} more"

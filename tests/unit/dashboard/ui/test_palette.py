@@ -1,5 +1,5 @@
-from dashboard.ui.palette import PRICE_COLOR, SEVERITY_COLORS, SEVERITY_SIZES, SIDE_COLORS
-from services.contracts.anomaly import Severity
+from dashboard.ui.palette import PRICE_COLOR, SEVERITY_SIZES, SIDE_COLORS
+from services.contracts.anomaly import SEVERITY_COLORS, Severity
 
 LIGHT, DARK = "#ffffff", "#191919"
 

@@ -130,7 +130,7 @@ def anomalies(engine: Engine, columns: TradeColumns, places: Iterable[int]) -> l
     at = list(places)
     found = engine.detect_columns(part(columns, at)) if at else []
     # repr tells floats apart to the last bit.
-    return [(at[anomaly.at], repr(anomaly.fields)) for anomaly in found]
+    return [(at[place], repr(anomaly)) for place, anomaly in found]
 
 
 def open_sessions(engine: Engine) -> list[SessionKey]:

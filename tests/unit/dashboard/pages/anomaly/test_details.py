@@ -11,8 +11,8 @@ from dashboard.pages.anomaly.details import (
     number,
     verdict_html,
 )
-from dashboard.ui.palette import SEVERITY_COLORS
-from services.contracts.labels import Label
+from services.contracts.anomaly import SEVERITY_COLORS
+from services.contracts.detectors import LABELS
 from services.review.verdicts import Verdict
 from tests.unit.dashboard.answers import anomaly
 
@@ -42,7 +42,7 @@ def test_detections_stand_highest_score_first_with_their_numbers() -> None:
 
 
 def test_the_numbers_of_every_label_have_a_unit() -> None:
-    assert set(UNITS) == set(Label)
+    assert set(UNITS) == set(LABELS)
 
 
 def test_the_legend_of_the_trades_around_has_what_is_drawn() -> None:

@@ -26,7 +26,7 @@ def test_a_view_that_was_sent_is_the_same_view() -> None:
         "session": "2026-03-02",
         "from": "2026-03-02T14:30Z",
         "to": "2026-03-02T15:00Z",
-        "label": "High Volume,Z-Score",
+        "label": "Z-Score,High Volume",
         "severity": "critical,high",
         "chart": "candles",
         "order": "score",

@@ -33,7 +33,7 @@ def ignore(done: int, of: int) -> None:
 def flagged(columns: TradeColumns, profile: Profile) -> Counter[str]:
     """Count as a backtest does: the engine's detections, by detector."""
     anomalies = Engine(profile).detect_columns(columns)
-    return Counter(one["detector"] for anomaly in anomalies for one in anomaly.fields["detections"])
+    return Counter(one.detector for _, anomaly in anomalies for one in anomaly.detections)
 
 
 def with_thresholds(profile: Profile, chosen: dict[str, dict[str, float] | None], folder: Path) -> Profile:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.contracts.anomaly import anomaly_json
 from services.contracts.trade import decode_trade
 from services.detector.engine import sessions
-from services.detector.engine.engine import Engine, anomaly_json
+from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import Profile, load_profile
 from tests.samples import trade_json
 
@@ -56,7 +57,7 @@ def detect(values: list[bytes], batch_trades: int = 10_000, profile: Profile = E
     for start in range(0, len(values), batch_trades):
         batch = values[start : start + batch_trades]
         anomalies = engine.detect([decode_trade(value) for value in batch])
-        found += [anomaly_json(batch[anomaly.at], anomaly, NOW) for anomaly in anomalies]
+        found += [anomaly_json(batch[at], anomaly, NOW) for at, anomaly in anomalies]
     return found
 
 

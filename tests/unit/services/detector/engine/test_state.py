@@ -74,7 +74,7 @@ def test_the_streams_have_anomalies_of_every_detector() -> None:
     trades = stream(Random(1), SYMBOLS, days=2, trades=60, late_share=0.1)  # noqa: S311
     found = "".join(text for _, text in anomalies(Engine(EVERYTHING), trades, range(len(trades))))
     running = EVERYTHING.detectors.model_dump(exclude_none=True)
-    assert [name for name in running if f"'detector': '{name}'" not in found] == []
+    assert [name for name in running if f"detector='{name}'" not in found] == []
 
 
 class Saver:

@@ -7,7 +7,7 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.detector.engine.engine import anomaly_json
+from services.contracts.anomaly import anomaly_json
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, decode, encode
 from services.detector.live.partition import WatchedPartition
 from services.detector.live.recovery import is_as_left, next_run, recover

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from benchmarks.plain_tutorial import plain_labels
-from services.contracts.labels import Label
+from services.contracts.detectors import DETECTORS
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
     PriceHistoryForestParameters,
@@ -59,16 +59,16 @@ def test_classic_rules_equal_the_plain_tutorial(read: Callable[[], Batch]) -> No
     wanted = plain_labels(
         trades.price.tolist(), trades.size.tolist(), lambda count: seed_of(ENDLESS, count), TREES
     )
-    found: list[list[Label]] = [[] for _ in range(len(trades))]
+    found: list[list[str]] = [[] for _ in range(len(trades))]
     for detector in (
         HighVolume(lambda _symbol: HighVolumeParameters()),
         RapidPriceChange(lambda _symbol: RapidPriceChangeParameters()),
         forest("scikit-learn", trees=TREES),
     ):
         for at, *_ in flags_in_batches(detector, trades, 700, [ENDLESS]):
-            found[at].append(detector.label)
+            found[at].append(DETECTORS[detector.name].label)
     assert found == wanted
-    assert sum(Label.ISOLATION_FOREST in labels for labels in wanted) > 5
+    assert sum(DETECTORS["isolation_forest"].label in labels for labels in wanted) > 5
 
 
 @pytest.mark.parametrize("count", [255, 256, 257, 1_000])

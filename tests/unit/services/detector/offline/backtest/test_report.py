@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from services.contracts.anomaly import Anomaly, Model, Severity
 from services.contracts.trade import Trade
 from services.detector.engine.columns import to_columns
 from services.detector.offline.backtest.html import html_page, label_colors, stacked_bars
@@ -19,14 +20,18 @@ def trade(number: int, symbol: str = "NVDA", day: int = 2) -> Trade:
     return Trade(timestamp=stamp, trade_id=str(number), symbol=symbol, price=138.5, size=100, side="N")
 
 
-def fields(score: float, *labels: str, severity: str = "low", day: int = 2) -> dict[str, object]:
-    return {
-        "anomalies": list(labels or ("Burst",)),
-        "score": score,
-        "severity": severity,
-        "message": f"Odd {HOSTILE}.",
-        "session": f"2024-12-{day:02}",
-    }
+def anomaly(score: float, *labels: str, severity: Severity = Severity.LOW, day: int = 2) -> Anomaly:
+    return Anomaly(
+        anomalies=list(labels or ("Burst",)),
+        score=score,
+        severity=severity,
+        message=f"Odd {HOSTILE}.",
+        detections=[],
+        contributions={},
+        features={},
+        session=f"2024-12-{day:02}",
+        model=Model("tapewatch", "1", "abc"),
+    )
 
 
 @pytest.fixture
@@ -35,9 +40,11 @@ def tally() -> Tally:
     trades = [trade(n, symbol, day) for day in (2, 3) for symbol in ("NVDA", HOSTILE) for n in range(100)]
     tally.add_trades(to_columns(trades, ZONE))
     for n in range(20):
-        tally.add_anomaly(trade(n), fields(0.5 + n / 50))
-    tally.add_anomaly(trade(1, HOSTILE, 3), fields(1.0, "Off-Market Price", "Burst", severity="high", day=3))
-    tally.add_anomaly(trade(2), fields(0.0, "Auction Cross", severity="info"))
+        tally.add_anomaly(trade(n), anomaly(0.5 + n / 50))
+    tally.add_anomaly(
+        trade(1, HOSTILE, 3), anomaly(1.0, "Off-Market Price", "Burst", severity=Severity.HIGH, day=3)
+    )
+    tally.add_anomaly(trade(2), anomaly(0.0, "Auction Cross", severity=Severity.INFO))
     return tally
 
 
@@ -68,8 +75,8 @@ def test_sessions_are_ranked_by_rate(tally: Tally) -> None:
 
 def test_the_most_striking_are_kept_by_label_without_info(tally: Tally) -> None:
     striking = tally.striking()
-    assert [one["label"] for one in striking] == ["Off-Market Price"] + ["Burst"] * STRIKING_KEPT
-    bursts = [one["score"] for one in striking[1:]]
+    assert [one.label for one in striking] == ["Off-Market Price"] + ["Burst"] * STRIKING_KEPT
+    bursts = [one.score for one in striking[1:]]
     assert bursts == sorted(bursts, reverse=True)
     assert bursts[0] == pytest.approx(0.88)
     assert len(tally.striking(2)) == 3
@@ -111,7 +118,7 @@ def test_a_page_and_report_without_trades() -> None:
 def test_a_page_of_auctions_alone() -> None:
     tally = Tally(ZONE)
     tally.add_trades(to_columns([trade(2)], ZONE))
-    tally.add_anomaly(trade(2), fields(0.0, "Auction Cross", severity="info"))
+    tally.add_anomaly(trade(2), anomaly(0.0, "Auction Cross", severity=Severity.INFO))
     assert "Only auction crosses" in html_page(Report(tally, "default", ["a"], 0, 0, 1.0))
 
 

@@ -1,0 +1,198 @@
+"""The detectors: how each is called and shown, and where its code is; the one place that knows them all.
+
+A new detector is a file and an entry here. Its code is loaded only when a profile names it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Family:
+    """Detectors that judge the same thing.
+
+    Parameters
+    ----------
+    title
+        What they judge, for a person.
+    color
+        Of their anomalies where colour tells labels apart, `#rrggbb`.
+    shape
+        Of their anomalies' markers; one of those that the dashboard can draw.
+    terminal_style
+        The same in a terminal, in Rich's words.
+    """
+
+    title: str
+    color: str
+    shape: str
+    terminal_style: str
+
+
+PRICE = Family("Price", "#e71d40", "triangle-down", "red")
+SIZE = Family("Size", "#3f7fd8", "triangle-right", "magenta")
+ACTIVITY = Family("Activity", "#fb8c0c", "cross", "yellow")
+PATTERN = Family("Pattern", "#9c4fd6", "star", "cyan")
+DATA_QUALITY = Family("Data quality", "#5a8f29", "hexagon", "bright_green")
+SCHEDULED = Family("Scheduled", "#8a8f98", "triangle-left", "dim")
+RULEBOOK = Family("Rulebook", "#a65628", "saltire", "bright_yellow")
+MULTIVARIATE = Family("Multivariate", "#0f9d8a", "circle", "blue")
+
+FAMILIES = (PRICE, SIZE, ACTIVITY, PATTERN, DATA_QUALITY, SCHEDULED, RULEBOOK, MULTIVARIATE)
+"""In the order in which their labels are listed."""
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """One detector.
+
+    Parameters
+    ----------
+    name
+        Its key in a profile's `detectors`, and `detections[].detector` of an anomaly.
+    label
+        What its anomalies are called: a value of `anomalies`. Detectors of one kind of anomaly may share it.
+    family
+        What it judges.
+    unit
+        What the numbers of its detections are, for a person.
+    code
+        Its class, as `module:class`.
+    title
+        What the detector is called where its label would not tell it from others; the label unless given.
+    short_title
+        The same for the head of a narrow column; the title unless given.
+    color, shape, terminal_style
+        Its own, where they are not its family's.
+    has_alert
+        Whether a parameter `alert` says how rare a trade must be to be flagged; `tapewatch tune` sets it.
+    is_expected
+        Whether its anomalies are natural and expected: severity `info`, and its word goes before others'.
+    """
+
+    name: str
+    label: str
+    family: Family
+    unit: str
+    code: str
+    title: str = ""
+    short_title: str = ""
+    color: str = ""
+    shape: str = ""
+    terminal_style: str = ""
+    has_alert: bool = False
+    is_expected: bool = False
+
+    def __post_init__(self) -> None:
+        for name, usual in (
+            ("title", self.label),
+            ("color", self.family.color),
+            ("shape", self.family.shape),
+            ("terminal_style", self.family.terminal_style),
+        ):
+            if not getattr(self, name):
+                object.__setattr__(self, name, usual)
+        if not self.short_title:
+            object.__setattr__(self, "short_title", self.title)
+
+
+_CODE = "services.detector.detectors"
+
+DETECTORS: dict[str, DetectorSpec] = {
+    spec.name: spec
+    for spec in (
+        DetectorSpec(
+            name="auction_cross",
+            label="Auction Cross",
+            family=SCHEDULED,
+            unit="in shares",
+            code=f"{_CODE}.scheduled.auction_cross:AuctionCross",
+            is_expected=True,
+        ),
+        DetectorSpec(
+            name="off_market_price",
+            label="Off-Market Price",
+            family=PRICE,
+            unit="price per share",
+            code=f"{_CODE}.price.off_market_price:OffMarketPrice",
+            short_title="price",
+            has_alert=True,
+        ),
+        DetectorSpec(
+            name="unusual_size",
+            label="Unusual Size",
+            family=SIZE,
+            unit="in shares",
+            code=f"{_CODE}.size.unusual_size:UnusualSize",
+            short_title="size",
+            has_alert=True,
+        ),
+        DetectorSpec(
+            name="burst",
+            label="Burst",
+            family=ACTIVITY,
+            unit="intensity, 0 for none",
+            code=f"{_CODE}.activity.burst:Burst",
+            short_title="burst",
+            has_alert=True,
+        ),
+        DetectorSpec(
+            name="isolation_forest",
+            label="Isolation Forest Anomaly",
+            family=MULTIVARIATE,
+            unit="isolation, 0 to 1",
+            code=f"{_CODE}.multivariate.isolation_forest:IsolationForest",
+            title="Isolation Forest",
+            short_title="forest",
+            has_alert=True,
+        ),
+        DetectorSpec(
+            name="high_volume",
+            label="High Volume",
+            family=SIZE,
+            unit="in shares",
+            code=f"{_CODE}.size.high_volume:HighVolume",
+            color="#6a51c9",
+            shape="triangle-up",
+        ),
+        DetectorSpec(
+            name="rapid_price_change",
+            label="Rapid Price Change",
+            family=PRICE,
+            unit="as a share of the price before",
+            code=f"{_CODE}.price.rapid_price_change:RapidPriceChange",
+            color="#b5428e",
+            shape="diamond",
+        ),
+        DetectorSpec(
+            name="z_score",
+            label="Z-Score",
+            family=PRICE,
+            unit="in standard deviations",
+            code=f"{_CODE}.price.z_score:ZScore",
+            color="#8c6d31",
+            shape="square",
+            terminal_style="green",
+        ),
+        DetectorSpec(
+            name="price_history_forest",
+            label="Isolation Forest Anomaly",
+            family=MULTIVARIATE,
+            unit="isolation, 0 to 1",
+            code=f"{_CODE}.price.price_history_forest:PriceHistoryForest",
+            title="Isolation Forest on the price history",
+        ),
+    )
+}
+"""By name, in the order in which they run: of equal scores the first leads; a profile's hash rests on it."""
+
+
+def by_label() -> dict[str, DetectorSpec]:
+    """Return each label with the first of its detectors, family by family."""
+    specs: dict[str, DetectorSpec] = {}
+    for spec in sorted(DETECTORS.values(), key=lambda spec: FAMILIES.index(spec.family)):
+        specs.setdefault(spec.label, spec)
+    return specs
+
+
+LABELS = tuple(by_label())
+"""Every label, family by family."""
