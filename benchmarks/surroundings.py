@@ -18,7 +18,7 @@ from services.sources.synthetic.day import DayConfig, write_day
 
 PROJECT = Path(__file__).parent.parent
 OUT = PROJECT / "out" / "bench"
-REAL_DAYS = PROJECT.parent / "shared" / "data"
+REAL_DAYS = Path(os.environ.get("TAPEWATCH_REAL_DATA", PROJECT.parent / "shared" / "data"))
 
 _console = Console(stderr=True, highlight=False)
 

@@ -5,7 +5,7 @@ import pytest
 
 from services.detector.profiles.profile import Detectors, load_profile
 
-TEXT = (Path(__file__).parents[3] / "docs" / "detection.md").read_text()
+TEXT = (Path(__file__).parents[2] / "docs" / "detection.md").read_text()
 
 
 @pytest.mark.parametrize("name", Detectors.model_fields)

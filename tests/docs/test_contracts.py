@@ -1,0 +1,222 @@
+"""The tables of docs/contracts.md say what the code does."""
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import msgspec
+import orjson
+import polars as pl
+import pytest
+import zstandard
+
+from services.common.kafka import dead_letters
+from services.common.observability.http import USUAL_PORTS
+from services.contracts import components
+from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
+from services.contracts.detectors import DETECTORS
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.topics import DAY_MS, PARTITIONS, TOPICS
+from services.contracts.trade import Trade
+from services.detector.engine.batch import SessionKey
+from services.detector.engine.build_anomaly import SEVERITIES
+from services.detector.engine.state import SessionState
+from services.detector.live.checkpoint import MAGIC, VERSION, PartitionCheckpoint, SessionCheckpoint, encode
+from services.producer.progress import Progress
+from services.sources.base import OPTIONAL, REQUIRED
+from services.sources.encode import to_json
+from tests.docs.pages import ROOT, first_code, rows, section
+from tests.samples import trade_json
+
+PAGE = (ROOT / "docs" / "contracts.md").read_text()
+COMPONENTS = ROOT / "infra" / "elasticsearch" / "components"
+JSON_TYPES = {
+    "keyword": {"string", "array of strings"},
+    "text": {"string"},
+    "date": {"string"},
+    "date_nanos": {"string"},
+    "double": {"number"},
+    "long": {"integer"},
+    "integer": {"integer"},
+    "short": {"integer"},
+    "object": {"object", "object of numbers", "array of objects"},
+}
+
+
+def table(title: str, key: str = "field") -> dict[str, dict[str, str]]:
+    """Return the rows under a heading, by the code in one column."""
+    return {first_code(row[key]): row for row in rows(section(PAGE, title)) if key in row}
+
+
+def mapping(name: str) -> dict[str, str]:
+    """Return the types of a component's fields, those of objects by their paths."""
+    template = json.loads((COMPONENTS / f"{name}.json").read_text())["template"]
+    return dict(_flat(template["mappings"]["properties"], ""))
+
+
+def _flat(properties: dict[str, Any], path: str) -> list[tuple[str, str]]:
+    found = []
+    for name, field in properties.items():
+        found.append((f"{path}{name}", field.get("type", "object")))
+        found += _flat(field.get("properties", {}), f"{path}{name}.")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("title", "component"),
+    [("Trade", "trade-fields"), ("Anomaly", "anomaly-fields"), ("Verdict", "verdict-fields")],
+)
+def test_fields_are_those_of_the_mapping(title: str, component: str) -> None:
+    documented = table(title)
+    assert {name: row["mapping"] for name, row in documented.items()} == mapping(component)
+    for row in documented.values():
+        assert row["JSON type"] in JSON_TYPES[row["mapping"]], row
+
+
+def test_a_trades_fields_come_in_the_order_of_the_table() -> None:
+    columns = {"line": pl.Int64, **REQUIRED, **OPTIONAL}
+    one = {name: ["B"] if kind == pl.String else [1] for name, kind in columns.items()}
+    (written,) = to_json(pl.DataFrame(one, schema=columns), pl.Series(["id"]))
+    assert list(orjson.loads(written)) == list(table("Trade"))
+
+
+def test_a_trades_required_fields_are_those_of_the_decoder() -> None:
+    required = {field.encode_name for field in msgspec.structs.fields(Trade) if field.required}
+    assert {name for name, row in table("Trade").items() if row["required"] == "yes"} == required
+
+
+def test_an_anomalys_fields_come_in_the_order_of_the_table() -> None:
+    detection = Detection("high_volume", "High Volume", 0.6, 2.0, 1.0, 1.5, "why")
+    anomaly = Anomaly(
+        ["High Volume"], 0.6, Severity.LOW, "Why.", [detection], {}, {}, "2024-12-02", Model("a", "b", "c")
+    )
+    fields = orjson.loads(anomaly_json(trade_json(1), anomaly, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
+    written = []
+    for name in list(fields)[len(orjson.loads(trade_json(1))) :]:
+        inner = fields[name][0] if name == "detections" else fields[name]
+        written += [name, *(f"{name}.{part}" for part in (inner if isinstance(inner, dict) else ()))]
+    assert written == list(table("Anomaly"))
+
+
+def test_topics_have_the_settings_of_the_table() -> None:
+    documented = table("Topics", "topic")
+    assert documented.keys() == TOPICS.keys()
+    assert f"with {PARTITIONS} partitions" in PAGE
+    for name, settings in TOPICS.items():
+        row = documented[name]
+        assert row["cleanup policy"] == settings["cleanup.policy"]
+        kept = settings.get("retention.ms")
+        assert row["retention"] == (f"{int(kept) // DAY_MS} days" if kept else "newest per key")
+        largest = settings.get("max.message.bytes")
+        told = row["largest message (bytes)"]
+        assert told == (f"{int(largest):,}" if largest else "broker's default")
+        assert settings["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_detectors_have_the_labels_of_the_table() -> None:
+    documented = table("Labels and severities", "detector")
+    assert {name: row["label"] for name, row in documented.items()} == {
+        name: spec.label for name, spec in DETECTORS.items()
+    }
+
+
+def test_severities_begin_at_the_scores_of_the_table() -> None:
+    found = [row for row in rows(section(PAGE, "Labels and severities")) if "severity" in row]
+    starts = {row["severity"]: row["score from"] for row in found}
+    assert starts.keys() == set(Severity)
+    for least, severity in SEVERITIES:
+        numerator, _, denominator = starts[severity].partition("/")
+        assert float(numerator) / float(denominator or 1) == least
+
+
+class _Message:
+    """A message of a topic that came with a header, and once with that of a replay."""
+
+    def topic(self) -> str:
+        return "trades"
+
+    def partition(self) -> int:
+        return 3
+
+    def offset(self) -> int:
+        return 7
+
+    def key(self) -> bytes:
+        return b"NVDA"
+
+    def value(self) -> bytes:
+        return b"?"
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        return [("NAME", b"x"), (dead_letters.REPLAYED_HEADER, b"0-1")]
+
+
+class _Producer:
+    """Keeps the headers of what it is given."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, object] = {}
+
+    def produce(self, *_: object, headers: dict[str, object], **__: object) -> None:
+        self.headers = headers
+
+
+def test_dead_letters_have_the_headers_of_the_table() -> None:
+    documented = table("Dead letter", "header")
+    of_row: Any = _Producer()
+    dead_letters.publish_refused_row(of_row, "producer", "why", b"raw", "day.csv", 2)
+    assert {name for name, row in documented.items() if row["of a row"] == "yes"} == of_row.headers.keys()
+    of_message: Any = _Producer()
+    message: Any = _Message()
+    dead_letters.publish_refused_message(of_message, "detector", "why", message)
+    told = {name for name, row in documented.items() if row["of a message"] == "yes"}
+    assert told == of_message.headers.keys()
+
+
+def test_limits_of_dead_letters_are_those_of_the_page() -> None:
+    text = section(PAGE, "Dead letter")
+    for limit in (
+        dead_letters.MAX_ERROR_CHARS,
+        dead_letters.MAX_OWN_HEADERS,
+        dead_letters.MAX_OWN_HEADER_BYTES,
+        dead_letters.DEAD_LETTER_MAX_BYTES,
+    ):
+        assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
+
+
+def test_checkpoints_have_the_fields_of_the_table() -> None:
+    documented = table("Checkpoint")
+    state = SessionState(SessionKey("NVDA", "2024-12-02"), 1, 2, 3, {"tape": b""})
+    for column, checkpoint in (
+        ("of a session", SessionCheckpoint(0, "p", "l", 5, state)),
+        ("of a partition", PartitionCheckpoint(0, "p", "l", 5, None, 0)),
+    ):
+        value = encode(checkpoint)
+        assert value[: len(MAGIC) + 1] == b"TWC\x02"
+        content = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(value[len(MAGIC) + 1 :]))
+        assert {name for name, row in documented.items() if row[column] == "yes"} == content.keys()
+    assert f"version of the format ({VERSION})" in section(PAGE, "Checkpoint")
+
+
+def test_progress_has_the_fields_of_the_table() -> None:
+    written = orjson.loads(msgspec.json.encode(Progress(file="day.csv")))
+    types = {str: "string", int: "integer", bool: "boolean"}
+    assert {name: row["JSON type"] for name, row in table("Producer progress").items()} == {
+        name: types[type(value)] for name, value in written.items()
+    }
+
+
+def test_indices_are_those_of_the_table() -> None:
+    assert list(table("Indices", "index")) == [
+        f"{TRADES_INDEX_PREFIX}YYYY.MM.DD",
+        f"{ANOMALIES_INDEX_PREFIX}YYYY.MM",
+        "verdicts",
+    ]
+
+
+def test_services_have_the_ports_and_groups_of_the_table() -> None:
+    documented = table("Services", "service")
+    assert {name: int(row["port"]) for name, row in documented.items()} == USUAL_PORTS
+    groups = {first_code(row["consumer group"]) for row in documented.values()} - {""}
+    assert groups == {components.DETECTOR_GROUP, components.INDEXER_GROUP}
