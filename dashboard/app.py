@@ -4,12 +4,12 @@ from collections.abc import Callable
 from importlib import import_module
 
 import streamlit as st
-from elasticsearch import Elasticsearch
 
-from dashboard.queries import open_client
+from dashboard.server.elastic import open_client
 from dashboard.ui import url_state
-from dashboard.ui.error_boundary import explained
+from dashboard.ui.error_boundary import error_boundary
 from services.common.config.settings import Settings
+from services.common.elastic.client import Elasticsearch
 
 STYLE = """<style>
 /* The space on top is for a bar that is switched off. */
@@ -36,7 +36,7 @@ def page(view: str) -> Callable[[], None]:
 
     def show_page() -> None:
         complaint = st.container()
-        with explained():
+        with error_boundary():
             client = connect(Settings().elasticsearch)
             import_module(f"dashboard.pages.{view}.page").show(client)
         if unread := url_state.take_unread():

@@ -25,6 +25,9 @@ class DashboardSettings(Settings):
     kibana: HttpUrl | None = None
     """URL of Kibana as visitors' browsers reach it; None where there is none."""
 
+    exchange: str = "XNAS"
+    """Market identifier code of the exchange whose days and clock are shown: the profile's `exchange`."""
+
     refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
     """Seconds from one refresh of a live page to the next."""
 

@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
+
+# A busy machine is no failure; a test that hangs meets pytest's own limit.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

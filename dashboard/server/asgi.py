@@ -15,6 +15,8 @@ from streamlit.web.bootstrap import load_config_options
 
 import dashboard.pages.overview.page  # noqa: F401  # so that the first visitor need not wait for it
 from dashboard.server.preload import BrowserCode
+from dashboard.ui.exchange import exchange
+from services.common.errors import TapewatchError
 
 APP = Path(__file__).parents[1] / "app.py"
 
@@ -48,6 +50,10 @@ def main(host: str, port: int) -> None:
     port
         TCP port, 1 to 65535.
     """
+    try:
+        exchange()
+    except TapewatchError as error:
+        sys.exit(str(error))
     load_config_options(OPTIONS | {"server.address": host, "server.port": port})
     # Uvicorn ends in order, and then gives the signal to whoever had it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-from dashboard.queries import open_client
+from dashboard.server.elastic import open_client
 from dashboard.settings import DashboardSettings
 from services.common.errors import TapewatchError
 

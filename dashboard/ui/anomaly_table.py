@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import format_times
-from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from dashboard.ui.exchange import exchange
+from dashboard.ui.times import format_times
 from services.contracts.anomaly import SEVERITY_COLORS
 from services.review.verdicts import Verdict
 
@@ -87,7 +87,7 @@ def column_config(rows: pd.DataFrame, headings: Mapping[str, str] | None = None)
     return {
         "Open": config.LinkColumn(display_text="open", width=50),
         "Time (UTC)": config.TextColumn(heading("Time (UTC)"), width=175),
-        EXCHANGE_CITY: config.TextColumn(width=80),
+        exchange().city: config.TextColumn(width=80),
         "Symbol": config.TextColumn(heading("Symbol"), width=80),
         "Price": config.NumberColumn(heading("Price"), format=price_format, width=90),
         "Size": config.NumberColumn(heading("Size"), format="localized", width=85),
@@ -121,7 +121,7 @@ def to_judged_table(rows: pd.DataFrame, verdicts: Mapping[str, Verdict]) -> pd.D
         By `trade_id`.
     """
     table = to_table(rows)
-    table.insert(0, "Open", rows["trade_id"].map(anomaly_url))
+    table.insert(0, "Open", rows["trade_id"].map(page_url))
     judged = (verdicts.get(trade_id) for trade_id in rows["trade_id"])
     texts = ["" if verdict is None else verdict.verdict for verdict in judged]
     table.insert(table.columns.get_loc("Message"), "Verdict", texts)
@@ -139,7 +139,7 @@ def to_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Time (UTC)": format_times(rows["time"]),
-            EXCHANGE_CITY: rows["time"].dt.tz_convert(EXCHANGE_TIME_ZONE).dt.strftime("%H:%M:%S"),
+            exchange().city: exchange().local(rows["time"]).dt.strftime("%H:%M:%S"),
             "Symbol": rows["symbol"],
             "Price": rows["price"],
             "Size": rows["size"],
@@ -151,7 +151,7 @@ def to_table(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def anomaly_url(trade_id: str) -> str:
+def page_url(trade_id: str) -> str:
     """Return the address of an anomaly's page, relative to any page of the dashboard."""
     return f"anomaly?id={quote(trade_id, safe='')}"
 

@@ -12,7 +12,7 @@ _log = structlog.get_logger()
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def error_boundary() -> Iterator[None]:
     """Show what a `TapewatchError` that the block raises says; of any other fault, that the log has it.
 
     Either ends the block. A fragment that refreshes by itself needs a guard of its own, inside.

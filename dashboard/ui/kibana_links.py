@@ -10,7 +10,7 @@ DATA_VIEW = "tapewatch-anomalies"
 _MARGIN = dt.timedelta(seconds=1)
 
 
-def anomaly_url(kibana: str, trade_id: str, time: dt.datetime) -> str:
+def discover_url(kibana: str, trade_id: str, time: dt.datetime) -> str:
     """Return the address at which Discover shows one anomaly.
 
     Parameters

@@ -19,6 +19,9 @@ SEVERITY_SIZES = {
 }
 """Area of a marker, in square pixels."""
 
+SIDES = {"B": "buys", "A": "sells", "N": "no_side"}
+"""A trade's side, which took the initiative, and its name in columns, colours and texts."""
+
 SIDE_COLORS = {"buys": "#0f9d8a", "sells": "#b0703c", "no_side": "#8a8f98"}
 SIDE_NAMES = {"buys": "Buys", "sells": "Sells", "no_side": "No side"}
 

@@ -3,10 +3,8 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-EXCHANGE_TIME_ZONE = "America/New_York"
-EXCHANGE_CITY = "New York"
+from dashboard.ui.exchange import exchange
 
 MAX_BUCKETS = 600
 """A chart has no more of them, however long its range."""
@@ -96,11 +94,11 @@ def bucket_width_s(time_range: TimeRange, most: int = MAX_BUCKETS) -> int:
 
 def at_exchange(time_range: TimeRange) -> str:
     """Say when a range is at the exchange, such as `04:00 to 20:00 in New York`."""
-    zone = ZoneInfo(EXCHANGE_TIME_ZONE)
+    zone = exchange().zone
     start, end = time_range.start.astimezone(zone), time_range.end.astimezone(zone)
     is_one_day = start.date() == (end - dt.timedelta(microseconds=1)).date()
     form = "%H:%M" if is_one_day else "%d %b %H:%M"
-    return f"{start:{form}} to {end:{form}} in {EXCHANGE_CITY}"
+    return f"{start:{form}} to {end:{form}} in {exchange().city}"
 
 
 def exchange_clock_js(time_range: TimeRange) -> str:
@@ -108,7 +106,7 @@ def exchange_clock_js(time_range: TimeRange) -> str:
 
     Vega knows UTC and the browser's zone only. The clock may be put forward or back within the range.
     """
-    zone = ZoneInfo(EXCHANGE_TIME_ZONE)
+    zone = exchange().zone
     hours = int((time_range.end - time_range.start) / _HOUR) + 1
     expression = ""
     offset_ms = None
@@ -134,4 +132,4 @@ def ago(seconds: float) -> str:
 
 
 def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), ZoneInfo(EXCHANGE_TIME_ZONE)).astimezone(dt.UTC)
+    return dt.datetime.combine(day, dt.time(), exchange().zone).astimezone(dt.UTC)

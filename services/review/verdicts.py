@@ -3,28 +3,21 @@
 A trade has one verdict, the newest; whoever replaces one is told whose it was.
 """
 
-import csv
 import datetime as dt
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dashboard.ui.csv_cells import as_cell
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ConflictError, NotFoundError, explain_errors
 from services.common.elastic.paging import read_pages
 from services.common.errors import TapewatchError
-
-INDEX = "verdicts"
+from services.contracts.indices import VERDICTS_INDEX
 
 MAX_COMMENT = 2_000
 MAX_NAME = 100
 """Characters."""
-
-MAX_LABELS_EXPORTED = 200_000
-LABEL_COLUMNS = ("trade_id", "verdict", "symbol", "@timestamp", "recorded_at", "recorded_by", "comment")
 
 _ATTEMPTS = 5
 """So often others may be faster, at the very same moment, before it counts as a fault."""
@@ -68,7 +61,7 @@ def verdicts_of(client: Elasticsearch, trade_ids: Sequence[str]) -> dict[str, Ve
     if not trade_ids:
         return {}
     with explain_errors(client):
-        answers = client.mget(index=INDEX, ids=list(trade_ids))["docs"]
+        answers = client.mget(index=VERDICTS_INDEX, ids=list(trade_ids))["docs"]
     return {answer["_id"]: _to_verdict(answer) for answer in answers if answer.get("found")}
 
 
@@ -130,7 +123,7 @@ def record(
         )
         with explain_errors(client):
             try:
-                client.index(index=INDEX, id=trade_id, document=document, refresh=True, **only_over)
+                client.index(index=VERDICTS_INDEX, id=trade_id, document=document, refresh=True, **only_over)
             except ConflictError:
                 continue
         return None if current is None else _to_verdict(current)
@@ -148,7 +141,7 @@ def withdraw(client: Elasticsearch, trade_id: str) -> None:
         Elasticsearch does not answer or refuses.
     """
     with explain_errors(client):
-        client.options(ignore_status=404).delete(index=INDEX, id=trade_id, refresh=True)
+        client.options(ignore_status=404).delete(index=VERDICTS_INDEX, id=trade_id, refresh=True)
 
 
 def count_verdicts(client: Elasticsearch) -> int:
@@ -160,47 +153,33 @@ def count_verdicts(client: Elasticsearch) -> int:
         Elasticsearch does not answer or refuses.
     """
     with explain_errors(client):
-        return int(client.count(index=INDEX, ignore_unavailable=True)["count"])
+        return int(client.count(index=VERDICTS_INDEX, ignore_unavailable=True)["count"])
 
 
-def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> bytes:
-    """Return the verdicts as labels for training: CSV, UTF-8, ordered by time.
+def read_verdicts(client: Elasticsearch, most: int) -> Iterator[list[dict[str, Any]]]:
+    """Read the verdicts as they are indexed, ordered by the time of their trades, page by page.
 
     Parameters
     ----------
     client
         Of the cluster.
-    on_rows
-        Is told, again and again, how many verdicts have been written so far; `MAX_LABELS_EXPORTED` at most.
-
-    Returns
-    -------
-    bytes
-        A header (`LABEL_COLUMNS`) and a line for each verdict.
+    most
+        So many are read at most.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer or refuses.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(LABEL_COLUMNS)
-    written = 0
     sort = [{"@timestamp": {"order": "asc", "unmapped_type": "date_nanos"}}]
-    for hits in read_pages(client, INDEX, {"match_all": {}}, sort, MAX_LABELS_EXPORTED):
-        writer.writerows(
-            [as_cell(hit["_source"].get(column, "")) for column in LABEL_COLUMNS] for hit in hits
-        )
-        written += len(hits)
-        on_rows(written)
-    return text.getvalue().encode()
+    for hits in read_pages(client, VERDICTS_INDEX, {"match_all": {}}, sort, most):
+        yield [hit["_source"] for hit in hits]
 
 
 def _get(client: Elasticsearch, trade_id: str) -> dict[str, Any] | None:
     with explain_errors(client):
         try:
-            return dict(client.get(index=INDEX, id=trade_id))
+            return dict(client.get(index=VERDICTS_INDEX, id=trade_id))
         except NotFoundError:
             return None
 

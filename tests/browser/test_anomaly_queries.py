@@ -6,7 +6,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from dashboard.pages.anomaly import queries as anomaly_queries
-from dashboard.queries import open_client
+from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
 from tests.browser.one_anomaly import ITSELF, Document, indexed
 
@@ -74,8 +74,8 @@ def test_without_trades_the_anomaly_stands_alone(client: Elasticsearch, anomaly:
 def test_without_an_index_there_is_nothing(
     client: Elasticsearch, anomaly: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anomaly_queries, "TRADES", "no-such-index-*")
-    monkeypatch.setattr(anomaly_queries, "ANOMALIES", "no-such-index-*")
+    monkeypatch.setattr(anomaly_queries, "TRADES_INDICES", "no-such-index-*")
+    monkeypatch.setattr(anomaly_queries, "ANOMALIES_INDICES", "no-such-index-*")
     assert anomaly_queries.find_anomaly(client, ITSELF) is None
     assert len(anomaly_queries.find_trades_around(client, anomaly, 5)) == 1
     assert anomaly_queries.find_earlier(client, anomaly).rows.empty

@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
 from dashboard.pages.pipeline.probe import look_at_elasticsearch
-from dashboard.queries import open_client
+from dashboard.server.elastic import open_client
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.config.settings import Settings

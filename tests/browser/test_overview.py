@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from dashboard.queries import MAX_ANOMALIES, MAX_LISTED
+from dashboard.pages.overview.queries import MAX_ANOMALIES, MAX_LISTED
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import new_client

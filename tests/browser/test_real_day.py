@@ -9,15 +9,10 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
-from dashboard.queries import (
-    MAX_ANOMALIES,
-    SIDES,
-    TradeSummary,
-    find_anomalies,
-    open_client,
-    summarize_period,
-    summarize_trades,
-)
+from dashboard.pages.overview.queries import MAX_ANOMALIES, TradeSummary, find_anomalies, summarize_trades
+from dashboard.server.elastic import open_client
+from dashboard.server.sessions import summarize_period
+from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import Period, TimeRange, to_full_hours
 from infra.embedded.stack import EmbeddedStack
 from tests.browser.conftest import OpenPage

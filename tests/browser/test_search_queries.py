@@ -14,7 +14,7 @@ from dashboard.pages.search import export as exports
 from dashboard.pages.search import queries as search_queries
 from dashboard.pages.search.export import FileType, export
 from dashboard.pages.search.queries import Filters, Order, Place, Side, SortBy, find_page
-from dashboard.queries import open_client
+from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
@@ -154,8 +154,8 @@ def test_the_symbols_are_those_with_anomalies(client: Elasticsearch) -> None:
 
 
 def test_without_an_index_nothing_is_found(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_queries, "ANOMALIES", "no-such-index-*")
-    monkeypatch.setattr(exports, "ANOMALIES", "no-such-index-*")
+    monkeypatch.setattr(search_queries, "ANOMALIES_INDICES", "no-such-index-*")
+    monkeypatch.setattr(exports, "ANOMALIES_INDICES", "no-such-index-*")
     assert search_queries.find_symbols(client) == []
     for order in (Order(), Order(SortBy.SEVERITY), Order(SortBy.PRICE)):
         page = find_page(client, EVERYTHING, order, Place(Side.LAST), 10)

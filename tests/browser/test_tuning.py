@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
 from dashboard.pages.tuning import data
-from dashboard.queries import open_client
+from dashboard.server.elastic import open_client
 from dashboard.ui.time_ranges import Period
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError

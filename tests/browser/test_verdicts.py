@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from dashboard.queries import open_client
+from dashboard.pages.search.labels import LABEL_COLUMNS, export_labels
+from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
 from infra.setup.templates import set_up_templates
 from services.common.errors import TapewatchError
+from services.contracts.indices import VERDICTS_INDEX
 from services.review import verdicts
 from services.review.verdicts import Decision, Verdict, record, verdicts_of, withdraw
 
@@ -27,9 +29,9 @@ def anomaly(trade_id: str, minute: int = 0) -> dict[str, str]:
 def client(stack: EmbeddedStack) -> Iterator[Elasticsearch]:
     with open_client(stack.elasticsearch_url) as opened:
         set_up_templates(opened)
-        opened.indices.delete(index=verdicts.INDEX, ignore_unavailable=True)
+        opened.indices.delete(index=VERDICTS_INDEX, ignore_unavailable=True)
         yield opened
-        opened.indices.delete(index=verdicts.INDEX, ignore_unavailable=True)
+        opened.indices.delete(index=VERDICTS_INDEX, ignore_unavailable=True)
 
 
 def test_before_the_first_verdict_there_is_none(client: Elasticsearch) -> None:
@@ -37,7 +39,7 @@ def test_before_the_first_verdict_there_is_none(client: Elasticsearch) -> None:
     assert verdicts_of(client, []) == {}
     assert verdicts.count_verdicts(client) == 0
     withdraw(client, "a")
-    assert verdicts.export_labels(client, print).decode().split() == [",".join(verdicts.LABEL_COLUMNS)]
+    assert export_labels(client, print).decode().split() == [",".join(LABEL_COLUMNS)]
 
 
 def test_a_verdict_is_there_at_once_as_it_was_given(client: Elasticsearch) -> None:
@@ -87,7 +89,7 @@ def test_labels_are_all_verdicts_by_time(client: Elasticsearch, monkeypatch: pyt
     for minute in (3, 1, 2):
         record(client, anomaly(f"t{minute}", minute), Decision.FALSE_ALARM, '=1+1, "x"\nz', "Kim", NOON)
     told: list[int] = []
-    content = verdicts.export_labels(client, told.append)
+    content = export_labels(client, told.append)
     rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
     assert [row["trade_id"] for row in rows] == ["t1", "t2", "t3"]
     assert rows[0] == {

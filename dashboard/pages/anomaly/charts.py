@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import format_times, label_shape, severity_color, side_color
-from dashboard.queries import SIDES
-from dashboard.ui.palette import PRICE_COLOR, RING_COLOR, SIDE_NAMES
-from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from dashboard.ui.encodings import label_shape, severity_color, side_color
+from dashboard.ui.exchange import exchange
+from dashboard.ui.palette import PRICE_COLOR, RING_COLOR, SIDE_NAMES, SIDES
+from dashboard.ui.times import format_times
 
 PRICE_HEIGHT = 260
 SIZE_HEIGHT = 170
@@ -89,7 +89,7 @@ def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     trades
-        As `anomaly_queries.find_trades_around` returns them.
+        As `queries.find_trades_around` returns them.
     """
     rows = _drawn(trades)
     y = alt.Y(
@@ -138,7 +138,7 @@ def around_size_chart(trades: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     trades
-        As `anomaly_queries.find_trades_around` returns them.
+        As `queries.find_trades_around` returns them.
     """
     rows = _drawn(trades).assign(left=trades["place"] - _HALF_BAR, right=trades["place"] + _HALF_BAR)
     bars = (
@@ -173,7 +173,7 @@ def _drawn(trades: pd.DataFrame) -> pd.DataFrame:
     return trades.drop(columns="time").assign(
         side_name=[SIDE_NAMES.get(SIDES.get(side, ""), "No side") for side in trades["side"]],
         utc=format_times(times),
-        exchange=format_times(times.dt.tz_convert(EXCHANGE_TIME_ZONE)),
+        exchange=format_times(exchange().local(times)),
         since=_since(times, trades["place"]),
     )
 
@@ -211,7 +211,7 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("side_name:N", title="Side"),
         alt.Tooltip("since:N", title="From the anomaly"),
         alt.Tooltip("utc:N", title="Time (UTC)"),
-        alt.Tooltip("exchange:N", title=EXCHANGE_CITY),
+        alt.Tooltip("exchange:N", title=exchange().city),
         alt.Tooltip("label:N", title="Anomaly"),
         alt.Tooltip("severity:N", title="Severity"),
         alt.Tooltip("trade_id:N", title="Trade id"),

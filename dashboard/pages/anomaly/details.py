@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.charts import format_times
+from dashboard.ui.exchange import exchange
 from dashboard.ui.legend import entry
 from dashboard.ui.palette import RING_COLOR, SHAPE_SIGNS, SIDE_COLORS, SIDE_NAMES, label_shapes
-from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from dashboard.ui.times import format_times
 from services.contracts.anomaly import SEVERITY_COLORS
 from services.contracts.detectors import by_label
 from services.review.verdicts import Verdict
@@ -30,7 +30,7 @@ def headline_html(anomaly: Document) -> str:
     """Return the severity and the message, and under them what was traded and when."""
     color = SEVERITY_COLORS.get(anomaly["severity"], "inherit")
     time = pd.Series(pd.to_datetime([anomaly["@timestamp"]], format="ISO8601", utc=True))
-    (utc,), (exchange,) = format_times(time), format_times(time.dt.tz_convert(EXCHANGE_TIME_ZONE))
+    (utc,), (local,) = format_times(time), format_times(exchange().local(time))
     side = anomaly.get("side")
     facts = [
         ("Symbol", anomaly["symbol"]),
@@ -40,7 +40,7 @@ def headline_html(anomaly: Document) -> str:
         ("Score", f"{anomaly['score']:.3f}"),
         ("Labels", ", ".join(anomaly["anomalies"])),
         ("Time (UTC)", utc),
-        (EXCHANGE_CITY, exchange),
+        (exchange().city, local),
         ("Session", anomaly.get("session")),
         ("Profile hash", (anomaly.get("model") or {}).get("profile")),
         ("Trade id", anomaly["trade_id"]),
@@ -89,7 +89,7 @@ def around_legend_html(trades: pd.DataFrame) -> str:
     Parameters
     ----------
     trades
-        As `anomaly_queries.find_trades_around` returns them.
+        As `queries.find_trades_around` returns them.
     """
     known = set(trades["severity"])
     entries = [

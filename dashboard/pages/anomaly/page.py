@@ -5,9 +5,7 @@ from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
-from elasticsearch import Elasticsearch
 
-from dashboard.charts import format_times
 from dashboard.pages.anomaly.charts import (
     around_price_chart,
     around_size_chart,
@@ -27,8 +25,10 @@ from dashboard.pages.anomaly.queries import MAX_EARLIER, find_anomaly, find_earl
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state
 from dashboard.ui.anomaly_table import column_config, price_decimals, to_judged_table
-from dashboard.ui.kibana_links import anomaly_url
-from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from dashboard.ui.exchange import exchange
+from dashboard.ui.kibana_links import discover_url
+from dashboard.ui.times import format_times
+from services.common.elastic.client import Elasticsearch
 from services.review.verdicts import MAX_COMMENT, MAX_NAME, Decision, record, verdicts_of, withdraw
 
 AROUND = (20, 50, 200)
@@ -83,7 +83,7 @@ def show_links(anomaly: Document) -> None:
             st.code(f"{st.context.url or ''}?id={quote(anomaly['trade_id'], safe='')}", language=None)
         st.link_button(
             "Open in Kibana",
-            anomaly_url(kibana, anomaly["trade_id"], time) if kibana else "about:blank",
+            discover_url(kibana, anomaly["trade_id"], time) if kibana else "about:blank",
             icon=":material/open_in_new:",
             disabled=kibana is None,
             help=None if kibana else "Set TAPEWATCH_KIBANA to the URL of Kibana, and restart the dashboard.",
@@ -180,7 +180,7 @@ def show_trades(trades: pd.DataFrame, decimals: int) -> None:
             {
                 "Trade": trades["place"].map("{:+d}".format),
                 "Time (UTC)": format_times(trades["time"]).str[11:],
-                EXCHANGE_CITY: trades["time"].dt.tz_convert(EXCHANGE_TIME_ZONE).dt.strftime("%H:%M:%S"),
+                exchange().city: exchange().local(trades["time"]).dt.strftime("%H:%M:%S"),
                 "Price": trades["price"],
                 "Size": trades["size"],
                 "Side": trades["side"].map(lambda side: SIDE_WORDS.get(side, side)),

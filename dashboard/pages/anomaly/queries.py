@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from elasticsearch import Elasticsearch
 
-from dashboard.queries import ANOMALIES, TRADES, search, to_anomaly_rows
+from dashboard.server.anomaly_rows import to_anomaly_rows
+from dashboard.server.elastic import search
+from services.common.elastic.client import Elasticsearch
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 
 MAX_ID = 512
 """Characters of a `trade_id`; Elasticsearch has none that are longer."""
@@ -25,7 +27,7 @@ class Earlier:
     """The kind: the label of the highest-scored detection."""
     total: int
     rows: pd.DataFrame
-    """The newest of them, newest first, `MAX_EARLIER` at most; as `queries.to_anomaly_rows` lays them out."""
+    """The newest of them, newest first, `MAX_EARLIER` at most; as `to_anomaly_rows` lays them out."""
 
 
 def find_anomaly(client: Elasticsearch, trade_id: str) -> Document | None:
@@ -40,7 +42,7 @@ def find_anomaly(client: Elasticsearch, trade_id: str) -> Document | None:
         return None
     answer = search(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         query={"bool": {"filter": [{"term": {"trade_id": trade_id}}]}},
         size=1,
         track_total_hits=False,
@@ -100,7 +102,7 @@ def find_earlier(client: Elasticsearch, anomaly: Document) -> Earlier:
     label = to_anomaly_rows([anomaly])["label"][0]
     answer = search(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         query={
             "bool": {
                 "filter": [
@@ -122,7 +124,7 @@ def _neighbours(client: Elasticsearch, anomaly: Document, count: int, way: str) 
     """Return the trades next to an anomaly, nearest first."""
     answer = search(
         client,
-        TRADES,
+        TRADES_INDICES,
         # The days that cannot have a neighbour are ruled out before anything is sorted.
         query={
             "bool": {
@@ -148,11 +150,11 @@ def _neighbours(client: Elasticsearch, anomaly: Document, count: int, way: str) 
 def _anomalies(
     client: Elasticsearch, symbol: str, first: Document, last: Document, count: int
 ) -> pd.DataFrame:
-    """Return the anomalies between two trades, as `queries.to_anomaly_rows` lays them out."""
+    """Return the anomalies between two trades, as `to_anomaly_rows` lays them out."""
     times = {"gte": first["@timestamp"], "lte": last["@timestamp"]}
     answer = search(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         query={"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}},
         sort=[{"score": "desc"}],
         size=count,

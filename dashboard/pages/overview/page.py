@@ -8,11 +8,25 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from elasticsearch import Elasticsearch
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.charts import PICKED, SPAN, price_chart, volume_chart
 from dashboard.pages.overview import state as overview_state
+from dashboard.pages.overview.chart import SPAN
+from dashboard.pages.overview.freshness import Arrivals, describe
+from dashboard.pages.overview.price_chart import PICKED, price_chart
+from dashboard.pages.overview.queries import (
+    MAX_ANOMALIES,
+    URGENT,
+    AnomalyList,
+    AnomalySummary,
+    Freshness,
+    TradeSummary,
+    count_urgent,
+    find_anomalies,
+    find_freshness,
+    list_anomalies,
+    summarize_trades,
+)
 from dashboard.pages.overview.state import (
     ALL_SYMBOLS,
     CANDLES,
@@ -23,31 +37,17 @@ from dashboard.pages.overview.state import (
     ONE_SYMBOL,
     SEVERITIES,
 )
-from dashboard.queries import (
-    MAX_ANOMALIES,
-    URGENT,
-    AnomalyList,
-    AnomalySummary,
-    Freshness,
-    PeriodSummary,
-    TradeSummary,
-    count_urgent,
-    find_anomalies,
-    find_freshness,
-    find_sessions,
-    list_anomalies,
-    summarize_period,
-    summarize_trades,
-    together,
-)
+from dashboard.pages.overview.volume_chart import volume_chart
+from dashboard.server.elastic import together
+from dashboard.server.sessions import PeriodSummary, find_sessions, summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
-from dashboard.ui.anomaly_table import anomaly_url, show_anomaly_table
-from dashboard.ui.error_boundary import explained
-from dashboard.ui.freshness import Arrivals, describe
+from dashboard.ui.anomaly_table import page_url, show_anomaly_table
+from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.legend import legend_html
 from dashboard.ui.markdown import as_markdown
 from dashboard.ui.time_ranges import Period, TimeRange, at_exchange, periods, to_full_hours
+from services.common.elastic.client import Elasticsearch
 from services.review.verdicts import Verdict, verdicts_of
 
 _MOVES = "overview-moves"
@@ -90,7 +90,7 @@ def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
         # Only a run of the whole page can start or stop the refreshing; the view is not to be read again.
         url_state.note_control()
         st.rerun()
-    with explained():
+    with error_boundary():
         _show_overview(client, refresh_s)
     overview_state.save()
     watchlist.remember()
@@ -433,7 +433,7 @@ def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
                 st.text(row["message"])
             else:
                 st.text("The chosen anomaly is not among those listed or marked here.")
-        st.link_button("Open", anomaly_url(selected), icon=":material/open_in_new:")
+        st.link_button("Open", page_url(selected), icon=":material/open_in_new:")
         st.button(
             "Close",
             icon=":material/close:",

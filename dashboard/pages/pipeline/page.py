@@ -2,11 +2,9 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.pipeline.probe import (
     ElasticsearchState,
@@ -18,9 +16,10 @@ from dashboard.pages.pipeline.probe import (
     places,
 )
 from dashboard.settings import DashboardSettings
-from dashboard.ui.error_boundary import explained
+from dashboard.ui.error_boundary import error_boundary
+from dashboard.ui.exchange import exchange
 from dashboard.ui.markdown import as_markdown
-from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE
+from services.common.elastic.client import Elasticsearch
 from services.common.observability.rates import RATE_WINDOW_S
 
 STATE_COLORS = {
@@ -99,7 +98,7 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     )
     st.session_state[_BEFORE] = {service.address: service for service in services}
     st.subheader("Elasticsearch", anchor=False)
-    with explained():
+    with error_boundary():
         show_elasticsearch(look_at_elasticsearch(client))
 
 
@@ -157,7 +156,7 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
                 ("Anomalies", _number(state.anomalies.documents), *_moments(state.anomalies.newest, now)),
                 ("Anomalies, when detected", "", *_moments(state.newest_detected, now)),
             ],
-            columns=["Indexed", "Documents", "Newest (UTC)", EXCHANGE_CITY, "Ago"],
+            columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
         ),
         hide_index=True,
         width="stretch",
@@ -253,7 +252,7 @@ def _moments(time: dt.datetime | None, now: dt.datetime) -> tuple[str, str, str]
     if time is None:
         return "", "", ""
     form = "%Y-%m-%d %H:%M:%S"
-    local = time.astimezone(ZoneInfo(EXCHANGE_TIME_ZONE))
+    local = time.astimezone(exchange().zone)
     return f"{time:{form}}", f"{local:{form}}", span((now - time).total_seconds())
 
 

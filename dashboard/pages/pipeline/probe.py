@@ -10,10 +10,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.queries import ANOMALIES, TRADES, newest_of, search
+from dashboard.server.elastic import newest_of, search
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
 from services.common.observability.http import PORT_STEP, PORTS_TRIED, USUAL_PORTS
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 
 TIMEOUT_S = 1.0
 """Of each of the three questions to a service; one that has answered none in that time is not asked on."""
@@ -359,9 +360,9 @@ def look_at_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
         It does not answer or refuses.
     """
     newest = {"newest": {"max": {"field": "@timestamp"}}}
-    trades = search(client, TRADES, size=0, track_total_hits=True, aggs=newest)
+    trades = search(client, TRADES_INDICES, size=0, track_total_hits=True, aggs=newest)
     detected = {"detected": {"max": {"field": "detected_at"}}}
-    anomalies = search(client, ANOMALIES, size=0, track_total_hits=True, aggs=newest | detected)
+    anomalies = search(client, ANOMALIES_INDICES, size=0, track_total_hits=True, aggs=newest | detected)
     return ElasticsearchState(
         _cluster(client),
         _indexed(trades),

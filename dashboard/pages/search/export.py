@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.search.queries import Filters, Order, to_query, to_sort
-from dashboard.queries import ANOMALIES
 from dashboard.ui.csv_cells import as_cell
+from services.common.elastic.client import Elasticsearch
 from services.common.elastic.paging import Hit, read_pages
+from services.contracts.indices import ANOMALIES_INDICES
 from services.review.verdicts import verdicts_of
 
 MAX_ROWS = 100_000
@@ -80,7 +80,7 @@ def export(
     file = _CsvFile() if file_type is FileType.CSV else _ParquetFile()
     query, sort = to_query(client, filters, order), to_sort(order)
     written = 0
-    for hits in read_pages(client, ANOMALIES, query, sort, MAX_ROWS):
+    for hits in read_pages(client, ANOMALIES_INDICES, query, sort, MAX_ROWS):
         file.add(_to_rows(client, hits))
         written += len(hits)
         on_rows(written)

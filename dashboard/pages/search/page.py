@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
-from elasticsearch import Elasticsearch
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.search.export import MAX_ROWS, FileType, export
+from dashboard.pages.search.labels import MAX_LABELS_EXPORTED, export_labels
 from dashboard.pages.search.queries import (
     MAX_TEXT,
     VERDICTS,
@@ -24,9 +24,10 @@ from dashboard.pages.search.queries import (
 )
 from dashboard.pages.search.table import show_search_table
 from dashboard.ui import url_state
+from services.common.elastic.client import Elasticsearch
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
-from services.review.verdicts import MAX_LABELS_EXPORTED, count_verdicts, export_labels, verdicts_of
+from services.review.verdicts import count_verdicts, verdicts_of
 
 PAGE_ROWS = 50
 _MAX_SYMBOLS = 20

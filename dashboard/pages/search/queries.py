@@ -11,12 +11,14 @@ from enum import StrEnum
 from typing import Any
 
 import pandas as pd
-from elasticsearch import Elasticsearch
 
-from dashboard.queries import ANOMALIES, MAX_SYMBOLS, SHOWN_FIELDS, passing, search, to_anomaly_rows
+from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, to_anomaly_rows
+from dashboard.server.elastic import search
+from dashboard.server.sessions import MAX_SYMBOLS
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
-from services.review import verdicts
+from services.contracts.indices import ANOMALIES_INDICES, VERDICTS_INDEX
 from services.review.verdicts import Decision
 
 MAX_TEXT = 200
@@ -92,7 +94,7 @@ class ResultPage:
     """Some of the anomalies found."""
 
     rows: pd.DataFrame
-    """As `queries.to_anomaly_rows` lays them out, in the order asked for."""
+    """As `to_anomaly_rows` lays them out, in the order asked for."""
     total: int
     """How many were found, on all pages."""
     skipped: int
@@ -129,7 +131,7 @@ def find_page(
         counted = {"before": {"filter": _preceding(order, after, place.side is Side.AFTER)}}
     answer = search(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         query=query,
         sort=to_sort(order, is_backward),
         search_after=after,
@@ -163,7 +165,7 @@ def find_symbols(client: Elasticsearch) -> list[str]:
     """
     answer = search(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         aggs={"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}},
         size=0,
         track_total_hits=False,
@@ -239,7 +241,7 @@ def _with_verdicts(
     wanted = [one for one in Decision if (one in chosen) != takes_unjudged]
     answer = search(
         client,
-        verdicts.INDEX,
+        VERDICTS_INDEX,
         query={"bool": {"filter": [*scope, {"terms": {"verdict": wanted}}]}},
         aggs={"ids": {"terms": {"field": "trade_id", "size": MAX_VERDICTS + 1}}},
         size=0,
@@ -262,7 +264,7 @@ def _position(client: Elasticsearch, order: Order, trade_id: str) -> list[Any] |
     query["bool"]["filter"].append({"term": {"trade_id": trade_id}})
     answer = search(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         query=query,
         sort=to_sort(order),
         size=1,

@@ -7,22 +7,25 @@ import streamlit as st
 
 from dashboard.pages.search.queries import Order, SortBy
 from dashboard.ui.anomaly_table import column_config, to_judged_table
-from dashboard.ui.time_ranges import EXCHANGE_CITY
+from dashboard.ui.exchange import exchange
 from services.review.verdicts import Verdict
 
 HEIGHT = 640
 _LOW_ROWS = 16
 """A table of so many is lower than `HEIGHT`."""
 
-SORTED_BY = {
-    "Time (UTC)": SortBy.TIME,
-    EXCHANGE_CITY: SortBy.TIME,
-    "Symbol": SortBy.SYMBOL,
-    "Price": SortBy.PRICE,
-    "Size": SortBy.SIZE,
-    "Severity": SortBy.SEVERITY,
-    "Score": SortBy.SCORE,
-}
+
+def sorted_by() -> dict[str, SortBy]:
+    """Return by column what a click on its heading sorts by."""
+    return {
+        "Time (UTC)": SortBy.TIME,
+        exchange().city: SortBy.TIME,
+        "Symbol": SortBy.SYMBOL,
+        "Price": SortBy.PRICE,
+        "Size": SortBy.SIZE,
+        "Severity": SortBy.SEVERITY,
+        "Score": SortBy.SCORE,
+    }
 
 
 def show_search_table(
@@ -33,7 +36,7 @@ def show_search_table(
     Parameters
     ----------
     rows
-        As `queries.to_anomaly_rows` lays them out.
+        As `to_anomaly_rows` lays them out.
     judged
         The verdicts by `trade_id`.
     order
@@ -41,16 +44,17 @@ def show_search_table(
     on_sort
         Is told by which column a person wants them sorted.
     """
+    by_column = sorted_by()
 
     def sort() -> None:
         columns = st.session_state[key]["selection"]["columns"]
-        if columns and columns[0] in SORTED_BY:
-            on_sort(SORTED_BY[columns[0]])
+        if columns and columns[0] in by_column:
+            on_sort(by_column[columns[0]])
 
     # A column that was chosen stays so, and could not be clicked again: each order has a table of its own.
     key = f"search-table-{order.by}-{order.is_descending}"
     arrow = "↓" if order.is_descending else "↑"
-    headings = {name: f"{name} {arrow}" for name, by in SORTED_BY.items() if by is order.by}
+    headings = {name: f"{name} {arrow}" for name, by in by_column.items() if by is order.by}
     st.dataframe(
         to_judged_table(rows, judged),
         key=key,

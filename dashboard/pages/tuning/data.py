@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.queries import TRADES
 from dashboard.ui.time_ranges import TimeRange
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import explain_errors
 from services.common.elastic.paging import TAPE_ORDER, read_values
 from services.common.errors import TapewatchError
+from services.common.exchange_calendar import ExchangeCalendar
 from services.contracts.detectors import DETECTORS
+from services.contracts.indices import TRADES_INDICES
 from services.contracts.trade import Trade
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
@@ -30,7 +31,6 @@ from services.detector.detectors.price.z_score import ZScoreParameters
 from services.detector.detectors.registry import DetectorSet
 from services.detector.detectors.size.high_volume import HighVolumeParameters
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.calendar import ExchangeCalendar
 from services.detector.engine.columns import TradeColumns, to_columns
 from services.detector.engine.sessions import Sessions
 from services.detector.offline.tuning.alerts import HIGHEST_ALERT, LOWEST_ALERT
@@ -237,7 +237,7 @@ def count_trades(client: Elasticsearch, symbol: str, time_range: TimeRange) -> i
         Elasticsearch does not answer, or there are no trades, or more than `MAX_TRADES`.
     """
     with explain_errors(client):
-        answer = client.count(index=TRADES, query=_query(symbol, time_range), ignore_unavailable=True)
+        answer = client.count(index=TRADES_INDICES, query=_query(symbol, time_range), ignore_unavailable=True)
     trades = int(answer["count"])
     if trades == 0:
         raise TapewatchError(f"No trade of {symbol} is indexed on this day.", "Choose another day or symbol.")
@@ -279,7 +279,7 @@ def read_trades(
     """
     pages = read_values(
         client.options(request_timeout=READ_TIMEOUT_S),
-        TRADES,
+        TRADES_INDICES,
         _query(symbol, time_range),
         TAPE_ORDER,
         ("price", "size", "side"),

@@ -3,7 +3,8 @@
 from importlib import import_module
 
 import streamlit as st
-from elasticsearch import Elasticsearch
+
+from services.common.elastic.client import Elasticsearch
 
 
 def show(client: Elasticsearch) -> None:

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.tuning import data
 from dashboard.pages.tuning.charts import threshold_chart
-from dashboard.queries import find_sessions, summarize_period
+from dashboard.server.sessions import find_sessions, summarize_period
 from dashboard.ui.time_ranges import Period
 from dashboard.ui.url_state import note_control, read, was_changed, write
-from services.detector.engine.calendar import ExchangeCalendar
+from services.common.elastic.client import Elasticsearch
+from services.common.exchange_calendar import ExchangeCalendar
 from services.detector.engine.columns import TradeColumns
 from services.detector.profiles.profile import Profile, load_profile
 

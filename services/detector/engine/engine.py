@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from services.common.exchange_calendar import ExchangeCalendar
 from services.contracts.anomaly import Model
 from services.contracts.trade import Trade
 from services.detector.detectors.base import Flags, Keeper
@@ -17,7 +18,6 @@ from services.detector.detectors.core.walk import Tape
 from services.detector.detectors.registry import DetectorSet
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.build_anomaly import Found, combine
-from services.detector.engine.calendar import ExchangeCalendar
 from services.detector.engine.columns import TradeColumns, to_columns
 from services.detector.engine.sessions import Sessions
 from services.detector.engine.slots import with_room

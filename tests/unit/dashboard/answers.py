@@ -1,9 +1,11 @@
-"""Answers as `queries` gives them, made up."""
+"""Answers of Elasticsearch, made up, and what is drawn of them."""
 
 import datetime as dt
 from typing import Any
 
-from dashboard.queries import AnomalySummary, TradeSummary, to_anomaly_rows, to_buckets
+from dashboard.pages.overview.chart import Chart
+from dashboard.pages.overview.queries import AnomalySummary, TradeSummary, to_buckets
+from dashboard.server.anomaly_rows import to_anomaly_rows
 from dashboard.ui.time_ranges import TimeRange
 
 OPEN = dt.datetime(2026, 3, 2, 14, 30, tzinfo=dt.UTC)
@@ -44,3 +46,8 @@ def trade_summary(*buckets: dict[str, Any]) -> TradeSummary:
 
 def anomaly_summary(*sources: dict[str, Any]) -> AnomalySummary:
     return AnomalySummary({}, {}, len(sources), to_anomaly_rows(sources))
+
+
+def drawn(chart: Chart, layer: int) -> list[dict[str, Any]]:
+    """Return the rows that a layer of a chart draws."""
+    return chart.datasets[chart.spec["layer"][layer]["data"]["name"]].to_dict("records")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from services.common.errors import TapewatchError
-from services.detector.engine.calendar import ExchangeCalendar
+from services.common.exchange_calendar import ExchangeCalendar
 from services.detector.engine.columns import trading_days
 from services.detector.offline.evaluation.detection import Finding, alert_scores, detect_in_frame
 from services.detector.offline.evaluation.injection import EVENTS_PER_TRADE, inject

@@ -2,8 +2,8 @@ import datetime as dt
 
 import pandas as pd
 
-from dashboard.queries import to_anomaly_rows
-from dashboard.ui.anomaly_table import anomaly_url, price_decimals, to_judged_table, to_table
+from dashboard.server.anomaly_rows import to_anomaly_rows
+from dashboard.ui.anomaly_table import page_url, price_decimals, to_judged_table, to_table
 from services.review.verdicts import Verdict
 from tests.unit.dashboard.answers import anomaly
 
@@ -30,4 +30,4 @@ def test_a_row_has_its_verdict_and_the_way_to_its_page() -> None:
 
 
 def test_an_id_is_one_part_of_an_address_whatever_it_has() -> None:
-    assert anomaly_url("a&b=c/#?") == "anomaly?id=a%26b%3Dc%2F%23%3F"
+    assert page_url("a&b=c/#?") == "anomaly?id=a%26b%3Dc%2F%23%3F"

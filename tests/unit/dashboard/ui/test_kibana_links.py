@@ -1,14 +1,14 @@
 import datetime as dt
 from urllib.parse import unquote
 
-from dashboard.ui.kibana_links import DATA_VIEW, anomaly_url, kql_string, rison
+from dashboard.ui.kibana_links import DATA_VIEW, discover_url, kql_string, rison
 from infra.kibana.generate import ANOMALIES
 
 NOON = dt.datetime(2026, 3, 2, 12, 0, 0, 250_000, dt.UTC)
 
 
 def test_the_link_opens_discover_at_the_anomaly() -> None:
-    url = anomaly_url("http://kibana:5601/s/desk", "2-1-20260302-7", NOON)
+    url = discover_url("http://kibana:5601/s/desk", "2-1-20260302-7", NOON)
     assert unquote(url) == (
         "http://kibana:5601/s/desk/app/discover#/"
         "?_g=(time:(from:'2026-03-02T11:59:59.250Z',to:'2026-03-02T12:00:01.250Z'))"
@@ -22,7 +22,7 @@ def test_the_data_view_is_the_one_that_is_imported() -> None:
 
 def test_an_id_cannot_leave_its_place() -> None:
     evil = "x\" or *'!)&_a=#\\"
-    url = anomaly_url("http://kibana:5601", evil, NOON)
+    url = discover_url("http://kibana:5601", evil, NOON)
     assert url.count("#") == 1
     assert url.count("&") == 1
     assert kql_string(evil) == '"x\\" or *\'!)&_a=#\\\\"'

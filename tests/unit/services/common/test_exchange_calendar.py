@@ -3,7 +3,7 @@ import datetime as dt
 import pytest
 
 from services.common.errors import TapewatchError
-from services.detector.engine.calendar import ExchangeCalendar
+from services.common.exchange_calendar import ExchangeCalendar
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from dashboard import queries
+from dashboard.pages.overview import queries
+from dashboard.server import sessions
+from dashboard.server.elastic import open_client
+from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import MAX_CANDLES, Period, TimeRange
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
@@ -19,7 +22,7 @@ RANGE = TimeRange(OPEN + dt.timedelta(hours=1), OPEN + dt.timedelta(hours=4, min
 
 @pytest.fixture
 def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch]:
-    with queries.open_client(stack.elasticsearch_url) as opened:
+    with open_client(stack.elasticsearch_url) as opened:
         yield opened
 
 
@@ -29,11 +32,11 @@ def in_range(tape: list[Document]) -> list[Document]:
 
 def test_sessions_are_days_at_the_exchange(client: Elasticsearch) -> None:
     # Trades after midnight UTC belong to the day before: there is no session of 5 January.
-    assert queries.find_sessions(client)[:2] == [DAY, FIRST_DAY]
+    assert sessions.find_sessions(client)[:2] == [DAY, FIRST_DAY]
 
 
 def test_a_period_has_its_symbols_and_times(client: Elasticsearch, tape: list[Document]) -> None:
-    summary = queries.summarize_period(client, Period(DAY, DAY).time_range)
+    summary = sessions.summarize_period(client, Period(DAY, DAY).time_range)
     assert summary is not None
     assert (summary.symbols, summary.most_anomalous) == ([MAIN, QUIET], MAIN)
     times = [time_of(trade) for trade in tape if trade["symbol"] != EVIL]
@@ -43,7 +46,7 @@ def test_a_period_has_its_symbols_and_times(client: Elasticsearch, tape: list[Do
 
 def test_a_period_without_trades_is_none(client: Elasticsearch) -> None:
     long_ago = dt.date(1999, 1, 4)
-    assert queries.summarize_period(client, Period(long_ago, long_ago).time_range) is None
+    assert sessions.summarize_period(client, Period(long_ago, long_ago).time_range) is None
 
 
 def test_trades_are_summed_as_a_recount_does(client: Elasticsearch, tape: list[Document]) -> None:
@@ -57,7 +60,7 @@ def test_trades_are_summed_as_a_recount_does(client: Elasticsearch, tape: list[D
         newest = max(inside, key=lambda trade: (trade["@timestamp"], trade["sequence"]))
         assert (bucket.trades, bucket.low, bucket.high) == (len(inside), min(prices), max(prices))
         assert bucket.last == newest["price"]
-        for side, column in queries.SIDES.items():
+        for side, column in SIDES.items():
             assert getattr(bucket, column) == sum(t["size"] for t in inside if t["side"] == side)
 
 
@@ -136,10 +139,11 @@ def test_a_symbol_cannot_change_the_query(client: Elasticsearch) -> None:
 
 
 def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "TRADES", "no-such-index-*")
-    monkeypatch.setattr(queries, "ANOMALIES", "no-such-index-*")
-    assert queries.find_sessions(client) == []
-    assert queries.summarize_period(client, RANGE) is None
+    for module in (queries, sessions):
+        monkeypatch.setattr(module, "TRADES_INDICES", "no-such-index-*")
+        monkeypatch.setattr(module, "ANOMALIES_INDICES", "no-such-index-*")
+    assert sessions.find_sessions(client) == []
+    assert sessions.summarize_period(client, RANGE) is None
     assert queries.summarize_trades(client, MAIN, RANGE).trades == 0
     assert queries.find_anomalies(client, MAIN, RANGE).by_severity == {}
     assert queries.list_anomalies(client, None, RANGE).rows.empty

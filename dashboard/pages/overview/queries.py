@@ -1,26 +1,21 @@
-"""What the overview asks of Elasticsearch, and how every page asks; the size of every answer is bounded."""
+"""What the overview asks of Elasticsearch; the size of every answer is bounded."""
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from dashboard.ui.time_ranges import EXCHANGE_TIME_ZONE, MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
-from services.common.elastic.client import Elasticsearch, new_client
-from services.common.elastic.errors import explain_errors
+from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, to_anomaly_rows
+from dashboard.server.elastic import aggregate, during, newest_of, search
+from dashboard.ui.palette import SIDES
+from dashboard.ui.time_ranges import MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
+from services.common.elastic.client import Elasticsearch
 from services.contracts.anomaly import Severity
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 
-TIMEOUT_S = 10.0
-MAX_SESSIONS_DAYS = 1100
-"""Sessions older than that, seen from the newest, are not offered."""
-
-MAX_SYMBOLS = 1000
 MAX_ANOMALIES = 500
 """Marked in the chart."""
 
@@ -29,44 +24,6 @@ MAX_LISTED = 100
 
 MAX_LABELS = 50
 URGENT = (Severity.CRITICAL, Severity.HIGH)
-
-SIDES = {"B": "buys", "A": "sells", "N": "no_side"}
-"""The side that took the initiative, and its column in `TradeSummary.buckets`."""
-
-_CONNECTIONS = 8
-_AT_ONCE = 4
-
-TRADES = f"{TRADES_INDEX_PREFIX}*"
-ANOMALIES = f"{ANOMALIES_INDEX_PREFIX}*"
-"""The patterns of the indices."""
-
-SHOWN_FIELDS = (
-    "@timestamp",
-    "trade_id",
-    "symbol",
-    "price",
-    "size",
-    "side",
-    "severity",
-    "score",
-    "anomalies",
-    "message",
-    "detections.label",
-    "detections.score",
-)
-"""Of an anomaly: what `to_anomaly_rows` takes."""
-
-
-@dataclass(frozen=True)
-class PeriodSummary:
-    """What was traded in a period."""
-
-    symbols: list[str]
-    """In alphabetical order; the `MAX_SYMBOLS` with the most trades at most."""
-    most_anomalous: str
-    """The symbol with the most anomalies; the one with the most trades where there are none."""
-    first_trade: dt.datetime
-    last_trade: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -122,74 +79,6 @@ class Freshness:
     """When the detector found the one that it found last, UTC."""
 
 
-def open_client(url: str) -> Elasticsearch:
-    """Return a client whose requests give up after `TIMEOUT_S`; connects to nothing yet.
-
-    Raises
-    ------
-    TapewatchError
-        The URL is not one, or the settings for logging in are wrong.
-    """
-    return new_client(url, connections=_CONNECTIONS).options(request_timeout=TIMEOUT_S)
-
-
-def find_sessions(client: Elasticsearch) -> list[dt.date]:
-    """Return the days with trades, newest first, in the exchange's time zone; empty if there are no trades.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer or refuses.
-    """
-    answer = aggregate(
-        client,
-        TRADES,
-        [],
-        {
-            "days": {
-                "date_histogram": {
-                    "field": "@timestamp",
-                    "calendar_interval": "day",
-                    "time_zone": EXCHANGE_TIME_ZONE,
-                    "format": "yyyy-MM-dd",
-                    "min_doc_count": 1,
-                }
-            }
-        },
-    )
-    buckets = answer["days"]["buckets"] if answer else []
-    days = [dt.date.fromisoformat(bucket["key_as_string"]) for bucket in reversed(buckets)]
-    return [day for day in days if days[0] - day <= dt.timedelta(days=MAX_SESSIONS_DAYS)]
-
-
-def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSummary | None:
-    """Return what was traded in a period, or None if nothing was.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer or refuses.
-    """
-    during = [_during(time_range)]
-    symbols = {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
-    ends = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}}
-    trades, anomalies = together(
-        partial(aggregate, client, TRADES, during, symbols | ends),
-        partial(aggregate, client, ANOMALIES, during, symbols),
-    )
-    by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
-    if not by_trades:
-        return None
-    by_anomalies = [bucket["key"] for bucket in anomalies["symbols"]["buckets"]] if anomalies else []
-    most_anomalous = next((symbol for symbol in by_anomalies if symbol in by_trades), by_trades[0])
-    return PeriodSummary(
-        sorted(by_trades),
-        most_anomalous,
-        _from_ms(trades["first"]["value"]),
-        _from_ms(trades["last"]["value"]),
-    )
-
-
 def summarize_trades(
     client: Elasticsearch, symbol: str, time_range: TimeRange, candles: bool = False
 ) -> TradeSummary:
@@ -215,8 +104,8 @@ def summarize_trades(
     first = {"first": _price_of_one("asc")} if candles else {}
     answer = aggregate(
         client,
-        TRADES,
-        [_during(time_range), {"term": {"symbol": symbol}}],
+        TRADES_INDICES,
+        [during(time_range), {"term": {"symbol": symbol}}],
         {
             "buckets": {
                 "date_histogram": {
@@ -269,8 +158,8 @@ def find_anomalies(
     """
     answer = search(
         client,
-        ANOMALIES,
-        query={"bool": {"filter": [_during(time_range), {"term": {"symbol": symbol}}]}},
+        ANOMALIES_INDICES,
+        query={"bool": {"filter": [during(time_range), {"term": {"symbol": symbol}}]}},
         aggs={
             "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
             "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
@@ -325,8 +214,8 @@ def list_anomalies(
     of_symbol = [] if symbol is None else [{"term": {"symbol": symbol}}]
     answer = search(
         client,
-        ANOMALIES,
-        query={"bool": {"filter": [_during(time_range), *of_symbol, *passing(labels, severities)]}},
+        ANOMALIES_INDICES,
+        query={"bool": {"filter": [during(time_range), *of_symbol, *passing(labels, severities)]}},
         sort=[*([{"score": "desc"}] if by_score else []), {"@timestamp": "desc"}, {"trade_id": "asc"}],
         size=MAX_LISTED,
         track_total_hits=True,
@@ -348,9 +237,9 @@ def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: Time
         return {}
     answer = aggregate(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         [
-            _during(time_range),
+            during(time_range),
             {"terms": {"symbol": list(symbols)}},
             {"terms": {"severity": [str(severity) for severity in URGENT]}},
         ],
@@ -369,11 +258,15 @@ def find_freshness(client: Elasticsearch) -> Freshness:
         Elasticsearch does not answer or refuses.
     """
     trades = search(
-        client, TRADES, size=0, track_total_hits=True, aggs={"newest": {"max": {"field": "@timestamp"}}}
+        client,
+        TRADES_INDICES,
+        size=0,
+        track_total_hits=True,
+        aggs={"newest": {"max": {"field": "@timestamp"}}},
     )
     anomalies = aggregate(
         client,
-        ANOMALIES,
+        ANOMALIES_INDICES,
         [],
         {"newest": {"max": {"field": "@timestamp"}}, "found": {"max": {"field": "detected_at"}}},
     )
@@ -383,18 +276,6 @@ def find_freshness(client: Elasticsearch) -> Freshness:
         newest_of(anomalies, "newest"),
         newest_of(anomalies, "found"),
     )
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Make calls at the same time, and return their results in the same order.
-
-    Raises
-    ------
-    TapewatchError
-        The first of them that fails, in the order given.
-    """
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
@@ -428,43 +309,6 @@ def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
     return frame
 
 
-def to_anomaly_rows(sources: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Lay anomalies out as `AnomalySummary.rows`, in the order given."""
-    rows = []
-    for source in sources:
-        detections = source.get("detections") or []
-        strongest = max(detections, key=lambda detection: detection["score"], default=None)
-        rows.append(
-            {
-                "time": source["@timestamp"],
-                **{name: source.get(name) for name in ("trade_id", "symbol", "price", "size", "side")},
-                "severity": source["severity"],
-                "score": source["score"],
-                "labels": source["anomalies"],
-                "label": strongest["label"] if strongest else source["anomalies"][0],
-                "message": source["message"],
-            }
-        )
-    columns = ["time", "trade_id", "symbol", "price", "size", "side"]
-    frame = pd.DataFrame(rows, columns=[*columns, "severity", "score", "labels", "label", "message"])
-    frame["time"] = pd.to_datetime(frame["time"], format="ISO8601", utc=True)
-    return frame
-
-
-def _during(time_range: TimeRange) -> dict[str, Any]:
-    return {"range": {"@timestamp": {"gte": _iso(time_range.start), "lt": _iso(time_range.end)}}}
-
-
-def passing(labels: Sequence[str], severities: Sequence[str]) -> list[dict[str, Any]]:
-    """Match anomalies with any of the labels and any of the severities; empty for all."""
-    filters: list[dict[str, Any]] = []
-    if labels:
-        filters.append({"terms": {"anomalies": list(labels)}})
-    if severities:
-        filters.append({"terms": {"severity": list(severities)}})
-    return filters
-
-
 def _price_of_one(order: str) -> dict[str, Any]:
     """Ask for the price of a bucket's oldest (`asc`) or newest (`desc`) trade."""
     sequence = {"order": order, "unmapped_type": "long"}
@@ -481,55 +325,3 @@ def _price_of_one(order: str) -> dict[str, Any]:
 def _only_price(answer: dict[str, Any]) -> float:
     (hit,) = answer["hits"]["hits"]
     return float(hit["fields"]["price"][0])
-
-
-def newest_of(aggregations: dict[str, Any], name: str) -> dt.datetime | None:
-    """Return what a `max` over a time gave, UTC; None where there is nothing, or no index yet."""
-    value = aggregations[name]["value"] if aggregations else None
-    return None if value is None else _from_ms(value)
-
-
-def aggregate(
-    client: Elasticsearch, index: str, filters: list[dict[str, Any]], aggs: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the aggregations alone; empty if there is no such index yet.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer or refuses.
-    """
-    answer = search(
-        client, index, query={"bool": {"filter": filters}}, aggs=aggs, size=0, track_total_hits=False
-    )
-    return answer.get("aggregations", {})
-
-
-def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return a search's answer, of all shards or none.
-
-    Parameters
-    ----------
-    client
-        To ask.
-    index
-        Name or pattern.
-    **arguments
-        As `Elasticsearch.search` takes them.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer or refuses.
-    """
-    with explain_errors(client):
-        # Half a count would be a wrong count.
-        return client.search(index=index, allow_partial_search_results=False, **arguments).body
-
-
-def _from_ms(epoch_ms: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(epoch_ms / 1000, dt.UTC)
-
-
-def _iso(time: dt.datetime) -> str:
-    return time.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

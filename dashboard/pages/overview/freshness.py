@@ -3,10 +3,10 @@
 import datetime as dt
 from dataclasses import dataclass
 from threading import Lock
-from zoneinfo import ZoneInfo
 
-from dashboard.queries import Freshness
-from dashboard.ui.time_ranges import EXCHANGE_CITY, EXCHANGE_TIME_ZONE, ago
+from dashboard.pages.overview.queries import Freshness
+from dashboard.ui.exchange import exchange
+from dashboard.ui.time_ranges import ago
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,6 @@ def describe(freshness: Freshness, arrival: Arrival, now: dt.datetime) -> str:
 
 
 def _by_both_clocks(time: dt.datetime) -> str:
-    local = time.astimezone(ZoneInfo(EXCHANGE_TIME_ZONE))
+    local = time.astimezone(exchange().zone)
     # Between two bare colons, digits pass for the name of an emoji, whose code the browser would then fetch.
-    return rf"{time:%Y-%m-%d %H\:%M\:%S} UTC ({local:%H\:%M\:%S} {EXCHANGE_CITY})"
+    return rf"{time:%Y-%m-%d %H\:%M\:%S} UTC ({local:%H\:%M\:%S} {exchange().city})"

@@ -1,8 +1,8 @@
 import datetime as dt
 import re
 
-from dashboard.queries import Freshness
-from dashboard.ui.freshness import Arrival, Arrivals, describe
+from dashboard.pages.overview.freshness import Arrival, Arrivals, describe
+from dashboard.pages.overview.queries import Freshness
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 

@@ -1,0 +1,43 @@
+"""All verdicts as a file: labels for training."""
+
+import csv
+import io
+from collections.abc import Callable
+
+from dashboard.ui.csv_cells import as_cell
+from services.common.elastic.client import Elasticsearch
+from services.review.verdicts import read_verdicts
+
+MAX_LABELS_EXPORTED = 200_000
+LABEL_COLUMNS = ("trade_id", "verdict", "symbol", "@timestamp", "recorded_at", "recorded_by", "comment")
+
+
+def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> bytes:
+    """Return the verdicts as labels for training: CSV, UTF-8, ordered by time.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    on_rows
+        Is told, again and again, how many verdicts have been written so far; `MAX_LABELS_EXPORTED` at most.
+
+    Returns
+    -------
+    bytes
+        A header (`LABEL_COLUMNS`) and a line for each verdict.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(LABEL_COLUMNS)
+    written = 0
+    for verdicts in read_verdicts(client, MAX_LABELS_EXPORTED):
+        writer.writerows([as_cell(one.get(column, "")) for column in LABEL_COLUMNS] for one in verdicts)
+        written += len(verdicts)
+        on_rows(written)
+    return text.getvalue().encode()

@@ -1,0 +1,55 @@
+"""Anomalies as rows of a table, whichever page shows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+SHOWN_FIELDS = (
+    "@timestamp",
+    "trade_id",
+    "symbol",
+    "price",
+    "size",
+    "side",
+    "severity",
+    "score",
+    "anomalies",
+    "message",
+    "detections.label",
+    "detections.score",
+)
+"""Of an anomaly: what `to_anomaly_rows` takes."""
+
+
+def to_anomaly_rows(sources: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Lay anomalies out as `AnomalySummary.rows`, in the order given."""
+    rows = []
+    for source in sources:
+        detections = source.get("detections") or []
+        strongest = max(detections, key=lambda detection: detection["score"], default=None)
+        rows.append(
+            {
+                "time": source["@timestamp"],
+                **{name: source.get(name) for name in ("trade_id", "symbol", "price", "size", "side")},
+                "severity": source["severity"],
+                "score": source["score"],
+                "labels": source["anomalies"],
+                "label": strongest["label"] if strongest else source["anomalies"][0],
+                "message": source["message"],
+            }
+        )
+    columns = ["time", "trade_id", "symbol", "price", "size", "side"]
+    frame = pd.DataFrame(rows, columns=[*columns, "severity", "score", "labels", "label", "message"])
+    frame["time"] = pd.to_datetime(frame["time"], format="ISO8601", utc=True)
+    return frame
+
+
+def passing(labels: Sequence[str], severities: Sequence[str]) -> list[dict[str, Any]]:
+    """Match anomalies with any of the labels and any of the severities; empty for all."""
+    filters: list[dict[str, Any]] = []
+    if labels:
+        filters.append({"terms": {"anomalies": list(labels)}})
+    if severities:
+        filters.append({"terms": {"severity": list(severities)}})
+    return filters

@@ -1,0 +1,85 @@
+"""Which sessions there are, and what was traded in them."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import partial
+
+from dashboard.server.elastic import aggregate, during, from_ms, together
+from dashboard.ui.exchange import exchange
+from dashboard.ui.time_ranges import TimeRange
+from services.common.elastic.client import Elasticsearch
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
+
+MAX_SESSIONS_DAYS = 1100
+"""Sessions older than that, seen from the newest, are not offered."""
+
+MAX_SYMBOLS = 1000
+
+
+@dataclass(frozen=True)
+class PeriodSummary:
+    """What was traded in a period."""
+
+    symbols: list[str]
+    """In alphabetical order; the `MAX_SYMBOLS` with the most trades at most."""
+    most_anomalous: str
+    """The symbol with the most anomalies; the one with the most trades where there are none."""
+    first_trade: dt.datetime
+    last_trade: dt.datetime
+
+
+def find_sessions(client: Elasticsearch) -> list[dt.date]:
+    """Return the days with trades, newest first, in the exchange's time zone; empty if there are no trades.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    answer = aggregate(
+        client,
+        TRADES_INDICES,
+        [],
+        {
+            "days": {
+                "date_histogram": {
+                    "field": "@timestamp",
+                    "calendar_interval": "day",
+                    "time_zone": exchange().time_zone,
+                    "format": "yyyy-MM-dd",
+                    "min_doc_count": 1,
+                }
+            }
+        },
+    )
+    buckets = answer["days"]["buckets"] if answer else []
+    days = [dt.date.fromisoformat(bucket["key_as_string"]) for bucket in reversed(buckets)]
+    return [day for day in days if days[0] - day <= dt.timedelta(days=MAX_SESSIONS_DAYS)]
+
+
+def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSummary | None:
+    """Return what was traded in a period, or None if nothing was.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses.
+    """
+    filters = [during(time_range)]
+    symbols = {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
+    ends = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}}
+    trades, anomalies = together(
+        partial(aggregate, client, TRADES_INDICES, filters, symbols | ends),
+        partial(aggregate, client, ANOMALIES_INDICES, filters, symbols),
+    )
+    by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
+    if not by_trades:
+        return None
+    by_anomalies = [bucket["key"] for bucket in anomalies["symbols"]["buckets"]] if anomalies else []
+    most_anomalous = next((symbol for symbol in by_anomalies if symbol in by_trades), by_trades[0])
+    return PeriodSummary(
+        sorted(by_trades),
+        most_anomalous,
+        from_ms(trades["first"]["value"]),
+        from_ms(trades["last"]["value"]),
+    )

@@ -1,0 +1,44 @@
+"""The exchange whose days and clock the pages show beside UTC."""
+
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from dashboard.settings import DashboardSettings
+from services.common.exchange_calendar import ExchangeCalendar
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An exchange, as far as the pages show it; its sessions are its days, from midnight to midnight."""
+
+    time_zone: str
+    """As the IANA database names it, such as `Europe/London`."""
+
+    @property
+    def city(self) -> str:
+        """What its clock is called, such as `London`."""
+        return self.time_zone.rpartition("/")[2].replace("_", " ")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Its time zone for times that are no columns."""
+        return ZoneInfo(self.time_zone)
+
+    def local(self, times: pd.Series) -> pd.Series:
+        """Return times of any zone as those of the exchange's clock."""
+        return times.dt.tz_convert(self.time_zone)
+
+
+@cache
+def exchange() -> Exchange:
+    """Return the exchange of the setting; the server asks at its start, so that no visitor waits for it.
+
+    Raises
+    ------
+    TapewatchError
+        There is no such exchange.
+    """
+    return Exchange(ExchangeCalendar(DashboardSettings().exchange).time_zone)

@@ -1,0 +1,19 @@
+"""What tests of the dashboard share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dashboard.pages.overview.price_chart import _price_spec
+from dashboard.ui.exchange import exchange
+
+
+@pytest.fixture
+def london(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A dashboard that shows London's days and clock."""
+    monkeypatch.setenv("TAPEWATCH_EXCHANGE", "XLON")
+    exchange.cache_clear()
+    _price_spec.cache_clear()
+    yield
+    exchange.cache_clear()
+    _price_spec.cache_clear()
