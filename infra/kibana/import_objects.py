@@ -164,7 +164,7 @@ class _Kibana:
         method: str,
         path: str,
         timeout_s: float = TIMEOUT_S,
-        **arguments: Any,  # noqa: ANN401
+        **arguments: Any,
     ) -> Mapping[str, Any]:
         answer = self._pool.request(
             method,

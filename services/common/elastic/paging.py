@@ -100,7 +100,7 @@ def _read(
     sort: Sort,
     page_rows: int,
     max_rows: int,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> Iterator[list[Hit]]:
     with explain_errors(client):
         point = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE, ignore_unavailable=True)["id"]
