@@ -1,10 +1,13 @@
 """What a test knows better than the types of a library: that a value is there, and of which kind."""
 
 import datetime as dt
+from typing import TypeVar
 
 from confluent_kafka import Message
 
 from services.common.kafka.records import Record
+
+T = TypeVar("T")
 
 
 def number(value: object) -> float:
@@ -40,3 +43,9 @@ def headers_of(record: Record | Message) -> dict[str, bytes]:
         assert isinstance(value, bytes)
         headers[name] = value
     return headers
+
+
+def present(value: T | None) -> T:
+    """Return a value that is there."""
+    assert value is not None
+    return value

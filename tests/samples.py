@@ -3,10 +3,14 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import orjson
 import pytest
 import zstandard
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
+
+from services.common.kafka.records import Record
 
 REAL_DATA = Path(os.environ.get("TAPEWATCH_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the folder ../shared/data is not here")
@@ -17,7 +21,7 @@ HEADER = (
 )
 
 
-def row(number: int = 1, **changes: str) -> str:
+def row(number: int = 1, /, **changes: str) -> str:
     """Return one readable CSV row; `number` makes it a trade of its own."""
     cells = {
         "ts_recv": f"2024-12-02T14:30:{number % 60:02}.000200007Z",
@@ -38,7 +42,7 @@ def row(number: int = 1, **changes: str) -> str:
     return ",".join((cells | changes).values())
 
 
-def integer_row(number: int = 1, **changes: str) -> str:
+def integer_row(number: int = 1, /, **changes: str) -> str:
     """Return the same trade as `row` does, with integer times and price."""
     event_ns = 1_733_149_800_000_000_007 + (number % 60) * 1_000_000_000
     whole = {"ts_recv": str(event_ns + 200_000), "ts_event": str(event_ns), "price": "137970000000"}
@@ -52,7 +56,7 @@ def write_csv(path: Path, rows: Iterable[str], *, header: str = HEADER) -> Path:
     return path
 
 
-def trade_json(number: int = 1, **changes: object) -> bytes:
+def trade_json(number: int = 1, /, **changes: object) -> bytes:
     """Return one trade as the topic carries it; `number` counts seconds from the open of 2024-12-02."""
     fields = {
         "@timestamp": f"2024-12-02T{14 + (1800 + number) // 3600:02}:{(1800 + number) // 60 % 60:02}:"
@@ -66,3 +70,27 @@ def trade_json(number: int = 1, **changes: object) -> bytes:
         "sequence": number,
     }
     return orjson.dumps(fields | changes)
+
+
+def kafka_record(
+    topic: str,
+    partition: int = 0,
+    offset: int = 0,
+    *,
+    key: bytes | None = None,
+    value: bytes | None = None,
+    headers: Iterable[tuple[str, bytes | None]] | None = None,
+    at_ms: int = 0,
+) -> Record:
+    """Return a message as a consumer hands it out."""
+    copied: list[tuple[str, str | bytes | None]] | None = None if headers is None else [*headers]
+    message = Message(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        key=key,
+        value=value,
+        headers=copied,
+        timestamp=(TIMESTAMP_LOG_APPEND_TIME, at_ms),
+    )
+    return cast("Record", message)

@@ -37,7 +37,7 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
-def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any]:
     """Return a search's answer, of all shards or none.
 
     Parameters

@@ -4,6 +4,7 @@ from typing import get_args
 import pytest
 
 from services.detector.profiles.profile import Detectors, load_profile
+from tests.narrow import present
 
 TEXT = (Path(__file__).parents[2] / "docs" / "detection.md").read_text()
 
@@ -21,5 +22,5 @@ def test_the_profile_shown_is_one(tmp_path: Path) -> None:
     shown = TEXT.split("```yaml\n")[1].split("```")[0]
     (tmp_path / "shown.yaml").write_text(shown)
     profile = load_profile(tmp_path / "shown.yaml")
-    assert profile.detectors.unusual_size.alert == 3.6
+    assert present(profile.detectors.unusual_size).alert == 3.6
     assert profile.for_symbol("NVDA").isolation_forest is None

@@ -39,7 +39,7 @@ class FullCluster:
     """Method and path of each."""
 
     def __enter__(self) -> Self:
-        cluster = self
+        cluster: FullCluster = self
 
         class Handler(_Handler):
             state = cluster

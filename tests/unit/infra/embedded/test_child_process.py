@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def wait_until_gone(pid: int, timeout_s: float = 5.0) -> bool:
     return False
 
 
-def run(code: str, log_file: Path, **options: object) -> int:
+def run(code: str, log_file: Path, **options: Any) -> int:
     return start_child([sys.executable, "-c", code], log_file=log_file, **options).wait(10)
 
 

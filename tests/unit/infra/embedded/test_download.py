@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             content = content[:1000]
         self.wfile.write(content)
 
-    def log_message(self, *args: Any) -> None:  # noqa: ANN401
+    def log_message(self, *args: Any) -> None:
         pass
 
 
@@ -82,7 +82,7 @@ def files_below(folder: Path) -> list[str]:
 
 
 def test_fetches_what_is_missing(
-    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jars = [repository.add(f"lib{number}", CONTENT + bytes([number])) for number in range(9)]
     paths = fetch_jars(jars, tmp_path)
@@ -93,7 +93,9 @@ def test_fetches_what_is_missing(
     assert "9 jars" in said
 
 
-def test_fetches_nothing_twice(repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_fetches_nothing_twice(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     jar = repository.add("lib")
     fetch_jars([jar], tmp_path)
     capsys.readouterr()

@@ -54,26 +54,32 @@ def kql(query: dict[str, str] | None) -> list[Query]:
 
 def view_id(one: Saved) -> str:
     """Return the one data view of a chart or a search."""
-    ids = {reference["id"] for reference in one["references"] if reference["type"] == "index-pattern"}
-    assert len(ids) == 1
-    return ids.pop()
+    ids: set[str] = {
+        reference["id"] for reference in one["references"] if reference["type"] == "index-pattern"
+    }
+    (found,) = ids
+    return found
 
 
 def layer(chart: Saved) -> dict[str, Any]:
     """Return a chart's one layer."""
-    layers = chart["attributes"]["state"]["datasourceStates"]["formBased"]["layers"]
-    assert len(layers) == 1
-    return next(iter(layers.values()))
+    layers: dict[str, dict[str, Any]] = chart["attributes"]["state"]["datasourceStates"]["formBased"][
+        "layers"
+    ]
+    (found,) = layers.values()
+    return found
 
 
 def search_source(one: Saved) -> dict[str, Any]:
     """Return query and filters."""
-    return json.loads(one["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
+    source: dict[str, Any] = json.loads(one["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
+    return source
 
 
 def panels(dashboard: Saved) -> list[dict[str, Any]]:
     """Return a dashboard's panels."""
-    return json.loads(dashboard["attributes"]["panelsJSON"])
+    found: list[dict[str, Any]] = json.loads(dashboard["attributes"]["panelsJSON"])
+    return found
 
 
 def controls(dashboard: Saved) -> Iterator[tuple[str, str]]:
@@ -102,7 +108,7 @@ def mapping(data_view_id: str) -> dict[str, dict[str, Any]]:
 
 
 def _flat(properties: dict[str, Any], prefix: str) -> dict[str, dict[str, Any]]:
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, field in properties.items():
         if "properties" in field:
             fields |= _flat(field["properties"], f"{prefix}{name}.")

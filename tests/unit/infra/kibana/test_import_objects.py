@@ -4,9 +4,10 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -22,10 +23,10 @@ class Kibana:
     """Keeps objects; `statuses` are answered first, one a request, instead of 200."""
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], dict] = {}
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.statuses: list[int] = []
         self.page = "<html>"
-        self.errors: list[dict] = []
+        self.errors: list[dict[str, Any]] = []
         self.imports = 0
         self.calls: list[tuple[str, str]] = []
         self.authorization: str | None = None
@@ -62,7 +63,7 @@ class Kibana:
         request.end_headers()
         request.wfile.write(content.encode())
 
-    def result(self, request: BaseHTTPRequestHandler, body: bytes) -> dict:
+    def result(self, request: BaseHTTPRequestHandler, body: bytes) -> dict[str, Any]:
         url = urlsplit(request.path)
         query = parse_qs(url.query)
         if url.path.endswith("/_find"):
@@ -79,12 +80,13 @@ class Kibana:
         if url.path.endswith("/_import"):
             assert request.headers["kbn-xsrf"]
             assert query["overwrite"] == ["true"]
-            form = message_from_bytes(f"Content-Type: {request.headers['content-type']}\n\n".encode() + body)
-            (part,) = form.get_payload()
-            assert part.get_filename().endswith(".ndjson")
+            content = f"Content-Type: {request.headers['content-type']}\n\n".encode() + body
+            form = message_from_bytes(content, policy=policy.default)
+            (part,) = form.iter_parts()
+            assert (part.get_filename() or "").endswith(".ndjson")
             self.imports += 1
             if not self.errors:
-                lines = part.get_payload(decode=True).decode().splitlines()
+                lines = part.get_content().decode().splitlines()
                 self.objects |= {(one["type"], one["id"]): one for one in map(json.loads, lines)}
             return {"success": not self.errors, "errors": self.errors}
         assert url.path.endswith("/api/status")

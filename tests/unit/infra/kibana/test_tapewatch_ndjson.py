@@ -11,6 +11,7 @@ from dashboard.ui import palette
 from infra.kibana.generate import FILE, SIDES, generated_day, ndjson
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from services.sources.synthetic.day import DayConfig, generate_day
+from tests.narrow import number
 from tests.unit.infra.kibana.objects import (
     BY_KEY,
     CHARTS,
@@ -45,7 +46,7 @@ DATA_TYPES = {"terms": "string", "date_histogram": "date"}
 
 
 def ids(one: Saved) -> str:
-    return one["id"]
+    return str(one["id"])
 
 
 def assert_aggregatable(field: str, view: str, types: set[str]) -> None:
@@ -267,7 +268,7 @@ def test_objects_open_at_the_generated_day() -> None:
     times = generated_day()
     trades, _ = generate_day(DayConfig(trades=5_000))
     first, last = (
-        dt.datetime.fromtimestamp(int(ns) / 1e9, dt.UTC)
+        dt.datetime.fromtimestamp(number(ns) / 1e9, dt.UTC)
         for ns in (trades["ts_event"].min(), trades["ts_event"].max())
     )
     start, end = (dt.datetime.fromisoformat(text) for text in (times.start, times.end))

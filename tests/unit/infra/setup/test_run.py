@@ -1,5 +1,6 @@
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.stops import CountedStop
 from tests.unit.infra.full_cluster import ADMIN, FullCluster
 
 
-def as_admin(**given: object) -> SetupSettings:
+def as_admin(**given: Any) -> SetupSettings:
     return SetupSettings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1], **given)
 
 

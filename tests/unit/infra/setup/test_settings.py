@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from infra.setup.settings import SetupSettings
@@ -27,7 +29,7 @@ def test_the_password_may_be_given_in_the_variable() -> None:
     ],
 )
 def test_a_login_that_cannot_work_is_refused_without_showing_the_secret(
-    given: dict[str, str], cause: str
+    given: dict[str, Any], cause: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
         SetupSettings(**given).kibana_login()

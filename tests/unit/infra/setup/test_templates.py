@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from services.indexer.service import TEMPLATES
 from tests.unit.infra.full_cluster import FullCluster
 
 
-def read(folder: str) -> dict[str, dict]:
+def read(folder: str) -> dict[str, dict[str, Any]]:
     return {PREFIX + path.stem: json.loads(path.read_text()) for path in (FOLDER / folder).glob("*.json")}
 
 
@@ -23,7 +24,7 @@ ONLY_ON_FULL_CLUSTERS = {
 }
 
 
-def fields(properties: dict[str, dict], parent: str = "") -> Iterator[tuple[str, dict]]:
+def fields(properties: dict[str, dict[str, Any]], parent: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     for name, mapping in properties.items():
         yield f"{parent}{name}", mapping
         yield from fields(mapping.get("properties", {}), f"{parent}{name}.")

@@ -1,6 +1,7 @@
 """Small columns of trades for the detectors' tests."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,10 @@ SESSION = SessionKey("NVDA", "2024-12-02")
 
 
 def batch(
-    price: Sequence[float] | None = None, size: Sequence[int] | None = None, gap_s: float = 1.0, slot: int = 0
+    price: Sequence[float] | np.ndarray | None = None,
+    size: Sequence[int] | None = None,
+    gap_s: float = 1.0,
+    slot: int = 0,
 ) -> Batch:
     """Return trades of one session, `gap_s` apart; a column that is not given is constant."""
     count = len(price if price is not None else size or [])
@@ -43,7 +47,7 @@ def interleaved(batches: Sequence[Batch], turns: Sequence[int]) -> Batch:
 
 def flags_in_batches(
     detector: Detector, trades: Batch, batch_trades: int, sessions: Sequence[SessionKey] = (SESSION,)
-) -> list[tuple]:
+) -> list[tuple[Any, ...]]:
     """Return every flag as a tuple, its place counted over all batches; the sessions are opened first."""
     for slot, session in enumerate(sessions):
         detector.open(slot, session)

@@ -16,7 +16,7 @@ class FakeTime:
 
 def test_without_speed_everything_is_due_at_once() -> None:
     event_ns = np.arange(25_000) * SECOND_NS
-    pieces = list(slices(event_ns, None, Clock(), sleep=pytest.fail))
+    pieces = list(slices(event_ns, None, Clock(), sleep=lambda seconds: pytest.fail(f"slept {seconds} s")))
     assert [(p.start, p.stop) for p in pieces] == [(0, 10_000), (10_000, 20_000), (20_000, 25_000)]
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import orjson
 import polars as pl
 from hypothesis import given
@@ -10,12 +12,12 @@ from services.sources.encode import to_json
 from tests.samples import integer_row, row, write_csv
 
 
-def convert(path: object) -> list[bytes]:
+def convert(path: Path) -> list[bytes]:
     [chunk] = DatabentoCsv(path).chunks()
     return to_json(chunk.trades, TradeIds().name(chunk.trades))
 
 
-def test_trade_has_the_contracts_fields(tmp_path: object) -> None:
+def test_trade_has_the_contracts_fields(tmp_path: Path) -> None:
     [value] = convert(write_csv(tmp_path / "day.csv", [row(1)]))
     assert orjson.loads(value) == {
         "@timestamp": "2024-12-02T14:30:01.000000007Z",
@@ -38,7 +40,7 @@ def test_trade_has_the_contracts_fields(tmp_path: object) -> None:
     decode_trade(value)
 
 
-def test_every_format_gives_the_same_bytes(tmp_path: object) -> None:
+def test_every_format_gives_the_same_bytes(tmp_path: Path) -> None:
     readable = convert(write_csv(tmp_path / "r.csv", [row(n, price="-0.050000000") for n in range(9)]))
     integers = convert(
         write_csv(tmp_path / "i.csv.zst", [integer_row(n, price="-50000000") for n in range(9)])

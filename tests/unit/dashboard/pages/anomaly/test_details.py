@@ -11,7 +11,7 @@ from dashboard.pages.anomaly.details import (
     number,
     verdict_html,
 )
-from services.contracts.anomaly import SEVERITY_COLORS
+from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from services.contracts.detectors import LABELS
 from services.review.verdicts import Verdict
 from tests.unit.dashboard.answers import anomaly
@@ -48,7 +48,7 @@ def test_the_numbers_of_every_label_have_a_unit() -> None:
 def test_the_legend_of_the_trades_around_has_what_is_drawn() -> None:
     html = around_legend_html(pd.DataFrame({"severity": ["", "high", "low"], "label": ["", EVIL, "Burst"]}))
     assert html.index("high") < html.index("low")
-    for text in (SEVERITY_COLORS["high"], "✚</span> Burst", ESCAPED, "Buys", "Sells", "No side"):
+    for text in (SEVERITY_COLORS[Severity.HIGH], "✚</span> Burst", ESCAPED, "Buys", "Sells", "No side"):
         assert text in html
     assert "critical" not in html
 

@@ -48,7 +48,9 @@ def test_one_pass_counts_what_a_run_with_each_threshold_flags(
     number: int, columns: TradeColumns, tmp_path: Path
 ) -> None:
     found = data.measure(columns, EVERYTHING, SYMBOL, ignore)
-    chosen = {rule.detector: {rule.parameter: RULES_OF[rule.detector][number]} for rule in data.RULES}
+    chosen: dict[str, dict[str, float] | None] = {
+        rule.detector: {rule.parameter: RULES_OF[rule.detector][number]} for rule in data.RULES
+    }
     counts = flagged(columns, with_thresholds(EVERYTHING, chosen, tmp_path))
     for rule in data.RULES:
         count = found.seen[rule.detector].flagged(RULES_OF[rule.detector][number])
@@ -118,7 +120,7 @@ def test_the_configuration_is_a_profile_and_leaves_other_symbols_alone(tmp_path:
         {"symbols": {"BBB": {"burst": None}, "NO": {"unusual_size": {"alert": 3.7}}}}
     )
     before = before.model_copy(update={"detectors": load_profile("default").detectors})
-    chosen = {
+    chosen: dict[str, dict[str, float] | None] = {
         "high_volume": {"threshold_shares": 12_345},
         "z_score": None,
         "burst": None,

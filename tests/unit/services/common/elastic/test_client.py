@@ -3,6 +3,7 @@ import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elasticsearch import SSLError
@@ -37,7 +38,8 @@ class NeverStopped(AskedFor):
 
 def who(cluster: FullCluster, settings: Settings | None = None) -> str:
     with new_client(cluster.url, settings=settings) as client:
-        return client.security.authenticate()["username"]
+        name: str = client.security.authenticate()["username"]
+        return name
 
 
 def test_a_user_logs_in_by_variables_or_by_file(
@@ -78,7 +80,7 @@ def test_an_api_key_logs_in_by_variable_or_by_file(secret_file: Callable[[str], 
     ],
 )
 def test_settings_that_cannot_work_are_refused_without_showing_a_secret(
-    given: dict[str, str], cause: str
+    given: dict[str, Any], cause: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
         new_client("http://127.0.0.1:9", settings=Settings(**given))

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
     ],
 )
 def test_a_setting_that_breaks_the_promise_is_told(
-    name: str, changes: dict[str, str], cause: str, mend: str
+    name: str, changes: dict[str, Any], cause: str, mend: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
         judge_topics(topics(name, **changes))

@@ -1,8 +1,11 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from services.detector.detectors.activity.burst import Burst
 from services.detector.detectors.base import Detector, Flags
+from services.detector.detectors.core.walk import Tape
 from services.detector.detectors.multivariate.isolation_forest import IsolationForest
 from services.detector.detectors.price.off_market_price import OffMarketPrice
 from services.detector.detectors.scheduled.auction_cross import AuctionCross
@@ -13,7 +16,7 @@ from tests.unit.services.detector.detectors.market import CLOSE_NS, NVDA, OPEN_N
 KINDS = (OffMarketPrice, UnusualSize, Burst, IsolationForest, AuctionCross)
 
 
-def flags_of(kind: type[Detector], trades: Batch) -> Flags:
+def flags_of(kind: Callable[[Tape], Detector], trades: Batch) -> Flags:
     detector = kind(tape())
     detector.open(0, NVDA)
     flags = detector.flag(trades)
@@ -25,7 +28,7 @@ def flags_of(kind: type[Detector], trades: Batch) -> Flags:
 
 def row_of(flags: Flags, at: int) -> int:
     assert at in flags.at.tolist()
-    return flags.at.tolist().index(at)
+    return list(flags.at).index(at)
 
 
 def top_contribution(flags: Flags, row: int) -> str:

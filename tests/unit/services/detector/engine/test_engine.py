@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+from random import Random
 
 import numpy as np
 import orjson
@@ -188,7 +189,7 @@ def test_replay_finds_nothing_again() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(cut=st.integers(1, 200), order=st.randoms(use_true_random=False))
-def test_result_depends_on_each_symbols_order_alone(cut: int, order: object) -> None:
+def test_result_depends_on_each_symbols_order_alone(cut: int, order: Random) -> None:
     tapes = {symbol: tape(150, symbol, seed) for seed, symbol in enumerate(("AAA", "BBB", "CCC"))}
     alone = sorted(value for values in tapes.values() for value in detect(values))
     turns = [symbol for symbol, values in tapes.items() for _ in values]
@@ -201,7 +202,7 @@ def test_result_depends_on_each_symbols_order_alone(cut: int, order: object) -> 
 
 @settings(max_examples=15, deadline=None)
 @given(cut=st.integers(1, 120), order=st.randoms(use_true_random=False))
-def test_dropping_old_sessions_does_not_depend_on_batches(cut: int, order: object) -> None:
+def test_dropping_old_sessions_does_not_depend_on_batches(cut: int, order: Random) -> None:
     days = [f"2024-12-{day:02}" for day in range(2, 2 + 5)]
     turns = [day for day in days for _ in range(30)]
     order.shuffle(turns)

@@ -1,6 +1,7 @@
 """An engine restored from saved sessions goes on as one that was never interrupted, to the last bit."""
 
 import dataclasses
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -17,6 +18,7 @@ from services.detector.engine.engine import Engine
 from services.detector.engine.state import Changes, SessionState
 from services.detector.live.checkpoint import SessionCheckpoint, decode, encode
 from services.detector.profiles.profile import Profile, load_profile
+from tests.narrow import present
 from tests.samples import trade_json
 from tests.unit.services.detector.streams import (
     EVERYTHING,
@@ -141,8 +143,8 @@ def test_sessions_saved_at_different_times_meet_again_after_a_replay(
             engine = restored(OWN_PARAMETERS, states)
             saver = saver.restarted()
             replayed = saver.replayed(trades, committed)
-            places = set(replayed)
-            assert anomalies(engine, trades, replayed) == [one for one in found if one[0] in places]
+            again = set(replayed)
+            assert anomalies(engine, trades, replayed) == [one for one in found if one[0] in again]
             saver.note(engine.take_changes())
         assert found == expected
 
@@ -151,7 +153,7 @@ LONG = load_profile(None).model_copy(
     update={
         "detectors": load_profile(None).detectors.model_copy(
             update={
-                "isolation_forest": load_profile(None).detectors.isolation_forest.model_copy(
+                "isolation_forest": present(load_profile(None).detectors.isolation_forest).model_copy(
                     update={"alert": 1.5}
                 )
             }
@@ -265,7 +267,7 @@ def saved() -> SessionState:
 
 @pytest.mark.parametrize("name", ["tape", "high_volume", "rapid_price_change", "z_score"])
 @pytest.mark.parametrize("change", [lambda b: b[:-1], lambda b: b + b"\0", lambda _b: b"", lambda b: b + b])
-def test_bytes_of_another_length_are_refused(name: str, change: object) -> None:
+def test_bytes_of_another_length_are_refused(name: str, change: Callable[[bytes], bytes]) -> None:
     state = saved()
     wrong = dataclasses.replace(state, detectors=state.detectors | {name: change(state.detectors[name])})
     with pytest.raises(ValueError, match=f"the saved state of {name} cannot be read: it has"):
@@ -276,9 +278,9 @@ def test_bytes_of_another_length_are_refused(name: str, change: object) -> None:
     ("name", "first_bytes", "reason"),
     [
         ("tape", np.int64(-1).tobytes(), "it is of -1 trades"),
-        ("z_score", bytes(8) + np.int64([-1, 0]).tobytes(), "its windows are not of 40 trades"),
-        ("z_score", bytes(8) + np.int64([41, 0]).tobytes(), "its windows are not of 40 trades"),
-        ("z_score", bytes(8) + np.int64([40, 40]).tobytes(), "its windows are not of 40 trades"),
+        ("z_score", bytes(8) + np.array([-1, 0], np.int64).tobytes(), "its windows are not of 40 trades"),
+        ("z_score", bytes(8) + np.array([41, 0], np.int64).tobytes(), "its windows are not of 40 trades"),
+        ("z_score", bytes(8) + np.array([40, 40], np.int64).tobytes(), "its windows are not of 40 trades"),
     ],
 )
 def test_counts_that_cannot_be_are_refused(name: str, first_bytes: bytes, reason: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
+from tests.narrow import present
 
 
 def write(path: Path, text: str) -> Path:
@@ -31,11 +32,11 @@ def test_classic_has_the_tutorials_thresholds() -> None:
     classic = load_profile("classic")
     assert classic.sessions == "endless"
     assert running(classic) == {"high_volume", "rapid_price_change", "price_history_forest"}
-    assert classic.detectors.high_volume.threshold_shares == 20_000
-    assert classic.detectors.rapid_price_change.threshold_ratio == 0.05
-    assert classic.detectors.price_history_forest.refit_trades == 1000
-    assert classic.detectors.price_history_forest.contamination == 0.01
-    assert classic.detectors.price_history_forest.trees == 1000
+    assert present(classic.detectors.high_volume).threshold_shares == 20_000
+    assert present(classic.detectors.rapid_price_change).threshold_ratio == 0.05
+    assert present(classic.detectors.price_history_forest).refit_trades == 1000
+    assert present(classic.detectors.price_history_forest).contamination == 0.01
+    assert present(classic.detectors.price_history_forest).trees == 1000
 
 
 def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
@@ -52,8 +53,10 @@ def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
         "isolation_forest",
         "high_volume",
     }
-    assert profile.detectors.unusual_size.alert == 3.5
-    assert profile.detectors.unusual_size.level == load_profile().detectors.unusual_size.level
+    assert present(profile.detectors.unusual_size).alert == 3.5
+    assert (
+        present(profile.detectors.unusual_size).level == present(load_profile().detectors.unusual_size).level
+    )
     on_classic = load_profile(write(tmp_path, "base: classic\n"))
     assert on_classic.detectors == load_profile("classic").detectors
 
@@ -67,8 +70,8 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
     profile = load_profile(path)
     assert running(profile) == running(load_profile())
     assert running(profile, "NVDA") == running(profile) - {"burst"} | {"high_volume"}
-    assert profile.for_symbol("NVDA").off_market_price.tick == 0.05
-    assert profile.for_symbol("MSFT").off_market_price.tick == 0.01
+    assert present(profile.for_symbol("NVDA").off_market_price).tick == 0.05
+    assert present(profile.for_symbol("MSFT").off_market_price).tick == 0.01
 
 
 @pytest.mark.parametrize(

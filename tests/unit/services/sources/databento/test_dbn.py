@@ -1,6 +1,7 @@
 import datetime as dt
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import databento_dbn as dbn
 import numpy as np
@@ -16,8 +17,8 @@ from tests.samples import REAL_DATA, needs_real_data
 EVENT_NS = 1_733_149_800_000_000_007
 
 
-def record(number: int, **changes: int) -> bytes:
-    fields = {
+def record(number: int, **changes: Any) -> bytes:
+    fields: dict[str, Any] = {
         "publisher_id": 2,
         "instrument_id": 11667,
         "ts_event": EVENT_NS + number * 1_000_000_000,
@@ -34,14 +35,14 @@ def record(number: int, **changes: int) -> bytes:
     return bytes(dbn.TradeMsg(**(fields | changes)))
 
 
-def metadata(schema: dbn.Schema = dbn.Schema.TRADES) -> bytes:
+def metadata(schema: str = "trades") -> bytes:
     interval = SimpleNamespace(start_date=dt.date(2024, 12, 2), end_date=dt.date(2024, 12, 3), symbol="11667")
     return dbn.Metadata(
         dataset="XNAS.ITCH",
         start=EVENT_NS,
-        stype_in=dbn.SType.RAW_SYMBOL,
-        stype_out=dbn.SType.INSTRUMENT_ID,
-        schema=schema,
+        stype_in=dbn.SType.from_str("raw_symbol"),
+        stype_out=dbn.SType.from_str("instrument_id"),
+        schema=dbn.Schema.from_str(schema),
         symbols=["NVDA"],
         partial=[],
         not_found=[],
@@ -98,7 +99,7 @@ def test_truncated_compressed_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "day.dbn.zst"
     generator = np.random.default_rng(1)
     content = zstandard.compress(
-        metadata() + b"".join(record(n, size=int(generator.integers(1e9))) for n in range(50_000))
+        metadata() + b"".join(record(n, size=int(generator.integers(10**9))) for n in range(50_000))
     )
     path.write_bytes(content[: len(content) // 2])
     trades, bad_rows = read(path)
@@ -108,7 +109,7 @@ def test_truncated_compressed_file_is_told(tmp_path: Path) -> None:
 
 def test_other_schema_fails_at_once(tmp_path: Path) -> None:
     path = tmp_path / "book.dbn"
-    path.write_bytes(metadata(dbn.Schema.MBP_1))
+    path.write_bytes(metadata("mbp-1"))
     with pytest.raises(TapewatchError, match="its schema is mbp-1"):
         DatabentoDbn(path)
 

@@ -4,7 +4,9 @@ import datetime as dt
 import io
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import databento
@@ -19,6 +21,7 @@ from services.common.errors import TapewatchError
 from services.sources.synthetic.anomalies import KINDS
 from services.sources.synthetic.day import LABEL_COLUMNS, TRADE_COLUMNS, DayConfig, generate_day, write_day
 from services.sources.synthetic.tape import symbol_name
+from tests.narrow import number
 
 HEADER = (
     "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,"
@@ -90,7 +93,7 @@ def assert_is_valid_day(trades: pl.DataFrame, symbols: int) -> None:
     assert (np.diff(trades["ts_event"].to_numpy()) >= 0).all()
     assert (np.diff(trades["ts_recv"].to_numpy()) >= 0).all()
     assert (np.diff(trades["sequence"].to_numpy()) > 0).all()
-    assert trades["sequence"].max() < 2**32  # what Databento's format can hold
+    assert number(trades["sequence"].max()) < 2**32  # what Databento's format can hold
     assert (trades["price"] > 0).all()
     assert (trades["price"] % (CENT_NANOS // 2) == 0).all()
     assert (trades.filter(pl.col("side") != "N")["price"] % CENT_NANOS == 0).all()
@@ -217,7 +220,7 @@ def test_names_of_symbols_never_repeat() -> None:
 
 def test_the_symbols_have_different_characters(trades: pl.DataFrame) -> None:
     by_symbol = {
-        symbol: (rows.height, rows["price"].median() / 1e9, rows["size"].median())
+        symbol: (rows.height, number(rows["price"].median()) / 1e9, number(rows["size"].median()))
         for (symbol,), rows in trades.group_by("symbol")
     }
     assert by_symbol["ACME"][0] > 50_000
@@ -256,8 +259,8 @@ def test_every_symbol_has_two_huge_crosses_of_side_n(trades: pl.DataFrame) -> No
             dt.timedelta(0) < opening - dt.datetime(2026, 3, 2, 9, 30, tzinfo=zone) < dt.timedelta(seconds=3)
         )
         assert dt.timedelta(0) < closing - dt.datetime(2026, 3, 2, 16, tzinfo=zone) < dt.timedelta(seconds=1)
-        assert largest["size"][1] > 0.2 * rows["size"].sum(), symbol
-        assert largest["size"][0] > 0.02 * rows["size"].sum(), symbol
+        assert largest["size"][1] > 0.2 * number(rows["size"].sum()), symbol
+        assert largest["size"][0] > 0.02 * number(rows["size"].sum()), symbol
 
 
 def test_trading_has_the_shape_of_a_u(trades: pl.DataFrame) -> None:
@@ -297,9 +300,9 @@ def test_sides_and_sizes_are_mixed_as_in_real_days(trades: pl.DataFrame) -> None
     assert 0.15 < parts["N"] < 0.3
     assert abs(parts["A"] - parts["B"]) < 0.1
     sizes = acme["size"]
-    assert 0.2 < (sizes == 100).mean() < 0.3
-    assert 0.5 < (sizes < 100).mean() < 0.7
-    assert sizes.quantile(0.99) > 500
+    assert 0.2 < number((sizes == 100).mean()) < 0.3
+    assert 0.5 < number((sizes < 100).mean()) < 0.7
+    assert number(sizes.quantile(0.99)) > 500
     assert (sizes > 5_000).sum() > 5
 
 
@@ -511,7 +514,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     calls = itertools.count()
     write_csv = pl.DataFrame.write_csv
 
-    def full_disk(frame: pl.DataFrame, *args: object, **options: object) -> None:
+    def full_disk(frame: pl.DataFrame, *args: Any, **options: Any) -> None:
         if next(calls) == 1:
             raise OSError(28, "No space left on device")
         write_csv(frame, *args, **options)
@@ -538,12 +541,13 @@ def test_a_real_day_has_the_same_header_and_like_statistics(trades: pl.DataFrame
     real = pl.read_csv(io.StringIO(real_text), columns=["ts_event", "price", "size", "side"])
     assert real_text.partition("\n")[0] == HEADER
     acme = trades.filter(pl.col("symbol") == "ACME")
-    for statistic in (
+    statistics: tuple[Callable[[pl.DataFrame], object], ...] = (
         lambda frame: (frame["ts_event"].diff() == frame["ts_event"].diff().min()).mean(),
         lambda frame: (frame["size"] == 100).mean(),
         lambda frame: (frame["size"] < 100).mean(),
         lambda frame: (frame["side"] == "N").mean(),
         lambda frame: (frame["price"].diff() == 0).mean(),
-    ):
+    )
+    for statistic in statistics:
         times = pl.col("ts_event").str.to_datetime("%Y-%m-%dT%H:%M:%S%.9fZ", time_unit="ns").cast(pl.Int64)
         assert statistic(acme) == pytest.approx(statistic(real.with_columns(times)), abs=0.1)

@@ -3,6 +3,7 @@ import pytest
 
 from services.detector.detectors.core.burst_measure import BurstParameters
 from services.detector.detectors.core.price_measure import OffMarketPriceParameters
+from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.tail import (
     ALERT,
     evidence_of,
@@ -15,11 +16,11 @@ from services.detector.detectors.core.tail import (
 from services.detector.detectors.core.walk import _dtype, _record
 
 
-def record(parameters: OffMarketPriceParameters) -> np.void:
+def record(parameters: OffMarketPriceParameters | BurstParameters) -> Record:
     return np.array(_record(parameters), _dtype(type(parameters))).view(np.recarray)[()]
 
 
-def tail_of(p: np.void) -> np.ndarray:
+def tail_of(p: Record) -> np.ndarray:
     tail = np.zeros(4)
     start_tail(tail, p)
     return tail

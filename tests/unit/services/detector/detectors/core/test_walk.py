@@ -1,4 +1,5 @@
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_measures_do_not_depend_on_batches(cuts: list[int]) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(order=st.randoms(use_true_random=False), cuts=st.lists(st.integers(0, 900), max_size=10))
-def test_measures_do_not_depend_on_other_sessions(order: object, cuts: list[int]) -> None:
+def test_measures_do_not_depend_on_other_sessions(order: Random, cuts: list[int]) -> None:
     sessions = [SessionKey(symbol, "2024-12-02") for symbol in ("AAA", "BBB", "CCC")]
     batches = [market(300, seed, slot) for slot, seed in enumerate((1, 2, 3))]
     turns = [slot for slot in range(3) for _ in range(300)]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from services.detector.offline.evaluation.reshape import FLURRY_GAP_NS, STOCKS, at_price, thin
+from tests.narrow import number
 from tests.unit.services.detector.offline.evaluation.days import generated_day
 
 OTHERS = ("price", "size")
@@ -27,8 +28,8 @@ def test_another_price_level_keeps_the_day_and_its_moves(dollars: float, tick_na
 def test_dearer_shares_trade_in_smaller_sizes_cheaper_ones_as_before() -> None:
     day = generated_day(symbols=1)
     dear, cheap = at_price(day, 3500.0), at_price(day, 4.0)
-    root = np.sqrt(3500e9 / day["price"].median())
-    assert dear["size"].min() >= 1
+    root = np.sqrt(3500e9 / number(day["price"].median()))
+    assert number(dear["size"].min()) >= 1
     assert (np.abs(dear["size"] - day["size"] / root) <= 1).all()
     assert cheap["size"].to_list() == day["size"].to_list()
 
@@ -46,7 +47,7 @@ def test_thinning_keeps_whole_flurries_in_order(seed: int, count: int) -> None:
         flurry = (symbol["ts_event"].diff().fill_null(0) > FLURRY_GAP_NS).cast(pl.Int64).cum_sum()
         by_flurry = symbol.with_columns(flurry=flurry).group_by("flurry").agg(pl.len(), pl.col("kept").mean())
         assert set(by_flurry["kept"]) <= {0.0, 1.0}
-        assert count <= symbol["kept"].sum() < count + by_flurry["len"].max()
+        assert count <= symbol["kept"].sum() < count + number(by_flurry["len"].max())
 
 
 def test_a_thin_day_stays_as_it_is() -> None:

@@ -46,12 +46,12 @@ class BulkServer:
                 ids = [target["_id"] for _, target in actions]
                 outer.requests.append(ids)
                 answer = outer.answers.pop(0) if outer.answers else {}
-                status = answer if isinstance(answer, int) else 200
+                status, codes = (answer, {}) if isinstance(answer, int) else (200, answer)
                 items = []
                 if status == 200:
                     for action, item_id in ((action, target["_id"]) for action, target in actions):
-                        code = answer.get(item_id, 201)
-                        item = {"status": abs(code)}
+                        code = codes.get(item_id, 201)
+                        item: dict[str, object] = {"status": abs(code)}
                         if abs(code) >= 300:
                             item["error"] = {
                                 "type": "security_exception" if code < 0 else outer.error_type,
@@ -164,7 +164,7 @@ def test_request_that_is_too_large_or_spoilt_by_a_document_goes_in_halves(
 
 
 def test_broken_node_is_tried_again_but_not_for_ever(server: BulkServer) -> None:
-    server.answers = [{IDS[0]: 500, IDS[1]: 500}, {IDS[0]: 500}] + [{IDS[0]: 500}] * bulk.MOST_BROKEN
+    server.answers = [{IDS[0]: 500, IDS[1]: 500}, *[{IDS[0]: 500}] * (bulk.MOST_BROKEN + 1)]
     assert send(server.url, DOCUMENTS) == [Refused(0, "kind: why; t: r")]
     assert server.requests == [IDS, IDS[:2]] + [IDS[:1]] * (bulk.MOST_BROKEN - 1)
 

@@ -10,6 +10,7 @@ from services.indexer.sinks.elasticsearch.documents import (
     to_document,
     to_retraction,
 )
+from tests.narrow import present
 from tests.samples import trade_json
 
 
@@ -18,7 +19,8 @@ def index_of(document: Document) -> str:
 
 
 def target_of(document: Document) -> dict[str, str]:
-    return orjson.loads(document[0])["index"]
+    target: dict[str, str] = orjson.loads(document[0])["index"]
+    return target
 
 
 def test_trade_goes_to_the_index_of_its_day_under_its_id() -> None:
@@ -38,7 +40,7 @@ def test_other_order_of_fields_and_escapes_are_parsed() -> None:
 
 def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
     value = orjson.dumps(orjson.loads(trade_json(1)), option=orjson.OPT_INDENT_2)
-    _, source = to_document("trades", value)
+    source = present(to_document("trades", value)[1])
     assert b"\n" not in source
     assert orjson.loads(source) == orjson.loads(value)
 
@@ -74,12 +76,15 @@ def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -
 
 def test_retraction_is_about_the_same_target_as_its_anomaly() -> None:
     target, anomaly = to_document("anomalies", trade_json(1))
-    headers = [("timestamp", b"2024-12-02T14:30:01.000000007Z"), ("trade_id", b"2-11667-20241202-1")]
+    headers: list[tuple[str, bytes | None]] = [
+        ("timestamp", b"2024-12-02T14:30:01.000000007Z"),
+        ("trade_id", b"2-11667-20241202-1"),
+    ]
     retraction = to_retraction(headers)
     assert retraction == (target, None)
     deletion = b'{"delete":%s}\n' % orjson.dumps(target_of(retraction))
     assert bulk_body([retraction]) == deletion
-    assert bulk_body([retraction, (target, anomaly)]) == deletion + target + b"\n" + anomaly + b"\n"
+    assert bulk_body([retraction, (target, anomaly)]) == deletion + target + b"\n" + present(anomaly) + b"\n"
 
 
 @pytest.mark.parametrize(
