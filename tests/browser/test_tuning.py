@@ -11,13 +11,15 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
-from dashboard.pages.tuning import data
 from dashboard.server.elastic import open_client
 from dashboard.ui.time_ranges import Period
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from services.detector.engine.columns import TradeColumns
 from services.detector.offline.backtest.run import run_backtest
+from services.detector.offline.tuning import day, indexed_day
+from services.detector.offline.tuning.indexed_day import count_trades, read_trades
+from services.detector.offline.tuning.profile_choice import configuration
 from services.detector.profiles.profile import load_profile
 from services.sources.elasticsearch import IndexRange
 from tests.browser.conftest import OpenPage
@@ -73,9 +75,9 @@ def test_the_counts_are_those_of_a_backtest_with_the_configuration(
     contamination: float,
 ) -> None:
     classic = load_profile("classic")
-    trades = data.read_trades(client, MAIN, RANGE, 4000, "America/New_York", ignore)
-    found = data.measure(trades, classic, MAIN, ignore)
-    by_contamination = data.measure_forest(trades, classic, MAIN, ignore)
+    trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 4000, "America/New_York", ignore)
+    found = day.measure_day(trades, classic, MAIN, ignore)
+    by_contamination = day.measure_forest(trades, classic, MAIN, ignore)
     told = {
         "high_volume": found.seen["high_volume"].flagged(shares),
         "rapid_price_change": found.seen["rapid_price_change"].flagged(ratio),
@@ -89,7 +91,7 @@ def test_the_counts_are_those_of_a_backtest_with_the_configuration(
         "z_score": {"threshold_sigmas": sigmas},
         "price_history_forest": {"contamination": contamination},
     }
-    profile.write_text(data.configuration(classic, "classic", MAIN, chosen, []))
+    profile.write_text(configuration(classic, "classic", MAIN, chosen, []))
     assert told == backtest(client, profile, tmp_path)
     assert min(told.values()) > 0
 
@@ -100,7 +102,7 @@ def test_trades_are_read_page_by_page_as_a_backtest_reads_them(
     time_zone = "America/New_York"
     (whole,) = IndexRange(client, RANGE.start, RANGE.end, MAIN).pieces(time_zone)
     monkeypatch.setattr("services.common.elastic.paging.PAGE_VALUES", 999)
-    trades = data.read_trades(client, MAIN, RANGE, 3_500, time_zone, ignore)
+    trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 3_500, time_zone, ignore)
     assert len(trades) == 3_500
     for field in fields(TradeColumns):
         assert list(getattr(trades, field.name)) == list(getattr(whole.columns, field.name)[:3_500])
@@ -111,10 +113,10 @@ def test_a_symbol_or_a_day_without_trades_and_one_with_too_many_are_told(
 ) -> None:
     for symbol in ("NOSUCH", "*", '"}}]}}'):
         with pytest.raises(TapewatchError, match="is indexed on this day"):
-            data.count_trades(client, symbol, RANGE)
-    monkeypatch.setattr(data, "MAX_TRADES", 3999)
+            count_trades(client, symbol, RANGE.start, RANGE.end)
+    monkeypatch.setattr(indexed_day, "MAX_TRADES", 3999)
     with pytest.raises(TapewatchError, match="has 4,000 trades on this day; this page reads 3,999 at most"):
-        data.count_trades(client, MAIN, RANGE)
+        count_trades(client, MAIN, RANGE.start, RANGE.end)
 
 
 def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(

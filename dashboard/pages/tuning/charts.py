@@ -5,8 +5,8 @@ import math
 import altair as alt
 import pandas as pd
 
-from dashboard.pages.tuning.data import Curve, Present
 from dashboard.ui.palette import PRICE_COLOR, RING_COLOR
+from services.detector.offline.tuning.thresholds import Curve, Present
 
 HEIGHT = 220
 

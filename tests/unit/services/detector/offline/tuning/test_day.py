@@ -1,12 +1,12 @@
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from dashboard.pages.tuning import data
 from services.detector.engine.columns import TradeColumns
 from services.detector.engine.engine import Engine
+from services.detector.offline.tuning import day, thresholds
+from services.detector.offline.tuning.profile_choice import configuration
 from services.detector.profiles.profile import Profile, load_profile
 from tests.unit.services.detector.streams import EVERYTHING, joined, session_trades
 
@@ -39,7 +39,7 @@ def flagged(columns: TradeColumns, profile: Profile) -> Counter[str]:
 def with_thresholds(profile: Profile, chosen: dict[str, dict[str, float] | None], folder: Path) -> Profile:
     """Write the configuration and read it as `--profile` does."""
     path = folder / "tuned.yaml"
-    path.write_text(data.configuration(profile, "default", SYMBOL, chosen, ["A head."]))
+    path.write_text(configuration(profile, "default", SYMBOL, chosen, ["A head."]))
     return load_profile(path)
 
 
@@ -47,25 +47,25 @@ def with_thresholds(profile: Profile, chosen: dict[str, dict[str, float] | None]
 def test_one_pass_counts_what_a_run_with_each_threshold_flags(
     number: int, columns: TradeColumns, tmp_path: Path
 ) -> None:
-    found = data.measure(columns, EVERYTHING, SYMBOL, ignore)
+    found = day.measure_day(columns, EVERYTHING, SYMBOL, ignore)
     chosen: dict[str, dict[str, float] | None] = {
-        rule.detector: {rule.parameter: RULES_OF[rule.detector][number]} for rule in data.RULES
+        rule.detector: {rule.parameter: RULES_OF[rule.detector][number]} for rule in thresholds.RULES
     }
     counts = flagged(columns, with_thresholds(EVERYTHING, chosen, tmp_path))
-    for rule in data.RULES:
+    for rule in thresholds.RULES:
         count = found.seen[rule.detector].flagged(RULES_OF[rule.detector][number])
         assert count == counts[rule.detector] > 0
     assert (found.trades, found.late_trades) == (12_000, 50)
 
 
 def test_the_present_setting_counts_what_the_profile_flags(columns: TradeColumns) -> None:
-    found = data.measure(columns, EVERYTHING, SYMBOL, ignore)
+    found = day.measure_day(columns, EVERYTHING, SYMBOL, ignore)
     counts = flagged(columns, EVERYTHING)
-    assert {alert.detector for alert in data.alerts_of(EVERYTHING, SYMBOL)} == set(found.flagged)
+    assert {alert.detector for alert in thresholds.alerts_of(EVERYTHING, SYMBOL)} == set(found.flagged)
     for detector, count in found.flagged.items():
         assert count == counts[detector]
-    alert = next(one for one in data.ALERTS if one.detector == "unusual_size")
-    known = data.present(EVERYTHING, SYMBOL, alert)
+    alert = next(one for one in thresholds.ALERTS if one.detector == "unusual_size")
+    known = thresholds.present(EVERYTHING, SYMBOL, alert)
     # Below what is kept of rarities a level cannot be told: the present one, 2.0, lies there.
     assert (known.value, known.runs) == (2.0, True)
     levels = [found.seen["unusual_size"].flagged(level) for level in (3.0, 4.0, 6.0)]
@@ -80,7 +80,7 @@ def test_one_pass_of_forests_counts_what_a_run_with_each_contamination_flags(
         forest = {**FOREST, "contamination": contamination}
         return Profile.model_validate({"sessions": sessions, "detectors": {"price_history_forest": forest}})
 
-    counts = data.measure_forest(columns, profile(0.013), SYMBOL, ignore)
+    counts = day.measure_forest(columns, profile(0.013), SYMBOL, ignore)
     assert 0.013 in counts
     for contamination in (0.0001, 0.002, 0.013, 0.1, 0.5):
         assert counts[contamination] == flagged(columns, profile(contamination))["price_history_forest"]
@@ -90,60 +90,10 @@ def test_one_pass_of_forests_counts_what_a_run_with_each_contamination_flags(
 def test_what_a_profile_says_of_the_symbol_counts(columns: TradeColumns) -> None:
     own = {"z_score": {"window_trades": 15, "threshold_sigmas": 3.0, "min_trades": 5}, "high_volume": None}
     profile = EVERYTHING.model_copy(update={"symbols": {SYMBOL: own}})
-    found = data.measure(columns, profile, SYMBOL, ignore)
-    assert data.present(profile, SYMBOL, data.Z_SCORE) == data.Present(3.0, runs=True)
+    found = day.measure_day(columns, profile, SYMBOL, ignore)
+    assert thresholds.present(profile, SYMBOL, thresholds.Z_SCORE) == thresholds.Present(3.0, runs=True)
     assert found.seen["z_score"].flagged(3.0) == flagged(columns, profile)["z_score"]
-    assert data.present(profile, SYMBOL, data.HIGH_VOLUME) == data.Present(20_000, runs=False)
-    assert found.seen["high_volume"].flagged(500) == int((columns.size[:12_000] > 500).sum())
-
-
-def test_a_curve_has_the_present_setting_and_true_counts() -> None:
-    values = np.sort(np.random.default_rng(1).lognormal(5, 2, 50_000).round())
-    seen = data.Seen(values)
-    curve = data.curve_of(seen, data.HIGH_VOLUME, len(values), 20_000)
-    assert len(curve.thresholds) <= data.MAX_POINTS
-    assert 20_000 in curve.thresholds
-    assert curve.anomalies.tolist() == [int((values > point).sum()) for point in curve.thresholds]
-    assert curve.anomalies[0] == pytest.approx(0.1 * len(values), rel=0.05)
-    assert curve.anomalies[-1] == 0
-
-
-def test_a_curve_of_nothing_is_flat() -> None:
-    for threshold in (*data.RULES, *data.ALERTS):
-        curve = data.curve_of(data.Seen(np.zeros(0)), threshold, 10, 5.0)
-        assert 5.0 in curve.thresholds
-        assert set(curve.anomalies.tolist()) == {0}
-
-
-def test_the_configuration_is_a_profile_and_leaves_other_symbols_alone(tmp_path: Path) -> None:
-    before = Profile.model_validate(
-        {"symbols": {"BBB": {"burst": None}, "NO": {"unusual_size": {"alert": 3.7}}}}
+    assert thresholds.present(profile, SYMBOL, thresholds.HIGH_VOLUME) == thresholds.Present(
+        20_000, runs=False
     )
-    before = before.model_copy(update={"detectors": load_profile("default").detectors})
-    chosen: dict[str, dict[str, float] | None] = {
-        "high_volume": {"threshold_shares": 12_345},
-        "z_score": None,
-        "burst": None,
-        "unusual_size": {"alert": 3.9},
-        "price_history_forest": {"contamination": 0.003},
-    }
-    path = tmp_path / "tuned.yaml"
-    path.write_text(data.configuration(before, "default", "NO", chosen, ["For <b>NO</b>\nnot: [yaml"]))
-    after = load_profile(path)
-    own = after.for_symbol("NO")
-    assert own.high_volume is not None
-    assert own.high_volume.threshold_shares == 12_345
-    assert own.unusual_size is not None
-    assert own.unusual_size.alert == 3.9
-    assert own.price_history_forest is not None
-    assert (own.z_score, own.burst) == (None, None)
-    assert after.for_symbol("BBB") == before.for_symbol("BBB")
-    assert after.for_symbol("CCC") == before.for_symbol("CCC")
-
-
-def test_profiles_are_the_built_in_ones_and_files_that_look_like_one(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("name: mine\ndetectors:\n  high_volume: {}\n")
-    (tmp_path / "compose.yml").write_text("services:\n  detector: {}\n")
-    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
-    (tmp_path / "folder.yaml").mkdir()
-    assert data.profile_names(tmp_path) == ["default", "classic", "mine.yaml"]
+    assert found.seen["high_volume"].flagged(500) == int((columns.size[:12_000] > 500).sum())

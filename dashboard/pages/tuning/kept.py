@@ -1,0 +1,43 @@
+"""Results that take long, kept for all visitors."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+class Kept:
+    """The newest few results, shared by all visitors.
+
+    Parameters
+    ----------
+    most
+        How many are kept; the one used least lately goes first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._results: OrderedDict[object, Any] = OrderedDict()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._results
+
+    def get(self, key: object, make: Callable[[], T]) -> T:
+        """Return what is kept under a key, or make it and keep it."""
+        result = self._results.pop(key, None)
+        if result is None:
+            result = make()
+        self._results[key] = result
+        while len(self._results) > self._most:
+            self._results.popitem(last=False)
+        return result
+
+
+@st.cache_resource
+def kept(kind: str, most: int) -> Kept:
+    """Return the place for one kind of results."""
+    del kind  # it tells the places apart
+    return Kept(most)

@@ -1,0 +1,109 @@
+"""A symbol's day of trades, read from Elasticsearch in the order in which the detector saw them."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import explain_errors
+from services.common.elastic.paging import TAPE_ORDER, read_values
+from services.common.errors import TapewatchError
+from services.contracts.indices import TRADES_INDICES
+from services.contracts.trade import Trade
+from services.detector.engine.columns import TradeColumns, to_columns
+
+__all__ = ["MAX_TRADES", "OnProgress", "TradeColumns", "count_trades", "read_trades"]
+
+MAX_TRADES = 2_000_000
+"""A day with more is not read: it would take minutes, and 100 MB."""
+
+READ_TIMEOUT_S = 60.0
+"""Of a page of trades; more than a page's queries take, as this one sorts."""
+
+OnProgress = Callable[[int, int], None]
+"""Called with how many trades of how many are done."""
+
+
+def count_trades(client: Elasticsearch, symbol: str, start: dt.datetime, end: dt.datetime) -> int:
+    """Count the trades that `read_trades` would read.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or there are no trades, or more than `MAX_TRADES`.
+    """
+    with explain_errors(client):
+        answer = client.count(index=TRADES_INDICES, query=_query(symbol, start, end), ignore_unavailable=True)
+    trades = int(answer["count"])
+    if trades == 0:
+        raise TapewatchError(f"No trade of {symbol} is indexed on this day.", "Choose another day or symbol.")
+    if trades > MAX_TRADES:
+        raise TapewatchError(
+            f"{symbol} has {trades:,} trades on this day; this page reads {MAX_TRADES:,} at most.",
+            "Choose another day or symbol, or run `tapewatch backtest` and `tapewatch tune` on files.",
+        )
+    return trades
+
+
+def read_trades(
+    client: Elasticsearch,
+    symbol: str,
+    start: dt.datetime,
+    end: dt.datetime,
+    trades: int,
+    time_zone: str,
+    on_progress: OnProgress,
+) -> TradeColumns:
+    """Read a symbol's trades in the order in which the detector saw them, as `IndexRange` does.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    symbol, start, end
+        Which trades; the end is not included.
+    trades
+        How many are read at most, from `count_trades`.
+    time_zone
+        The exchange's.
+    on_progress
+        Called after each page.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer or refuses, or the trades are gone.
+    """
+    pages = read_values(
+        client.options(request_timeout=READ_TIMEOUT_S),
+        TRADES_INDICES,
+        _query(symbol, start, end),
+        TAPE_ORDER,
+        ("price", "size", "side"),
+        trades,
+    )
+    pieces: list[TradeColumns] = []
+    done = 0
+    for page in pages:
+        found = [
+            Trade(time, trade_id="", symbol=symbol, price=price, size=size, side=side, sequence=sequence)
+            for time, sequence, price, size, side in page
+        ]
+        pieces.append(to_columns(found, time_zone))
+        done += len(page)
+        on_progress(done, trades)
+    if not pieces:
+        raise TapewatchError(f"The trades of {symbol} on this day are gone.", "Choose another day.")
+    arrays = [field.name for field in fields(TradeColumns) if field.name != "symbol"]
+    return TradeColumns(
+        symbol=[symbol] * done,
+        **{name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in arrays},
+    )
+
+
+def _query(symbol: str, start: dt.datetime, end: dt.datetime) -> dict[str, Any]:
+    times = {"gte": start.isoformat(), "lt": end.isoformat()}
+    return {"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}}

@@ -1,0 +1,57 @@
+"""The profiles that can be started from, and one with other thresholds as text to copy."""
+
+import re
+from pathlib import Path
+
+from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
+from services.detector.profiles.write import profile_text
+
+__all__ = ["Profile", "configuration", "load_profile", "profile_names"]
+
+_PROFILE_KEY = re.compile(r"^(detectors|symbols|base)\s*:", re.MULTILINE)
+_LARGEST_PROFILE_BYTES = 5_000_000
+
+
+def profile_names(folder: Path) -> list[str]:
+    """Return what can be chosen: the built-in profiles, and the files of a folder that look like one."""
+    found = sorted(path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern))
+    return [*sorted(BUILT_IN, key=lambda name: name != "default"), *(p.name for p in found if _is_profile(p))]
+
+
+def _is_profile(path: Path) -> bool:
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_PROFILE_BYTES:
+            return False
+        return _PROFILE_KEY.search(path.read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def configuration(
+    profile: Profile,
+    source: str,
+    symbol: str,
+    chosen: dict[str, dict[str, float] | None],
+    comments: list[str],
+) -> str:
+    """Write a profile with the thresholds chosen for a symbol, as YAML that `load_profile` reads.
+
+    Parameters
+    ----------
+    profile
+        What to start from.
+    source
+        The name it was loaded by.
+    symbol
+        Whose thresholds they are; other symbols keep theirs.
+    chosen
+        Detector to the parameters that are set, or None for one that shall not run.
+    comments
+        Lines for the head.
+    """
+    symbols = {name: dict(own) for name, own in profile.symbols.items()}
+    own = symbols.setdefault(symbol, {})
+    for detector, parameters in chosen.items():
+        own[detector] = None if parameters is None else {**(own.get(detector) or {}), **parameters}
+    tuned = profile.model_copy(update={"name": "tuned", "symbols": symbols})
+    return profile_text(tuned, source, comments, {})

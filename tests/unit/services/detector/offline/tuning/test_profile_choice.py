@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from services.detector.offline.tuning.profile_choice import configuration, profile_names
+from services.detector.profiles.profile import Profile, load_profile
+
+
+def test_the_configuration_is_a_profile_and_leaves_other_symbols_alone(tmp_path: Path) -> None:
+    before = Profile.model_validate(
+        {"symbols": {"BBB": {"burst": None}, "NO": {"unusual_size": {"alert": 3.7}}}}
+    )
+    before = before.model_copy(update={"detectors": load_profile("default").detectors})
+    chosen: dict[str, dict[str, float] | None] = {
+        "high_volume": {"threshold_shares": 12_345},
+        "z_score": None,
+        "burst": None,
+        "unusual_size": {"alert": 3.9},
+        "price_history_forest": {"contamination": 0.003},
+    }
+    path = tmp_path / "tuned.yaml"
+    path.write_text(configuration(before, "default", "NO", chosen, ["For <b>NO</b>\nnot: [yaml"]))
+    after = load_profile(path)
+    own = after.for_symbol("NO")
+    assert own.high_volume is not None
+    assert own.high_volume.threshold_shares == 12_345
+    assert own.unusual_size is not None
+    assert own.unusual_size.alert == 3.9
+    assert own.price_history_forest is not None
+    assert (own.z_score, own.burst) == (None, None)
+    assert after.for_symbol("BBB") == before.for_symbol("BBB")
+    assert after.for_symbol("CCC") == before.for_symbol("CCC")
+
+
+def test_profiles_are_the_built_in_ones_and_files_that_look_like_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\ndetectors:\n  high_volume: {}\n")
+    (tmp_path / "compose.yml").write_text("services:\n  detector: {}\n")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "folder.yaml").mkdir()
+    assert profile_names(tmp_path) == ["default", "classic", "mine.yaml"]
