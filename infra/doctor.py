@@ -17,8 +17,8 @@ from services.common.elastic.client import Elasticsearch, new_client
 from services.common.elastic.errors import ApiError, TransportError
 from services.common.elastic.preflight import missing_templates
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.contracts.indices import NEEDED_TEMPLATES
 from services.contracts.topics import PARTITIONS, TOPICS
-from services.indexer.service import TEMPLATES
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE_BYTES = 2_000_000_000
@@ -141,14 +141,14 @@ def check_templates(url: str) -> Diagnosis:
     """Check that the index templates are there."""
     client = _patient_client(url)
     try:
-        missing = missing_templates(client, TEMPLATES)
+        missing = missing_templates(client, NEEDED_TEMPLATES)
     except (ApiError, TransportError):
         return Diagnosis(
             "Templates", "not checked, as Elasticsearch does not answer", "First mend Elasticsearch."
         )
     if missing:
         return Diagnosis("Templates", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")
-    return Diagnosis("Templates", f"all {len(TEMPLATES)}")
+    return Diagnosis("Templates", f"all {len(NEEDED_TEMPLATES)}")
 
 
 def _patient_client(url: str) -> Elasticsearch:

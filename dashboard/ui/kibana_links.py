@@ -4,8 +4,7 @@ import datetime as dt
 from typing import Any
 from urllib.parse import quote
 
-DATA_VIEW = "tapewatch-anomalies"
-"""As `infra/kibana` names it."""
+from services.contracts.indices import ANOMALIES_DATA_VIEW
 
 _MARGIN = dt.timedelta(seconds=1)
 
@@ -24,7 +23,7 @@ def discover_url(kibana: str, trade_id: str, time: dt.datetime) -> str:
     """
     times = {"from": _iso(time - _MARGIN), "to": _iso(time + _MARGIN)}
     state = {
-        "index": DATA_VIEW,
+        "index": ANOMALIES_DATA_VIEW,
         "query": {"language": "kuery", "query": f"trade_id:{kql_string(trade_id)}"},
     }
     return f"{kibana}/app/discover#/?_g={_encoded({'time': times})}&_a={_encoded(state)}"

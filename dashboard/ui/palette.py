@@ -7,6 +7,7 @@ same again.
 
 from collections.abc import Iterable
 
+from services.contracts import trade
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import by_label
 
@@ -22,7 +23,7 @@ SEVERITY_SIZES = {
 SIDES = {"B": "buys", "A": "sells", "N": "no_side"}
 """A trade's side, which took the initiative, and its name in columns, colours and texts."""
 
-SIDE_COLORS = {"buys": "#0f9d8a", "sells": "#b0703c", "no_side": "#8a8f98"}
+SIDE_COLORS = {name: trade.SIDE_COLORS[side] for side, name in SIDES.items()}
 SIDE_NAMES = {"buys": "Buys", "sells": "Sells", "no_side": "No side"}
 
 CANDLE_COLORS = {"up": SIDE_COLORS["buys"], "down": SIDE_COLORS["sells"]}

@@ -11,7 +11,7 @@ from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_cons
 from services.common.kafka.offsets import Positions, end_offsets
 from services.common.kafka.reading import READ_AT_ONCE
 from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, PARTITIONS, TRADES_TOPIC
 
 STRIKING_PER_LABEL = 4
@@ -81,7 +81,7 @@ class PipelineProgress:
     def labels(self) -> tuple[int, dict[str, int]]:
         """Return how many anomalies can be searched, and how many of each label, most frequent first."""
         answer = self._client.search(
-            index=f"{ANOMALIES_INDEX_PREFIX}*",
+            index=ANOMALIES_INDICES,
             size=0,
             track_total_hits=True,
             aggs={"labels": {"terms": {"field": "anomalies", "size": 20}}},
@@ -91,7 +91,7 @@ class PipelineProgress:
 
     def documents(self) -> tuple[int, int]:
         """Return how many trades and anomalies can be searched, after making all of them searchable."""
-        patterns = (f"{TRADES_INDEX_PREFIX}*", f"{ANOMALIES_INDEX_PREFIX}*")
+        patterns = (TRADES_INDICES, ANOMALIES_INDICES)
         self._client.indices.refresh(index=",".join(patterns))
         trades, anomalies = (self._client.count(index=pattern)["count"] for pattern in patterns)
         return trades, anomalies
@@ -99,7 +99,7 @@ class PipelineProgress:
     def striking(self) -> list[dict[str, object]]:
         """Return the highest scores of each label, highest first, each anomaly once."""
         answer = self._client.search(
-            index=f"{ANOMALIES_INDEX_PREFIX}*",
+            index=ANOMALIES_INDICES,
             size=0,
             aggs={
                 "labels": {

@@ -26,21 +26,24 @@ from infra.kibana.saved_objects import (
 )
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from services.contracts.detectors import LABELS
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.indices import ANOMALIES_DATA_VIEW as ANOMALIES
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
+from services.contracts.indices import TRADES_DATA_VIEW as TRADES
+from services.contracts.trade import SIDE_COLORS
 from services.sources.synthetic.day import DayConfig
 from services.sources.synthetic.tape import symbol_name
 
 FILE = Path(__file__).with_name("tapewatch.ndjson")
 
-TRADES = "tapewatch-trades"
-ANOMALIES = "tapewatch-anomalies"
 MARKET_DASHBOARD = "tapewatch-market-dashboard"
 ANOMALIES_DASHBOARD = "tapewatch-anomalies-dashboard"
 
 # As on Tapewatch's own dashboard.
-_GREY, _BLUE, _RED = (SEVERITY_COLORS[one] for one in (Severity.INFO, Severity.LOW, Severity.CRITICAL))
-_GREEN, _BROWN = "#0f9d8a", "#b0703c"
-SIDES = {"B": ("Buy (B)", _GREEN), "A": ("Sell (A)", _BROWN), "N": ("No side (N)", _GREY)}
+_BLUE, _RED = SEVERITY_COLORS[Severity.LOW], SEVERITY_COLORS[Severity.CRITICAL]
+SIDES = {
+    side: (name, SIDE_COLORS[side])
+    for side, name in {"B": "Buy (B)", "A": "Sell (A)", "N": "No side (N)"}.items()
+}
 
 NOT_INFO = f'not severity: "{Severity.INFO}"'
 _SEVERITY_LABELS = {severity: str(severity) for severity in Severity} | {Severity.INFO: "info (no alert)"}
@@ -102,8 +105,8 @@ def _data_views() -> list[SavedObject]:
         "trade_id": link(_TRADES_AROUND),
     }
     return [
-        data_view(TRADES, "Trades", f"{TRADES_INDEX_PREFIX}*", trade),
-        data_view(ANOMALIES, "Anomalies", f"{ANOMALIES_INDEX_PREFIX}*", trade | anomaly),
+        data_view(TRADES, "Trades", TRADES_INDICES, trade),
+        data_view(ANOMALIES, "Anomalies", ANOMALIES_INDICES, trade | anomaly),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The indices, by the beginnings of their names."""
+"""The indices, by the beginnings of their names; their templates, and Kibana's views of them."""
 
 TRADES_INDEX_PREFIX = "trades-"
 """Followed by the event day, `YYYY.MM.DD` (UTC)."""
@@ -11,3 +11,10 @@ ANOMALIES_INDEX_PREFIX = "anomalies-"
 ANOMALIES_INDICES = f"{ANOMALIES_INDEX_PREFIX}*"
 
 VERDICTS_INDEX = "verdicts"
+
+NEEDED_TEMPLATES = ("tapewatch-trades", "tapewatch-anomalies")
+"""Those of the indices that the indexer writes: without them it writes nothing."""
+
+TRADES_DATA_VIEW = "tapewatch-trades"
+ANOMALIES_DATA_VIEW = "tapewatch-anomalies"
+"""Ids in Kibana, for links to it."""

@@ -18,6 +18,10 @@ FIRST_YEAR, LAST_YEAR = "1970", "2261"
 """What nanoseconds since 1970 hold; Elasticsearch's `date_nanos` too."""
 
 
+SIDE_COLORS = {"B": "#0f9d8a", "A": "#b0703c", "N": "#8a8f98"}
+"""Of trades by the side that took the initiative: buys, sells and those without, wherever they are drawn."""
+
+
 class Trade(msgspec.Struct, gc=False, frozen=True):
     """The fields that detection needs; a message may have more."""
 

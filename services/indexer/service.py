@@ -10,6 +10,7 @@ from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.process.gc import search_seldom
 from services.common.process.shutdown import Stop
+from services.contracts.indices import NEEDED_TEMPLATES
 from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.indexer.loop import IndexerLoop
 from services.indexer.metrics import SERVICE
@@ -17,7 +18,6 @@ from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
 from services.indexer.under_way import CONNECTIONS
 
 TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC]
-TEMPLATES = ("tapewatch-trades", "tapewatch-anomalies")
 CHECK_TIMEOUT_S = 3.0
 """A stop has to wait for the end of a call."""
 
@@ -60,7 +60,7 @@ def _wait_for_servers(settings: Settings, client: Elasticsearch, stop: Stop, hea
 
     def ask() -> None:
         # Without its template an index would be created with guessed types, and stay wrong.
-        for name in missing_templates(quick, TEMPLATES):
+        for name in missing_templates(quick, NEEDED_TEMPLATES):
             raise TapewatchError(
                 f"{elasticsearch} has no index template {name}.",
                 "Run `tapewatch setup` to create the templates.",

@@ -1,8 +1,7 @@
 import datetime as dt
 from urllib.parse import unquote
 
-from dashboard.ui.kibana_links import DATA_VIEW, discover_url, kql_string, rison
-from infra.kibana.generate import ANOMALIES
+from dashboard.ui.kibana_links import discover_url, kql_string, rison
 
 NOON = dt.datetime(2026, 3, 2, 12, 0, 0, 250_000, dt.UTC)
 
@@ -14,10 +13,6 @@ def test_the_link_opens_discover_at_the_anomaly() -> None:
         "?_g=(time:(from:'2026-03-02T11:59:59.250Z',to:'2026-03-02T12:00:01.250Z'))"
         "&_a=(index:'tapewatch-anomalies',query:(language:'kuery',query:'trade_id:\"2-1-20260302-7\"'))"
     )
-
-
-def test_the_data_view_is_the_one_that_is_imported() -> None:
-    assert DATA_VIEW == ANOMALIES
 
 
 def test_an_id_cannot_leave_its_place() -> None:

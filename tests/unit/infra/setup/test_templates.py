@@ -7,7 +7,7 @@ import pytest
 from infra.setup.cluster import Abilities
 from infra.setup.templates import FOLDER, PREFIX, set_up_templates
 from services.common.elastic.client import new_client
-from services.indexer.service import TEMPLATES
+from services.contracts.indices import NEEDED_TEMPLATES
 from tests.unit.infra.full_cluster import FullCluster
 
 
@@ -31,7 +31,7 @@ def fields(properties: dict[str, dict[str, Any]], parent: str = "") -> Iterator[
 
 
 def test_the_services_templates_are_there() -> None:
-    assert set(TEMPLATES) < set(INDEX_TEMPLATES)
+    assert set(NEEDED_TEMPLATES) < set(INDEX_TEMPLATES)
 
 
 @pytest.mark.parametrize("name", INDEX_TEMPLATES)
