@@ -82,7 +82,7 @@ def compared(monkeypatch: pytest.MonkeyPatch, **changes: list[FakeMessage]) -> l
 
     for module in (read_back, pipeline):
         monkeypatch.setattr(module, "read_topic", read_topic)
-    monkeypatch.setattr(read_back.helpers, "scan", scan)
+    monkeypatch.setattr("elasticsearch.helpers.scan", scan)
     client = FakeIndices()
     client.indices = client
     found = compare(ComposeStack(1.0), cast(Elasticsearch, client), DAY, {"t1": ANOMALY})
