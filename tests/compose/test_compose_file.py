@@ -39,6 +39,17 @@ def test_our_images_leave_root(name: str) -> None:
     assert "USER 1000:1000" in stage[1]
 
 
+def test_whatever_the_images_copy_is_part_of_the_build() -> None:
+    dockerfile = (ROOT / "infra" / "docker" / "Dockerfile").read_text()
+    copied = {
+        source.partition("/")[0]
+        for sources in re.findall(r"^COPY ((?!--from).+) \S+$", dockerfile, re.M)
+        for source in sources.split()
+    }
+    kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.M)
+    assert copied <= set(kept)
+
+
 def test_ports_are_open_on_this_machine_only() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports
