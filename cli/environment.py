@@ -40,6 +40,6 @@ def stack(
 @commands.command()
 def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
     """Check the surroundings and say what is wrong and how to mend it."""
-    from infra.doctor import run_doctor
+    from infra.doctor.run import run_doctor
 
     raise typer.Exit(run_doctor(settings_from(Settings, kafka, elasticsearch)))

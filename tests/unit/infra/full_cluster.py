@@ -30,6 +30,10 @@ class FullCluster:
     security: bool = True
     lifecycle: bool = True
     tls: ssl.SSLContext | None = None
+    version: str = "9.1.0"
+    health: str = "green"
+    reason: str = "security_exception"
+    """What a refusal says it is."""
     refuses: dict[str, int] = field(default_factory=dict)
     """Status by the start of a path that is refused."""
     kept: dict[str, Body] = field(default_factory=dict)
@@ -73,13 +77,17 @@ class FullCluster:
             return 401, _error(401, "security_exception", "unable to authenticate")
         for start, status in self.refuses.items():
             if path.startswith(start):
-                return status, _error(status, "security_exception", f"[{path}] is unauthorized")
+                return status, _error(status, self.reason, f"[{path}] is unauthorized")
         modules = {"/_security/": self.security, "/_ilm/": self.lifecycle}
         if not all(there for start, there in modules.items() if path.startswith(start)):
             return 400, {"error": f"no handler found for uri [{path}] and method [{method}]", "status": 400}
         if path == "/_security/_authenticate":
             return 200, {"username": who}
-        if path in ("/_ilm/status", "/_cluster/health"):
+        if path == "/":
+            return 200, {"version": {"number": self.version}}
+        if path == "/_cluster/health":
+            return 200, {"status": self.health}
+        if path == "/_ilm/status":
             return 200, {}
         if match := re.fullmatch(r"/_security/user/([\w-]+)/_password", path):
             self.passwords[match[1]] = body["password"]
@@ -157,9 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("x-elastic-product", "Elasticsearch")
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(answer)
+        if self.command != "HEAD":
+            self.wfile.write(answer)
 
-    do_GET = do_PUT = do_POST = _answer  # noqa: N815 - the server's names
+    do_GET = do_HEAD = do_PUT = do_POST = _answer  # noqa: N815 - the server's names
 
     def log_message(self, *_: object) -> None:
         pass

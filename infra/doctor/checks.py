@@ -1,0 +1,210 @@
+"""What is looked at, and what is said of it: one `Diagnosis` for each."""
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from confluent_kafka import KafkaException, libversion
+
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import ApiError, TransportError
+from services.common.elastic.preflight import missing_templates
+from services.common.errors import TapewatchError
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.coordinator import (
+    OFFSETS_TOPIC,
+    PROBE_TIMEOUT_S,
+    StuckCoordinator,
+    find_stuck_coordinator,
+)
+from services.common.kafka.preflight import check_topics as check_topic_settings
+from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
+from services.contracts.indices import NEEDED_TEMPLATES
+from services.contracts.topics import TOPICS, TRADES_TOPIC
+
+OLDEST_PYTHON = (3, 11)
+LITTLE_SPACE_BYTES = 2_000_000_000
+LIBRARIES = ("confluent-kafka", "elasticsearch", "polars", "coniferest", "streamlit")
+
+_LOGIN_REFUSED = (401, 403)
+_OTHER_VERSION = "media_type_header_exception"
+"""What a server of another major version says to this client's requests."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What one check found; `mend` says what to do and is empty when all is well."""
+
+    subject: str
+    finding: str
+    mend: str = ""
+
+
+def check_python() -> Diagnosis:
+    """Check the interpreter and name the versions of the main libraries."""
+    return judge_python(sys.version_info[:3], {name: _installed(name) for name in LIBRARIES})
+
+
+def judge_python(python: tuple[int, ...], libraries: Mapping[str, str | None]) -> Diagnosis:
+    """Judge versions: the interpreter's, and those of libraries by name, None for one that is missing."""
+    named = [f"librdkafka {libversion()[0]}"]
+    named += [f"{name} {found or 'not installed'}" for name, found in libraries.items()]
+    finding = f"{'.'.join(map(str, python))}, {', '.join(named)}"
+    if python < OLDEST_PYTHON:
+        return Diagnosis("Python", finding, "Install Python 3.11 or newer.")
+    if None in libraries.values():
+        return Diagnosis("Python", finding, "Run `make install`.")
+    return Diagnosis("Python", finding)
+
+
+def check_disk() -> Diagnosis:
+    """Check that there is space where the embedded stack and the demo write."""
+    return judge_disk(shutil.disk_usage(Path.cwd()).free)
+
+
+def judge_disk(free_bytes: int) -> Diagnosis:
+    """Judge the free space of a disk."""
+    mend = "" if free_bytes >= LITTLE_SPACE_BYTES else "Make room: 2 GB are needed for a day of trades."
+    return Diagnosis("Disk", f"{free_bytes / 1e9:,.1f} GB free here", mend)
+
+
+def check_kafka(bootstrap: str) -> Diagnosis:
+    """Check that a broker answers."""
+    try:
+        brokers = new_admin(bootstrap).list_topics(timeout=REQUEST_TIMEOUT_S).brokers
+    except KafkaException as error:
+        return Diagnosis(
+            "Kafka",
+            f"no answer from {bootstrap} ({error.args[0].str()})",
+            "Start one (`tapewatch stack`), or name another with TAPEWATCH_KAFKA.",
+        )
+    return Diagnosis("Kafka", f"{bootstrap}, {len(brokers)} broker{'s' if len(brokers) != 1 else ''}")
+
+
+def check_topics(bootstrap: str) -> Diagnosis:
+    """Check that every topic is there, and that none has settings that would lose or repeat data."""
+    admin = new_admin(bootstrap)
+    try:
+        found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        missing = [name for name in TOPICS if name not in found]
+        if missing:
+            return Diagnosis("Topics", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")
+        check_topic_settings(admin, list(TOPICS))
+    except TapewatchError as error:
+        return Diagnosis("Topics", error.cause, error.mend)
+    except KafkaException:
+        return Diagnosis("Topics", "not checked, as no broker answers", "First mend Kafka.")
+    partitions = len(found[TRADES_TOPIC].partitions)
+    counted = f"{partitions} partition{'' if partitions == 1 else 's'}"
+    return Diagnosis("Topics", f"all {len(TOPICS)}, trades with {counted}")
+
+
+def check_coordinators(bootstrap: str, timeout_s: float = PROBE_TIMEOUT_S) -> Diagnosis:
+    """Check that the groups' coordinators can write, which a group needs to hand out partitions.
+
+    Parameters
+    ----------
+    bootstrap
+        Where Kafka is.
+    timeout_s
+        A coordinator that has taken nothing for so long is stuck.
+    """
+    try:
+        topics = new_admin(bootstrap).list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        topic = TRADES_TOPIC if TRADES_TOPIC in topics else OFFSETS_TOPIC
+        return judge_coordinators(
+            [
+                find_stuck_coordinator(bootstrap, group, topic, timeout_s)
+                for group in (DETECTOR_GROUP, INDEXER_GROUP)
+            ]
+        )
+    except KafkaException:
+        return Diagnosis("Groups", "not checked, as no broker answers", "First mend Kafka.")
+
+
+def judge_coordinators(found: Sequence[StuckCoordinator | None]) -> Diagnosis:
+    """Judge coordinators: None for each that can write."""
+    stuck = [one for one in found if one is not None]
+    if not stuck:
+        return Diagnosis("Groups", "their coordinators take commits")
+    findings = "; ".join(one.finding for one in stuck)
+    return Diagnosis("Groups", findings, " ".join(dict.fromkeys(one.hint for one in stuck)))
+
+
+def check_elasticsearch(client: Elasticsearch, url: str) -> Diagnosis:
+    """Check that the cluster answers, is of the client's major version, and has all its shards."""
+    client = client.options(request_timeout=REQUEST_TIMEOUT_S)
+    try:
+        status = client.cluster.health()["status"]
+        number = client.info()["version"]["number"]
+    except ApiError as error:
+        return judge_refusal(url, error)
+    except TransportError as error:
+        return Diagnosis(
+            "Elasticsearch",
+            f"no answer from {url} ({str(error)[:120]})",
+            "Start one (`tapewatch stack`), or name another with TAPEWATCH_ELASTICSEARCH.",
+        )
+    return judge_cluster(url, number, status)
+
+
+def judge_cluster(url: str, number: str, status: str) -> Diagnosis:
+    """Judge a cluster by its version's number and its health's colour."""
+    finding = f"{url}, version {number}, {status}"
+    if number.split(".")[0] != _client_major():
+        return _other_version(finding)
+    if status == "red":
+        return Diagnosis("Elasticsearch", finding, "Shards are missing: look at the cluster's log.")
+    return Diagnosis("Elasticsearch", finding)
+
+
+def judge_refusal(url: str, error: ApiError) -> Diagnosis:
+    """Judge an answer that is an error."""
+    status = error.status_code
+    if status in _LOGIN_REFUSED:
+        return Diagnosis(
+            "Elasticsearch",
+            f"{url} refuses this login ({status})",
+            "Set TAPEWATCH_ELASTICSEARCH_USER and TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE, or "
+            "TAPEWATCH_ELASTICSEARCH_API_KEY_FILE.",
+        )
+    if _OTHER_VERSION in str(error):
+        return _other_version(f"{url} is of another major version")
+    return Diagnosis(
+        "Elasticsearch",
+        f"{url} answers with status {status} ({str(error)[:120]})",
+        "If it is no Elasticsearch, name another with TAPEWATCH_ELASTICSEARCH; if it is, look at its log.",
+    )
+
+
+def check_templates(client: Elasticsearch) -> Diagnosis:
+    """Check that the index templates are there."""
+    try:
+        missing = missing_templates(client.options(request_timeout=REQUEST_TIMEOUT_S), NEEDED_TEMPLATES)
+    except (ApiError, TransportError):
+        return Diagnosis(
+            "Templates", "not checked, as Elasticsearch does not answer", "First mend Elasticsearch."
+        )
+    if missing:
+        return Diagnosis("Templates", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")
+    return Diagnosis("Templates", f"all {len(NEEDED_TEMPLATES)}")
+
+
+def _other_version(finding: str) -> Diagnosis:
+    return Diagnosis(
+        "Elasticsearch", finding, f"The client needs version {_client_major()}: use such a cluster."
+    )
+
+
+def _client_major() -> str:
+    return version("elasticsearch").split(".")[0]
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,54 @@
+"""`tapewatch doctor`: checks the surroundings and says what is wrong and how to mend it."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infra.doctor.checks import (
+    Diagnosis,
+    check_coordinators,
+    check_disk,
+    check_elasticsearch,
+    check_kafka,
+    check_python,
+    check_templates,
+    check_topics,
+)
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
+
+
+def run_doctor(settings: Settings) -> int:
+    """Run every check and show what it found.
+
+    Returns
+    -------
+    int
+        Exit code: 0 when all is well, 1 otherwise.
+    """
+    with new_client(settings.elasticsearch, settings=settings) as client:
+        diagnoses = [
+            check_python(),
+            check_disk(),
+            check_kafka(settings.kafka),
+            check_topics(settings.kafka),
+            check_coordinators(settings.kafka),
+            check_elasticsearch(client, settings.elasticsearch),
+            check_templates(client),
+        ]
+    Console(highlight=False).print(diagnoses_table(diagnoses))
+    return int(any(diagnosis.mend for diagnosis in diagnoses))
+
+
+def diagnoses_table(diagnoses: Iterable[Diagnosis]) -> Table:
+    """Lay diagnoses out, one a row."""
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for diagnosis in diagnoses:
+        mark = Text("wrong", style="bold red") if diagnosis.mend else Text("ok", style="green")
+        text = Text(diagnosis.finding)
+        if diagnosis.mend:
+            text.append(f"\n{diagnosis.mend}", style="yellow")
+        table.add_row(mark, Text(diagnosis.subject, style="bold"), text)
+    return table

@@ -1,0 +1,182 @@
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pydantic import SecretStr
+
+from infra.doctor.checks import (
+    Diagnosis,
+    check_coordinators,
+    check_disk,
+    check_elasticsearch,
+    check_kafka,
+    check_python,
+    check_templates,
+    check_topics,
+    judge_coordinators,
+    judge_disk,
+    judge_python,
+)
+from infra.doctor.run import diagnoses_table, run_doctor
+from services.common.config.settings import Settings
+from services.common.elastic.client import new_client
+from services.common.kafka.coordinator import StuckCoordinator
+from services.contracts.indices import NEEDED_TEMPLATES
+from tests.unit.infra.full_cluster import ADMIN, Body, FullCluster
+
+LIBRARIES = {"elasticsearch": "9.1.0", "polars": "1.30"}
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address at which nothing answers while the block lasts: taken, but not listened on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def diagnosis_of(cluster: FullCluster, login: tuple[str, str] = ("", "")) -> Diagnosis:
+    user, password = login
+    settings = Settings(
+        elasticsearch_user=user or None, elasticsearch_password=SecretStr(password) if password else None
+    )
+    with cluster, new_client(cluster.url, settings=settings) as client:
+        return check_elasticsearch(client, cluster.url)
+
+
+def test_this_python_is_right() -> None:
+    assert check_python().mend == ""
+
+
+def test_an_old_python_is_told() -> None:
+    found = judge_python((3, 10, 9), LIBRARIES)
+    assert found.finding.startswith("3.10.9, librdkafka ")
+    assert found.mend == "Install Python 3.11 or newer."
+
+
+def test_a_missing_library_is_told() -> None:
+    found = judge_python((3, 12, 1), LIBRARIES | {"streamlit": None})
+    assert "streamlit not installed" in found.finding
+    assert "make install" in found.mend
+
+
+def test_this_disk_is_measured() -> None:
+    assert check_disk().finding.endswith(" GB free here")
+
+
+@pytest.mark.parametrize(("free_bytes", "is_enough"), [(2_000_000_000, True), (1_999_999_999, False)])
+def test_a_full_disk_is_told(free_bytes: int, is_enough: bool) -> None:
+    found = judge_disk(free_bytes)
+    assert found.finding == "2.0 GB free here"
+    assert bool(found.mend) != is_enough
+
+
+def test_a_broker_that_is_away_is_told_once_and_no_topic_is_called_missing() -> None:
+    with nobody() as address:
+        kafka, topics, groups = (check(address) for check in (check_kafka, check_topics, check_coordinators))
+    assert kafka.finding.startswith(f"no answer from {address}")
+    assert "TAPEWATCH_KAFKA" in kafka.mend
+    for dependent in (topics, groups):
+        assert dependent.finding == "not checked, as no broker answers"
+        assert dependent.mend == "First mend Kafka."
+
+
+def test_a_stuck_coordinator_is_told_with_the_broker_to_restart() -> None:
+    stuck = StuckCoordinator("tapewatch-indexer", 7, "1 (kafka:9092)", "timed out")
+    found = judge_coordinators([None, stuck])
+    assert found.finding == stuck.finding
+    assert found.mend == stuck.hint
+
+
+def test_two_groups_of_one_stuck_coordinator_name_the_broker_once() -> None:
+    stuck = [StuckCoordinator(name, 7, "1 (kafka:9092)", "timed out") for name in ("a", "b")]
+    found = judge_coordinators(stuck)
+    assert "group a" in found.finding
+    assert "group b" in found.finding
+    assert found.mend == stuck[0].hint
+
+
+def test_coordinators_that_write_are_well() -> None:
+    assert judge_coordinators([None, None]).mend == ""
+
+
+def test_a_good_cluster_is_well() -> None:
+    found = diagnosis_of(FullCluster(security=False))
+    assert found.finding.endswith(", green")
+    assert found.mend == ""
+
+
+@pytest.mark.parametrize("number", ["8.19.2", "10.0.0"])
+def test_another_major_version_is_told(number: str) -> None:
+    found = diagnosis_of(FullCluster(security=False, version=number))
+    assert f"version {number}" in found.finding
+    assert "The client needs version 9" in found.mend
+
+
+def test_an_older_server_that_does_not_take_this_clients_requests_is_told() -> None:
+    cluster = FullCluster(security=False, refuses={"/_cluster": 400}, reason="media_type_header_exception")
+    found = diagnosis_of(cluster)
+    assert "another major version" in found.finding
+    assert "The client needs version 9" in found.mend
+
+
+def test_a_red_cluster_is_told() -> None:
+    found = diagnosis_of(FullCluster(security=False, health="red"))
+    assert found.finding.endswith(", red")
+    assert "Shards are missing" in found.mend
+
+
+def test_a_yellow_cluster_is_well_as_one_node_never_is_green() -> None:
+    assert diagnosis_of(FullCluster(security=False, health="yellow")).mend == ""
+
+
+def test_a_login_that_is_refused_is_told_as_such() -> None:
+    found = diagnosis_of(FullCluster(), ("elastic", "wrong"))
+    assert "refuses this login (401)" in found.finding
+    assert "TAPEWATCH_ELASTICSEARCH_USER" in found.mend
+
+
+def test_a_login_that_is_taken_is_well() -> None:
+    found = diagnosis_of(FullCluster(), ADMIN)
+    assert found.mend == ""
+
+
+def test_a_server_error_is_told_with_its_status() -> None:
+    found = diagnosis_of(FullCluster(security=False, refuses={"/_cluster": 503}))
+    assert "answers with status 503" in found.finding
+    assert "look at its log" in found.mend
+
+
+def test_an_elasticsearch_that_is_away_is_told_and_no_template_is_called_missing() -> None:
+    with nobody() as address, new_client(f"http://{address}") as client:
+        found, templates = check_elasticsearch(client, f"http://{address}"), check_templates(client)
+    assert found.finding.startswith(f"no answer from http://{address}")
+    assert "TAPEWATCH_ELASTICSEARCH" in found.mend
+    assert templates.mend == "First mend Elasticsearch."
+
+
+def test_missing_templates_are_named() -> None:
+    first, *others = NEEDED_TEMPLATES
+    kept: dict[str, Body] = {f"/_index_template/{name}": {} for name in others}
+    with FullCluster(security=False, kept=kept) as cluster, new_client(cluster.url) as client:
+        found = check_templates(client)
+        assert found.finding == f"missing: {first}"
+        assert found.mend == "Run `tapewatch setup`."
+        cluster.kept[f"/_index_template/{first}"] = {}
+        assert check_templates(client).mend == ""
+
+
+def test_everything_away_ends_with_exit_code_1_and_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with nobody() as address:
+        assert run_doctor(Settings(kafka=address, elasticsearch=f"http://{address}")) == 1
+    said = capsys.readouterr().out
+    assert said.count("wrong") == 5
+    assert said.count("tapewatch stack") == 2
+
+
+def test_the_table_marks_what_is_wrong_and_puts_the_mend_below() -> None:
+    rows = diagnoses_table([Diagnosis("A", "good"), Diagnosis("B", "bad", "do this")])
+    marks, _, findings = (list(map(str, column.cells)) for column in rows.columns)
+    assert marks == ["ok", "wrong"]
+    assert findings == ["good", "bad\ndo this"]
