@@ -53,7 +53,7 @@ def measure() -> list[Row]:
 
 
 class _Sliceable(TradeColumns):
-    def __getitem__(self, part: slice) -> "_Sliceable":
+    def __getitem__(self, part: slice) -> TradeColumns:
         return _Sliceable(
             self.symbol[part],
             self.day[part],

@@ -24,8 +24,9 @@ from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import Elasticsearch, helpers
 
 from services.common.kafka.clients import new_consumer
+from services.common.kafka.reading import partition_numbers
 from services.contracts.indices import TRADES_INDEX_PREFIX
-from services.contracts.topics import PARTITIONS, TRADES_TOPIC
+from services.contracts.topics import TRADES_TOPIC
 from services.indexer.under_way import MAX_BATCH_DOCUMENTS
 
 HEADERS = {"content-type": "application/x-ndjson"}
@@ -54,13 +55,12 @@ def main(form: str, bootstrap: str, url: str, trades: str, connections: str) -> 
 def read_batches(bootstrap: str, trades: int) -> Iterator[list[bytes]]:
     """Read so many trades of the topic, from its beginning."""
     consumer: Consumer = new_consumer(bootstrap, "benchmark-reads-only")
-    consumer.assign([TopicPartition(TRADES_TOPIC, number, 0) for number in range(PARTITIONS)])
+    numbers = partition_numbers(consumer, TRADES_TOPIC)
+    consumer.assign([TopicPartition(TRADES_TOPIC, number, 0) for number in numbers])
     batch: list[bytes] = []
     while trades:
         room = min(MAX_BATCH_DOCUMENTS - len(batch), trades)
-        values = [
-            message.value() or b"" for message in consumer.consume(room, POLL_S) if message.error() is None
-        ]
+        values = [message.value() for message in consumer.consume(room, POLL_S) if message.error() is None]
         batch += values
         trades -= len(values)
         if batch and (len(batch) == MAX_BATCH_DOCUMENTS or not trades):

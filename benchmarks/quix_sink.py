@@ -20,7 +20,7 @@ def main(
     """Index so many trades under their ids."""
 
     def trade_id(item: SinkItem) -> str:
-        return str(item.value["trade_id"])
+        return item.value["trade_id"]
 
     app = Application(
         broker_address=bootstrap,

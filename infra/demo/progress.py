@@ -9,10 +9,10 @@ from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.offsets import Positions, end_offsets
-from services.common.kafka.reading import READ_AT_ONCE
+from services.common.kafka.reading import READ_AT_ONCE, partition_numbers
 from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
-from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, PARTITIONS, TRADES_TOPIC
+from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 
 STRIKING_PER_LABEL = 4
 
@@ -48,6 +48,11 @@ class PipelineProgress:
 
     def __init__(self, kafka: str, client: Elasticsearch) -> None:
         self._admin = new_admin(kafka)
+        self._partitions = [
+            TopicPartition(topic, number)
+            for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)
+            for number in partition_numbers(self._admin, topic)
+        ]
         self._client = client
         self._letters = _LetterCount(kafka)
         self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
@@ -56,7 +61,7 @@ class PipelineProgress:
     def refresh(self) -> PipelineState:
         """Ask anew and return what is known."""
         try:
-            ends = self._ends((TRADES_TOPIC, ANOMALIES_TOPIC))
+            ends = self._ends()
             detector = self._committed(DETECTOR_GROUP)
             indexer = self._committed(INDEXER_GROUP)
             found, labels = self.labels()
@@ -119,10 +124,11 @@ class PipelineProgress:
         hits = {hit["_id"]: hit["_source"] for bucket in buckets for hit in bucket["top"]["hits"]["hits"]}
         return sorted(hits.values(), key=lambda anomaly: -anomaly["score"])
 
-    def _ends(self, topics: tuple[str, ...]) -> dict[str, int]:
-        partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-        ends = dict.fromkeys(topics, 0)
-        for (topic, _), end in end_offsets(self._admin, partitions, IsolationLevel.READ_UNCOMMITTED).items():
+    def _ends(self) -> dict[str, int]:
+        """Return the sum of the ends of each topic's partitions."""
+        ends = dict.fromkeys((TRADES_TOPIC, ANOMALIES_TOPIC), 0)
+        found = end_offsets(self._admin, self._partitions, IsolationLevel.READ_UNCOMMITTED)
+        for (topic, _), end in found.items():
             ends[topic] += end
         return ends
 
@@ -133,13 +139,8 @@ class PipelineProgress:
         a fresh broker was creating its offsets topic.
         """
         consumer = self._group_readers[group]
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)
-            for number in range(PARTITIONS)
-        ]
         committed: dict[str, int] = {}
-        for partition in consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S):
+        for partition in consumer.committed(self._partitions, timeout=REQUEST_TIMEOUT_S):
             committed[partition.topic] = committed.get(partition.topic, 0) + max(partition.offset, 0)
         return committed
 
@@ -149,7 +150,8 @@ class _LetterCount:
 
     def __init__(self, kafka: str) -> None:
         self._consumer = new_consumer(kafka, "tapewatch-reads-only")
-        self._consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in range(PARTITIONS)])
+        numbers = partition_numbers(self._consumer, DEAD_LETTERS_TOPIC)
+        self._consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in numbers])
         self._positions = Positions()
         self._count = 0
 

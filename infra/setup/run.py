@@ -54,7 +54,7 @@ def run_setup(
         return 128 + (stop.signal or 0)
     if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
         return 128 + (stop.signal or 0)
-    changes = set_up_topics(new_admin(settings.kafka))
+    changes = set_up_topics(new_admin(settings.kafka), settings.partitions)
     changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
     if settings.kibana is not None:
         if not wait_for_kibana(settings.kibana, kibana_login, stop):

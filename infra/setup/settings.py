@@ -9,6 +9,7 @@ from services.common.config.secret_files import given_secret
 from services.common.config.settings import Settings
 from services.common.config.urls import HttpUrl
 from services.common.errors import TapewatchError
+from services.contracts.topics import DEFAULT_PARTITIONS
 
 
 class SetupSettings(Settings):
@@ -32,6 +33,9 @@ class SetupSettings(Settings):
 
     secrets_dir: Path | None = None
     """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
+
+    partitions: Annotated[int, Field(ge=1, le=512)] = DEFAULT_PARTITIONS
+    """Of topics that `setup` creates; one more detector or indexer than that has nothing to do."""
 
     trades_kept_days: Annotated[int, Field(ge=1)] = 30
     """How long an index of trades is kept, from its creation."""

@@ -4,38 +4,43 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from services.common.errors import TapewatchError
-from services.contracts.topics import PARTITIONS, TOPICS
+from services.common.kafka.preflight import check_partitions
+from services.contracts.topics import DEFAULT_PARTITIONS, SAME_PARTITIONS, TOPICS
 
 TIMEOUT_S = 30.0
 
 
-def set_up_topics(admin: AdminClient) -> list[str]:
+def set_up_topics(admin: AdminClient, partitions: int = DEFAULT_PARTITIONS) -> list[str]:
     """Create the topics and set their settings; returns one line for each change.
+
+    Parameters
+    ----------
+    admin
+        A client of the cluster.
+    partitions
+        Of topics that are created. One that exists keeps its number, and those that must have as many as it
+        are created with that number.
 
     Raises
     ------
     TapewatchError
-        A topic has another number of partitions, or the broker refused.
+        Topics that must have the same number of partitions differ in it, or the broker refused.
     """
     changes = []
     try:
         existing = admin.list_topics(timeout=TIMEOUT_S).topics
-        for name in TOPICS.keys() & existing.keys():
-            count = len(existing[name].partitions)
-            if count != PARTITIONS:
-                raise TapewatchError(
-                    f"The topic {name} has {count} partitions, Tapewatch needs {PARTITIONS}.",
-                    "Changing the number moves symbols away from their state: delete the topic and replay.",
-                )
+        counts = {name: len(existing[name].partitions) for name in TOPICS if name in existing}
+        check_partitions(counts)
+        partitions = next((counts[name] for name in SAME_PARTITIONS if name in counts), partitions)
         missing = [name for name in TOPICS if name not in existing]
         if missing:
             created = admin.create_topics(
-                [NewTopic(name, PARTITIONS, config=TOPICS[name]) for name in missing],
+                [NewTopic(name, partitions, config=TOPICS[name]) for name in missing],
                 operation_timeout=TIMEOUT_S,
             )
             for name, future in created.items():
                 future.result()
-                changes.append(f"created topic {name} ({PARTITIONS} partitions)")
+                changes.append(f"created topic {name} ({_counted(partitions)})")
         changes += _mend_settings(admin, [name for name in TOPICS if name in existing])
     except KafkaException as error:
         raise TapewatchError(
@@ -43,6 +48,10 @@ def set_up_topics(admin: AdminClient) -> list[str]:
             "Check the broker's log and rights.",
         ) from error
     return changes
+
+
+def _counted(partitions: int) -> str:
+    return f"{partitions} partition" + ("" if partitions == 1 else "s")
 
 
 def _mend_settings(admin: AdminClient, names: list[str]) -> list[str]:

@@ -12,7 +12,9 @@ TRADE_MAX_BYTES = 1_000_000
 
 DEAD_LETTER_MAX_BYTES = 2_000_000
 
-PARTITIONS = 6
+DEFAULT_PARTITIONS = 6
+"""How many partitions `tapewatch setup` gives topics that it creates, unless told otherwise."""
+
 DAY_MS = 24 * 3600 * 1000
 RECORD_OVERHEAD_BYTES = 100_000
 """A batch of one record is larger than the record: key, headers, framing."""
@@ -45,4 +47,7 @@ TOPICS: dict[str, dict[str, str]] = {
     },
     PROGRESS_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact"},
 }
-"""Settings by topic; each has `PARTITIONS` partitions."""
+"""Settings by topic."""
+
+SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
+"""Topics of one number of partitions: what belongs to a trade is in the partition of the trade's number."""

@@ -5,15 +5,13 @@ import threading
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from services.common.kafka.clients import new_consumer
-from services.common.kafka.records import Record
+from services.common.kafka.reading import partition_numbers
 from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
-from services.contracts.topics import ANOMALIES_TOPIC, PARTITIONS, TRADES_TOPIC
-from tests.narrow import value_of
+from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 
 POLL_S = 0.05
 ANSWER_WITHIN_S = 1.0
@@ -83,7 +81,7 @@ class ProgressReader:
     Parameters
     ----------
     bootstrap
-        Kafka; while it does not answer, the last progress stands.
+        A Kafka that has the topics; while it does not answer later, the last progress stands.
     """
 
     def __init__(self, bootstrap: str) -> None:
@@ -92,6 +90,8 @@ class ProgressReader:
         self._closing = threading.Event()
         self._tapes = {TRADES_TOPIC: Tape(), ANOMALIES_TOPIC: Tape()}
         self._reader = _quiet_consumer(bootstrap, "chaos-reads-only")
+        # Asked for now, while Kafka surely answers.
+        self._partitions = {topic: partition_numbers(self._reader, topic) for topic in self._tapes}
         self._groups = {group: _quiet_consumer(bootstrap, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
         self._thread = threading.Thread(target=self._run, name="chaos-progress")
         self._thread.start()
@@ -108,8 +108,13 @@ class ProgressReader:
 
     def _run(self) -> None:
         try:
-            partitions = [TopicPartition(topic, n, 0) for topic in self._tapes for n in range(PARTITIONS)]
-            self._reader.assign(partitions)
+            self._reader.assign(
+                [
+                    TopicPartition(topic, number, 0)
+                    for topic, numbers in self._partitions.items()
+                    for number in numbers
+                ]
+            )
             while not self._closing.is_set():
                 self._read()
                 try:
@@ -123,9 +128,9 @@ class ProgressReader:
                 consumer.close()
 
     def _read(self) -> None:
-        messages = self._reader.consume(20_000, POLL_S)
-        for record in cast("list[Record]", [message for message in messages if message.error() is None]):
-            self._tapes[record.topic()].add(record.partition(), record.offset(), value_of(record))
+        for message in self._reader.consume(20_000, POLL_S):
+            if message.error() is None:
+                self._tapes[message.topic()].add(message.partition(), message.offset(), message.value())
 
     def _state(self) -> Progress:
         trades, anomalies = self._tapes[TRADES_TOPIC], self._tapes[ANOMALIES_TOPIC]
@@ -146,7 +151,7 @@ class ProgressReader:
         )
 
     def _committed(self, group: str, topic: str) -> dict[int, int]:
-        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        partitions = [TopicPartition(topic, number) for number in self._partitions[topic]]
         answer = self._groups[group].committed(partitions, timeout=ANSWER_WITHIN_S)
         return {partition.partition: max(partition.offset, 0) for partition in answer}
 

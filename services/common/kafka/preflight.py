@@ -16,6 +16,7 @@ from services.contracts.topics import (
     CHECKPOINTS_TOPIC,
     DEAD_LETTERS_TOPIC,
     PROGRESS_TOPIC,
+    SAME_PARTITIONS,
     TOPICS,
     TRADES_TOPIC,
 )
@@ -27,7 +28,6 @@ LEAST_RETENTION_BYTES = 1 << 30
 """Of a partition; some million trades, which a service that is down for a day may have to catch up on."""
 
 _BY_SETUP = "Run `tapewatch setup` to set it right."
-_SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
 _LOST_IF_DELETED = {
     CHECKPOINTS_TOPIC: "the state to resume from would be forgotten, and anomalies missed or changed",
     PROGRESS_TOPIC: "how far a file was published would be forgotten, and its trades published twice",
@@ -166,19 +166,35 @@ def judge_topics(topics: Mapping[str, TopicState]) -> None:
     TapewatchError
         Names the first setting that would lose or repeat data.
     """
-    counts = {name: topics[name].partitions for name in _SAME_PARTITIONS if name in topics}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
-        raise TapewatchError(
-            f"Topics differ in their number of partitions ({listed}): a symbol's anomalies and checkpoints "
-            "belong in the partition of the number that its trades are in, and would be lost without it.",
-            "Delete all of Tapewatch's topics, run `tapewatch setup`, and publish the files again.",
-        )
+    check_partitions({name: topic.partitions for name, topic in topics.items()})
     for name, topic in topics.items():
         _judge_cleanup(name, topic.settings)
         _judge_retention(name, topic.settings)
         _judge_size(name, topics)
         _judge_replication(name, topic)
+
+
+def check_partitions(counts: Mapping[str, int]) -> None:
+    """Check that the topics which must have as many partitions as `trades` do.
+
+    Parameters
+    ----------
+    counts
+        Numbers of partitions by topic; topics that are missing, and others, do not count.
+
+    Raises
+    ------
+    TapewatchError
+        They differ.
+    """
+    same = {name: counts[name] for name in SAME_PARTITIONS if name in counts}
+    if len(set(same.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in same.items())
+        raise TapewatchError(
+            f"Topics differ in their number of partitions ({listed}): a symbol's anomalies and checkpoints "
+            "belong in the partition of the number that its trades are in, and would be lost without it.",
+            "Delete all of Tapewatch's topics, run `tapewatch setup`, and publish the files again.",
+        )
 
 
 def _judge_cleanup(name: str, settings: Mapping[str, str]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka.clients import new_producer
+from services.common.kafka.clients import new_admin, new_producer
+from services.common.kafka.reading import partition_numbers
 from services.common.kafka.transactions import Transactions
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
@@ -19,7 +20,6 @@ from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import load_profile
 from services.sources.synthetic.day import DayConfig
 from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
-from tests.narrow import value_of
 from tests.samples import trade_json
 from tests.stops import AskedFor
 
@@ -70,9 +70,7 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
     assert stop.requested
 
     tapewatch(stack, "detect", "--until-idle", "0.5")
-    found = [
-        value_of(m) for m in read_topic(stack, "anomalies") if (m.key() or b"").endswith(SUFFIX.encode())
-    ]
+    found = [m.value() for m in read_topic(stack, "anomalies") if (m.key() or b"").endswith(SUFFIX.encode())]
     expected = backtested(stack, day)
     assert expected
     assert by_trade_id(found) == expected
@@ -106,7 +104,7 @@ def test_each_commit_is_fenced_by_offsets_even_when_nothing_new_was_read(
 def publish_without_markers(stack: EmbeddedStack) -> None:
     """Publish as others may: no transaction's marker stands behind the last trade of a partition."""
     producer = new_producer(stack.kafka_bootstrap)
-    for partition in range(6):
+    for partition in partition_numbers(new_admin(stack.kafka_bootstrap), "trades"):
         at = {"@timestamp": "2023-05-10T15:00:00.000000001Z", "trade_id": f"turns-{partition}"}
         value = trade_json(partition, **at, symbol=f"P{partition}{SUFFIX}")
         producer.produce("trades", key=f"P{partition}{SUFFIX}".encode(), value=value, partition=partition)

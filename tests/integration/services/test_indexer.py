@@ -17,9 +17,9 @@ from infra.embedded.server import Server
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import new_client
 from services.common.kafka.clients import new_consumer, new_producer
+from services.common.kafka.reading import partition_numbers
 from services.common.process.readiness import LOG_EVERY_S
 from services.contracts.components import INDEXER_GROUP
-from services.contracts.topics import PARTITIONS
 from tests.integration.pipeline import (
     addresses,
     documents,
@@ -32,7 +32,6 @@ from tests.integration.pipeline import (
     wait_for,
     wait_until,
 )
-from tests.narrow import present
 from tests.samples import trade_json
 
 STOP_WITHIN_S = 10
@@ -55,7 +54,7 @@ def publish(stack: EmbeddedStack, topic: str, *values: bytes | Retraction) -> No
     producer = new_producer(stack.kafka_bootstrap)
     for value in values:
         if isinstance(value, Retraction):
-            producer.produce(topic, key=b"INDEXER", headers={**value.headers})
+            producer.produce(topic, key=b"INDEXER", headers=value.headers)
         else:
             producer.produce(topic, key=b"INDEXER", value=value)
     assert producer.flush(60) == 0
@@ -96,12 +95,11 @@ def running_indexer(
 @contextmanager
 def hanging(server: Server) -> Iterator[None]:
     """A server that takes connections but does not answer."""
-    pid = present(server.pid)
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(server.pid, signal.SIGCONT)
 
 
 def count(stack: EmbeddedStack, index: str) -> int:
@@ -109,7 +107,7 @@ def count(stack: EmbeddedStack, index: str) -> int:
     with new_client(stack.elasticsearch_url) as client:
         client.indices.refresh(index=index, ignore_unavailable=True)
         answer = client.options(ignore_status=503).count(index=index, ignore_unavailable=True)
-        return int(answer.get("count", 0))
+        return answer.get("count", 0)
 
 
 def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: int) -> None:
@@ -119,7 +117,11 @@ def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: in
 def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
     """Return committed offsets and ends, of the partitions where they differ."""
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, INDEXER_GROUP)
-    partitions = [TopicPartition(topic, n) for topic in ("trades", "anomalies") for n in range(PARTITIONS)]
+    partitions = [
+        TopicPartition(topic, number)
+        for topic in ("trades", "anomalies")
+        for number in partition_numbers(consumer, topic)
+    ]
     differ = {}
     for partition in consumer.committed(partitions, timeout=30):
         _, end = consumer.get_watermark_offsets(partition, timeout=30)

@@ -50,5 +50,4 @@ def anomaly_summary(*sources: dict[str, Any]) -> AnomalySummary:
 
 def drawn(chart: Chart, layer: int) -> list[dict[str, Any]]:
     """Return the rows that a layer of a chart draws."""
-    rows = chart.datasets[chart.spec["layer"][layer]["data"]["name"]].to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
+    return chart.datasets[chart.spec["layer"][layer]["data"]["name"]].to_dict("records")

@@ -35,3 +35,12 @@ def test_a_login_that_cannot_work_is_refused_without_showing_the_secret(
         SetupSettings(**given).kibana_login()
     assert cause in caught.value.cause
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("partitions", ["0", "513", "six"])
+def test_a_number_of_partitions_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, partitions: str
+) -> None:
+    monkeypatch.setenv("TAPEWATCH_PARTITIONS", partitions)
+    with pytest.raises(TapewatchError, match=f"TAPEWATCH_PARTITIONS is '{partitions}': "):
+        SetupSettings()
