@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
-from dashboard.pages.pipeline.probe import look_at_elasticsearch
+from dashboard.pages.pipeline.probe import probe_elasticsearch
 from dashboard.server.elastic import open_client
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
@@ -43,7 +43,7 @@ def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch
 
 
 def test_elasticsearch_tells_what_a_count_tells(client: Elasticsearch, tape: list[Document]) -> None:
-    state = look_at_elasticsearch(client)
+    state = probe_elasticsearch(client)
     assert state.cluster is not None
     health = client.cluster.health()
     assert (state.cluster.status, state.cluster.nodes) == (health["status"], 1)

@@ -10,10 +10,10 @@ from dashboard.pages.pipeline.probe import (
     ElasticsearchState,
     Latency,
     ServiceState,
-    State,
-    look,
-    look_at_elasticsearch,
-    places,
+    Status,
+    probe_all,
+    probe_elasticsearch,
+    targets,
 )
 from dashboard.settings import DashboardSettings
 from dashboard.ui.error_boundary import error_boundary
@@ -23,12 +23,12 @@ from services.common.elastic.client import Elasticsearch
 from services.common.observability.rates import RATE_WINDOW_S
 
 STATE_COLORS = {
-    State.WORKING: "#0f9d8a",
-    State.NOT_READY: "#fb720c",
-    State.STUCK: "#e71d40",
-    State.NO_ANSWER: "#e71d40",
-    State.NOT_RUNNING: "#8a8f98",
-    State.UNKNOWN: "#8a8f98",
+    Status.WORKING: "#0f9d8a",
+    Status.NOT_READY: "#fb720c",
+    Status.STUCK: "#e71d40",
+    Status.NO_ANSWER: "#e71d40",
+    Status.NOT_RUNNING: "#8a8f98",
+    Status.UNKNOWN: "#8a8f98",
 }
 CLUSTER_COLORS = {"green": "green", "yellow": "orange", "red": "red"}
 COMMANDS = {
@@ -70,7 +70,7 @@ def show(client: Elasticsearch) -> None:
 
 def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     """Show what all answer now; each part by itself, so that one that is away hides no other."""
-    services = look(places(addresses))
+    services = probe_all(targets(addresses))
     st.caption(f"As of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC. Rates are over the last {RATE_WINDOW_S} s.")
     show_problems(services, addresses)
     with st.container(horizontal=True):
@@ -99,29 +99,29 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     st.session_state[_BEFORE] = {service.address: service for service in services}
     st.subheader("Elasticsearch", anchor=False)
     with error_boundary():
-        show_elasticsearch(look_at_elasticsearch(client))
+        show_elasticsearch(probe_elasticsearch(client))
 
 
 def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:
     """Say which services do not work, why, and what to do."""
     for service in services:
-        if service.state == State.WORKING:
+        if service.state == Status.WORKING:
             continue
         name = service.name or "service"
         text = f"The {name} at {service.address} is {service.state}."
         match service.state:
-            case State.NOT_RUNNING:
+            case Status.NOT_RUNNING:
                 show_box = st.info if service.name == "producer" else st.warning
-            case State.NOT_READY:
+            case Status.NOT_READY:
                 show_box = st.warning
-            case State.NO_ANSWER:
+            case Status.NO_ANSWER:
                 show_box, text = st.error, f"The {name} at {service.address} does not answer."
-            case State.UNKNOWN:
+            case Status.UNKNOWN:
                 show_box, text = st.error, f"The {name} does not run at {service.address}."
             case _:
                 show_box = st.error
-        advice = COMMANDS.get(service.name, "") if service.state == State.NOT_RUNNING else ""
-        if service.state in (State.NOT_RUNNING, State.UNKNOWN) and not addresses:
+        advice = COMMANDS.get(service.name, "") if service.state == Status.NOT_RUNNING else ""
+        if service.state in (Status.NOT_RUNNING, Status.UNKNOWN) and not addresses:
             advice += " Where it runs elsewhere, name its address in TAPEWATCH_SERVICES."
         show_box(f"{as_markdown(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
 
@@ -256,9 +256,13 @@ def _moments(time: dt.datetime | None, now: dt.datetime) -> tuple[str, str, str]
     return f"{time:{form}}", f"{local:{form}}", span((now - time).total_seconds())
 
 
-def _badge_color(state: State) -> str:
-    if state == State.WORKING:
+def _badge_color(state: Status) -> str:
+    if state == Status.WORKING:
         return "green"
     return (
-        "red" if state in (State.STUCK, State.NO_ANSWER) else "orange" if state == State.NOT_READY else "gray"
+        "red"
+        if state in (Status.STUCK, Status.NO_ANSWER)
+        else "orange"
+        if state == Status.NOT_READY
+        else "gray"
     )

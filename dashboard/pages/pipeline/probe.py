@@ -38,7 +38,7 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 """Name of a sample to its labels and values."""
 
 
-class State(StrEnum):
+class Status(StrEnum):
     """What a service is doing."""
 
     WORKING = "working"
@@ -108,7 +108,7 @@ class ServiceState:
 
     address: str
     name: str
-    state: State
+    state: Status
     why: str = ""
     version: str | None = None
     started: dt.datetime | None = None
@@ -126,7 +126,7 @@ class ServiceState:
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Where a service may be; one that `must_run` is told of when it does not."""
 
     address: str
@@ -181,7 +181,7 @@ class ElasticsearchState:
     newest_detected: dt.datetime | None
 
 
-def places(addresses: Sequence[str]) -> list[Place]:
+def targets(addresses: Sequence[str]) -> list[Target]:
     """Return where to look.
 
     Parameters
@@ -194,80 +194,83 @@ def places(addresses: Sequence[str]) -> list[Place]:
         port + PORT_STEP * number: name for name, port in USUAL_PORTS.items() for number in range(PORTS_TRIED)
     }
     if addresses:
-        return [Place(one, ports.get(int(one.rpartition(":")[2]), ""), must_run=True) for one in addresses]
+        return [Target(one, ports.get(int(one.rpartition(":")[2]), ""), must_run=True) for one in addresses]
     return [
-        Place(f"{_LOCALHOST}:{port}", name, must_run=port == USUAL_PORTS[name])
+        Target(f"{_LOCALHOST}:{port}", name, must_run=port == USUAL_PORTS[name])
         for port, name in sorted(ports.items(), key=lambda one: (list(USUAL_PORTS).index(one[1]), one[0]))
     ]
 
 
-def look(where: Sequence[Place]) -> list[ServiceState]:
+def probe_all(where: Sequence[Target]) -> list[ServiceState]:
     """Ask all services at the same time; takes `TIMEOUT_S` for each question, at most three.
 
     Returns
     -------
     list
         In the order given. A service that need not run is left out if it does not; one that must is left
-        out if an instance of it runs at another place that was looked at.
+        out if an instance of it runs at another target that was looked at.
     """
     with ThreadPoolExecutor(max_workers=max(1, len(where))) as pool:
-        found = list(pool.map(look_at, where))
+        found = list(pool.map(probe, where))
     running = {one.name for one in found if one.version is not None}
-    absent = (State.NOT_RUNNING, State.UNKNOWN)
+    absent = (Status.NOT_RUNNING, Status.UNKNOWN)
     return [
         one
-        for one, place in zip(found, where, strict=True)
-        if one.state not in absent or (place.must_run and not _stands_elsewhere(one, where, running))
+        for one, target in zip(found, where, strict=True)
+        if one.state not in absent or (target.must_run and not _stands_elsewhere(one, where, running))
     ]
 
 
-def _stands_elsewhere(one: ServiceState, where: Sequence[Place], running: set[str]) -> bool:
+def _stands_elsewhere(one: ServiceState, where: Sequence[Target], running: set[str]) -> bool:
     """Tell whether a usual port is only taken, so that the service has moved on to the next."""
-    return one.name in running and any(not place.must_run for place in where)
+    return one.name in running and any(not target.must_run for target in where)
 
 
-def look_at(place: Place) -> ServiceState:
+def probe(target: Target) -> ServiceState:
     """Ask one service."""
     try:
-        _, text = _get(place.address, "/metrics")
+        _, text = _get(target.address, "/metrics")
     except TimeoutError:
         return ServiceState(
-            place.address, place.name, State.NO_ANSWER, f"It did not answer within {TIMEOUT_S:g} s."
+            target.address, target.name, Status.NO_ANSWER, f"It did not answer within {TIMEOUT_S:g} s."
         )
     except ConnectionRefusedError:
-        return ServiceState(place.address, place.name, State.NOT_RUNNING, "Nothing listens there.")
+        return ServiceState(target.address, target.name, Status.NOT_RUNNING, "Nothing listens there.")
     except OSError as error:
         why = f"It cannot be reached: {error.strerror or error}."
-        return ServiceState(place.address, place.name, State.NOT_RUNNING, why)
+        return ServiceState(target.address, target.name, Status.NOT_RUNNING, why)
     except (http.client.HTTPException, ValueError):
-        return _unknown(place)
+        return _unknown(target)
     try:
         samples = to_samples(text)
     except ValueError:
-        return _unknown(place)
+        return _unknown(target)
     if "tapewatch_build_info" not in samples:
-        return _unknown(place)
-    state, why = _health(place.address)
-    return to_state(place.address, samples, state, why)
+        return _unknown(target)
+    state, why = _health(target.address)
+    return to_state(target.address, samples, state, why)
 
 
-def _unknown(place: Place) -> ServiceState:
+def _unknown(target: Target) -> ServiceState:
     return ServiceState(
-        place.address, place.name, State.UNKNOWN, "Another program listens there, not a service of Tapewatch."
+        target.address,
+        target.name,
+        Status.UNKNOWN,
+        "Another program listens there, not a service of Tapewatch.",
     )
 
 
-def _health(address: str) -> tuple[State, str]:
-    for path, bad in (("/healthz", State.STUCK), ("/readyz", State.NOT_READY)):
+def _health(address: str) -> tuple[Status, str]:
+    for path, bad in (("/healthz", Status.STUCK), ("/readyz", Status.NOT_READY)):
         try:
             status, text = _get(address, path)
         except (OSError, http.client.HTTPException, ValueError):
-            return State.NO_ANSWER, f"It did not answer {path} within {TIMEOUT_S:g} s."
+            return Status.NO_ANSWER, f"It did not answer {path} within {TIMEOUT_S:g} s."
         if status != 200:
             # `/readyz` says what is waited for.
             why = text.strip()[:300]
-            return bad, f"It waits for {why}." if bad == State.NOT_READY else f"{why[:1].upper()}{why[1:]}."
-    return State.WORKING, ""
+            return bad, f"It waits for {why}." if bad == Status.NOT_READY else f"{why[:1].upper()}{why[1:]}."
+    return Status.WORKING, ""
 
 
 def _get(address: str, path: str) -> tuple[int, str]:
@@ -300,7 +303,7 @@ def to_samples(text: str) -> Samples:
     return samples
 
 
-def to_state(address: str, samples: Samples, state: State, why: str) -> ServiceState:
+def to_state(address: str, samples: Samples, state: Status, why: str) -> ServiceState:
     """Put together what a service tells; each sum is over the labels, so over topics and partitions.
 
     Parameters
@@ -351,7 +354,7 @@ def _latency(samples: Samples, name: str) -> Latency | None:
     return None if count is None or total_s is None else Latency(count, total_s)
 
 
-def look_at_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
+def probe_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
     """Ask Elasticsearch how it does and what is newest.
 
     Raises

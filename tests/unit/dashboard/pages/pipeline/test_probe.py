@@ -8,16 +8,16 @@ from threading import Thread
 
 import pytest
 
-from dashboard.pages.pipeline import probe as services_state
+from dashboard.pages.pipeline import probe as probing
 from dashboard.pages.pipeline.page import span, to_table
 from dashboard.pages.pipeline.probe import (
     Latency,
-    Place,
     ServiceState,
-    State,
-    look,
-    look_at,
-    places,
+    Status,
+    Target,
+    probe,
+    probe_all,
+    targets,
     to_samples,
     to_state,
 )
@@ -73,7 +73,7 @@ def running(health: Health) -> Iterator[MetricsServer]:
 
 
 def state_of(text: str) -> ServiceState:
-    return to_state("host:1", to_samples(text), State.WORKING, "")
+    return to_state("host:1", to_samples(text), Status.WORKING, "")
 
 
 def test_a_service_tells_its_numbers() -> None:
@@ -107,27 +107,27 @@ def test_a_service_that_works_and_one_that_waits_are_told_apart() -> None:
     health = Health()
     health.detail = "Kafka at nowhere:1"
     with running(health) as server:
-        place = Place(server.address, "", must_run=True)
-        waiting = look_at(place)
+        target = Target(server.address, "", must_run=True)
+        waiting = probe(target)
         health.ready = True
-        working = look_at(place)
-    assert (waiting.state, waiting.why) == (State.NOT_READY, "It waits for Kafka at nowhere:1.")
-    assert (working.state, working.why, working.name) == (State.WORKING, "", "detector")
+        working = probe(target)
+    assert (waiting.state, waiting.why) == (Status.NOT_READY, "It waits for Kafka at nowhere:1.")
+    assert (working.state, working.why, working.name) == (Status.WORKING, "", "detector")
     assert working.memory_bytes is not None
 
 
 def test_a_stuck_service_is_told() -> None:
     with running(Health(stale_after_s=0.0)) as server:
-        found = look_at(Place(server.address, "", must_run=True))
-    assert found.state == State.STUCK
+        found = probe(Target(server.address, "", must_run=True))
+    assert found.state == Status.STUCK
     assert found.why.startswith("The main loop has been stuck")
 
 
 def test_nobody_there_is_not_running() -> None:
-    found = look_at(Place(f"127.0.0.1:{free_port()}", "indexer", must_run=True))
-    assert (found.name, found.state) == ("indexer", State.NOT_RUNNING)
-    found = look_at(Place("no-such-host.invalid:9101", "producer", must_run=True))
-    assert found.state == State.NOT_RUNNING
+    found = probe(Target(f"127.0.0.1:{free_port()}", "indexer", must_run=True))
+    assert (found.name, found.state) == ("indexer", Status.NOT_RUNNING)
+    found = probe(Target("no-such-host.invalid:9101", "producer", must_run=True))
+    assert found.state == Status.NOT_RUNNING
     assert "cannot be reached" in found.why
 
 
@@ -135,47 +135,47 @@ def test_another_program_is_not_taken_for_a_service() -> None:
     server = HTTPServer(("127.0.0.1", 0), _Other)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        found = look_at(Place(f"127.0.0.1:{server.server_port}", "producer", must_run=True))
+        found = probe(Target(f"127.0.0.1:{server.server_port}", "producer", must_run=True))
     finally:
         server.shutdown()
         server.server_close()
-    assert found.state == State.UNKNOWN
+    assert found.state == Status.UNKNOWN
 
 
 def test_those_that_hang_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services_state, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(probing, "TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        place = Place(f"127.0.0.1:{silent.getsockname()[1]}", "detector", must_run=True)
+        target = Target(f"127.0.0.1:{silent.getsockname()[1]}", "detector", must_run=True)
         began_s = time.monotonic()
-        found = look([place] * 8)
+        found = probe_all([target] * 8)
         assert time.monotonic() - began_s < 3
-    assert {one.state for one in found} == {State.NO_ANSWER}
+    assert {one.state for one in found} == {Status.NO_ANSWER}
 
 
 def test_further_instances_are_shown_only_when_they_run() -> None:
     with running(Health()) as server:
-        usual = Place(f"127.0.0.1:{free_port()}", "detector", must_run=True)
-        gone = Place(f"127.0.0.1:{free_port()}", "indexer", must_run=True)
-        further = Place(server.address, "detector", must_run=False)
-        spare = Place(f"127.0.0.1:{free_port()}", "indexer", must_run=False)
-        found = look([usual, gone, further, spare])
+        usual = Target(f"127.0.0.1:{free_port()}", "detector", must_run=True)
+        gone = Target(f"127.0.0.1:{free_port()}", "indexer", must_run=True)
+        further = Target(server.address, "detector", must_run=False)
+        spare = Target(f"127.0.0.1:{free_port()}", "indexer", must_run=False)
+        found = probe_all([usual, gone, further, spare])
     # The detector's usual port is taken or free: it runs, at the next one.
     assert [one.address for one in found] == [gone.address, further.address]
-    assert [one.state for one in found] == [State.NOT_RUNNING, State.NOT_READY]
+    assert [one.state for one in found] == [Status.NOT_RUNNING, Status.NOT_READY]
 
 
 def test_every_address_of_the_setting_is_looked_at() -> None:
-    assert [(one.address, one.must_run) for one in places(["a:9101", "b:80"])] == [
+    assert [(one.address, one.must_run) for one in targets(["a:9101", "b:80"])] == [
         ("a:9101", True),
         ("b:80", True),
     ]
-    usual = places([])
+    usual = targets([])
     assert [one.address for one in usual if one.must_run] == [
         "127.0.0.1:9101",
         "127.0.0.1:9102",
         "127.0.0.1:9103",
     ]
-    assert Place("127.0.0.1:9192", "detector", must_run=False) in usual
+    assert Target("127.0.0.1:9192", "detector", must_run=False) in usual
     assert len(usual) == 30
 
 
@@ -184,7 +184,7 @@ def test_the_table_has_what_is_known_and_nothing_else() -> None:
     before = {
         "host:1": state_of(DETECTOR.replace('count{service="detector"} 4.0', 'count{service="detector"} 2.0'))
     }
-    table = to_table([state_of(DETECTOR), ServiceState("host:2", "", State.NOT_RUNNING)], before, now)
+    table = to_table([state_of(DETECTOR), ServiceState("host:2", "", Status.NOT_RUNNING)], before, now)
     assert table["Up for"].tolist() == ["2 h", ""]
     assert table["Commit (ms)"].tolist() == ["0.0", ""]
     assert table["Checkpoint"].tolist() == ["17.0 kB", ""]
