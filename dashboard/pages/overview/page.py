@@ -1,10 +1,9 @@
 """The live overview: prices and volumes of a symbol with the anomalies found, and the newest of these."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +11,19 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.overview import state as overview_state
 from dashboard.pages.overview.chart import SPAN
+from dashboard.pages.overview.controls import (
+    LISTED,
+    MINUTE,
+    ORDERS,
+    choose_chart,
+    choose_filters,
+    choose_one,
+    choose_period,
+    choose_symbol,
+    choose_time,
+    controlled,
+    show_watched,
+)
 from dashboard.pages.overview.freshness import Arrivals, describe
 from dashboard.pages.overview.price_chart import PICKED, price_chart
 from dashboard.pages.overview.queries import (
@@ -31,31 +43,21 @@ from dashboard.pages.overview.state import (
     ALL_SYMBOLS,
     CANDLES,
     HIGHEST_FIRST,
-    LABELS,
-    LINE,
     NEWEST_FIRST,
-    ONE_SYMBOL,
-    SEVERITIES,
 )
 from dashboard.pages.overview.volume_chart import volume_chart
 from dashboard.server.elastic import together
-from dashboard.server.sessions import PeriodSummary, find_sessions, summarize_period
+from dashboard.server.sessions import find_sessions, summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.anomaly_table import page_url, show_anomaly_table
 from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.legend import legend_html
-from dashboard.ui.markdown import as_markdown
-from dashboard.ui.time_ranges import Period, TimeRange, at_exchange, periods, to_full_hours
+from dashboard.ui.time_ranges import Period, TimeRange, periods, to_full_hours
 from services.common.elastic.client import Elasticsearch
 from services.review.verdicts import Verdict, verdicts_of
 
-_MOVES = "overview-moves"
 _AWAITED = "overview-awaited"
-_MINUTE = dt.timedelta(minutes=1)
-_CHARTS = (LINE, CANDLES)
-_ORDERS = (NEWEST_FIRST, HIGHEST_FIRST)
-_LISTED = (ONE_SYMBOL, ALL_SYMBOLS)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         freshness_place = st.container(width="stretch")
         is_live = overview_state.current().is_live
-        _controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
+        controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
     awaited = _await_table()
     sessions = find_sessions(client)
     if not sessions:
@@ -112,15 +114,15 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
     choices = periods(sessions)
     with st.container(horizontal=True, gap="medium"):
         symbol_place = st.container(width=170)
-        period = _choose_period(choices)
+        period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
             st.info("There are no trades in this session any more. Choose another one.")
             return
         with symbol_place:
-            symbol = _choose_symbol(summary)
-        time_range = _choose_time(period, to_full_hours(summary.first_trade, summary.last_trade))
-        _choose_filters()
+            symbol = choose_symbol(summary)
+        time_range = choose_time(period, to_full_hours(summary.first_trade, summary.last_trade))
+        choose_filters()
     _tell_what_is_not_there(choices, time_range)
     answers = _ask(client, symbol, period, time_range)
     awaited.empty()
@@ -128,8 +130,8 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
     arrival = arrivals().note(answers.freshness.trades, now)
     freshness_place.caption(describe(answers.freshness, arrival, now))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        _show_watched(answers.urgent, symbol)
-        _choose_chart()
+        show_watched(answers.urgent, symbol)
+        choose_chart()
     shown = {*answers.listed.rows["trade_id"], *answers.anomalies.rows["trade_id"]}
     verdicts = verdicts_of(client, sorted(shown))
     if answers.trades.trades:
@@ -179,97 +181,6 @@ def _ask(client: Elasticsearch, symbol: str, period: Period, time_range: TimeRan
     )
 
 
-def _controlled(
-    widget: Callable[..., object],
-    label: str,
-    part: str,
-    value: object,
-    *arguments: object,
-    key: str = "",
-    to_part: Callable[[Any], object] | None = None,
-    **options: object,
-) -> None:
-    """Show a widget that has a part of the view, and changes it when a person changes the widget."""
-    key = key or f"overview-{part}"
-
-    def take() -> None:
-        taken = st.session_state[key]
-        overview_state.change(**{part: taken if to_part is None else to_part(taken)})
-
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
-    widget(label, *arguments, key=key, on_change=take, **options)
-
-
-def _choose_period(choices: list[Period]) -> Period:
-    by_name = {period.name: period for period in choices}
-    newest = choices[0]
-    wanted = overview_state.current().period
-
-    def take(name: str) -> str:
-        # Another session may not have the symbol, and has other times.
-        st.session_state[_MOVES] = True
-        overview_state.change(time_range=None)
-        return name
-
-    period = by_name.get(wanted or newest.name, newest)
-    _controlled(
-        st.selectbox,
-        "Session",
-        "period",
-        period.name,
-        list(by_name),
-        to_part=take,
-        format_func=lambda name: by_name[name].title,
-        width=200,
-    )
-    return period
-
-
-def _choose_symbol(summary: PeriodSummary) -> str:
-    symbol = overview_state.current().symbol
-    may_move = st.session_state.pop(_MOVES, False)
-    if symbol is None or (may_move and symbol not in summary.symbols):
-        symbol = summary.most_anomalous
-        overview_state.change(symbol=symbol)
-    # One that has no trades here is what was asked for all the same; the page says so.
-    choices = summary.symbols if symbol in summary.symbols else [symbol, *summary.symbols]
-    _controlled(st.selectbox, "Symbol", "symbol", symbol, choices)
-    return symbol
-
-
-def _choose_time(period: Period, longest: TimeRange) -> TimeRange:
-    """Let a part of a period be chosen, by the minute within one session, by the hour beyond."""
-    chosen = overview_state.current().time_range
-    if chosen is not None:
-        chosen = TimeRange(max(chosen.start, longest.start), min(chosen.end, longest.end))
-    if chosen is None or chosen.start >= chosen.end:
-        chosen = longest
-    is_one = period.sessions == 1
-
-    def take(ends: tuple[dt.datetime, dt.datetime]) -> TimeRange | None:
-        start, end = (time.replace(tzinfo=dt.UTC) for time in ends)
-        taken = TimeRange(start, max(end, start + _MINUTE))
-        return None if taken == longest else taken
-
-    with st.container(width="stretch"):
-        _controlled(
-            st.slider,
-            "Time (UTC)",
-            "time_range",
-            (chosen.start.replace(tzinfo=None), chosen.end.replace(tzinfo=None)),
-            longest.start.replace(tzinfo=None),
-            longest.end.replace(tzinfo=None),
-            # A slider of other ends is another slider.
-            key=f"overview-time-{longest.start:%Y%m%d%H}-{longest.end:%Y%m%d%H}",
-            to_part=take,
-            step=dt.timedelta(minutes=1 if is_one else 60),
-            format="HH:mm" if is_one else "D MMM HH:mm",
-        )
-        st.caption(at_exchange(chosen))
-    return chosen
-
-
 def _tell_what_is_not_there(choices: list[Period], shown: TimeRange) -> None:
     """Say where the address asks for what there is not."""
     view = overview_state.current()
@@ -278,73 +189,6 @@ def _tell_what_is_not_there(choices: list[Period], shown: TimeRange) -> None:
     asked = view.time_range
     if asked is not None and (asked.end <= shown.start or shown.end <= asked.start):
         st.info("The time in the address is outside this session. Shown is all of it; or choose another.")
-
-
-def _choose_filters() -> None:
-    view = overview_state.current()
-    _controlled(
-        st.multiselect,
-        "Labels",
-        "labels",
-        list(view.labels),
-        LABELS,
-        to_part=tuple,
-        placeholder="All",
-        width=300,
-    )
-    _controlled(
-        st.multiselect,
-        "Severity",
-        "severities",
-        list(view.severities),
-        SEVERITIES,
-        to_part=tuple,
-        placeholder="All",
-        width=240,
-    )
-
-
-def _show_watched(urgent: Mapping[str, int], symbol: str) -> None:
-    """Show the way to each watched symbol, and let this one be watched."""
-    is_watched = symbol in urgent
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="stretch"):
-        st.button(
-            "Watched" if is_watched else "Watch",
-            icon=":material/bookmark_added:" if is_watched else ":material/bookmark_add:",
-            help="Stop watching this symbol"
-            if is_watched
-            else "Keep this symbol at hand; this browser remembers",
-            on_click=watchlist.toggle,
-            args=(symbol,),
-            type="tertiary",
-            key="overview-watch",
-        )
-        if urgent:
-            _controlled(
-                st.pills,
-                "Watched symbols",
-                "symbol",
-                symbol if is_watched else None,
-                list(urgent),
-                key="overview-watched",
-                to_part=lambda chosen: chosen or symbol,
-                format_func=lambda name: f"{as_markdown(name)} · {urgent[name]:,}",
-                help="With their critical and high anomalies in this session",
-                label_visibility="collapsed",
-            )
-
-
-def _choose_chart() -> None:
-    view = overview_state.current()
-    with st.container(horizontal=True, vertical_alignment="center", width="content"):
-        if view.time_range is not None:
-            st.button(
-                "All of the time",
-                icon=":material/zoom_out_map:",
-                on_click=partial(overview_state.change, time_range=None),
-                key="overview-all-time",
-            )
-        _choose_one("Chart", "chart", view.chart, _CHARTS)
 
 
 def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
@@ -397,23 +241,10 @@ def _take_selection(key: str) -> None:
     if span:
         start, end = (dt.datetime.fromtimestamp(ms / 1000, dt.UTC) for ms in sorted(span))
         start = start.replace(second=0, microsecond=0)
-        end = end.replace(second=0, microsecond=0) + _MINUTE
+        end = end.replace(second=0, microsecond=0) + MINUTE
         overview_state.change(time_range=TimeRange(start, end))
     elif picked := selection.get(PICKED):
         overview_state.change(selected=picked[0]["trade_id"])
-
-
-def _choose_one(label: str, part: str, value: str, choices: tuple[str, ...]) -> None:
-    _controlled(
-        st.segmented_control,
-        label,
-        part,
-        value,
-        choices,
-        required=True,
-        label_visibility="collapsed",
-        width="content",
-    )
 
 
 def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
@@ -454,8 +285,8 @@ def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(text + "Double-click a cell to read all of it." if shown else " ", width="content")
         with st.container(horizontal=True, width="content"):
-            _choose_one("Listed", "listed", view.listed, _LISTED)
-            _choose_one("Order", "order", view.order, _ORDERS)
+            choose_one("Listed", "listed", view.listed, LISTED)
+            choose_one("Order", "order", view.order, ORDERS)
     if shown:
         show_anomaly_table(
             listed.rows,
