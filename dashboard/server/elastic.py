@@ -56,7 +56,10 @@ def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any
     """
     with explain_errors(client):
         # Half a count would be a wrong count.
-        return client.search(index=index, allow_partial_search_results=False, **arguments).body
+        answer: dict[str, Any] = client.search(
+            index=index, allow_partial_search_results=False, **arguments
+        ).body
+    return answer
 
 
 def aggregate(
@@ -72,7 +75,8 @@ def aggregate(
     answer = search(
         client, index, query={"bool": {"filter": filters}}, aggs=aggs, size=0, track_total_hits=False
     )
-    return answer.get("aggregations", {})
+    aggregations: dict[str, Any] = answer.get("aggregations", {})
+    return aggregations
 
 
 def newest_of(aggregations: dict[str, Any], name: str) -> dt.datetime | None:

@@ -124,7 +124,7 @@ def to_judged_table(rows: pd.DataFrame, verdicts: Mapping[str, Verdict]) -> pd.D
     table.insert(0, "Open", rows["trade_id"].map(page_url))
     judged = (verdicts.get(trade_id) for trade_id in rows["trade_id"])
     texts = ["" if verdict is None else verdict.verdict for verdict in judged]
-    table.insert(table.columns.get_loc("Message"), "Verdict", texts)
+    table.insert(list(table).index("Message"), "Verdict", texts)
     return table
 
 

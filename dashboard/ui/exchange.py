@@ -29,7 +29,8 @@ class Exchange:
 
     def local(self, times: pd.Series) -> pd.Series:
         """Return times of any zone as those of the exchange's clock."""
-        return times.dt.tz_convert(self.time_zone)
+        local: pd.Series = times.dt.tz_convert(self.time_zone)
+        return local
 
 
 @cache

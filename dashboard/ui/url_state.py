@@ -92,7 +92,8 @@ def take_unread() -> list[str]:
 
 
 def _unread() -> set[str]:
-    return st.session_state.setdefault(_UNREAD, set())
+    names: set[str] = st.session_state.setdefault(_UNREAD, set())
+    return names
 
 
 def _to_text(value: object) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import altair as alt
 import pandas as pd
+from altair.typing import ChartType
 
 from dashboard.ui.encodings import label_shape, severity_color, side_color
 from dashboard.ui.exchange import exchange
@@ -54,7 +55,7 @@ def contributions_table(contributions: Mapping[str, float], features: Mapping[st
     )
 
 
-def contributions_chart(table: pd.DataFrame) -> alt.LayerChart:
+def contributions_chart(table: pd.DataFrame) -> ChartType:
     """Draw a bar for each feature, as long as its share.
 
     Parameters
@@ -83,7 +84,7 @@ def contributions_chart(table: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(bars, texts).properties(height=BAR_HEIGHT * len(table) + _AXIS_HEIGHT, width="container")
 
 
-def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
+def around_price_chart(trades: pd.DataFrame) -> ChartType:
     """Draw the prices around an anomaly: its trade is ringed, the anomalous ones are marked as everywhere.
 
     Parameters
@@ -125,14 +126,15 @@ def around_price_chart(trades: pd.DataFrame) -> alt.LayerChart:
         .mark_point(shape="circle", filled=False, size=420, strokeWidth=2, color=RING_COLOR)
         .encode(x="place:Q", y="price:Q", tooltip=_tooltip())
     )
-    return (
+    chart: ChartType = (
         alt.layer(line, dots, marked, ring)
         .resolve_scale(color="independent", shape="independent")
         .properties(height=PRICE_HEIGHT, width="container")
     )
+    return chart
 
 
-def around_size_chart(trades: pd.DataFrame) -> alt.LayerChart:
+def around_size_chart(trades: pd.DataFrame) -> ChartType:
     """Draw the sizes around an anomaly, on the same axis as `around_price_chart`.
 
     Parameters

@@ -36,7 +36,7 @@ def headline_html(anomaly: Document) -> str:
         ("Symbol", anomaly["symbol"]),
         ("Price", number(anomaly["price"])),
         ("Size", number(anomaly["size"])),
-        ("Side", SIDE_WORDS.get(side, side)),
+        ("Side", side and SIDE_WORDS.get(side, side)),
         ("Score", f"{anomaly['score']:.3f}"),
         ("Labels", ", ".join(anomaly["anomalies"])),
         ("Time (UTC)", utc),

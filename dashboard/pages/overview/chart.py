@@ -8,7 +8,7 @@ specification, which takes longer to make than all else here, is made once.
 import copy
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -22,7 +22,7 @@ SPAN = "span"
 CHARTS_KEPT = 100
 """Specifications, of about 10 kB."""
 
-SILENT = {"aria": False}
+SILENT: dict[str, Any] = {"aria": False}
 """For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
 
 Y_AXIS_WIDTH = 48
@@ -54,7 +54,9 @@ def exchange_axis(field: str, time_range: TimeRange) -> alt.X:
     return _time_axis(field, time_range, f"Time in {exchange().city}", clock, "top")
 
 
-def _time_axis(field: str, time_range: TimeRange, title: str, clock: str, side: str) -> alt.X:
+def _time_axis(
+    field: str, time_range: TimeRange, title: str, clock: str, side: Literal["top", "bottom"]
+) -> alt.X:
     domain = [_epoch_ms(time_range.start), _epoch_ms(time_range.end)]
     return alt.X(
         f"{field}:T",

@@ -222,7 +222,7 @@ def _marks(anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], selected:
 
 def _markers(labels: tuple[str, ...]) -> alt.Chart:
     # Legends stand above the chart as text of the page, which wraps in a narrow window.
-    return (
+    chart: alt.Chart = (
         alt.Chart(alt.NamedData("marks"))
         .mark_point(filled=True, clip=True, cursor="pointer")
         .encode(
@@ -247,3 +247,4 @@ def _markers(labels: tuple[str, ...]) -> alt.Chart:
             ],
         )
     )
+    return chart

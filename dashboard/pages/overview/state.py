@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -49,7 +50,7 @@ def current() -> View:
     return st.session_state.get(_KEY) or View()
 
 
-def change(**parts: object) -> None:
+def change(**parts: Any) -> None:
     """Set parts of the view."""
     st.session_state[_KEY] = replace(current(), **parts)
 

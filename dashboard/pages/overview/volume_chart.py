@@ -1,7 +1,7 @@
 """The overview's chart of the volume by side; nothing here asks anybody anything."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -100,11 +100,15 @@ def _volume_spec(time_range: TimeRange) -> dict[str, Any]:
         )
         .add_params(alt.selection_interval(SPAN, encodings=["x"]))
     )
+    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (
+        ("right", "left", 5),
+        ("left", "right", -3),
+    )
     labels = [
         alt.Chart(alt.NamedData("notes"))
         .mark_text(align=align, dx=dx, dy=8, fontSize=11, color=PRICE_COLOR)
         .encode(x="start:T", y=alt.Y("limit:Q"), text=f"{field}:N")
-        for field, align, dx in (("right", "left", 5), ("left", "right", -3))
+        for field, align, dx in sides
     ]
     return alt.layer(bars, *labels).properties(height=VOLUME_HEIGHT, width="container").to_dict()
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -22,6 +23,8 @@ from dashboard.ui.markdown import as_markdown
 from services.common.elastic.client import Elasticsearch
 from services.common.observability.rates import RATE_WINDOW_S
 
+BadgeColor = Literal["red", "orange", "green", "gray"]
+
 STATE_COLORS = {
     Status.WORKING: "#0f9d8a",
     Status.NOT_READY: "#fb720c",
@@ -30,7 +33,7 @@ STATE_COLORS = {
     Status.NOT_RUNNING: "#8a8f98",
     Status.UNKNOWN: "#8a8f98",
 }
-CLUSTER_COLORS = {"green": "green", "yellow": "orange", "red": "red"}
+CLUSTER_COLORS: dict[str, BadgeColor] = {"green": "green", "yellow": "orange", "red": "red"}
 COMMANDS = {
     "producer": "It ends when its files are published. To publish more: `tapewatch produce FILE…`.",
     "detector": "Start it: `tapewatch detect`.",
@@ -256,7 +259,7 @@ def _moments(time: dt.datetime | None, now: dt.datetime) -> tuple[str, str, str]
     return f"{time:{form}}", f"{local:{form}}", span((now - time).total_seconds())
 
 
-def _badge_color(state: Status) -> str:
+def _badge_color(state: Status) -> BadgeColor:
     if state == Status.WORKING:
         return "green"
     return (

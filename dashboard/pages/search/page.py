@@ -97,7 +97,7 @@ def take_from_address() -> None:
     if "search-symbols" in state and not was_changed:
         return
     low, high = url_state.read("score", _to_scores, (0.0, 1.0))
-    state["search-symbols"] = url_state.read("symbol", _to_symbols, [])
+    state["search-symbols"] = url_state.read("symbol", _to_symbols, list[str]())
     state["search-from"] = url_state.read("from", _to_time, None)
     state["search-to"] = url_state.read("to", _to_time, None)
     state["search-labels"] = url_state.read_choices("label", LABELS)
@@ -123,14 +123,14 @@ def choose_filters(symbols: list[str], choices: DeltaGenerator) -> Filters:
             max_selections=_MAX_SYMBOLS,
             on_change=to_first_page,
         )
-        labels = _multiselect("Labels", LABELS, "search-labels")
+        labels = _multiselect("Labels", list(LABELS), "search-labels")
         severities = _multiselect("Severity", list(reversed(Severity)), "search-severities")
         found = _multiselect("Verdict", list(VERDICTS), "search-verdicts")
     start = _time_input("From (UTC)", "search-from")
     end = _time_input("To (UTC)", "search-to")
-    low, high = st.slider(
-        "Score", 0.0, 1.0, step=0.01, key="search-scores", on_change=to_first_page, width="stretch"
-    )
+    # Its two ends stand in the session.
+    st.slider("Score", 0.0, 1.0, step=0.01, key="search-scores", on_change=to_first_page, width="stretch")
+    low, high = st.session_state["search-scores"]
     text = st.text_input(
         "Words in the message",
         key="search-text",
@@ -154,7 +154,7 @@ def choose_order() -> Order:
     """Show the controls that sort the table."""
     by = st.selectbox(
         "Sort by",
-        list(SortBy),
+        [*SortBy],
         format_func=str.capitalize,
         key="search-sort",
         on_change=to_first_page,

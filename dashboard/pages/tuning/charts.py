@@ -1,9 +1,11 @@
 """The curves of the tuning page."""
 
 import math
+from typing import Literal
 
 import altair as alt
 import pandas as pd
+from altair.typing import ChartType
 
 from dashboard.ui.palette import PRICE_COLOR, RING_COLOR
 from services.detector.offline.tuning.thresholds import Curve, Present
@@ -16,9 +18,7 @@ _LABEL_WIDTH = 0.1
 _TICKS = [0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
 
 
-def threshold_chart(
-    curve: Curve, trades: int, present: Present, chosen: float, is_log: bool
-) -> alt.LayerChart:
+def threshold_chart(curve: Curve, trades: int, present: Present, chosen: float, is_log: bool) -> ChartType:
     """Draw how many anomalies each threshold gives, with the present setting and the chosen one.
 
     Parameters
@@ -47,7 +47,7 @@ def threshold_chart(
             labelOverlap="greedy",
             labelSeparation=8,
             grid=False,
-            **({"values": _round_numbers(points["threshold"])} if is_log else {}),
+            values=_round_numbers(points["threshold"]) if is_log else alt.Undefined,
         ),
     )
     y = alt.Y(
@@ -90,10 +90,10 @@ def _mark(
     name: str,
     color: str,
     dash: list[int],
-    place: str,
+    place: Literal["top", "bottom"],
     x: alt.X,
     y: alt.Y,
-) -> alt.LayerChart:
+) -> ChartType:
     """Draw a line at a threshold, a point where it meets the curve, and its name at the line's one end."""
     near = points[points["threshold"] >= threshold].head(1)
     anomalies = float(near["anomalies"].iloc[0]) if len(near) else 0.0

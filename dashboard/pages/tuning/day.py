@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.tuning.charts import threshold_chart
 from dashboard.pages.tuning.controls import key_of, number_input, parsed, setting, switch
@@ -216,9 +216,9 @@ class _Progress:
         self._bar.progress(min(done / max(of, 1), 1.0), f"{self._title}: {done:,} of {of:,}")
 
 
-def _grid(places: int) -> list[Any]:
+def _grid(places: int) -> list[DeltaGenerator]:
     """Return bordered places, two in a row; one below the other in a narrow window."""
-    found = []
+    found: list[DeltaGenerator] = []
     for _ in range(0, places, 2):
         found += [
             column.container(border=True, height="stretch") for column in st.columns(2)[: places - len(found)]

@@ -27,7 +27,7 @@ class Kept:
 
     def get(self, key: object, make: Callable[[], T]) -> T:
         """Return what is kept under a key, or make it and keep it."""
-        result = self._results.pop(key, None)
+        result: T | None = self._results.pop(key, None)
         if result is None:
             result = make()
         self._results[key] = result

@@ -50,4 +50,5 @@ def anomaly_summary(*sources: dict[str, Any]) -> AnomalySummary:
 
 def drawn(chart: Chart, layer: int) -> list[dict[str, Any]]:
     """Return the rows that a layer of a chart draws."""
-    return chart.datasets[chart.spec["layer"][layer]["data"]["name"]].to_dict("records")
+    frame = chart.datasets[chart.spec["layer"][layer]["data"]["name"]]
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

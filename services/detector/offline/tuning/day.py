@@ -161,7 +161,8 @@ def _limits(detector: PriceHistoryForest, slot: int, grid: np.ndarray) -> np.nda
     assert session.forest is not None  # noqa: S101 - it was just fitted
     mean = state["price_sum"] / state["trades"]
     of_learnt = session.forest.score(session.prices[: session.trades] / (mean if mean != 0.0 else 1.0))
-    return -np.percentile(-of_learnt, 100.0 * grid)
+    limits: np.ndarray = -np.percentile(-of_learnt, 100.0 * grid)
+    return limits
 
 
 class _Run:

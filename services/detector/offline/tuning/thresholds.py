@@ -1,6 +1,7 @@
 """The thresholds of a profile that can be tuned one by one, and the curve of what each would flag."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -126,7 +127,7 @@ class Seen:
 
     def flagged(self, threshold: float) -> int:
         """Return how many trades a threshold flags."""
-        side = "left" if self.flags_at_threshold else "right"
+        side: Literal["left", "right"] = "left" if self.flags_at_threshold else "right"
         return len(self.values) - int(np.searchsorted(self.values, threshold, side=side))
 
 

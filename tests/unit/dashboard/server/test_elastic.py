@@ -9,7 +9,11 @@ from services.common.errors import TapewatchError
 
 
 def test_calls_made_together_answer_in_their_order() -> None:
-    assert together(lambda: time.sleep(0.05) or "slow", lambda: "fast") == ["slow", "fast"]
+    def slow() -> str:
+        time.sleep(0.05)
+        return "slow"
+
+    assert together(slow, lambda: "fast") == ["slow", "fast"]
 
 
 def test_a_call_that_fails_is_told() -> None:
