@@ -53,7 +53,7 @@ def measure() -> list[Row]:
 
 
 class _Sliceable(TradeColumns):
-    def __getitem__(self, part: slice) -> TradeColumns:
+    def __getitem__(self, part: slice) -> "_Sliceable":
         return _Sliceable(
             self.symbol[part],
             self.day[part],

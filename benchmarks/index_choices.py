@@ -262,7 +262,7 @@ def _index(client: Elasticsearch, day: Day, variant: Variant, chosen: dict[str, 
 
 def _cpu_ms(client: Elasticsearch) -> int:
     (node,) = client.nodes.stats(metric="process")["nodes"].values()
-    return node["process"]["cpu"]["total_in_millis"]
+    return int(node["process"]["cpu"]["total_in_millis"])
 
 
 def _queries(day: Day) -> dict[str, dict[str, Any]]:

@@ -60,7 +60,9 @@ def read_batches(bootstrap: str, trades: int) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     while trades:
         room = min(MAX_BATCH_DOCUMENTS - len(batch), trades)
-        values = [message.value() for message in consumer.consume(room, POLL_S) if message.error() is None]
+        values = [
+            message.value() or b"" for message in consumer.consume(room, POLL_S) if message.error() is None
+        ]
         batch += values
         trades -= len(values)
         if batch and (len(batch) == MAX_BATCH_DOCUMENTS or not trades):

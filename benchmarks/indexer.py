@@ -272,7 +272,7 @@ class Bench:
     def _indexed(self) -> int:
         """Return how many documents Elasticsearch has indexed, searchable or not, repeated ones included."""
         stats = self._client.indices.stats(index=self._indices, metric="indexing")
-        return stats["_all"]["primaries"]["indexing"]["index_total"]
+        return int(stats["_all"]["primaries"]["indexing"]["index_total"])
 
     def _check(self, form: str, trades: int) -> None:
         """Fail unless the index has so many trades, each indexed once."""

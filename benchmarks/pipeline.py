@@ -9,7 +9,7 @@ import sys
 import time
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from benchmarks.rows import Row
@@ -65,14 +65,15 @@ def _print(rows: list[Row]) -> None:
     """Print the table: for people on a terminal, Markdown elsewhere, as the page has it."""
     for_people = sys.stdout.isatty()
     table = Table(box=box.ROUNDED if for_people else box.MARKDOWN)
-    for title, justify in (
+    columns: tuple[tuple[str, JustifyMethod], ...] = (
         ("what", "left"),
         ("figure", "right"),
         ("unit", "left"),
         ("peer, in the same run", "left"),
         ("ratio", "right"),
         ("asked for", "left"),
-    ):
+    )
+    for title, justify in columns:
         table.add_column(title, justify=justify)
     for row in rows:
         table.add_row(

@@ -7,6 +7,7 @@ python -m benchmarks.promise_child detect with|without
 import json
 import sys
 import time
+from typing import Any
 from unittest.mock import patch
 
 from confluent_kafka import Consumer, TopicPartition
@@ -63,7 +64,7 @@ def produce(file: str, promises: bool) -> None:
     first_row_s: list[float] = []
     publish_rows = publisher.FilePublisher._publish_rows
 
-    def timed(*arguments: object) -> None:
+    def timed(*arguments: Any) -> None:
         first_row_s.append(time.perf_counter())
         publish_rows(*arguments)
 

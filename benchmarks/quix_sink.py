@@ -20,7 +20,7 @@ def main(
     """Index so many trades under their ids."""
 
     def trade_id(item: SinkItem) -> str:
-        return item.value["trade_id"]
+        return str(item.value["trade_id"])
 
     app = Application(
         broker_address=bootstrap,

@@ -35,7 +35,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.peers import peer_version, peers_python
@@ -56,6 +56,7 @@ from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import partition_numbers
+from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR_GROUP
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEFAULT_PARTITIONS, TRADES_TOPIC
 from services.sources.files import open_source
@@ -194,7 +195,7 @@ class Bench:
             raise RuntimeError(f"the group {group} has committed {left.offsets} offsets already")
         program = start_child(arguments, log_file=log_file, env=env, cwd=PROJECT)
         try:
-            first, last = self._watch(reader, program, log_file)
+            first, last = self._watch(reader, program, arguments[0], log_file)
         finally:
             program.terminate()
             try:
@@ -208,7 +209,7 @@ class Bench:
         return share * self._trades / (last.at_s - first.at_s)
 
     def _watch(
-        self, reader: Consumer, program: "subprocess.Popen[bytes]", log_file: Path
+        self, reader: Consumer, program: "subprocess.Popen[bytes]", name: str, log_file: Path
     ) -> tuple[_Seen, _Seen]:
         """Return what was seen at the first and at the last commit."""
         deadline_s = time.perf_counter() + RUN_TIMEOUT_S
@@ -223,7 +224,7 @@ class Bench:
                 return first, seen
             time.sleep(POLL_S)
         raise TapewatchError(
-            f"{program.args[0]} did not commit all trades within {RUN_TIMEOUT_S:.0f} s, or ended.",
+            f"{name} did not commit all trades within {RUN_TIMEOUT_S:.0f} s, or ended.",
             f"Its log is {log_file}.",
         )
 
@@ -236,7 +237,7 @@ class Bench:
         return _Seen(time.perf_counter(), offsets)
 
 
-def _read(bootstrap: str, topic: str, tail: int | None = None) -> list[Message]:
+def _read(bootstrap: str, topic: str, tail: int | None = None) -> list[Record]:
     """Return a topic's committed records, or those among the last offsets of each partition."""
     reader: Consumer = new_consumer(bootstrap, "benchmark-reads-only")
     starts = []
@@ -245,7 +246,7 @@ def _read(bootstrap: str, topic: str, tail: int | None = None) -> list[Message]:
         starts.append(TopicPartition(topic, number, low if tail is None else max(low, high - tail)))
     reader.assign(starts)
     positions = Positions()
-    records: list[Message] = []
+    records: list[Record] = []
     admin = new_admin(bootstrap)
     while not positions.at_end(reader, admin):
         records += positions.split(reader.consume(10_000, 0.2))

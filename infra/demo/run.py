@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -195,10 +196,13 @@ class _Demo:
                     f"The whole log is in {log_file}.",
                 )
 
-    def _published(self) -> dict[str, int]:
+    def _published(self) -> dict[str, Any]:
         """Return what the producer says of its work in its last log line."""
         for line in reversed((self._logs / "producer.log").read_text().splitlines()):
-            if line.startswith("{") and (entry := json.loads(line)).get("event") == "published":
+            if not line.startswith("{"):
+                continue
+            entry: dict[str, Any] = json.loads(line)
+            if entry.get("event") == "published":
                 return entry
         raise TapewatchError(
             "The producer ended without a summary.", f"Look at {self._logs / 'producer.log'}."

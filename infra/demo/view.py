@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -106,10 +107,11 @@ class PipelineView:
 
     def _rate(self, attribute: str) -> float:
         (first_s, first), (last_s, last) = self._history[0], self._history[-1]
-        return (getattr(last, attribute) - getattr(first, attribute)) / max(last_s - first_s, 0.1)
+        grown: int = getattr(last, attribute) - getattr(first, attribute)
+        return grown / max(last_s - first_s, 0.1)
 
 
-def striking_table(anomalies: Iterable[dict[str, object]]) -> Table:
+def striking_table(anomalies: Iterable[dict[str, Any]]) -> Table:
     """Lay the most striking anomalies out, one a row."""
     table = Table(
         title="The most striking anomalies",

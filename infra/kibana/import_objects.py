@@ -202,7 +202,7 @@ def _version(objects: list[dict[str, Any]]) -> str:
 
 def _bears_version(one: dict[str, Any]) -> bool:
     """Whether it shows in its description what it was imported with; dashboards do, seldom seen there."""
-    return one["type"] == "dashboard"
+    return bool(one["type"] == "dashboard")
 
 
 def _key(one: Mapping[str, Any]) -> Key:

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
+from rich.console import JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
@@ -74,14 +75,14 @@ def letters_table(letters: Iterable[tuple[Letter, State]], width: int) -> Table:
         for letter, state in letters
     ]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for name in ("id", "when (UTC)", "service", "origin", "size", "state", "error"):
+    names = ("id", "when (UTC)", "service", "origin", "size", "state", "error")
+    for name in names:
         # These two are folded if the error would have no room at all.
         folds = name in {"origin", "state"}
-        justify = "right" if name == "size" else "left"
+        justify: JustifyMethod = "right" if name == "size" else "left"
         table.add_column(name, no_wrap=not folds, overflow="fold", justify=justify)
     before_error = sum(
-        max(len(column.header), *(cells[at].cell_len for cells in rows)) + 2
-        for at, column in enumerate(table.columns[:-1])
+        max(len(name), *(cells[at].cell_len for cells in rows)) + 2 for at, name in enumerate(names[:-1])
     )
     for *cells, error in rows:
         error.truncate(max(width - before_error, LEAST_ERROR_CHARS), overflow="ellipsis")

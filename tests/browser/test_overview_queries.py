@@ -16,6 +16,7 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
 from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, OPEN, QUIET, Document, anomalies_of, time_of
+from tests.narrow import moment
 
 RANGE = TimeRange(OPEN + dt.timedelta(hours=1), OPEN + dt.timedelta(hours=4, minutes=30))
 
@@ -55,7 +56,7 @@ def test_trades_are_summed_as_a_recount_does(client: Elasticsearch, tape: list[D
     assert summary.trades == len(expected)
     assert summary.shares == sum(trade["size"] for trade in expected)
     for bucket in summary.buckets.itertuples():
-        inside = [trade for trade in expected if bucket.start <= time_of(trade) < bucket.end]
+        inside = [trade for trade in expected if moment(bucket.start) <= time_of(trade) < moment(bucket.end)]
         prices = [trade["price"] for trade in inside]
         newest = max(inside, key=lambda trade: (trade["@timestamp"], trade["sequence"]))
         assert (bucket.trades, bucket.low, bucket.high) == (len(inside), min(prices), max(prices))
@@ -68,7 +69,7 @@ def test_candles_have_the_first_price_and_the_last(client: Elasticsearch, tape: 
     buckets = queries.summarize_trades(client, MAIN, RANGE, candles=True).buckets
     assert len(buckets) <= MAX_CANDLES
     for bucket in buckets.itertuples():
-        inside = [t for t in in_range(tape) if bucket.start <= time_of(t) < bucket.end]
+        inside = [t for t in in_range(tape) if moment(bucket.start) <= time_of(t) < moment(bucket.end)]
         inside.sort(key=lambda trade: (trade["@timestamp"], trade["sequence"]))
         assert (bucket.first, bucket.last) == (inside[0]["price"], inside[-1]["price"])
 

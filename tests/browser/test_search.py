@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pyarrow.parquet as pq
 import pytest
 from elasticsearch import Elasticsearch
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Position, expect
 
 from dashboard.pages.search.page import PAGE_ROWS
 from infra.embedded.stack import EmbeddedStack
@@ -99,7 +99,7 @@ def test_a_click_on_a_heading_sorts_all_of_it(search: OpenSearch, found: list[Do
     lowest, *_, highest = (one["trade_id"] for one in sorted(found, key=lambda one: one["price"]))
     price = page.locator("[data-testid=stDataFrame] th", has_text="Price")
     table = page.get_by_test_id("stDataFrame")
-    heading = {"x": 430, "y": 17}  # the middle of it, however wide the messages are
+    heading = Position(x=430, y=17)  # the middle of it, however wide the messages are
 
     def click_until(text: str) -> None:
         # A canvas does not tell when it takes clicks.

@@ -129,7 +129,8 @@ def test_the_pages_are_a_recount_cut_into_pieces(
     in_order = sorted(found, key=lambda one: one["trade_id"])
     in_order.sort(key=lambda one: sort_value(one, by), reverse=is_descending)
     expected = [one["trade_id"] for one in in_order]
-    order, place, pages = Order(by, is_descending), Place(), []
+    order, place = Order(by, is_descending), Place()
+    pages: list[list[str]] = []
     while page := find_page(client, EVERYTHING, order, place, 170):
         assert (page.total, page.skipped) == (len(expected), min(170 * len(pages), len(expected)))
         if page.rows.empty:

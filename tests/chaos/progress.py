@@ -5,13 +5,16 @@ import threading
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from services.common.kafka.clients import new_consumer
 from services.common.kafka.reading import partition_numbers
+from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
 from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
+from tests.narrow import value_of
 
 POLL_S = 0.05
 ANSWER_WITHIN_S = 1.0
@@ -128,9 +131,9 @@ class ProgressReader:
                 consumer.close()
 
     def _read(self) -> None:
-        for message in self._reader.consume(20_000, POLL_S):
-            if message.error() is None:
-                self._tapes[message.topic()].add(message.partition(), message.offset(), message.value())
+        messages = self._reader.consume(20_000, POLL_S)
+        for record in cast("list[Record]", [message for message in messages if message.error() is None]):
+            self._tapes[record.topic()].add(record.partition(), record.offset(), value_of(record))
 
     def _state(self) -> Progress:
         trades, anomalies = self._tapes[TRADES_TOPIC], self._tapes[ANOMALIES_TOPIC]

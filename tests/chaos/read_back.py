@@ -58,8 +58,8 @@ def read_checkpoints(broker: Broker) -> list[Saved]:
     return [
         Saved(message.partition(), checkpoint.offset, message.timestamp()[1] / 1000)
         for message in read_topic(broker, CHECKPOINTS_TOPIC)
-        if message.value() is not None
-        and isinstance(checkpoint := decode(message.value()), SessionCheckpoint)
+        if (value := message.value()) is not None
+        and isinstance(checkpoint := decode(value), SessionCheckpoint)
     ]
 
 
@@ -75,7 +75,7 @@ def _records(broker: Broker, topic: str) -> list[Record]:
             message.offset(),
             message.key(),
             message.value(),
-            dict(message.headers() or []).get(TRADE_OFFSET),
+            dict(message.headers() or ()).get(TRADE_OFFSET),
         )
         for message in read_topic(broker, topic)
     ]

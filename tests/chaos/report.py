@@ -3,7 +3,7 @@
 from collections import Counter
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +18,7 @@ COUNTED = ("lost", "doubled", "different", "unknown", "out of order")
 def faults_table(strikes: list[Strike], trades: int) -> Table:
     """Return the log of faults; `trades` is how many the day has."""
     table = Table(box=box.SIMPLE, title="Faults", title_justify="left")
-    for title, justify in (
+    columns: tuple[tuple[str, JustifyMethod], ...] = (
         ("#", "right"),
         ("at s", "right"),
         ("what", "left"),
@@ -28,7 +28,8 @@ def faults_table(strikes: list[Strike], trades: int) -> Table:
         ("%", "right"),
         ("back after s", "right"),
         ("", "left"),
-    ):
+    )
+    for title, justify in columns:
         table.add_column(title, justify=justify)
     for strike in strikes:
         table.add_row(
@@ -57,7 +58,7 @@ def totals(strikes: list[Strike], recoveries: Recoveries, violations: list[Viola
         f"times, at most {recoveries.most_replayed:,} messages replayed; from a checkpoint after a restart "
         f"{recoveries.after_restart} times"
     )
-    wrong = Counter()
+    wrong: Counter[str] = Counter()
     for violation in violations:
         wrong[violation.kind] += violation.count
     parts.append(", ".join(f"{kind} {wrong[kind]:,}" for kind in COUNTED))

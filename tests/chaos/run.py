@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +121,7 @@ def run_chaos(
 
 
 def _recoveries(
-    stack: EmbeddedStack, logs: Mapping[str, list[Fields]], last_logs: Collection[str]
+    stack: EmbeddedStack, logs: Mapping[str, Sequence[Fields]], last_logs: Collection[str]
 ) -> Recoveries:
     """Judge the detectors' logs; their first starts and the last ones, to catch up, are no restarts."""
     of_detectors = {name: entries for name, entries in logs.items() if name.startswith(DETECTORS)}

@@ -1,5 +1,6 @@
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.chaos.processes import Service, log_entries
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
+def service(tmp_path: Path) -> Iterator[Service]:
     """A detector that waits for a broker that is not there."""
     stack = EmbeddedStack(StackConfig(kafka_port=free_port(), elasticsearch_port=free_port()))
     service = Service("detector-a", tmp_path, stack)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -8,6 +9,7 @@ from tests.chaos.verify import (
     Document,
     Record,
     Trade,
+    Violation,
     anomalies_index,
     check_dead_letters,
     check_logs,
@@ -28,25 +30,25 @@ def records(trades: list[Trade]) -> list[Record]:
     return [Record(2, offset, one.symbol.encode(), one.value) for offset, one in enumerate(trades)]
 
 
-def anomaly_records(*anomalies: dict[str, object]) -> list[Record]:
+def anomaly_records(*anomalies: dict[str, Any]) -> list[Record]:
     """Return records as the detector writes them: where `records(DAY)` has their trades."""
     of_day = {trade.trade_id: record for trade, record in zip(DAY, records(DAY), strict=True)}
-    found = []
+    found: list[Record] = []
     for fields in anomalies:
         own = of_day.get(fields["trade_id"], of_day["t1"])
         found.append(Record(2, len(found), own.key, orjson.dumps(fields), str(own.offset).encode()))
     return found
 
 
-def documents(anomalies: list[dict[str, object]], index: str = "anomalies-2024.12") -> list[Document]:
+def documents(anomalies: list[dict[str, Any]], index: str = "anomalies-2024.12") -> list[Document]:
     return [Document(index, fields["trade_id"], fields) for fields in anomalies]
 
 
-def kinds(violations: list) -> dict[str, int]:
+def kinds(violations: list[Violation]) -> dict[str, int]:
     return {violation.kind: violation.count for violation in violations}
 
 
-def anomaly(number: int, **changes: object) -> dict[str, object]:
+def anomaly(number: int, **changes: object) -> dict[str, Any]:
     fields = {"@timestamp": "2024-12-02T14:30:00Z", "trade_id": f"t{number}", "symbol": "NVDA"}
     return fields | {"score": 0.1 + number, "detected_at": "then"} | changes
 
@@ -142,7 +144,7 @@ def test_anomaly_stands_where_its_trade_does() -> None:
     ],
 )
 def test_anomaly_with_another_place_than_its_trade_is_named(
-    changes: dict[str, object], kind: str, example: str
+    changes: dict[str, Any], kind: str, example: str
 ) -> None:
     right, wrong = anomaly_records(*ANOMALIES.values())
     (violation,) = compare_places(records(DAY), [right, replace(wrong, **changes)])
@@ -151,7 +153,7 @@ def test_anomaly_with_another_place_than_its_trade_is_named(
 
 
 def test_documents_are_compared_by_id_and_field() -> None:
-    def violations(*found: dict[str, object]) -> dict[str, int]:
+    def violations(*found: dict[str, Any]) -> dict[str, int]:
         return kinds(compare_documents("index", ANOMALIES, documents(list(found)), anomalies_index))
 
     first, second = ANOMALIES.values()
@@ -183,8 +185,11 @@ def test_every_dead_letter_is_told_with_its_reason() -> None:
 
 
 def test_more_late_trades_in_the_logs_than_in_the_file_are_told() -> None:
-    entries = [{"event": "assigned"}, {"event": "detected", "late_trades": 3}]
-    logs = {"detector-a-01.log": entries, "detector-b-01.log": [{"late_trades": 0}]}
+    entries: list[dict[str, Any]] = [{"event": "assigned"}, {"event": "detected", "late_trades": 3}]
+    logs: dict[str, list[dict[str, Any]]] = {
+        "detector-a-01.log": entries,
+        "detector-b-01.log": [{"late_trades": 0}],
+    }
     assert check_logs(logs, 3) == []
     (violation,) = check_logs(logs, 2)
     assert (violation.kind, violation.examples) == ("more late trades than 2", ("detector-a-01.log: 3",))

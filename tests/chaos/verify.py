@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from tests.narrow import present
 
 EXAMPLES = 5
 
@@ -94,7 +95,7 @@ def compare_trades(expected: Sequence[Trade], published: Sequence[Record]) -> li
     found: dict[str, list[Record]] = {}
     order: dict[str, list[str]] = {}
     for record in published:
-        fields = orjson.loads(record.value)
+        fields = orjson.loads(present(record.value))
         if fields["trade_id"] not in found:
             order.setdefault(fields["symbol"], []).append(fields["trade_id"])
         found.setdefault(fields["trade_id"], []).append(record)
@@ -143,7 +144,7 @@ def compare_places(trades: Sequence[Record], anomalies: Sequence[Record]) -> lis
     places: dict[str, set[tuple[int, bytes]]] = {}
     for record in trades:
         place = (record.partition, str(record.offset).encode())
-        places.setdefault(orjson.loads(record.value)["trade_id"], set()).add(place)
+        places.setdefault(orjson.loads(present(record.value))["trade_id"], set()).add(place)
     keys, partitions, offsets = [], [], []
     for record in anomalies:
         fields = orjson.loads(record.value or b"{}")
@@ -168,12 +169,14 @@ def compare_places(trades: Sequence[Record], anomalies: Sequence[Record]) -> lis
 
 def trades_index(fields: Fields) -> str:
     """Return the index in which a trade belongs: its day's in UTC."""
-    return TRADES_INDEX_PREFIX + fields["@timestamp"][: len("2024-12-02")].replace("-", ".")
+    day: str = fields["@timestamp"][: len("2024-12-02")]
+    return TRADES_INDEX_PREFIX + day.replace("-", ".")
 
 
 def anomalies_index(fields: Fields) -> str:
     """Return the index in which an anomaly belongs: its month's in UTC."""
-    return ANOMALIES_INDEX_PREFIX + fields["@timestamp"][: len("2024-12")].replace("-", ".")
+    month: str = fields["@timestamp"][: len("2024-12")]
+    return ANOMALIES_INDEX_PREFIX + month.replace("-", ".")
 
 
 def compare_documents(
@@ -207,7 +210,7 @@ def compare_documents(
     ]
 
 
-def check_dead_letters(letters: Sequence[tuple[Mapping[str, str], bytes]]) -> list[Violation]:
+def check_dead_letters(letters: Sequence[tuple[Mapping[str, str], bytes | None]]) -> list[Violation]:
     """Report every dead letter: a readable day has none."""
     reasons = [f"{headers.get('service')}: {headers.get('error')}" for headers, _ in letters]
     return _violation("topic dead-letters", "unexpected", reasons)
@@ -300,7 +303,7 @@ def _short(fields: Fields, name: str) -> str:
 def _difference(wanted: Trade, found: Record) -> str:
     if found.value == wanted.value:
         return f"key {found.key!r}"
-    differing = _differing_fields(orjson.loads(wanted.value), orjson.loads(found.value))
+    differing = _differing_fields(orjson.loads(wanted.value), orjson.loads(present(found.value)))
     return "; ".join(differing) or "other bytes"
 
 

@@ -110,7 +110,11 @@ def _disturb(stack: ComposeStack, trades: int, say: Say) -> list[Violation]:
         (0.25, "the broker restarted", restart),
         (0.45, "the broker killed and started", kill),
     ):
-        _wait(lambda share=share: stack.published() >= share * trades, f"{share:.0%} of the trades published")
+
+        def is_so_far(wanted: float = share * trades) -> bool:
+            return stack.published() >= wanted
+
+        _wait(is_so_far, f"{share:.0%} of the trades published")
         say(f"at {stack.published() / trades:.0%} of the day: {name}")
         act()
         if not stack.is_publishing():

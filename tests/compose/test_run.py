@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import orjson
 import pytest
-from elasticsearch import Elasticsearch, helpers
+from elasticsearch import Elasticsearch
 
 from services.detector.live.retraction import TRADE_OFFSET
 from tests.chaos import read_back
@@ -82,7 +82,7 @@ def compared(monkeypatch: pytest.MonkeyPatch, **changes: list[FakeMessage]) -> l
 
     for module in (read_back, pipeline):
         monkeypatch.setattr(module, "read_topic", read_topic)
-    monkeypatch.setattr(helpers, "scan", scan)
+    monkeypatch.setattr("elasticsearch.helpers.scan", scan)
     client = FakeIndices()
     client.indices = client
     found = compare(ComposeStack(1.0), cast(Elasticsearch, client), DAY, {"t1": ANOMALY})

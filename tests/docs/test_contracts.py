@@ -17,7 +17,7 @@ from services.contracts import components
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
 from services.contracts.detectors import DETECTORS
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
-from services.contracts.topics import DAY_MS, DEFAULT_PARTITIONS, TOPICS
+from services.contracts.topics import DAY_MS, DEAD_LETTER_MAX_BYTES, DEFAULT_PARTITIONS, TOPICS
 from services.contracts.trade import Trade
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.build_anomaly import SEVERITIES
@@ -180,7 +180,7 @@ def test_limits_of_dead_letters_are_those_of_the_page() -> None:
         dead_letters.MAX_ERROR_CHARS,
         dead_letters.MAX_OWN_HEADERS,
         dead_letters.MAX_OWN_HEADER_BYTES,
-        dead_letters.DEAD_LETTER_MAX_BYTES,
+        DEAD_LETTER_MAX_BYTES,
     ):
         assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", text), limit
 

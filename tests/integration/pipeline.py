@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 import polars as pl
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import Elasticsearch, helpers
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,9 +21,11 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import partition_numbers
+from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR_GROUP
 from services.contracts.topics import DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.sources.synthetic.day import DayConfig, write_day
+from tests.narrow import headers_of, moment
 
 TIMEOUT_S = 240
 READ_TIMEOUT_S = 5.0
@@ -157,14 +159,14 @@ def is_detected(stack: EmbeddedStack) -> bool:
     )
 
 
-def read_topic(broker: Broker, topic: str, since: list[TopicPartition] | None = None) -> list[Message]:
+def read_topic(broker: Broker, topic: str, since: list[TopicPartition] | None = None) -> list[Record]:
     """Return every committed message of a topic, or those since it ended there."""
     admin = new_admin(broker.kafka_bootstrap)
     consumer: Consumer = new_consumer(broker.kafka_bootstrap, "reads-only")
     numbers = partition_numbers(admin, topic)
     consumer.assign(since or [TopicPartition(topic, number, 0) for number in numbers])
     positions = Positions()
-    messages: list[Message] = []
+    messages: list[Record] = []
     while not positions.at_end(consumer, admin):
         messages += positions.split(consumer.consume(10_000, 0.2))
     consumer.close()
@@ -179,10 +181,10 @@ def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, di
         return {hit["_id"]: hit["_source"] for hit in hits}
 
 
-def letters(broker: Broker) -> list[tuple[dict[str, str], bytes]]:
+def letters(broker: Broker) -> list[tuple[dict[str, str], bytes | None]]:
     """Return the dead letters' headers and values."""
     return [
-        ({name: text.decode() for name, text in message.headers() or []}, message.value())
+        ({name: text.decode() for name, text in headers_of(message).items()}, message.value())
         for message in read_topic(broker, DEAD_LETTERS_TOPIC)
     ]
 
@@ -220,4 +222,4 @@ def write_own_day(path: Path, config: DayConfig, suffix: str) -> Path:
 def speed_for(path: Path, seconds: float) -> str:
     """Return the `--speed` at which a file lasts so long."""
     times = pl.read_csv(path, columns=["ts_event"])["ts_event"].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ")
-    return str((times.max() - times.min()).total_seconds() / seconds)
+    return str((moment(times.max()) - moment(times.min())).total_seconds() / seconds)

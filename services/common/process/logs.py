@@ -10,7 +10,7 @@ def configure_logs(service: str) -> None:
     for_people = sys.stderr.isatty()
     structlog.configure(
         processors=[
-            lambda _logger, _level, entry: {"service": service} | entry,
+            lambda _logger, _level, entry: {"service": service, **entry},
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
             structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(),

@@ -70,16 +70,16 @@ def trades_of(path: Path) -> list[dict[str, Any]]:
 
 
 def ids(one: Saved) -> str:
-    return one["id"]
+    return str(one["id"])
 
 
-def ask(day: Day, view: str, conditions: list[dict[str, Any]], **request: object) -> dict[str, Any]:
+def ask(day: Day, view: str, conditions: list[dict[str, Any]], **request: Any) -> dict[str, Any]:
     """Search what a panel sees at its dashboard's own times."""
     times = generated_day()
     within = {"range": {"@timestamp": {"gte": times.start, "lte": times.end}}}
-    return day.client.search(
-        index=INDICES[view], query={"bool": {"filter": [within, *conditions]}}, **request
-    ).body
+    query = {"bool": {"filter": [within, *conditions]}}
+    answer: dict[str, Any] = day.client.search(index=INDICES[view], query=query, **request).body
+    return answer
 
 
 def aggregations(chart: Saved) -> dict[str, Any]:

@@ -10,16 +10,19 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka import Message
 from elasticsearch import Elasticsearch
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_producer
+from services.common.kafka.records import Record
 from tests.integration.pipeline import catch_up, documents, read_topic, tapewatch, wait_for
+from tests.narrow import headers_of
 from tests.samples import row, trade_json, write_csv
 
 STOP_WITHIN_S = 10
+
+Headers = dict[str, str | bytes | None]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +35,7 @@ def publish(
     *values: bytes,
     key: bytes | None = b"NVDA",
     partition: int = -1,
-    headers: dict[str, bytes] | None = None,
+    headers: Headers | None = None,
 ) -> None:
     producer = new_producer(stack.kafka_bootstrap)
     for value in values:
@@ -55,11 +58,11 @@ def ids_of(stack: EmbeddedStack, value: bytes) -> list[str]:
     return [f"{message.partition()}-{message.offset()}" for message in found]
 
 
-def put_back(stack: EmbeddedStack, *, of: set[str]) -> list[Message]:
+def put_back(stack: EmbeddedStack, *, of: set[str]) -> list[Record]:
     return [
         message
         for message in read_topic(stack, "trades")
-        if dict(message.headers() or ()).get("dead-letter", b"").decode() in of
+        if headers_of(message).get("dead-letter", b"").decode() in of
     ]
 
 
@@ -161,7 +164,7 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
     assert said.splitlines()[-1].startswith("1 put back")
     (message,) = put_back(stack, of={letter_id})
     assert (message.value(), message.key(), message.partition()) == (value, None, 4)
-    assert dict(message.headers()) == {"desk": b"7", "dead-letter": letter_id.encode()}
+    assert headers_of(message) == {"desk": b"7", "dead-letter": letter_id.encode()}
     assert listed(stack)[letter_id]["state"] == "replayed"
 
     catch_up(stack)
@@ -180,15 +183,16 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
 
     assert f"{failure_id}  put back into trades" in dead_letters(stack, "replay", failure_id)
     (again,) = put_back(stack, of={failure_id})
-    assert dict(again.headers()) == {"desk": b"7", "dead-letter": failure_id.encode()}
+    assert headers_of(again) == {"desk": b"7", "dead-letter": failure_id.encode()}
     assert listed(stack)[failure_id]["state"] == "replayed"
 
 
 def test_nothing_is_put_back_when_one_of_the_letters_is_not_there(stack: EmbeddedStack) -> None:
     value = f"still no trade {uuid.uuid4().hex}".encode()
     producer = new_producer(stack.kafka_bootstrap)
-    origin = {"topic": "trades", "partition": "0", "offset": "0"}
-    producer.produce("dead-letters", value=value, headers={"service": "detector", "error": "no"} | origin)
+    reason: Headers = {"service": "detector", "error": "no"}
+    origin: Headers = {"topic": "trades", "partition": "0", "offset": "0"}
+    producer.produce("dead-letters", value=value, headers=reason | origin)
     assert producer.flush(10) == 0
     (letter_id,) = ids_of(stack, value)
     partition = letter_id.split("-")[0]

@@ -35,6 +35,7 @@ from tests.integration.pipeline import (
     wait_until,
     write_own_day,
 )
+from tests.narrow import headers_of, key_of
 
 WITHIN_S = 10
 TAKEOVER_S = 15
@@ -49,15 +50,15 @@ def anomalies(stack: EmbeddedStack, suffix: str) -> dict[str, dict[str, Any]]:
     """Return what stands in the topic about the symbols with this ending; nothing may stand twice."""
     standing: dict[str, bytes] = {}
     for message in read_topic(stack, "anomalies"):
-        headers = dict(message.headers() or ())
-        if not message.key().decode().endswith(suffix):
+        if not key_of(message).decode().endswith(suffix):
             continue
-        if message.value() is None:
-            del standing[headers["trade_id"].decode()]
+        value = message.value()
+        if value is None:
+            del standing[headers_of(message)["trade_id"].decode()]
             continue
-        trade_id = orjson.loads(message.value())["trade_id"]
+        trade_id = orjson.loads(value)["trade_id"]
         assert trade_id not in standing
-        standing[trade_id] = message.value()
+        standing[trade_id] = value
     return by_trade_id(standing.values())
 
 
@@ -170,7 +171,7 @@ def broken_run(stack: EmbeddedStack, killed_run: KilledRun) -> tuple[dict[int, s
     sessions = {
         message.key(): message.partition()
         for message in read_topic(stack, "detector-checkpoints")
-        if SUFFIX.encode() + b"@" in message.key()
+        if SUFFIX.encode() + b"@" in key_of(message)
     }
     assert len(sessions) == 3
     key, partition = next(iter(sessions.items()))

@@ -20,6 +20,7 @@ from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import load_profile
 from services.sources.synthetic.day import DayConfig
 from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
+from tests.narrow import value_of
 from tests.samples import trade_json
 from tests.stops import AskedFor
 
@@ -70,7 +71,9 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
     assert stop.requested
 
     tapewatch(stack, "detect", "--until-idle", "0.5")
-    found = [m.value() for m in read_topic(stack, "anomalies") if (m.key() or b"").endswith(SUFFIX.encode())]
+    found = [
+        value_of(m) for m in read_topic(stack, "anomalies") if (m.key() or b"").endswith(SUFFIX.encode())
+    ]
     expected = backtested(stack, day)
     assert expected
     assert by_trade_id(found) == expected

@@ -32,6 +32,7 @@ from tests.integration.pipeline import (
     wait_for,
     wait_until,
 )
+from tests.narrow import present
 from tests.samples import trade_json
 
 STOP_WITHIN_S = 10
@@ -54,7 +55,7 @@ def publish(stack: EmbeddedStack, topic: str, *values: bytes | Retraction) -> No
     producer = new_producer(stack.kafka_bootstrap)
     for value in values:
         if isinstance(value, Retraction):
-            producer.produce(topic, key=b"INDEXER", headers=value.headers)
+            producer.produce(topic, key=b"INDEXER", headers={**value.headers})
         else:
             producer.produce(topic, key=b"INDEXER", value=value)
     assert producer.flush(60) == 0
@@ -95,11 +96,12 @@ def running_indexer(
 @contextmanager
 def hanging(server: Server) -> Iterator[None]:
     """A server that takes connections but does not answer."""
-    os.kill(server.pid, signal.SIGSTOP)
+    pid = present(server.pid)
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 def count(stack: EmbeddedStack, index: str) -> int:
@@ -107,7 +109,7 @@ def count(stack: EmbeddedStack, index: str) -> int:
     with new_client(stack.elasticsearch_url) as client:
         client.indices.refresh(index=index, ignore_unavailable=True)
         answer = client.options(ignore_status=503).count(index=index, ignore_unavailable=True)
-        return answer.get("count", 0)
+        return int(answer.get("count", 0))
 
 
 def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: int) -> None:

@@ -12,12 +12,10 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.kafka import offsets
 from services.common.kafka.clients import new_admin, new_producer
 from services.common.kafka.reading import read_to_end
+from tests.narrow import value_of
+from tests.stops import AskedFor
 
 OPEN_S = 1.0
-
-
-class NoStop:
-    requested = False
 
 
 @pytest.fixture
@@ -47,7 +45,8 @@ def open_transaction(stack: EmbeddedStack, topic: str) -> Producer:
 
 def values(stack: EmbeddedStack, topic: str) -> list[bytes]:
     partitions = [TopicPartition(topic, 0, 0)]
-    return [message.value() for message in read_to_end(stack.kafka_bootstrap, partitions, NoStop())]
+    records = read_to_end(stack.kafka_bootstrap, partitions, AskedFor())
+    return [value_of(record) for record in records]
 
 
 def test_what_stands_behind_an_open_transaction_is_waited_for(

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -16,13 +17,14 @@ from tests.integration.pipeline import (
     run_pipeline,
     tapewatch,
 )
+from tests.narrow import key_of, value_of
 from tests.samples import REAL_DATA, needs_real_data, row, write_csv
 
 NUMBERS = ["publisher_id", "instrument_id", "depth", "size", "flags", "ts_in_delta", "sequence", "rtype"]
 TEXTS = ["ts_recv", "action", "side", "symbol"]
 
 
-def assert_documents_equal_file(found: dict[str, dict], path: Path) -> None:
+def assert_documents_equal_file(found: dict[str, dict[str, Any]], path: Path) -> None:
     """Compare every row of a readable file with its document, read by polars' own CSV reader."""
     rows = pl.read_csv(path.read_bytes())  # decompresses by itself
     day = rows["ts_event"].str.slice(0, 10).str.replace_all("-", "")
@@ -37,7 +39,9 @@ def assert_documents_equal_file(found: dict[str, dict], path: Path) -> None:
         assert [document[name] for document in ordered] == rows[name].to_list(), name
 
 
-def assert_anomalies_point_at_trades(anomalies: dict[str, dict], trades: dict[str, dict]) -> None:
+def assert_anomalies_point_at_trades(
+    anomalies: dict[str, dict[str, Any]], trades: dict[str, dict[str, Any]]
+) -> None:
     assert anomalies
     for trade_id, anomaly in anomalies.items():
         trade = trades[trade_id]
@@ -119,8 +123,8 @@ def test_trades_of_a_symbol_keep_their_order_in_the_topic(stack: EmbeddedStack, 
     published: dict[str, list[int]] = {}
     for message in read_topic(stack, "trades"):
         if b'"@timestamp":"2026-03-0' in (message.value() or b""):
-            trade = orjson.loads(message.value())
-            assert message.key().decode() == trade["symbol"]
+            trade = orjson.loads(value_of(message))
+            assert key_of(message).decode() == trade["symbol"]
             published.setdefault(trade["symbol"], []).append(trade["sequence"])
     assert published
     for symbol, sequences in published.items():

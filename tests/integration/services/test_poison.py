@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka import Message
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_producer
+from services.common.kafka.records import Record
 from services.contracts.trade import NotATradeError, decode_trade
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import load_profile
@@ -29,6 +29,7 @@ from tests.integration.pipeline import (
     wait_for,
     wait_until,
 )
+from tests.narrow import headers_of, value_of
 from tests.samples import trade_json
 
 STOP_WITHIN_S = 10
@@ -71,7 +72,7 @@ class Run:
     log: Path
     metrics: dict[str, float]
     trades: dict[str, dict[str, Any]]
-    letters: list[Message]
+    letters: list[Record]
 
 
 def publish(stack: EmbeddedStack, values: list[bytes | None]) -> None:
@@ -121,11 +122,11 @@ def test_stream_goes_on_behind_the_poison(run: Run) -> None:
 def test_each_refused_message_is_one_dead_letter_as_it_came(run: Run) -> None:
     services = dict.fromkeys(REFUSED_BY_DETECTOR, "detector")
     services |= dict.fromkeys(REFUSED_BY_INDEXER, "indexer")
-    found = {letter.value(): dict(letter.headers()) for letter in run.letters}
+    found = {letter.value(): headers_of(letter) for letter in run.letters}
     assert len(found) == len(run.letters)
     assert {value: headers["service"].decode() for value, headers in found.items()} == services
     for letter in run.letters:
-        headers = dict(letter.headers())
+        headers = headers_of(letter)
         assert letter.key() == SYMBOL.encode()
         assert headers["topic"] == b"trades"
         assert int(headers["offset"]) >= 0
@@ -194,6 +195,6 @@ def test_message_that_breaks_its_readers_is_one_dead_letter_too(stack: EmbeddedS
     before = ends(stack, "dead-letters")
     publish(stack, [*BREAKERS.values(), trade(2_100)])
     catch_up(stack)
-    letters = [letter.value() for letter in read_topic(stack, "dead-letters", before)]
+    letters = [value_of(letter) for letter in read_topic(stack, "dead-letters", before)]
     assert sorted(letters) == sorted(BREAKERS.values())
     assert documents(stack, INDEX, term={"trade_id": "poison-2100"})

@@ -11,10 +11,11 @@ import orjson
 import polars as pl
 import pytest
 import zstandard
-from confluent_kafka import Message, Producer
+from confluent_kafka import Producer
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.dead_letters import publish_refused_row
+from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
 from services.producer import publisher
@@ -37,6 +38,7 @@ from tests.integration.pipeline import (
     wait_until,
     write_own_day,
 )
+from tests.narrow import key_of, value_of
 from tests.samples import row, write_csv
 from tests.stops import AskedFor
 
@@ -53,7 +55,7 @@ def published_trades(log: Path) -> float:
     return metrics(log)["tapewatch_published_trades_total"]
 
 
-def assert_published_once(path: Path, messages: list[Message]) -> None:
+def assert_published_once(path: Path, messages: list[Record]) -> None:
     """Compare the messages with the good rows of a file: all of them, each symbol's in order."""
     rows = pl.read_csv(path, ignore_errors=True, truncate_ragged_lines=True).drop_nulls(["sequence", "size"])
     wanted: dict[str, list[int]] = {}
@@ -61,13 +63,13 @@ def assert_published_once(path: Path, messages: list[Message]) -> None:
         wanted.setdefault(symbol, []).append(sequence)
     published: dict[str, list[int]] = {}
     for message in messages:
-        trade = orjson.loads(message.value())
-        assert message.key().decode() == trade["symbol"]
+        trade = orjson.loads(value_of(message))
+        assert key_of(message).decode() == trade["symbol"]
         published.setdefault(trade["symbol"], []).append(trade["sequence"])
     assert published == wanted
 
 
-def letters_of(stack: EmbeddedStack, file: str) -> dict[int, tuple[str, bytes]]:
+def letters_of(stack: EmbeddedStack, file: str) -> dict[int, tuple[str, bytes | None]]:
     """Return error and value of a file's dead letters by line; no line may have two."""
     found = [(headers, value) for headers, value in letters(stack) if headers.get("file") == file]
     by_line = {int(headers["line"]): (headers["error"], value) for headers, value in found}
@@ -194,13 +196,13 @@ def progress_records(stack: EmbeddedStack, path: Path) -> list[Progress]:
     """Return all that was ever committed of a file's progress."""
     key = content_hash(path).encode()
     messages = read_topic(stack, "producer-progress")
-    return [msgspec.json.decode(m.value(), type=Progress) for m in messages if m.key() == key]
+    return [msgspec.json.decode(value_of(m), type=Progress) for m in messages if m.key() == key]
 
 
 def assert_mostly_bad_published_once(
-    stack: EmbeddedStack, path: Path, symbol: str, published: list[Message]
+    stack: EmbeddedStack, path: Path, symbol: str, published: list[Record]
 ) -> None:
-    sequences = [orjson.loads(m.value())["sequence"] for m in published if m.key() == symbol.encode()]
+    sequences = [orjson.loads(value_of(m))["sequence"] for m in published if m.key() == symbol.encode()]
     assert sequences == list(range(1000, 1030))
     found = letters_of(stack, path.name)
     lines = path.read_bytes().splitlines()
@@ -346,7 +348,7 @@ def test_rows_too_long_for_the_topic_are_dead_letters(stack: EmbeddedStack, tmp_
     path = write_csv(tmp_path / "long rows.csv", rows)
     begin = ends(stack, "trades")
     done = tapewatch(stack, "produce", str(path))
-    sequences = {orjson.loads(m.value())["sequence"] for m in read_topic(stack, "trades", begin)}
+    sequences = {orjson.loads(value_of(m))["sequence"] for m in read_topic(stack, "trades", begin)}
     assert sequences == {1001, 1005, 1006}
     found = letters_of(stack, path.name)
     assert found.keys() == {3, 4, 5}

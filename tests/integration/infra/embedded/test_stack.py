@@ -13,6 +13,7 @@ from infra.embedded.jars import ELASTICSEARCH, locked_version
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.errors import TapewatchError
+from tests.narrow import present
 
 BULK_SIZE = 500
 
@@ -67,7 +68,7 @@ def consume(stack: EmbeddedStack, topic: str, count: int) -> list[bytes]:
         assert [message.error() for message in messages] == [None] * len(messages)
         consumer.commit(asynchronous=False)
         assert consumer.committed([TopicPartition(topic, 0)], timeout=10)[0].offset > 0
-        return [message.value() for message in messages]
+        return [present(message.value()) for message in messages]
     finally:
         consumer.close()
 
