@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,10 +25,11 @@ from services.detector.engine.batch import SessionKey
 from services.detector.engine.build_anomaly import SEVERITIES
 from services.detector.engine.state import SessionState
 from services.detector.live.checkpoint import MAGIC, VERSION, PartitionCheckpoint, SessionCheckpoint, encode
+from services.detector.live.retraction import publish_retraction
 from services.producer.progress import Progress
 from services.sources.base import OPTIONAL, REQUIRED
 from services.sources.encode import to_json
-from tests.docs.pages import ROOT, first_code, rows, section
+from tests.docs.pages import ROOT, first_code, headings, rows, section
 from tests.samples import trade_json
 
 PAGE = (ROOT / "docs" / "contracts.md").read_text()
@@ -63,10 +66,11 @@ def _flat(properties: dict[str, Any], path: str) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("title", "component"),
-    [("Trade", "trade-fields"), ("Anomaly", "anomaly-fields"), ("Verdict", "verdict-fields")],
-)
+FIELDS = [("Trade", "trade-fields"), ("Anomaly", "anomaly-fields"), ("Verdict", "verdict-fields")]
+"""Sections, and the components of the mappings that they describe."""
+
+
+@pytest.mark.parametrize(("title", "component"), FIELDS)
 def test_fields_are_those_of_the_mapping(title: str, component: str) -> None:
     documented = table(title)
     assert {name: row["mapping"] for name, row in documented.items()} == mapping(component)
@@ -174,6 +178,12 @@ def test_dead_letters_have_the_headers_of_the_table() -> None:
     assert told == of_message.headers.keys()
 
 
+def test_retractions_have_the_headers_of_the_table() -> None:
+    producer: Any = _Producer()
+    publish_retraction(producer, 0, b"NVDA", "id", "2024-12-02T14:30:00Z")
+    assert list(table("Retraction", "header")) == list(producer.headers)
+
+
 def test_limits_of_dead_letters_are_those_of_the_page() -> None:
     text = section(PAGE, "Dead letter")
     for limit in (
@@ -220,3 +230,40 @@ def test_services_have_the_ports_and_groups_of_the_table() -> None:
     assert {name: int(row["port"]) for name, row in documented.items()} == USUAL_PORTS
     groups = {first_code(row["consumer group"]) for row in documented.values()} - {""}
     assert groups == {components.DETECTOR_GROUP, components.INDEXER_GROUP}
+
+
+NOT_COMPARED = ("What may change", "Who rejects what", "Ids", "Promises")
+"""Sections whose tables say in words what no table of the code has."""
+
+
+def compared_rows() -> list[str]:
+    """Return the rows of all tables that the tests above compare."""
+    titles = [title for title in headings(PAGE)[1:] if title not in NOT_COMPARED]
+    lines = [line for title in titles for line in section(PAGE, title).splitlines() if line.startswith("|")]
+    heads = {i for i, line in enumerate(lines) if set(line) <= set("|-: ")}
+    return [line for i, line in enumerate(lines) if i not in heads and i + 1 not in heads]
+
+
+def fails(test: Callable[..., None], *arguments: str) -> bool:
+    try:
+        test(*arguments)
+    except (AssertionError, KeyError, ValueError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("line", compared_rows())
+def test_no_row_of_a_compared_table_can_be_left_out(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "PAGE", PAGE.replace(f"{line}\n", "", 1))
+    assert (
+        any(fails(test_fields_are_those_of_the_mapping, *names) for names in FIELDS)
+        or fails(test_topics_have_the_settings_of_the_table)
+        or fails(test_detectors_have_the_labels_of_the_table)
+        or fails(test_severities_begin_at_the_scores_of_the_table)
+        or fails(test_retractions_have_the_headers_of_the_table)
+        or fails(test_dead_letters_have_the_headers_of_the_table)
+        or fails(test_checkpoints_have_the_fields_of_the_table)
+        or fails(test_progress_has_the_fields_of_the_table)
+        or fails(test_indices_are_those_of_the_table)
+        or fails(test_services_have_the_ports_and_groups_of_the_table)
+    )
