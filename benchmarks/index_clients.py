@@ -27,7 +27,7 @@ from services.common.kafka.clients import new_consumer
 from services.common.kafka.reading import partition_numbers
 from services.contracts.indices import TRADES_INDEX_PREFIX
 from services.contracts.topics import TRADES_TOPIC
-from services.indexer.under_way import MAX_BATCH_DOCUMENTS
+from services.indexer.batch import MAX_BATCH_RECORDS
 
 HEADERS = {"content-type": "application/x-ndjson"}
 POLL_S = 0.05
@@ -44,10 +44,10 @@ def main(form: str, bootstrap: str, url: str, trades: str, connections: str) -> 
     client = Elasticsearch(url)
     actions = (to_action(value) for batch in batches for value in batch)
     if form == "bulk":
-        helpers.bulk(client, actions, chunk_size=MAX_BATCH_DOCUMENTS, stats_only=True)
+        helpers.bulk(client, actions, chunk_size=MAX_BATCH_RECORDS, stats_only=True)
         return
     for _ in helpers.parallel_bulk(
-        client, actions, thread_count=int(connections), chunk_size=MAX_BATCH_DOCUMENTS
+        client, actions, thread_count=int(connections), chunk_size=MAX_BATCH_RECORDS
     ):
         pass
 
@@ -59,13 +59,13 @@ def read_batches(bootstrap: str, trades: int) -> Iterator[list[bytes]]:
     consumer.assign([TopicPartition(TRADES_TOPIC, number, 0) for number in numbers])
     batch: list[bytes] = []
     while trades:
-        room = min(MAX_BATCH_DOCUMENTS - len(batch), trades)
+        room = min(MAX_BATCH_RECORDS - len(batch), trades)
         values = [
             message.value() or b"" for message in consumer.consume(room, POLL_S) if message.error() is None
         ]
         batch += values
         trades -= len(values)
-        if batch and (len(batch) == MAX_BATCH_DOCUMENTS or not trades):
+        if batch and (len(batch) == MAX_BATCH_RECORDS or not trades):
             yield batch
             batch = []
     consumer.close()

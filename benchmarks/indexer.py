@@ -60,13 +60,15 @@ from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
-from services.contracts.components import INDEXER_GROUP
+from services.contracts.components import INDEXER as COMPONENT
 from services.contracts.topics import TRADES_TOPIC
-from services.indexer.under_way import CONNECTIONS, MAX_BATCH_DOCUMENTS
+from services.indexer.batch import MAX_BATCH_RECORDS
+from services.indexer.sinks.elasticsearch.sink import ElasticsearchSink
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
 
 TURNS = 5
+CONNECTIONS = ElasticsearchSink.connections
 REAL_DAY = REAL_DAYS / "xnas-itch-20241202.trades.csv.zst"
 GENERATED_DAY = DayConfig(trades=200_000, symbols=5)
 TRIED_CONNECTIONS = (1, 2, 3, 4)
@@ -205,7 +207,7 @@ class Bench:
         arguments = [
             *(str(python), str(Path(__file__).with_name("quix_sink.py"))),
             *(self._bootstrap, f"quix-sink-{self._runs}", TRADES_TOPIC, self._url, self._indices[0]),
-            *(str(self.trades), str(MAX_BATCH_DOCUMENTS), str(scratch / "state")),
+            *(str(self.trades), str(MAX_BATCH_RECORDS), str(scratch / "state")),
         ]
         # The peers' environment has another Python path than this process's.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -215,7 +217,7 @@ class Bench:
         """Remove the offsets of an earlier run, once the broker has noticed that its member is gone."""
         deadline_s = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline_s:
-            (deleted,) = self._admin.delete_consumer_groups([INDEXER_GROUP]).values()
+            (deleted,) = self._admin.delete_consumer_groups([COMPONENT.group]).values()
             try:
                 deleted.result()
             except KafkaException as error:
@@ -225,7 +227,7 @@ class Bench:
                 if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                     raise
             return
-        raise RuntimeError(f"the group {INDEXER_GROUP} does not become empty")
+        raise RuntimeError(f"the group {COMPONENT.group} does not become empty")
 
     def _rate(self, form: str, arguments: list[str], env: dict[str, str], trades: int) -> float:
         """Run a program that indexes so many trades and ends; return trades a second."""
@@ -262,7 +264,7 @@ class Bench:
             now_s = time.monotonic()
             if indexed and first is None:
                 first = now_s, indexed
-            if first and indexed >= trades - MAX_BATCH_DOCUMENTS:
+            if first and indexed >= trades - MAX_BATCH_RECORDS:
                 if indexed == first[1]:
                     raise RuntimeError("everything was indexed at once: too few trades to time")
                 return (indexed - first[1]) / (now_s - first[0])

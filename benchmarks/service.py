@@ -57,7 +57,7 @@ from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
-from services.contracts.components import DETECTOR_GROUP
+from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEFAULT_PARTITIONS, TRADES_TOPIC
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
@@ -169,7 +169,7 @@ class Bench:
         """Return trades a second of `tapewatch detect`, or of another detector; see the module."""
         self._runs += 1
         self._forget_detector()
-        rate = self._rate(arguments or command("detect"), DETECTOR_GROUP, self._env)
+        rate = self._rate(arguments or command("detect"), DETECTOR.group, self._env)
         if not _read(self._bootstrap, ANOMALIES_TOPIC):
             raise RuntimeError("the detector published no anomaly")
         return rate
@@ -177,7 +177,7 @@ class Bench:
     def _forget_detector(self) -> None:
         """Remove what an earlier run left: offsets, state and anomalies."""
         with contextlib.suppress(KafkaException):  # there is no group before the first run
-            for deleted in self._admin.delete_consumer_groups([DETECTOR_GROUP]).values():
+            for deleted in self._admin.delete_consumer_groups([DETECTOR.group]).values():
                 deleted.result()
         topics = [ANOMALIES_TOPIC, CHECKPOINTS_TOPIC]
         for deleted in self._admin.delete_topics(topics).values():

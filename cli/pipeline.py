@@ -56,10 +56,18 @@ def detect(
 
 
 @commands.command()
-def index(until_idle: UntilIdle = None, kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+def index(
+    sink: Annotated[
+        str, typer.Option(metavar="NAME", help="Where to; each sink reads the topics for itself.")
+    ] = "elasticsearch",
+    until_idle: UntilIdle = None,
+    kafka: Kafka = None,
+    elasticsearch: ElasticsearchUrl = None,
+) -> None:
     """Index trades and anomalies into Elasticsearch."""
     from services.common.process.logs import configure_logs
     from services.indexer.service import run_index
+    from services.indexer.sinks.registry import registration_of
 
-    configure_logs("indexer")
-    raise typer.Exit(run_index(settings_from(Settings, kafka, elasticsearch), until_idle))
+    configure_logs(registration_of(sink).component.service)
+    raise typer.Exit(run_index(settings_from(Settings, kafka, elasticsearch), sink, until_idle))

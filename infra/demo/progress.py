@@ -10,7 +10,7 @@ from services.common.elastic.errors import ApiError, TransportError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.offsets import Positions, end_offsets
 from services.common.kafka.reading import READ_AT_ONCE, partition_numbers
-from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
+from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 
@@ -55,15 +55,15 @@ class PipelineProgress:
         ]
         self._client = client
         self._letters = _LetterCount(kafka)
-        self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
+        self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR.group, INDEXER.group)}
         self.state = PipelineState()
 
     def refresh(self) -> PipelineState:
         """Ask anew and return what is known."""
         try:
             ends = self._ends()
-            detector = self._committed(DETECTOR_GROUP)
-            indexer = self._committed(INDEXER_GROUP)
+            detector = self._committed(DETECTOR.group)
+            indexer = self._committed(INDEXER.group)
             found, labels = self.labels()
             self.state = PipelineState(
                 trades=ends[TRADES_TOPIC],

@@ -21,7 +21,7 @@ from services.common.kafka.coordinator import (
     find_stuck_coordinator,
 )
 from services.common.kafka.preflight import check_topics as check_topic_settings
-from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
+from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.indices import NEEDED_TEMPLATES
 from services.contracts.topics import TOPICS, TRADES_TOPIC
 
@@ -118,7 +118,7 @@ def check_coordinators(bootstrap: str, timeout_s: float = PROBE_TIMEOUT_S) -> Di
         return judge_coordinators(
             [
                 find_stuck_coordinator(bootstrap, group, topic, timeout_s)
-                for group in (DETECTOR_GROUP, INDEXER_GROUP)
+                for group in (DETECTOR.group, INDEXER.group)
             ]
         )
     except KafkaException:
@@ -183,7 +183,7 @@ def judge_refusal(url: str, error: ApiError) -> Diagnosis:
 def check_templates(client: Elasticsearch) -> Diagnosis:
     """Check that the index templates are there."""
     try:
-        missing = missing_templates(client.options(request_timeout=REQUEST_TIMEOUT_S), NEEDED_TEMPLATES)
+        missing = missing_templates(client.options(request_timeout=REQUEST_TIMEOUT_S))
     except (ApiError, TransportError):
         return Diagnosis(
             "Templates", "not checked, as Elasticsearch does not answer", "First mend Elasticsearch."

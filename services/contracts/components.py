@@ -1,4 +1,96 @@
-"""The services, by what others see of them."""
+"""The parts that run as processes of their own, each once: what others see of them."""
 
-DETECTOR_GROUP = "tapewatch-detector"
-INDEXER_GROUP = "tapewatch-indexer"
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Component:
+    """One kind of process.
+
+    Parameters
+    ----------
+    service
+        Its name in metrics, logs and dead letters.
+    metrics_port
+        The usual one of its first instance on a host; the next ones are `PORT_STEP` higher each.
+    unit
+        What it counts.
+    rate_metric, total_metric
+        So many a second over the last seconds, and since it started.
+    start_hint
+        What a person is told who finds that it does not run.
+    group
+        Its consumer group; empty if it consumes nothing.
+    is_required
+        Whether Tapewatch is incomplete while it does not run.
+    runs_always
+        False if it ends by itself when its work is done.
+    """
+
+    service: str
+    metrics_port: int
+    unit: str
+    rate_metric: str
+    total_metric: str
+    start_hint: str
+    group: str = ""
+    is_required: bool = True
+    runs_always: bool = True
+
+
+PORT_STEP = 10
+PORTS_TRIED = 10
+"""Instances of one component on a host."""
+
+PRODUCER = Component(
+    service="producer",
+    metrics_port=9101,
+    unit="trades",
+    rate_metric="tapewatch_published_trades_per_second",
+    total_metric="tapewatch_published_trades_total",
+    start_hint="It ends when its files are published. To publish more: `tapewatch produce FILE…`.",
+    runs_always=False,
+)
+DETECTOR = Component(
+    service="detector",
+    metrics_port=9102,
+    unit="trades",
+    rate_metric="tapewatch_scored_trades_per_second",
+    total_metric="tapewatch_scored_trades_total",
+    start_hint="Start it: `tapewatch detect`.",
+    group="tapewatch-detector",
+)
+
+
+def indexer(sink: str, metrics_port: int) -> Component:
+    """Return the indexer with one of its sinks, each of which reads the topics for itself.
+
+    Parameters
+    ----------
+    sink
+        Its name, as in `tapewatch index --sink NAME`.
+    metrics_port
+        One that no other component has.
+    """
+    return Component(
+        service=f"indexer-{sink}",
+        metrics_port=metrics_port,
+        unit="documents",
+        rate_metric="tapewatch_documents_per_second",
+        total_metric="tapewatch_indexed_documents_total",
+        start_hint=f"Start it: `tapewatch index --sink {sink}`.",
+        group=f"tapewatch-indexer-{sink}",
+        is_required=False,
+    )
+
+
+INDEXER = Component(
+    service="indexer",
+    metrics_port=9103,
+    unit="documents",
+    rate_metric="tapewatch_documents_per_second",
+    total_metric="tapewatch_indexed_documents_total",
+    start_hint="Start it: `tapewatch index`.",
+    group="tapewatch-indexer",
+)
+"""With Elasticsearch, the sink that is always there."""

@@ -10,37 +10,39 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.kafka.offsets import Partition, Positions
-from services.common.observability.counters import COMMIT_SECONDS, DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
+from services.common.observability.counters import DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
 from services.common.observability.rates import Rate
 
-SERVICE = "indexer"
 LAG_EVERY_S = 1.0
 ASK_TIMEOUT_S = 1.0
 
 INDEXED = prometheus.Counter(
-    "tapewatch_indexed_documents_total", "Documents that Elasticsearch has acknowledged", ["topic"]
+    "tapewatch_indexed_documents_total", "Documents that the sink has acknowledged", ["topic"]
 )
 RETRACTIONS = prometheus.Counter("tapewatch_retractions_total", "Anomalies taken back")
-BULK_RETRIES = prometheus.Counter(
-    "tapewatch_bulk_retries_total", "Bulk requests that had to be sent again, in part or as a whole"
-)
-BULK_SECONDS = prometheus.Histogram("tapewatch_bulk_seconds", "Time of a bulk request, in seconds")
 PER_SECOND = prometheus.Gauge(
     "tapewatch_documents_per_second", "Documents acknowledged, over the last seconds"
 )
-COMMIT_TIME = COMMIT_SECONDS.labels(SERVICE)
 
 
 class Tally:
-    """What this process has done so far."""
+    """What this process has done so far.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    service
+        Its name.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._event_lag_s = EVENT_LAG_S.labels(service)
+        self._dead_letters = DEAD_LETTERS.labels(service)
         self.indexed = self.retractions = self.dead_letters = 0
         self._rate = Rate(PER_SECOND)
         self._newest: dt.datetime | None = None
 
     def add(self, by_topic: Count[str], retractions: int) -> None:
-        """Count what Elasticsearch has acknowledged."""
+        """Count what the sink has acknowledged."""
         indexed = by_topic.total()
         self.indexed += indexed
         self.retractions += retractions
@@ -52,24 +54,26 @@ class Tally:
     def add_dead_letter(self) -> None:
         """Count a dead letter that was handed to Kafka."""
         self.dead_letters += 1
-        DEAD_LETTERS.labels(SERVICE).inc()
+        self._dead_letters.inc()
 
-    def note_event(self, source: bytes) -> None:
-        """Take the event time of a document as the newest, if it is."""
-        start = source.find(b'"@timestamp":"') + len(b'"@timestamp":"')
+    def note_event(self, value: bytes) -> None:
+        """Take the event time of a trade or an anomaly as the newest, if it is."""
+        start = value.find(b'"@timestamp":"') + len(b'"@timestamp":"')
         try:
-            at = dt.datetime.fromisoformat(source[start : start + 19].decode()).replace(tzinfo=dt.UTC)
+            at = dt.datetime.fromisoformat(value[start : start + 19].decode()).replace(tzinfo=dt.UTC)
         except ValueError:  # written in another form; the next batch will do
             return
         self._newest = max(at, self._newest or at)
-        EVENT_LAG_S.labels(SERVICE).set(time.time() - self._newest.timestamp())
+        self._event_lag_s.set(time.time() - self._newest.timestamp())
 
 
 class Lag:
-    """Keeps the gauge of messages not yet acknowledged by Elasticsearch.
+    """Keeps the gauge of messages not yet acknowledged by the sink.
 
     Parameters
     ----------
+    service
+        The process's name.
     consumer
         Asked for the ends that it knows; this costs no request.
     positions
@@ -78,7 +82,8 @@ class Lag:
         Asked for the ends while the consumer is paused, and so does not hear of them.
     """
 
-    def __init__(self, consumer: Consumer, positions: Positions, admin: AdminClient) -> None:
+    def __init__(self, service: str, consumer: Consumer, positions: Positions, admin: AdminClient) -> None:
+        self._service = service
         self._consumer = consumer
         self._positions = positions
         self._admin = admin
@@ -98,7 +103,7 @@ class Lag:
         Parameters
         ----------
         unanswered
-            Gives the messages that were read and wait for Elasticsearch, by topic.
+            Gives the messages that were read and wait for the sink, by topic.
         is_paused
             Whether the consumer reads nothing now.
         """
@@ -112,7 +117,7 @@ class Lag:
         for partition in assignment:
             left[partition.topic] += self._left(partition)
         for topic, messages in left.items():
-            LAG_MESSAGES.labels(SERVICE, topic).set(messages)
+            LAG_MESSAGES.labels(self._service, topic).set(messages)
 
     def _ask_for_ends(self, assignment: list[TopicPartition]) -> None:
         wanted = {TopicPartition(p.topic, p.partition): OffsetSpec.latest() for p in assignment}

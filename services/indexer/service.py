@@ -1,29 +1,27 @@
-"""`tapewatch index`: the topics `trades` and `anomalies` into Elasticsearch."""
+"""`tapewatch index`: the topics `trades` and `anomalies` into a sink."""
 
 from services.common.config.settings import Settings
-from services.common.elastic.client import Elasticsearch, new_client
-from services.common.elastic.errors import ApiError
-from services.common.elastic.preflight import check_indices, missing_templates, wait_for_cluster
-from services.common.errors import TapewatchError
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.process.gc import search_seldom
 from services.common.process.shutdown import Stop
-from services.contracts.indices import NEEDED_TEMPLATES
-from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
-from services.indexer.loop import IndexerLoop
-from services.indexer.metrics import SERVICE
-from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
-from services.indexer.under_way import CONNECTIONS
-
-TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC]
-CHECK_TIMEOUT_S = 3.0
-"""A stop has to wait for the end of a call."""
+from services.contracts.topics import DEAD_LETTERS_TOPIC
+from services.indexer.runner import Runner
+from services.indexer.sinks.registry import registration_of
 
 
-def run_index(settings: Settings, until_idle_s: float | None) -> int:
+def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) -> int:
     """Index until stopped, or until the end has been reached and nothing came for a while.
+
+    Parameters
+    ----------
+    settings
+        Where everything is.
+    sink_name
+        One of the registry's.
+    until_idle_s
+        Seconds without anything new at the end, after which it ends by itself; None: never.
 
     Returns
     -------
@@ -33,43 +31,25 @@ def run_index(settings: Settings, until_idle_s: float | None) -> int:
     Raises
     ------
     TapewatchError
-        A topic or an index template is missing or unsafe, Elasticsearch refuses for good, or another
-        indexer has this one's name.
+        There is no such sink or its package is missing, a topic or what lies behind the sink is not set up
+        or unsafe, the sink refuses for good, or another indexer has this one's name.
     """
+    registration = registration_of(sink_name)
+    component = registration.component
+    kind = registration.load()
     search_seldom()
     stop = Stop()
     health = Health()
-    client = new_client(settings.elasticsearch, CONNECTIONS, settings, BulkAnswers())
-    with serve_metrics(SERVICE, settings, health):
-        if not _wait_for_servers(settings, client, stop, health):
+    sink = kind(settings, stop)
+    with serve_metrics(component, settings, health):
+        topics = [*sink.topics, DEAD_LETTERS_TOPIC]
+        if not wait_for_safe_topics(settings.kafka, topics, stop, health):
             return 0
-        loop = IndexerLoop(settings, BulkSender(client, stop).send, stop, health)
+        if not sink.wait_until_ready(health):
+            return 0
+        runner = Runner(settings, component, sink, stop, health)
         try:
-            loop.run(until_idle_s)
+            runner.run(until_idle_s)
         finally:
-            loop.close()
+            runner.close()
     return 0
-
-
-def _wait_for_servers(settings: Settings, client: Elasticsearch, stop: Stop, health: Health) -> bool:
-    """Wait for Kafka and Elasticsearch, then check that all is set up; returns False if a stop came first."""
-    if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
-        return False
-    health.detail = elasticsearch = f"Elasticsearch at {settings.elasticsearch}"
-    quick = client.options(request_timeout=CHECK_TIMEOUT_S)
-
-    def ask() -> None:
-        # Without its template an index would be created with guessed types, and stay wrong.
-        for name in missing_templates(quick, NEEDED_TEMPLATES):
-            raise TapewatchError(
-                f"{elasticsearch} has no index template {name}.",
-                "Run `tapewatch setup` to create the templates.",
-            )
-        check_indices(quick)
-
-    try:
-        return wait_for_cluster(ask, settings.elasticsearch, stop, health.beat)
-    except ApiError as error:
-        raise TapewatchError(
-            f"{elasticsearch} does not show its settings: {error}.", "Check the service's rights."
-        ) from error

@@ -14,6 +14,7 @@ from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.process.gc import search_seldom
 from services.common.process.shutdown import Stop
+from services.contracts.components import PRODUCER
 from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.metrics import Tally
 from services.producer.publisher import FilePublisher
@@ -57,7 +58,7 @@ def run_produce(
     stop = Stop()
     sources = open_sources(names)
     health = Health()
-    with serve_metrics("producer", settings, health):
+    with serve_metrics(PRODUCER, settings, health):
         if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
             return 128 + (stop.signal or 0)
         health.ready = True

@@ -17,6 +17,7 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.config.settings import Settings
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
+from services.contracts.components import DETECTOR, INDEXER
 from tests.browser.conftest import OpenPage, serve
 from tests.browser.tape import Document
 
@@ -62,7 +63,7 @@ def test_services_are_followed_as_they_come_and_go(
     health = Health()
     health.detail = "Kafka at *nowhere*:1"
     away = f"127.0.0.1:{free_port()}"
-    server = serve_metrics("detector", Settings(metrics_port=0), health)
+    server = serve_metrics(DETECTOR, Settings(metrics_port=0), health)
     try:
         with page_of([server.address, away], stack.elasticsearch_url, tmp_path, open_page) as page:
             table = page.locator("[data-testid=stDataFrame] table").first
@@ -85,7 +86,7 @@ def test_services_show_while_elasticsearch_is_away(open_page: OpenPage, tmp_path
     health.ready = True
     url = f"http://127.0.0.1:{free_port()}"
     with (
-        serve_metrics("indexer", Settings(metrics_port=0), health) as server,
+        serve_metrics(INDEXER, Settings(metrics_port=0), health) as server,
         page_of([server.address], url, tmp_path, open_page) as page,
     ):
         expect(page.get_by_text(f"indexer · {server.address}")).to_be_visible()

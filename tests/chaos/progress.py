@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from services.common.kafka.clients import new_consumer
 from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
-from services.contracts.components import DETECTOR_GROUP, INDEXER_GROUP
+from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 from tests.narrow import value_of
 
@@ -95,7 +95,7 @@ class ProgressReader:
         self._reader = _quiet_consumer(bootstrap, "chaos-reads-only")
         # Asked for now, while Kafka surely answers.
         self._partitions = {topic: partition_numbers(self._reader, topic) for topic in self._tapes}
-        self._groups = {group: _quiet_consumer(bootstrap, group) for group in (DETECTOR_GROUP, INDEXER_GROUP)}
+        self._groups = {group: _quiet_consumer(bootstrap, group) for group in (DETECTOR.group, INDEXER.group)}
         self._thread = threading.Thread(target=self._run, name="chaos-progress")
         self._thread.start()
 
@@ -137,9 +137,9 @@ class ProgressReader:
 
     def _state(self) -> Progress:
         trades, anomalies = self._tapes[TRADES_TOPIC], self._tapes[ANOMALIES_TOPIC]
-        detector = self._committed(DETECTOR_GROUP, TRADES_TOPIC)
-        indexer = self._committed(INDEXER_GROUP, TRADES_TOPIC)
-        indexer_anomalies = self._committed(INDEXER_GROUP, ANOMALIES_TOPIC)
+        detector = self._committed(DETECTOR.group, TRADES_TOPIC)
+        indexer = self._committed(INDEXER.group, TRADES_TOPIC)
+        indexer_anomalies = self._committed(INDEXER.group, ANOMALIES_TOPIC)
         return Progress(
             published=trades.trades,
             detected=trades.passed(detector),

@@ -13,7 +13,7 @@ from infra.embedded.ports import LOOPBACK, free_port
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.reading import partition_numbers
-from services.contracts.components import DETECTOR_GROUP
+from services.contracts.components import DETECTOR
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import TRADES_TOPIC
 
@@ -143,7 +143,7 @@ class ComposeStack:
         """Return how many detectors have partitions."""
         admin = new_admin(self.kafka_bootstrap)
         try:
-            group = admin.describe_consumer_groups([DETECTOR_GROUP], request_timeout=5)[DETECTOR_GROUP]
+            group = admin.describe_consumer_groups([DETECTOR.group], request_timeout=5)[DETECTOR.group]
             return sum(bool(member.assignment.topic_partitions) for member in group.result().members)
         except KafkaException:
             return _NOT_YET

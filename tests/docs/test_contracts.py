@@ -13,9 +13,8 @@ import polars as pl
 import pytest
 import zstandard
 
+from dashboard.pages.pipeline.probe import COMPONENTS as SERVICES
 from services.common.kafka import dead_letters
-from services.common.observability.http import USUAL_PORTS
-from services.contracts import components
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
 from services.contracts.detectors import DETECTORS
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
@@ -227,9 +226,11 @@ def test_indices_are_those_of_the_table() -> None:
 
 def test_services_have_the_ports_and_groups_of_the_table() -> None:
     documented = table("Services", "service")
-    assert {name: int(row["port"]) for name, row in documented.items()} == USUAL_PORTS
+    assert {name: int(row["port"]) for name, row in documented.items()} == {
+        component.service: component.metrics_port for component in SERVICES.values()
+    }
     groups = {first_code(row["consumer group"]) for row in documented.values()} - {""}
-    assert groups == {components.DETECTOR_GROUP, components.INDEXER_GROUP}
+    assert groups == {component.group for component in SERVICES.values()} - {""}
 
 
 NOT_COMPARED = ("What may change", "Who rejects what", "Ids", "Promises")

@@ -22,7 +22,7 @@ from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
-from services.contracts.components import DETECTOR_GROUP
+from services.contracts.components import DETECTOR
 from services.contracts.topics import DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.narrow import headers_of, moment
@@ -150,7 +150,7 @@ def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
 
 def is_detected(stack: EmbeddedStack) -> bool:
     """Whether the detectors have committed all that is in `trades` now."""
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, DETECTOR_GROUP)
+    consumer: Consumer = new_consumer(stack.kafka_bootstrap, DETECTOR.group)
     wanted = [TopicPartition(TRADES_TOPIC, number) for number in partition_numbers(consumer, TRADES_TOPIC)]
     committed = consumer.committed(wanted, READ_TIMEOUT_S)
     consumer.close()

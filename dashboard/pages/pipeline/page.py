@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.pages.pipeline.probe import (
+    COMPONENTS,
     ElasticsearchState,
     Latency,
     ServiceState,
@@ -34,13 +35,6 @@ STATE_COLORS = {
     Status.UNKNOWN: "#8a8f98",
 }
 CLUSTER_COLORS: dict[str, BadgeColor] = {"green": "green", "yellow": "orange", "red": "red"}
-COMMANDS = {
-    "producer": "It ends when its files are published. To publish more: `tapewatch produce FILE…`.",
-    "detector": "Start it: `tapewatch detect`.",
-    "indexer": "Start it: `tapewatch index`.",
-}
-UNITS = {"producer": "trades", "detector": "trades", "indexer": "documents"}
-
 NUMBERS = (
     "Per second",
     "In all",
@@ -111,10 +105,11 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
         if service.state == Status.WORKING:
             continue
         name = service.name or "service"
+        component = COMPONENTS.get(service.name)
         text = f"The {name} at {service.address} is {service.state}."
         match service.state:
             case Status.NOT_RUNNING:
-                show_box = st.info if service.name == "producer" else st.warning
+                show_box = st.warning if component is None or component.runs_always else st.info
             case Status.NOT_READY:
                 show_box = st.warning
             case Status.NO_ANSWER:
@@ -123,7 +118,7 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
                 show_box, text = st.error, f"The {name} does not run at {service.address}."
             case _:
                 show_box = st.error
-        advice = COMMANDS.get(service.name, "") if service.state == Status.NOT_RUNNING else ""
+        advice = component.start_hint if component and service.state == Status.NOT_RUNNING else ""
         if service.state in (Status.NOT_RUNNING, Status.UNKNOWN) and not addresses:
             advice += " Where it runs elsewhere, name its address in TAPEWATCH_SERVICES."
         show_box(f"{as_markdown(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
@@ -135,7 +130,8 @@ def show_card(service: ServiceState) -> None:
         st.text(f"{service.name or 'unknown'} · {service.address}")
         st.badge(str(service.state), color=_badge_color(service.state))
         if service.per_second is not None:
-            st.metric(f"{UNITS.get(service.name, '')} per second".strip(), f"{service.per_second:,.1f}")
+            unit = COMPONENTS[service.name].unit
+            st.metric(f"{unit} per second", f"{service.per_second:,.1f}")
         if service.lag_messages is not None:
             st.caption(f"{_many(int(service.lag_messages), 'message')} behind")
 

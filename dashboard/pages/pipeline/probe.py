@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from dashboard.server.elastic import newest_of, search
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
-from services.common.observability.http import PORT_STEP, PORTS_TRIED, USUAL_PORTS
+from services.contracts.components import DETECTOR, PORT_STEP, PORTS_TRIED, PRODUCER
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
+from services.indexer.sinks.registry import SINKS
 
 TIMEOUT_S = 1.0
 """Of each of the three questions to a service; one that has answered none in that time is not asked on."""
@@ -23,16 +24,11 @@ MAX_BYTES = 4_000_000
 """Of an answer: what sends more is no service of Tapewatch."""
 
 _LOCALHOST = "127.0.0.1"
-_RATES = {
-    "producer": "tapewatch_published_trades_per_second",
-    "detector": "tapewatch_scored_trades_per_second",
-    "indexer": "tapewatch_documents_per_second",
+COMPONENTS = {
+    component.service: component
+    for component in (PRODUCER, DETECTOR, *(sink.component for sink in SINKS.values()))
 }
-_DONE = {
-    "producer": "tapewatch_published_trades_total",
-    "detector": "tapewatch_scored_trades_total",
-    "indexer": "tapewatch_indexed_documents_total",
-}
+"""What may run, by name, in the order in which trades pass."""
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 """Name of a sample to its labels and values."""
@@ -75,7 +71,7 @@ class ServiceState:
     address
         `host:port`.
     name
-        `producer`, `detector` or `indexer`; empty if that is not known.
+        As in `COMPONENTS`; empty if that is not known.
     state
         What it is doing.
     why
@@ -188,16 +184,22 @@ def targets(addresses: Sequence[str]) -> list[Target]:
     ----------
     addresses
         Those of the setting, each `host:port`; empty for this machine's usual ones. There the first of each
-        service must run, and further instances may.
+        component that is required must run, and further instances and the others may.
     """
-    ports = {
-        port + PORT_STEP * number: name for name, port in USUAL_PORTS.items() for number in range(PORTS_TRIED)
+    known = {
+        component.metrics_port + PORT_STEP * number: (component, number)
+        for component in COMPONENTS.values()
+        for number in range(PORTS_TRIED)
     }
-    if addresses:
-        return [Target(one, ports.get(int(one.rpartition(":")[2]), ""), must_run=True) for one in addresses]
+    if not addresses:
+        return [
+            Target(f"{_LOCALHOST}:{port}", component.service, must_run=number == 0 and component.is_required)
+            for port, (component, number) in known.items()
+        ]
+    found = [(one, known.get(int(one.rpartition(":")[2]))) for one in addresses]
     return [
-        Target(f"{_LOCALHOST}:{port}", name, must_run=port == USUAL_PORTS[name])
-        for port, name in sorted(ports.items(), key=lambda one: (list(USUAL_PORTS).index(one[1]), one[0]))
+        Target(one, component_number[0].service if component_number else "", must_run=True)
+        for one, component_number in found
     ]
 
 
@@ -317,6 +319,7 @@ def to_state(address: str, samples: Samples, state: Status, why: str) -> Service
     """
     build, _ = samples["tapewatch_build_info"][0]
     name = build.get("service", "")
+    component = COMPONENTS.get(name)
     started_s = _sum(samples, "process_start_time_seconds")
     retries = [
         _sum(samples, metric)
@@ -330,8 +333,8 @@ def to_state(address: str, samples: Samples, state: Status, why: str) -> Service
         version=build.get("version", ""),
         started=None if started_s is None else dt.datetime.fromtimestamp(started_s, dt.UTC),
         memory_bytes=_sum(samples, "process_resident_memory_bytes"),
-        per_second=_sum(samples, _RATES.get(name, "")),
-        done=_sum(samples, _DONE.get(name, "")) if name in _DONE else None,
+        per_second=_sum(samples, component.rate_metric) if component else None,
+        done=_sum(samples, component.total_metric) if component else None,
         lag_messages=_sum(samples, "tapewatch_lag_messages"),
         event_lag_s=_sum(samples, "tapewatch_event_time_lag_seconds"),
         commit=_latency(samples, "tapewatch_commit_seconds"),

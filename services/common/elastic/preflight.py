@@ -1,14 +1,14 @@
 """Waits for the cluster, and refuses settings of indices under which documents would be lost or kept out."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import NOT_NOW, ApiError, ConnectionTimeout, NotReachable, SSLError
 from services.common.errors import TapewatchError
 from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.indices import ANOMALIES_INDEX_PREFIX, NEEDED_TEMPLATES, TRADES_INDEX_PREFIX
 
 # index.blocks.read_only_allow_delete is none of these: a full disk sets it, and a freed one takes it away.
 _UNSAFE = {
@@ -64,9 +64,9 @@ def wait_for_cluster(
     return wait_until(try_once, (NotReachable, ConnectionTimeout), f"Elasticsearch at {url}", stop, beat)
 
 
-def missing_templates(client: Elasticsearch, names: Sequence[str]) -> list[str]:
+def missing_templates(client: Elasticsearch) -> list[str]:
     """Return those of the index templates that the cluster does not have; its errors are passed on."""
-    return [name for name in names if not client.indices.exists_index_template(name=name)]
+    return [name for name in NEEDED_TEMPLATES if not client.indices.exists_index_template(name=name)]
 
 
 def check_indices(client: Elasticsearch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from services.common.kafka.records import Record
 from services.contracts.topics import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
 
 MAX_ERROR_CHARS = 2_000
@@ -35,7 +36,7 @@ def publish_refused_row(
 
 
 def publish_refused_message(
-    producer: Producer, service: str, error: str, message: Message, on_delivery: OnDelivery | None = None
+    producer: Producer, service: str, error: str, message: Record, on_delivery: OnDelivery | None = None
 ) -> None:
     """Put a topic's message into `dead-letters`, under its own key and with its own headers.
 

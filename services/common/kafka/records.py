@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+Headers = list[tuple[str, bytes | None]]
+"""Names and values, in the order in which they were written."""
+
 
 class Record(Protocol):
     """A message that is in a topic: it has a place there. The client's own type leaves that open."""
@@ -21,7 +24,7 @@ class Record(Protocol):
     def value(self) -> bytes | None:
         """Return the value; None is a deletion."""
 
-    def headers(self) -> list[tuple[str, bytes | None]] | None:
+    def headers(self) -> Headers | None:
         """Return the headers in their order, None without any."""
 
     def timestamp(self) -> tuple[int, int]:

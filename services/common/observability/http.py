@@ -16,10 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.observability.health import Health
-
-USUAL_PORTS = {"producer": 9101, "detector": 9102, "indexer": 9103}
-PORT_STEP = 10
-PORTS_TRIED = 10
+from services.contracts.components import PORT_STEP, PORTS_TRIED, Component
 
 _CLIENT_TIMEOUT_S = 10.0
 _POLL_S = 0.1
@@ -52,15 +49,15 @@ class MetricsServer:
         self.close()
 
 
-def serve_metrics(service: str, settings: Settings, health: Health) -> MetricsServer:
+def serve_metrics(component: Component, settings: Settings, health: Health) -> MetricsServer:
     """Serve `/metrics`, `/healthz` and `/readyz` of this process.
 
     Parameters
     ----------
-    service
-        One of `USUAL_PORTS`.
+    component
+        What this process is.
     settings
-        Where to listen. Without a port: on the service's usual one, or on the first free one
+        Where to listen. Without a port: on the component's usual one, or on the first free one
         of those 10, 20 … 90 above it.
     health
         What the two checks tell.
@@ -70,16 +67,16 @@ def serve_metrics(service: str, settings: Settings, health: Health) -> MetricsSe
     TapewatchError
         The address cannot be listened on.
     """
-    _BUILD.info({"version": version("tapewatch"), "service": service})
-    server = MetricsServer(_listen(service, settings, health))
+    _BUILD.info({"version": version("tapewatch"), "service": component.service})
+    server = MetricsServer(_listen(component, settings, health))
     structlog.get_logger().info("metrics", address=server.address)
     return server
 
 
-def _listen(service: str, settings: Settings, health: Health) -> "_Server":
+def _listen(component: Component, settings: Settings, health: Health) -> "_Server":
     host = settings.metrics_host
-    usual = USUAL_PORTS[service]
-    ports = [usual + PORT_STEP * number for number in range(PORTS_TRIED)]
+    service = component.service
+    ports = [component.metrics_port + PORT_STEP * number for number in range(PORTS_TRIED)]
     if settings.metrics_port is not None:
         ports = [settings.metrics_port]
     for port in ports:

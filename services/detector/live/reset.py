@@ -15,7 +15,7 @@ from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_cons
 from services.common.kafka.offsets import end_offsets
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
-from services.contracts.components import DETECTOR_GROUP
+from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
 from services.detector.engine.engine import Engine
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, encode
@@ -40,7 +40,7 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         Other detectors are at work, or the broker refused.
     """
     log = structlog.get_logger()
-    consumer = new_consumer(settings.kafka, DETECTOR_GROUP)
+    consumer = new_consumer(settings.kafka, DETECTOR.group)
     try:
         admin = new_admin(settings.kafka)
         _wait_until_alone(admin, stop)
@@ -96,8 +96,8 @@ def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:
         One is at work.
     """
     for _ in range(int(LEAVE_TIMEOUT_S)):
-        groups = admin.describe_consumer_groups([DETECTOR_GROUP], request_timeout=REQUEST_TIMEOUT_S)
-        group = groups[DETECTOR_GROUP].result()
+        groups = admin.describe_consumer_groups([DETECTOR.group], request_timeout=REQUEST_TIMEOUT_S)
+        group = groups[DETECTOR.group].result()
         if stop.requested or group.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
             return
         stop.wait(1.0)

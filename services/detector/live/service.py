@@ -35,7 +35,7 @@ from services.common.process.instance import claim_instance
 from services.common.process.readiness import WaitingLog
 from services.common.process.shutdown import Stop
 from services.contracts.anomaly import anomaly_json
-from services.contracts.components import DETECTOR_GROUP
+from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.detector.live import metrics
 from services.detector.live.checkpoint import PARTITION_KEY
@@ -86,13 +86,13 @@ def run_detect(
     stop = Stop()
     profile = load_profile(profile_name)
     health = Health()
-    with serve_metrics("detector", settings, health):
+    with serve_metrics(DETECTOR, settings, health):
         if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
             return 0
         instance = claim_instance("detector", settings)
         try:
             transactions = Transactions(
-                settings.kafka, f"{DETECTOR_GROUP}-{instance}", stop, health.beat, **{"linger.ms": 0}
+                settings.kafka, f"{DETECTOR.group}-{instance}", stop, health.beat, **{"linger.ms": 0}
             )
             if begin_anew and not reset(settings, profile, transactions, stop):
                 return 128 + (stop.signal or 0)
@@ -145,7 +145,7 @@ class DetectorService:
         self._admin = new_admin(settings.kafka)
         self._consumer: Consumer = new_consumer(
             settings.kafka,
-            DETECTOR_GROUP,
+            DETECTOR.group,
             **{"client.id": f"detector-{instance}"},
         )
         self._assigned: set[int] = set()

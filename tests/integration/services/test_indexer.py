@@ -19,7 +19,7 @@ from services.common.elastic.client import new_client
 from services.common.kafka.clients import new_consumer, new_producer
 from services.common.kafka.reading import partition_numbers
 from services.common.process.readiness import LOG_EVERY_S
-from services.contracts.components import INDEXER_GROUP
+from services.contracts.components import INDEXER
 from tests.integration.pipeline import (
     addresses,
     documents,
@@ -118,7 +118,7 @@ def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: in
 
 def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
     """Return committed offsets and ends, of the partitions where they differ."""
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, INDEXER_GROUP)
+    consumer: Consumer = new_consumer(stack.kafka_bootstrap, INDEXER.group)
     partitions = [
         TopicPartition(topic, number)
         for topic in ("trades", "anomalies")

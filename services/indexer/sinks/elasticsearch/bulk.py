@@ -18,8 +18,9 @@ from services.common.elastic.errors import NOT_NOW, ApiError, TransportError
 from services.common.errors import TapewatchError
 from services.common.process.readiness import LOG_EVERY_S
 from services.common.process.shutdown import Stop
-from services.indexer.metrics import BULK_RETRIES, BULK_SECONDS
-from services.indexer.sinks.elasticsearch.documents import Document, bulk_body
+from services.indexer.sinks.base import Entry, Rejected, StoppedError
+from services.indexer.sinks.elasticsearch.documents import bulk_body
+from services.indexer.sinks.elasticsearch.metrics import BULK_RETRIES, BULK_SECONDS
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 8.0
@@ -39,14 +40,6 @@ TOO_MUCH_AT_ONCE = frozenset({400, 413})
 HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
-@dataclass(frozen=True)
-class Refused:
-    """A document that can never succeed as it is: its place in the batch, and Elasticsearch's reason."""
-
-    at: int
-    error: str
-
-
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -64,17 +57,13 @@ class BulkAnswers(OrjsonSerializer):
             return super().json_loads(_SURROGATE.sub(rb"\\ufffd", data.decode(errors="replace").encode()))
 
 
-class StoppedError(Exception):
-    """A stop came while documents waited to be sent again; nothing of them may be committed."""
-
-
 @dataclass
 class _Answer:
     """What became of one request."""
 
     again: list[int] = field(default_factory=list)
     """Places in the batch of the documents to be sent again."""
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[Rejected] = field(default_factory=list)
     split: bool = False
     """Whether those to be sent again go as halves, without waiting."""
     broken: bool = False
@@ -99,7 +88,7 @@ class BulkSender:
         self._next_log_s = 0.0
         self._lock = threading.Lock()
 
-    def send(self, documents: list[Document], is_wanted: Callable[[], bool]) -> list[Refused]:
+    def send(self, documents: list[Entry], is_wanted: Callable[[], bool]) -> list[Rejected]:
         """Index and delete documents; returns once each is acknowledged or refused for good.
 
         Parameters
@@ -117,7 +106,7 @@ class BulkSender:
         TapewatchError
             The whole request was refused for good, as with wrong credentials.
         """
-        refused: list[Refused] = []
+        refused: list[Rejected] = []
         waiting = deque([list(range(len(documents)))])
         wait_s = FIRST_WAIT_S
         broken = 0
@@ -144,7 +133,7 @@ class BulkSender:
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
         return refused
 
-    def _try(self, documents: list[Document], places: list[int], is_last_chance: bool) -> _Answer:
+    def _try(self, documents: list[Entry], places: list[int], is_last_chance: bool) -> _Answer:
         """Send one request; `places` are the documents' in the batch."""
         try:
             with BULK_SECONDS.time():
@@ -162,7 +151,7 @@ class BulkSender:
             status = error.status_code
             if status in TOO_MUCH_AT_ONCE:
                 if len(places) == 1:
-                    return _Answer(refused=[Refused(places[0], str(error))])
+                    return _Answer(refused=[Rejected(places[0], str(error))])
                 return _Answer(again=places, split=True)
             if status in NOT_NOW or (status == BROKEN and not is_last_chance):
                 return _Answer(again=places, broken=status == BROKEN, reason=f"status {status}")
@@ -200,7 +189,7 @@ def _judge(answer: _Answer, place: int, item: dict[str, dict[str, Any]], is_last
     elif result["error"].get("type") == "security_exception":
         raise _refused_as_a_whole(error)
     else:
-        answer.refused.append(Refused(place, error))
+        answer.refused.append(Rejected(place, error))
 
 
 def _refused_as_a_whole(error: str) -> TapewatchError:

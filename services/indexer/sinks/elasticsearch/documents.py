@@ -1,15 +1,23 @@
-"""From messages to the body of a bulk request; the documents pass through as bytes."""
+"""From messages to the body of a bulk request; the documents pass through as bytes.
+
+An entry's target names index and id; it is written as the line that stands before a document to index. Its
+content is the document without line ends.
+"""
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import chain
+from typing import cast
 
 import orjson
 
+from services.common.kafka.records import Headers, Record
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 from services.contracts.trade import FIRST_YEAR, LAST_YEAR
+from services.indexer.sinks.base import Entry, RejectedRecordError
 
 # How Tapewatch's own services begin a document, with an id that JSON writes as it is; anything else is
 # parsed in full.
@@ -23,40 +31,26 @@ DAYS_KEPT = 4096
 MAX_ID_BYTES = 512
 """Elasticsearch's limit for an `_id`."""
 
-Headers = list[tuple[str, bytes | None]] | None
-"""A message's headers, as the client gives them."""
 
-
-class NotADocumentError(ValueError):
-    """A message without a usable id or day; says why."""
-
-
-Document = tuple[bytes, bytes | None]
-"""What one message asks Elasticsearch to do: its target, and the source.
-
-The target names index and id: what it is about, and known by; it is written as the line that stands before a
-document to index. The source is the document without line ends, or None if it is to be deleted. A plain
-tuple, as there are a hundred thousand of them a second.
-"""
-
-
-def to_document(topic: str, value: bytes | None) -> Document:
-    """Find a message's index and id.
+def to_document(record: Record, /) -> Entry:
+    """Find a record's index and id, see `Sink.prepare`.
 
     Parameters
     ----------
-    topic
-        `trades` or `anomalies`.
-    value
-        The message.
+    record
+        Of `trades` or `anomalies`. An anomaly without a value is a retraction.
 
     Raises
     ------
-    NotADocumentError
+    RejectedRecordError
         It has no usable `trade_id` or `@timestamp`.
     """
+    value = record.value()
+    topic = record.topic()
     if not value:
-        raise NotADocumentError("the message is empty")
+        if value is None and topic == ANOMALIES_TOPIC:
+            return _to_retraction(record.headers())
+        raise RejectedRecordError("the message is empty")
     start = _USUAL_START.match(value)
     # What an escape stands for has to be looked at: half a surrogate pair would be in nobody's answers' JSON.
     if start and _LINE_END not in value and _BACKSLASH not in value:
@@ -65,9 +59,9 @@ def to_document(topic: str, value: bytes | None) -> Document:
     try:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise NotADocumentError(f"not JSON: {error}") from error
+        raise RejectedRecordError(f"not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise NotADocumentError("not a JSON object")
+        raise RejectedRecordError("not a JSON object")
     target = _checked_target(topic, fields.get("trade_id"), fields.get("@timestamp"), "@timestamp")
     if b"\n" not in value and b"\r" not in value:
         return target, value
@@ -75,26 +69,15 @@ def to_document(topic: str, value: bytes | None) -> Document:
         # Written anew because a line end inside a document would cut the bulk request there.
         return target, orjson.dumps(fields)
     except orjson.JSONEncodeError as error:
-        raise NotADocumentError(f"not JSON that can be written: {error}") from error
+        raise RejectedRecordError(f"not JSON that can be written: {error}") from error
 
 
-def to_retraction(headers: Headers) -> Document:
-    """Find the anomaly that a message without a value takes back.
-
-    Parameters
-    ----------
-    headers
-        `trade_id`, and `timestamp` as in the anomaly's `@timestamp`.
-
-    Raises
-    ------
-    NotADocumentError
-        One is missing or not usable.
-    """
+def _to_retraction(headers: Headers | None) -> Entry:
+    """Find the anomaly that a message without a value takes back."""
     try:
         fields = {name: text.decode() for name, text in headers or [] if text is not None}
     except UnicodeDecodeError as error:
-        raise NotADocumentError(f"a header is not UTF-8: {error}") from error
+        raise RejectedRecordError(f"a header is not UTF-8: {error}") from error
     target = _checked_target(
         ANOMALIES_TOPIC, fields.get("trade_id"), fields.get("timestamp"), "the header timestamp"
     )
@@ -103,10 +86,10 @@ def to_retraction(headers: Headers) -> Document:
 
 def _checked_target(topic: str, trade_id: object, timestamp: object, timestamp_name: str) -> bytes:
     if not isinstance(trade_id, str) or not 0 < len(trade_id.encode()) <= MAX_ID_BYTES:
-        raise NotADocumentError(f"trade_id is not a text of 1 to {MAX_ID_BYTES} bytes")
+        raise RejectedRecordError(f"trade_id is not a text of 1 to {MAX_ID_BYTES} bytes")
     day = _DAY.match(timestamp) if isinstance(timestamp, str) else None
     if day is None:
-        raise NotADocumentError(f"{timestamp_name} is not an ISO 8601 time")
+        raise RejectedRecordError(f"{timestamp_name} is not an ISO 8601 time")
     return _target_start(topic, day[0].encode()) + orjson.dumps(trade_id) + b"}}"
 
 
@@ -119,30 +102,30 @@ def _target_start(topic: str, day: bytes) -> bytes:
     try:
         date.fromisoformat(day.decode())
     except ValueError as error:
-        raise NotADocumentError(f"no calendar has the day {day.decode()} ({error})") from error
+        raise RejectedRecordError(f"no calendar has the day {day.decode()} ({error})") from error
     if not FIRST_YEAR <= day[:4].decode() <= LAST_YEAR:
-        raise NotADocumentError(f"the day {day.decode()} is not from {FIRST_YEAR} to {LAST_YEAR}")
+        raise RejectedRecordError(f"the day {day.decode()} is not from {FIRST_YEAR} to {LAST_YEAR}")
     year, month, day_of_month = day.split(b"-")
     if topic == TRADES_TOPIC:
         index = b"%b%b.%b.%b" % (TRADES_INDEX_PREFIX.encode(), year, month, day_of_month)
     elif topic == ANOMALIES_TOPIC:
         index = b"%b%b.%b" % (ANOMALIES_INDEX_PREFIX.encode(), year, month)
     else:
-        raise NotADocumentError(f"no index for the topic {topic}")
+        raise RejectedRecordError(f"no index for the topic {topic}")
     return b'{"index":{"_index":"%b","_id":' % index
 
 
-def bulk_body(documents: list[Document]) -> bytes:
+def bulk_body(documents: list[Entry]) -> bytes:
     """Join documents into one request."""
     lines = chain.from_iterable(documents)
-    if any(source is None for _, source in documents):
+    if any(content is None for _, content in documents):
         lines = chain.from_iterable(map(_lines, documents))
-    return b"\n".join(chain(lines, [b""]))
+    return b"\n".join(cast(Iterator[bytes], chain(lines, [b""])))
 
 
-def _lines(document: Document) -> tuple[bytes, ...]:
+def _lines(document: Entry) -> tuple[bytes, ...]:
     """Return what a request says of a document."""
-    target, source = document
-    if source is None:
+    target, content = document
+    if content is None:
         return (target.replace(b'{"index"', b'{"delete"', 1),)
-    return target, source
+    return target, content

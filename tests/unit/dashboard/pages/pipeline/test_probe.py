@@ -25,8 +25,9 @@ from infra.embedded.ports import free_port
 from services.common.config.settings import Settings
 from services.common.observability.health import Health
 from services.common.observability.http import MetricsServer, serve_metrics
+from services.contracts.components import DETECTOR
 
-DETECTOR = """
+SCRAPED = """
 process_start_time_seconds 1.7e9
 process_resident_memory_bytes 4.6e8
 tapewatch_build_info{service="detector",version="0.1.0"} 1.0
@@ -68,7 +69,7 @@ class _Other(BaseHTTPRequestHandler):
 
 @contextmanager
 def running(health: Health) -> Iterator[MetricsServer]:
-    with serve_metrics("detector", Settings(metrics_port=0), health) as server:
+    with serve_metrics(DETECTOR, Settings(metrics_port=0), health) as server:
         yield server
 
 
@@ -77,7 +78,7 @@ def state_of(text: str) -> ServiceState:
 
 
 def test_a_service_tells_its_numbers() -> None:
-    one = state_of(DETECTOR)
+    one = state_of(SCRAPED)
     assert (one.name, one.version, one.done, one.per_second) == ("detector", "0.1.0", 4309, 12.5)
     assert (one.lag_messages, one.event_lag_s) == (7, 3.25)
     assert (one.retries, one.dead_letters) == (2, 1)
@@ -182,9 +183,9 @@ def test_every_address_of_the_setting_is_looked_at() -> None:
 def test_the_table_has_what_is_known_and_nothing_else() -> None:
     now = dt.datetime.fromtimestamp(1.7e9 + 7200, dt.UTC)
     before = {
-        "host:1": state_of(DETECTOR.replace('count{service="detector"} 4.0', 'count{service="detector"} 2.0'))
+        "host:1": state_of(SCRAPED.replace('count{service="detector"} 4.0', 'count{service="detector"} 2.0'))
     }
-    table = to_table([state_of(DETECTOR), ServiceState("host:2", "", Status.NOT_RUNNING)], before, now)
+    table = to_table([state_of(SCRAPED), ServiceState("host:2", "", Status.NOT_RUNNING)], before, now)
     assert table["Up for"].tolist() == ["2 h", ""]
     assert table["Commit (ms)"].tolist() == ["0.0", ""]
     assert table["Checkpoint"].tolist() == ["17.0 kB", ""]

@@ -1,4 +1,5 @@
 import socket
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPResponse
 from importlib.metadata import version
 
@@ -14,6 +15,7 @@ from services.common.observability import http as metrics
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.observability.rates import Rate
+from services.contracts.components import DETECTOR, INDEXER
 from tests.unit.services.common.clock import FakeClock
 
 ANY_PORT = Settings(metrics_port=0)
@@ -30,7 +32,7 @@ def ask(address: str, path: str, method: str = "GET") -> tuple[HTTPResponse, str
 
 
 def test_metrics_tell_the_build_and_the_process() -> None:
-    with serve_metrics("indexer", ANY_PORT, Health()) as server:
+    with serve_metrics(INDEXER, ANY_PORT, Health()) as server:
         response, text = ask(server.address, "/metrics")
     assert response.status == 200
     assert response.getheader("Content-Type", "").startswith("text/plain; version=0.0.4")
@@ -44,7 +46,7 @@ def test_checks_follow_the_health() -> None:
     clock = FakeClock()
     health = Health(stale_after_s=60, clock_s=clock)
     health.detail = "no partitions yet"
-    with serve_metrics("detector", ANY_PORT, health) as server:
+    with serve_metrics(DETECTOR, ANY_PORT, health) as server:
 
         def checks() -> list[tuple[int, str]]:
             answers = [ask(server.address, path) for path in ("/healthz", "/readyz")]
@@ -59,7 +61,7 @@ def test_checks_follow_the_health() -> None:
 
 
 def test_head_gives_the_same_without_a_body() -> None:
-    with serve_metrics("detector", ANY_PORT, Health()) as server:
+    with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         got, text = ask(server.address, "/healthz")
         head, nothing = ask(server.address, "/healthz", "HEAD")
     assert (head.status, nothing) == (200, "")
@@ -68,24 +70,24 @@ def test_head_gives_the_same_without_a_body() -> None:
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/metrics", 501)])
 def test_anything_else_is_refused(method: str, path: str, status: int) -> None:
-    with serve_metrics("detector", ANY_PORT, Health()) as server:
+    with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         assert ask(server.address, path, method)[0].status == status
 
 
 def test_a_query_changes_nothing() -> None:
-    with serve_metrics("detector", ANY_PORT, Health()) as server:
+    with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         assert ask(server.address, "/healthz?from=probe")[0].status == 200
 
 
 def test_a_client_that_says_nothing_holds_up_nobody() -> None:
-    with serve_metrics("detector", ANY_PORT, Health()) as server:
+    with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         host, port = server.address.split(":")
         with socket.create_connection((host, int(port))):
             assert ask(server.address, "/healthz")[0].status == 200
 
 
 def test_the_address_is_logged_and_the_port_given_back() -> None:
-    with capture_logs() as logs, serve_metrics("detector", ANY_PORT, Health()) as server:
+    with capture_logs() as logs, serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         pass
     assert [(line["event"], line["address"]) for line in logs] == [("metrics", server.address)]
     host, port = server.address.split(":")
@@ -93,12 +95,12 @@ def test_the_address_is_logged_and_the_port_given_back() -> None:
     assert is_free(int(port))
 
 
-def test_the_next_port_is_taken_when_the_usual_one_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_port_is_taken_when_the_usual_one_is_not_free() -> None:
     usual = free_port()
-    monkeypatch.setitem(metrics.USUAL_PORTS, "detector", usual)
+    detector = replace(DETECTOR, metrics_port=usual)
     with (
-        serve_metrics("detector", Settings(), Health()) as first,
-        serve_metrics("detector", Settings(), Health()) as second,
+        serve_metrics(detector, Settings(), Health()) as first,
+        serve_metrics(detector, Settings(), Health()) as second,
     ):
         assert first.address == f"127.0.0.1:{usual}"
         assert second.address == f"127.0.0.1:{usual + 10}"
@@ -106,14 +108,14 @@ def test_the_next_port_is_taken_when_the_usual_one_is_not_free(monkeypatch: pyte
 
 def test_usual_ports_that_are_all_taken_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = free_port()
-    monkeypatch.setitem(metrics.USUAL_PORTS, "detector", usual)
+    detector = replace(DETECTOR, metrics_port=usual)
     monkeypatch.setattr(metrics, "PORTS_TRIED", 2)
     with (
-        serve_metrics("detector", Settings(), Health()),
-        serve_metrics("detector", Settings(), Health()),
+        serve_metrics(detector, Settings(), Health()),
+        serve_metrics(detector, Settings(), Health()),
         pytest.raises(TapewatchError, match=f"listen on {usual}, {usual + 10}") as caught,
     ):
-        serve_metrics("detector", Settings(), Health())
+        serve_metrics(detector, Settings(), Health())
     assert "TAPEWATCH_METRICS_PORT" in caught.value.mend
 
 
@@ -123,13 +125,13 @@ def test_a_given_port_that_is_taken_is_told() -> None:
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(TapewatchError, match=f"other processes listen on {port}"),
     ):
-        serve_metrics("detector", Settings(metrics_port=port), Health())
+        serve_metrics(DETECTOR, Settings(metrics_port=port), Health())
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "::1"])
 def test_an_address_of_another_machine_is_told(host: str) -> None:
     with pytest.raises(TapewatchError, match=f"cannot serve its metrics on {host}:0: ") as caught:
-        serve_metrics("detector", Settings(metrics_host=host, metrics_port=0), Health())
+        serve_metrics(DETECTOR, Settings(metrics_host=host, metrics_port=0), Health())
     assert "TAPEWATCH_METRICS_HOST" in caught.value.mend
 
 

@@ -10,14 +10,17 @@ import pytest
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.process.shutdown import Stop
+from services.indexer.sinks.base import Entry, Rejected, StoppedError
 from services.indexer.sinks.elasticsearch import bulk
-from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender, Refused, StoppedError
-from services.indexer.sinks.elasticsearch.documents import Document, to_document, to_retraction
+from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
+from services.indexer.sinks.elasticsearch.documents import to_document
+from tests.narrow import record
 from tests.samples import trade_json
 from tests.stops import CountedStop
 
-DOCUMENTS = [to_document("trades", trade_json(n)) for n in range(4)]
-RETRACTION = to_retraction([("trade_id", b"gone"), ("timestamp", b"2024-12-02T14:30:00Z")])
+DOCUMENTS = [to_document(record(topic="trades", value=trade_json(n))) for n in range(4)]
+GONE = [("trade_id", b"gone"), ("timestamp", b"2024-12-02T14:30:00Z")]
+RETRACTION = to_document(record(topic="anomalies", headers=GONE))
 IDS = [f"2-11667-20241202-{n}" for n in range(4)]
 
 
@@ -91,10 +94,10 @@ def server() -> Iterator[BulkServer]:
 
 def send(
     url: str,
-    documents: list[Document],
+    documents: list[Entry],
     stop: Stop | None = None,
     is_wanted: Callable[[], bool] = lambda: True,
-) -> list[Refused]:
+) -> list[Rejected]:
     with new_client(url, serializer=BulkAnswers()) as client:
         return BulkSender(client, stop or CountedStop()).send(documents, is_wanted)
 
@@ -107,7 +110,7 @@ def test_only_documents_refused_for_now_are_sent_again(server: BulkServer) -> No
 
 def test_document_refused_for_good_is_returned_with_the_reason(server: BulkServer) -> None:
     server.answers = [{IDS[2]: 400, IDS[0]: 429}]
-    assert send(server.url, DOCUMENTS) == [Refused(2, "kind: why; t: r")]
+    assert send(server.url, DOCUMENTS) == [Rejected(2, "kind: why; t: r")]
     assert server.requests == [IDS, [IDS[0]]]
 
 
@@ -124,7 +127,7 @@ def test_documents_are_sent_again_when_it_is_the_index_that_is_wrong(
 def test_reason_that_is_no_text_is_told_as_far_as_it_is_text(server: BulkServer) -> None:
     server.reason = "half a pair: \ud800"
     server.answers = [{IDS[2]: 400}]
-    assert send(server.url, DOCUMENTS) == [Refused(2, "kind: half a pair: \ufffd; t: r")]
+    assert send(server.url, DOCUMENTS) == [Rejected(2, "kind: half a pair: \ufffd; t: r")]
 
 
 def test_what_another_process_has_taken_over_is_not_sent_again(server: BulkServer) -> None:
@@ -165,7 +168,7 @@ def test_request_that_is_too_large_or_spoilt_by_a_document_goes_in_halves(
 
 def test_broken_node_is_tried_again_but_not_for_ever(server: BulkServer) -> None:
     server.answers = [{IDS[0]: 500, IDS[1]: 500}, *[{IDS[0]: 500}] * (bulk.MOST_BROKEN + 1)]
-    assert send(server.url, DOCUMENTS) == [Refused(0, "kind: why; t: r")]
+    assert send(server.url, DOCUMENTS) == [Rejected(0, "kind: why; t: r")]
     assert server.requests == [IDS, IDS[:2]] + [IDS[:1]] * (bulk.MOST_BROKEN - 1)
 
 

@@ -3,22 +3,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.sinks.elasticsearch.documents import (
-    Document,
-    NotADocumentError,
-    bulk_body,
-    to_document,
-    to_retraction,
-)
-from tests.narrow import present
+from services.indexer.sinks.base import Entry, RejectedRecordError
+from services.indexer.sinks.elasticsearch import documents
+from services.indexer.sinks.elasticsearch.documents import bulk_body
+from tests.narrow import present, record
 from tests.samples import trade_json
 
 
-def index_of(document: Document) -> str:
+def to_document(topic: str, value: bytes | None) -> Entry:
+    return documents.to_document(record(topic=topic, value=value))
+
+
+def to_retraction(headers: list[tuple[str, bytes | None]] | None) -> Entry:
+    return documents.to_document(record(topic="anomalies", headers=headers))
+
+
+def index_of(document: Entry) -> str:
     return target_of(document)["_index"]
 
 
-def target_of(document: Document) -> dict[str, str]:
+def target_of(document: Entry) -> dict[str, str]:
     target: dict[str, str] = orjson.loads(document[0])["index"]
     return target
 
@@ -70,7 +74,7 @@ def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
     ],
 )
 def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -> None:
-    with pytest.raises(NotADocumentError, match=error):
+    with pytest.raises(RejectedRecordError, match=error):
         to_document("trades", value)
 
 
@@ -102,7 +106,7 @@ def test_retraction_is_about_the_same_target_as_its_anomaly() -> None:
 def test_retraction_without_usable_headers_is_refused(
     headers: list[tuple[str, bytes | None]] | None, error: str
 ) -> None:
-    with pytest.raises(NotADocumentError, match=error):
+    with pytest.raises(RejectedRecordError, match=error):
         to_retraction(headers)
 
 

@@ -4,15 +4,15 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from services.common.observability.counters import COMMIT_SECONDS
 from services.common.process.readiness import WaitingLog
-from services.indexer.metrics import COMMIT_TIME
-from services.indexer.under_way import Offsets
+from services.indexer.batch import Offsets
 
 COMMIT_EVERY_S = 0.5
 TRY_AGAIN_S = 1.0
 
 
-class Commits:
+class OffsetCommitter:
     """The offsets to commit, and how far that has come.
 
     The client's own waiting for an answer cannot be interrupted while the broker is away, so no call waits;
@@ -24,34 +24,37 @@ class Commits:
         Has the dead letters; nothing is committed before they are safe.
     where
         The broker, for the log.
+    service
+        The process's name, for its metrics.
     """
 
-    def __init__(self, producer: Producer, where: str) -> None:
+    def __init__(self, producer: Producer, where: str, service: str) -> None:
+        self._commit_time = COMMIT_SECONDS.labels(service)
         self._producer = producer
         self._where = where
-        self._wanted: Offsets = {}
+        self._requested: Offsets = {}
         self._committed: Offsets = {}
         self._unanswered = 0
         self._sent_at_s = self._next_s = 0.0
         self._waiting: WaitingLog | None = None
 
-    def want(self, offsets: Offsets) -> None:
+    def request(self, offsets: Offsets) -> None:
         """Commit these next."""
-        self._wanted |= offsets
+        self._requested |= offsets
 
     def forget(self, partitions: list[TopicPartition]) -> None:
         """Drop partitions that were handed away."""
         for partition in partitions:
-            self._wanted.pop((partition.topic, partition.partition), None)
+            self._requested.pop((partition.topic, partition.partition), None)
             self._committed.pop((partition.topic, partition.partition), None)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that is wanted is committed."""
+        """Whether all that was requested is committed."""
         return not self._left()
 
-    def serve(self, consumer: Consumer) -> None:
-        """Commit what is left, unless a commit is under way, or was answered a moment ago."""
+    def poll(self, consumer: Consumer) -> None:
+        """Commit what is left, unless a commit is in flight, or was answered a moment ago."""
         if not self._unanswered and time.monotonic() >= self._next_s:
             self.send(consumer)
 
@@ -75,23 +78,23 @@ class Commits:
             self._unanswered += 1
             self._sent_at_s = time.monotonic()
 
-    def answered(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+    def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Take the broker's answer; the client calls this while it consumes."""
         self._unanswered -= 1
         error = error or next((p.error for p in partitions if p.error is not None), None)
         if error is not None:
             self._fail(error)
             return
-        COMMIT_TIME.observe(time.monotonic() - self._sent_at_s)
+        self._commit_time.observe(time.monotonic() - self._sent_at_s)
         self._next_s = self._sent_at_s + COMMIT_EVERY_S
         self._waiting = None
         for partition in partitions:
             key = (partition.topic, partition.partition)
-            if key in self._wanted:  # else it was handed away
+            if key in self._requested:  # else it was handed away
                 self._committed[key] = partition.offset
 
     def _left(self) -> Offsets:
-        return {key: offset for key, offset in self._wanted.items() if offset != self._committed.get(key)}
+        return {key: offset for key, offset in self._requested.items() if offset != self._committed.get(key)}
 
     def _fail(self, error: KafkaError) -> None:
         """Try again later.

@@ -1,0 +1,132 @@
+"""Batches in flight to the sink: in order where it matters, side by side where it does not.
+
+No target is in flight twice: two versions of one, sent by two connections or in parts, could arrive in the
+wrong order. So a batch is about a target once at most, and waits for those in flight that are about one of
+its own.
+"""
+
+import threading
+from collections import Counter, deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from services.common.kafka.records import Record
+from services.common.process.background import in_background
+from services.indexer.batch import Batch, Offsets
+from services.indexer.sinks.base import Rejected, Sink
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """A batch that the sink has answered.
+
+    Parameters
+    ----------
+    rejected
+        What it will never take, and why.
+    written
+        Records written, by topic.
+    removed
+        Records that removed something.
+    offsets
+        To be committed now.
+    last
+        The last record of the batch.
+    """
+
+    rejected: list[tuple[Record, str]]
+    written: Counter[str]
+    removed: int
+    offsets: Offsets
+    last: Record
+
+
+@dataclass
+class _Sent:
+    batch: Batch
+    offsets: Offsets
+    is_owned: bool = True
+    answer: Future[list[Rejected]] = field(init=False)
+
+
+class InFlight:
+    """The batches in flight, in the order in which they were read.
+
+    Parameters
+    ----------
+    sink
+        Writes them; called in threads.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._most = 2 * sink.connections
+        """So many batches may wait for an older one's answer, with those that are being sent."""
+        self._sent: deque[_Sent] = deque()
+        self._answered = threading.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self._sent)
+
+    @property
+    def has_owned(self) -> bool:
+        """Whether any of them is still to be committed."""
+        return any(sent.is_owned for sent in self._sent)
+
+    def accepts(self, batch: Batch) -> bool:
+        """Whether a batch may go now."""
+        return (
+            sum(not sent.answer.done() for sent in self._sent) < self._sink.connections
+            and len(self._sent) < self._most
+            and all(batch.targets.isdisjoint(sent.batch.targets) for sent in self._sent)
+        )
+
+    def send(self, batch: Batch, offsets: Offsets) -> None:
+        """Send a batch; `offsets` are to be committed when it is acknowledged."""
+        sent = _Sent(batch, offsets)
+        sent.answer = in_background(self._sink.write, batch.entries, lambda: sent.is_owned)
+        sent.answer.add_done_callback(lambda _: self._answered.set())
+        self._sent.append(sent)
+
+    def count(self) -> Counter[str]:
+        """Return how many records wait for an answer, by topic."""
+        return Counter(record.topic() for sent in self._sent for record in sent.batch.records)
+
+    def wait(self, within_s: float) -> None:
+        """Wait until a batch has been answered since the last call."""
+        self._answered.wait(within_s)
+        self._answered.clear()
+
+    @property
+    def oldest_is_done(self) -> bool:
+        """Whether the oldest one's answer is there."""
+        return bool(self._sent) and self._sent[0].answer.done()
+
+    def take_oldest(self) -> Acknowledged | None:
+        """Take the oldest one out; None if its records were handed away meanwhile.
+
+        Raises
+        ------
+        StoppedError, TapewatchError
+            As `Sink.write`.
+        """
+        sent = self._sent.popleft()
+        rejected = sent.answer.result()
+        if not sent.is_owned:
+            return None
+        batch = sent.batch
+        rejected_at = {item.at for item in rejected}
+        written = Counter(record.topic() for record in batch.records)
+        removed = 0
+        if rejected or batch.removals:
+            for at, (record, (_, content)) in enumerate(zip(batch.records, batch.entries, strict=True)):
+                if at in rejected_at or content is None:
+                    written[record.topic()] -= 1
+                    removed += at not in rejected_at
+        letters = [(batch.records[item.at], item.reason) for item in rejected]
+        return Acknowledged(letters, +written, removed, sent.offsets, batch.records[-1])
+
+    def abandon(self) -> None:
+        """Go on waiting for all, as they may still be written, but for no commit and no repetition."""
+        for sent in self._sent:
+            sent.is_owned = False
