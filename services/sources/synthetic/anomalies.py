@@ -156,7 +156,7 @@ def inject_anomalies(rng: np.random.Generator, tape: Tape, plan: Plan, date: dt.
         Fewer than planned where the tape has too few fitting places (short days, high rates).
     """
     if plan.rows == 0 or len(tape) < 2:
-        return InjectedTrades(*(np.zeros(0, np.int64) for _ in range(8)), np.zeros(0))
+        return _no_trades()
     places = _Places(tape, date)
     wanted = dict(zip(KINDS, plan.events, strict=True))
     fitting = {
@@ -177,9 +177,14 @@ def inject_anomalies(rng: np.random.Generator, tape: Tape, plan: Plan, date: dt.
             parts.append(_make_trades(rng, tape, places, kind, anchors, plan.burst_rows, first_event))
         first_event += len(anchors)
     if not parts:
-        return InjectedTrades(*(np.zeros(0, np.int64) for _ in range(8)), np.zeros(0))
+        return _no_trades()
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return InjectedTrades(*(np.concatenate(column) for column in columns))
+
+
+def _no_trades() -> InjectedTrades:
+    none = np.zeros(0, np.int64)
+    return InjectedTrades(none, none, none, none, none, none, none, none, np.zeros(0))
 
 
 class _Places:
@@ -214,14 +219,16 @@ class _Places:
         ends = np.arange(1, len(self.tape) + 1)
         starts = np.maximum(ends - LOCAL_SIZE_ROWS, self.symbol_start)
         shares = shares_before[ends] - shares_before[starts]
-        return shares / np.maximum(1, rows_before[ends] - rows_before[starts])
+        mean: Floats = shares / np.maximum(1, rows_before[ends] - rows_before[starts])
+        return mean
 
     def rows_at(self, anchors: Ints, age_ns: Ints | int) -> Ints:
         """Find the anchors' symbol's last row so long ago; before the symbol's first row: that of another."""
         # One search through all symbols: the day's times of each are moved behind those of the one before.
         shift_ns = self.tape.symbol_codes * (2 * 24 * 60 * NS_PER_MINUTE) - self.tape.ts_event_ns.min()
         keys = self.tape.ts_event_ns + shift_ns
-        return np.searchsorted(keys, keys[anchors] - age_ns, side="right") - 1
+        found: Ints = np.searchsorted(keys, keys[anchors] - age_ns, side="right") - 1
+        return found
 
     def _differs_noticeably(self) -> Bools:
         """Tell where every price of 15 to 30 minutes ago may be used: it was clearly another all the time."""
@@ -322,7 +329,8 @@ def _off_prices(
     least, greatest = places.distance_bounds_ticks(anchors, price_range)
     drawn = np.rint(least * (greatest / least) ** rng.random(len(anchors))).astype(np.int64)
     sign = rng.choice([-1, 1], len(anchors))
-    return places.tape.price_nanos[anchors] + sign * np.clip(drawn, least, greatest) * TICK_NANOS
+    prices: Ints = places.tape.price_nanos[anchors] + sign * np.clip(drawn, least, greatest) * TICK_NANOS
+    return prices
 
 
 def _stale_prices(tape: Tape, places: _Places, anchors: Ints, age_ns: Ints) -> Ints:

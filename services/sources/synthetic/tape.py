@@ -219,7 +219,8 @@ def rows_per_symbol(rows: int, symbols: int) -> Ints:
     """
     shares = np.resize([character.trade_share for character in CHARACTERS], symbols)
     ends = np.rint(np.cumsum(shares) / shares.sum() * rows).astype(np.int64)
-    return np.diff(ends, prepend=0)
+    counts: Ints = np.diff(ends, prepend=0)
+    return counts
 
 
 def generate_tape(date: dt.date, seed: int, rows: int, symbols: int) -> Tape:
@@ -244,10 +245,11 @@ def generate_tape(date: dt.date, seed: int, rows: int, symbols: int) -> Tape:
     counts = rows_per_symbol(rows, symbols)
     tapes = [
         _symbol_tape(np.random.default_rng([seed, date.toordinal(), code]), date, code, int(counts[code]))
-        for code in np.flatnonzero(counts)
+        for code in np.flatnonzero(counts).tolist()
     ]
     if not tapes:
-        return Tape(*(np.zeros(0, np.int64) for _ in range(6)), np.zeros(0, np.bool_))
+        none = np.zeros(0, np.int64)
+        return Tape(none, none, none, none, none, none, np.zeros(0, np.bool_))
     return _concatenate(tapes)
 
 
@@ -330,13 +332,15 @@ def _slow_factor(rng: np.random.Generator, length: int, persistence: float, log_
     # An AR(1) is a moving average with falling weights; after 100 steps they are as good as 0.
     weights = persistence ** np.arange(100)
     wandering = np.convolve(shocks, weights, mode="valid")[:length] * np.sqrt(1 - persistence**2)
-    return np.exp(log_deviation * wandering - log_deviation**2 / 2)
+    factor: Floats = np.exp(log_deviation * wandering - log_deviation**2 / 2)
+    return factor
 
 
 def _minute_shape(column: int) -> Floats:
     """Evaluate a column of the day's shape in the middle of each session minute, shape (SESSION_MINUTES,)."""
     middles = SESSION_START_MINUTE + np.arange(SESSION_MINUTES) + 0.5
-    return np.exp(np.interp(middles, _DAY_SHAPE[:, 0], np.log(_DAY_SHAPE[:, column])))
+    shape: Floats = np.exp(np.interp(middles, _DAY_SHAPE[:, 0], np.log(_DAY_SHAPE[:, column])))
+    return shape
 
 
 def _draw_execution_rows(rng: np.random.Generator, rows: int) -> Ints:
@@ -446,7 +450,8 @@ def _mid_path_ticks(
     start_ticks = start_dollars * 1e9 / TICK_NANOS
     # Relative moves, so that a cheap share never falls through zero.
     moves_ticks = np.cumsum(noise_ticks) + np.cumsum(flow_ticks) - flow_ticks
-    return start_ticks * np.exp(moves_ticks / start_ticks)
+    middle_ticks: Floats = start_ticks * np.exp(moves_ticks / start_ticks)
+    return middle_ticks
 
 
 def _quotes(
@@ -481,7 +486,8 @@ def _sweep_levels(rng: np.random.Generator, character: Character, execution: Int
     steps[first_rows] = False
     level = np.cumsum(steps)
     level = np.minimum(level - level[first_rows][execution], 3)
-    return level * max(1, round(0.3 * character.spread_ticks))
+    beyond_ticks: Ints = level * max(1, round(0.3 * character.spread_ticks))
+    return beyond_ticks
 
 
 def _draw_sizes(rng: np.random.Generator, character: Character, size_factor: Floats) -> Ints:

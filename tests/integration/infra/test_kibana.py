@@ -11,9 +11,11 @@ import pytest
 from elasticsearch import Elasticsearch, helpers
 
 from infra.embedded.stack import EmbeddedStack
-from infra.kibana.generate import ANOMALIES, TRADES, generated_day
+from infra.kibana.generate import generated_day
 from infra.setup.templates import set_up_templates
 from services.common.elastic.client import new_client
+from services.contracts.indices import ANOMALIES_DATA_VIEW as ANOMALIES
+from services.contracts.indices import TRADES_DATA_VIEW as TRADES
 from services.detector.offline.backtest.run import file_inputs, run_backtest
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.unit.infra.kibana.objects import (

@@ -137,7 +137,7 @@ def _step(highest: int) -> int:
     """Return a round distance of about four grid lines."""
     if highest <= 4:
         return 1
-    power = 10 ** int(math.log10(highest / 4))
+    power: int = 10 ** int(math.log10(highest / 4))
     return next(factor * power for factor in (1, 2, 5, 10) if highest / (factor * power) <= 5)
 
 

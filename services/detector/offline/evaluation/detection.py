@@ -57,7 +57,6 @@ def detect_in_frame(trades: pl.DataFrame, profile: Profile) -> list[Finding | No
 
 def alert_scores(findings: list[Finding | None]) -> np.ndarray:
     """Return the score of each trade, 0 where it is not flagged or with severity `info` only."""
-    alerts = (found is not None and found.severity != Severity.INFO for found in findings)
     return np.array(
-        [found.score if is_alert else 0.0 for found, is_alert in zip(findings, alerts, strict=True)]
+        [found.score if found is not None and found.severity != Severity.INFO else 0.0 for found in findings]
     )

@@ -178,7 +178,8 @@ class _Tape:
     def last_at(self, at: int, ts_ns: int | np.ndarray) -> np.ndarray:
         """Find the symbol's last trade up to a time, `at` being any of its trades; none: its start - 1."""
         part = slice(self.start[at], self.stop[at])
-        return self.start[at] + np.searchsorted(self.latest_ns[part], ts_ns, side="right") - 1
+        place: np.ndarray = self.start[at] + np.searchsorted(self.latest_ns[part], ts_ns, side="right") - 1
+        return place
 
     def local_mean_size(self, at: int) -> float:
         """Return the mean size in shares of the last `LOCAL_TRADES` trades of the symbol up to `at`."""

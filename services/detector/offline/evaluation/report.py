@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -14,7 +15,7 @@ from services.common.process.atomic_file import replaced_when_done
 from services.detector.offline.evaluation.injection import KINDS
 from services.detector.offline.evaluation.reshape import STOCKS
 
-Days = list[dict[str, object]]
+Days = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ def results_of(days: Days, figures: tuple[Figure, ...]) -> dict[str, Result]:
     return results
 
 
-def kinds_of(days: Days) -> dict[str, dict[str, object]]:
+def kinds_of(days: Days) -> dict[str, dict[str, Any]]:
     """Sum up what is found and missed, by kind: counts, shares, and what the findings give as reason."""
     all_events = [event for day in days for event in day["events"]]
-    kinds = {}
+    kinds: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         events = [event for event in all_events if event["kind"] == kind]
         flagged = [event for event in events if event["score"] > 0]
@@ -230,7 +231,7 @@ def _figures_table(title: str, rows: list[tuple[str, Figure, Result]]) -> Table:
     return table
 
 
-def _kinds_table(kinds: dict[str, dict[str, object]]) -> Table:
+def _kinds_table(kinds: dict[str, dict[str, Any]]) -> Table:
     table = Table(title="What is found; flagged in regular and in extended hours", title_justify="left")
     table.add_column("kind")
     for title in ("events", "flagged", "in 0.1 %", "regular", "extended"):
@@ -262,7 +263,7 @@ def _mark(result: Result) -> str:
     return "[green]✓✓[/green]" if result.meets_hoped else "[green]✓[/green]"
 
 
-def _share(events: Days, is_so: Callable[[dict[str, object]], bool]) -> float | None:
+def _share(events: Days, is_so: Callable[[dict[str, Any]], bool]) -> float | None:
     return sum(map(is_so, events)) / len(events) if events else None
 
 

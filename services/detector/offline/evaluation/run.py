@@ -4,6 +4,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,7 +52,7 @@ def run_evaluate(
     profile = load_profile(profile_path)
     sources = open_sources(names)
     stocks = STOCKS if reshape else STOCKS[:1]
-    days: list[dict[str, object]] = []
+    days: list[dict[str, Any]] = []
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
@@ -75,7 +76,7 @@ def run_evaluate(
 
 def evaluate_day(
     trades: pl.DataFrame, stock: Stock, profile: Profile, seed: int, runs: int
-) -> Iterator[dict[str, object]]:
+) -> Iterator[dict[str, Any]]:
     """Judge a profile by one day.
 
     Parameters
@@ -135,7 +136,7 @@ def describe_events(
     findings: Sequence[Finding | None],
     judged: Judged,
     profile: Profile,
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Tell the fate of each anomaly, by its best trade (of a missed burst the first).
 
     Returns
