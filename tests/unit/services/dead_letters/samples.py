@@ -1,8 +1,7 @@
 """Letters that tests make by hand."""
 
-from confluent_kafka import Message
-
 from services.dead_letters.letters import Letter
+from tests.samples import kafka_record
 
 
 def letter(number: int = 0, /, *, at_ms: int = 1_000, key: bytes | None = b"NVDA", **headers: str) -> Letter:
@@ -15,14 +14,14 @@ def letter(number: int = 0, /, *, at_ms: int = 1_000, key: bytes | None = b"NVDA
         "offset": str(number),
     }
     return Letter.of(
-        Message(
-            topic="dead-letters",
-            partition=2,
-            offset=number,
+        kafka_record(
+            "dead-letters",
+            2,
+            number,
             key=key,
             value=b"value",
             headers=[(name, text.encode()) for name, text in (headers or usual).items()],
-            timestamp=(2, at_ms),
+            at_ms=at_ms,
         )
     )
 

@@ -1,7 +1,7 @@
 import pytest
-from confluent_kafka import Message
 
 from services.dead_letters.letters import History, Letter, LetterId, State
+from tests.samples import kafka_record
 from tests.unit.services.dead_letters.samples import failure_of, letter
 
 
@@ -24,7 +24,7 @@ def test_origin_is_a_message_or_a_row_or_unknown() -> None:
 
 
 def test_message_of_a_stranger_is_a_letter_too() -> None:
-    message = Message(topic="dead-letters", partition=1, offset=2, value=None, headers=None, timestamp=(2, 5))
+    message = kafka_record("dead-letters", 1, 2, at_ms=5)
     stray = Letter.of(message)
     assert (stray.service, stray.error_kind, stray.size_bytes, stray.key) == (
         "unknown",
@@ -35,8 +35,8 @@ def test_message_of_a_stranger_is_a_letter_too() -> None:
 
 
 def test_header_that_is_not_utf8_is_escaped() -> None:
-    headers = [("service", b"\xffx"), ("error", None)]
-    message = Message(topic="dead-letters", partition=1, offset=2, headers=headers, timestamp=(2, 5))
+    headers: list[tuple[str, bytes | None]] = [("service", b"\xffx"), ("error", None)]
+    message = kafka_record("dead-letters", 1, 2, headers=headers, at_ms=5)
     assert Letter.of(message).headers == {"service": "\\xffx", "error": ""}
 
 

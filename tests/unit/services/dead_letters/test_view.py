@@ -1,6 +1,7 @@
 import io
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,8 @@ def printed(shown: RenderableType, width: int = 120) -> str:
 
 def test_nothing_of_a_letter_drives_the_terminal_or_is_taken_for_markup() -> None:
     bad = f"[red]{DRIVES_A_TERMINAL}"
-    of_bad = letter(key=bad.encode(), service=bad, error=bad, file=bad, line=bad, **{bad: bad})
+    headers: dict[str, Any] = {"service": bad, "error": bad, "file": bad, "line": bad, bad: bad}
+    of_bad = letter(key=bad.encode(), **headers)
     escaped = "[red]\\x1b[2J\\x07\\r\\x9b31m\\u202e"
     table = printed(letters_table([(of_bad, State.NEW)], 250), 250)
     whole = printed(letter_text(of_bad, bad.encode(), []), 250)

@@ -15,7 +15,10 @@ from services.common.kafka.dead_letters import (
     publish_refused_message,
     publish_refused_row,
 )
+from services.common.kafka.records import Record
 from tests.integration.pipeline import read_topic
+from tests.narrow import headers_of, value_of
+from tests.samples import kafka_record
 
 
 def fail(error: KafkaError | None, _message: Message) -> None:
@@ -23,16 +26,15 @@ def fail(error: KafkaError | None, _message: Message) -> None:
 
 
 @pytest.fixture(scope="module")
-def written(stack: EmbeddedStack) -> dict[str, Message]:
+def written(stack: EmbeddedStack) -> dict[str, Record]:
     """Letters of each form, by the name that is their value."""
     set_up_topics(new_admin(stack.kafka_bootstrap))
     run = uuid.uuid4().hex
     producer = new_producer(stack.kafka_bootstrap)
 
     def refuse(name: str, headers: list[tuple[str, bytes]] | None) -> None:
-        message = Message(
-            topic="trades", partition=3, offset=9, key=b"K", value=f"{name} {run}".encode(), headers=headers
-        )
+        value = f"{name} {run}".encode()
+        message = kafka_record("trades", 3, 9, key=b"K", value=value, headers=headers)
         publish_refused_message(producer, "indexer", "no " * 1_000, message, fail)
 
     refuse("plain", None)
@@ -45,7 +47,7 @@ def written(stack: EmbeddedStack) -> dict[str, Message]:
     letters = read_topic(stack, "dead-letters")
     found = [message for message in letters if run.encode() in (message.value() or b"")]
     assert len(found) == 6
-    return {message.value().decode().split()[0]: message for message in found}
+    return {value_of(message).decode().split()[0]: message for message in found}
 
 
 ORIGIN = {
@@ -58,29 +60,29 @@ ORIGIN = {
 
 
 def test_letter_of_a_message_has_its_key_and_headers_and_names_its_origin(
-    written: dict[str, Message],
+    written: dict[str, Record],
 ) -> None:
-    assert dict(written["plain"].headers()) == ORIGIN
-    assert dict(written["strange"].headers()) == ORIGIN | {"origin.other": b"1"}
+    assert headers_of(written["plain"]) == ORIGIN
+    assert headers_of(written["strange"]) == ORIGIN | {"origin.other": b"1"}
     assert {written[name].key() for name in ("plain", "strange")} == {b"K"}
 
 
-def test_more_headers_than_fit_are_left_out_and_the_letter_says_so(written: dict[str, Message]) -> None:
-    many, long = (dict(written[name].headers()) for name in ("many", "long"))
+def test_more_headers_than_fit_are_left_out_and_the_letter_says_so(written: dict[str, Record]) -> None:
+    many, long = (headers_of(written[name]) for name in ("many", "long"))
     assert many.keys() == ORIGIN.keys() | {"replay_of"}
     assert long.keys() == ORIGIN.keys()
     assert many["error"].startswith(b"its 101 headers are not kept; no no ")
     assert long["error"].startswith(b"its 1 headers are not kept; no no ")
 
 
-def test_letter_of_a_message_that_was_put_back_names_the_first_letter(written: dict[str, Message]) -> None:
-    assert dict(written["replayed"].headers()) == ORIGIN | {
+def test_letter_of_a_message_that_was_put_back_names_the_first_letter(written: dict[str, Record]) -> None:
+    assert headers_of(written["replayed"]) == ORIGIN | {
         "replay_of": b"4-12",
         "origin.other": b"1",
     }
 
 
-def test_letter_of_a_row_names_file_and_line(written: dict[str, Message]) -> None:
+def test_letter_of_a_row_names_file_and_line(written: dict[str, Record]) -> None:
     expected = {"service": b"producer", "error": b"size is empty", "file": b"day.csv", "line": b"17"}
-    assert dict(written["row"].headers()) == expected
+    assert headers_of(written["row"]) == expected
     assert written["row"].key() is None

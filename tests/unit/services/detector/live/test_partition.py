@@ -3,15 +3,17 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
-from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.kafka.records import Record
 from services.contracts.anomaly import anomaly_json
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, decode, encode
 from services.detector.live.partition import WatchedPartition
 from services.detector.live.recovery import is_as_left, next_run, recover
 from services.detector.profiles.profile import Profile, load_profile
+from tests.narrow import value_of
+from tests.samples import kafka_record
 from tests.unit.services.detector.engine.test_engine import EVERYTHING, NOW, detect, tape
 
 CHECKPOINT_TRADES = 60
@@ -22,7 +24,7 @@ OTHER = Profile.model_validate({"detectors": {"high_volume": {"threshold_shares"
 class Ledger:
     """One partition as the broker keeps it: what is committed, together or not at all."""
 
-    messages: list[Message]
+    messages: list[Record]
     committed: int = 0
     checkpoints: dict[bytes, bytes] = field(default_factory=dict)
     anomalies: list[bytes] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Process:
         batch = self.ledger.messages[self.partition.position : self.partition.position + count]
         if batch:
             found = self.partition.detect(batch)
-            self.anomalies += [anomaly_json(origin.value(), one, NOW) for origin, one in found.anomalies]
+            self.anomalies += [anomaly_json(value_of(origin), one, NOW) for origin, one in found.anomalies]
             self.letters += [origin.offset() for origin, _ in found.refused]
 
     def commit(self) -> None:
@@ -61,8 +63,8 @@ class Process:
         self.anomalies, self.letters = [], []
 
 
-def message(offset: int, value: bytes | None, partition: int = 0) -> Message:
-    return Message(topic="trades", partition=partition, offset=offset, key=b"k", value=value)
+def message(offset: int, value: bytes | None, partition: int = 0) -> Record:
+    return kafka_record("trades", partition, offset, key=b"k", value=value)
 
 
 def mixed_tape() -> list[bytes]:
