@@ -12,7 +12,7 @@ from services.detector.engine.batch import SIDE_CODES
 from services.detector.engine.columns import TradeColumns, trading_days
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import load_profile
-from services.sources.base import PRICE_SCALE
+from services.sources.columns import PRICE_SCALE
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
 

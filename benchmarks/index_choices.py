@@ -33,8 +33,6 @@ from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup.templates import set_up_templates
 from services.common.elastic.client import new_client
-from services.sources.databento.trade_ids import TradeIds
-from services.sources.encode import to_json
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
 
@@ -156,14 +154,13 @@ def _running_elasticsearch() -> Iterator[Elasticsearch]:
 
 def _read(title: str, path: Path) -> Day:
     """Read a day into bulk bodies, as the producer and the indexer would make them."""
-    ids = TradeIds()
     names: list[str] = []
     values: list[bytes] = []
     symbols: Counter[str] = Counter()
-    for chunk in open_source(path).chunks():
-        of_chunk = ids.name(chunk.trades)
-        names += of_chunk.to_list()
-        values += to_json(chunk.trades, of_chunk)
+    source = open_source(path)
+    for chunk in source.chunks():
+        names += chunk.trades["trade_id"].to_list()
+        values += source.to_json(chunk.trades)
         symbols.update(chunk.trades["symbol"].to_list())
     bodies = []
     for start in range(0, len(values), BULK_DOCUMENTS):

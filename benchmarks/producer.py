@@ -26,8 +26,6 @@ from benchmarks.surroundings import (
     running_kafka,
 )
 from services.common.errors import TapewatchError
-from services.sources.databento.trade_ids import TradeIds
-from services.sources.encode import to_json
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
 
@@ -67,10 +65,10 @@ def measure() -> list[Row]:
 def _read_and_serialise(day: Path) -> float:
     """Return trades a second of what `tapewatch produce` does before it publishes."""
     began_s = time.perf_counter()
-    ids = TradeIds()
+    source = open_source(day)
     trades = 0
-    for chunk in open_source(day).chunks():
-        values = to_json(chunk.trades, ids.name(chunk.trades))
+    for chunk in source.chunks():
+        values = source.to_json(chunk.trades)
         keys = [symbol.encode() for symbol in chunk.trades["symbol"]]
         trades += len(list(zip(keys, values, strict=True)))
     return trades / (time.perf_counter() - began_s)

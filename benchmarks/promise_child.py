@@ -62,14 +62,14 @@ detector_consumer = detector.new_consumer
 def produce(file: str, promises: bool) -> None:
     """Publish a file anew and print trades a second."""
     first_row_s: list[float] = []
-    publish_rows = publisher.FilePublisher._publish_rows
+    publish_rows = publisher.Publisher._publish_rows
 
     def timed(*arguments: Any) -> None:
         first_row_s.append(time.perf_counter())
         publish_rows(*arguments)
 
     with (
-        patch.object(publisher.FilePublisher, "_publish_rows", timed),
+        patch.object(publisher.Publisher, "_publish_rows", timed),
         patch.object(publisher, "Transactions", Transactions if promises else NoTransactions),
     ):
         run_produce([file], Settings(), None, None, again=True)

@@ -1,23 +1,24 @@
-"""`tapewatch backtest`, `evaluate`, `tune`, `generate`: detection over files, without a broker."""
+"""`tapewatch backtest`, `evaluate`, `tune`, `generate`: detection over past trades, without a broker."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import ElasticsearchUrl, Files, ProfileName, settings_from
+from cli.options import ElasticsearchUrl, FilesOrRange, From, OfSymbol, ProfileName, To, settings_from
 from services.common.config.settings import Settings
+
+if TYPE_CHECKING:
+    from services.sources.base import Source
 
 commands = typer.Typer()
 
 
 @commands.command()
 def backtest(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
-    ] = None,
+    files: FilesOrRange = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")
     ] = None,
@@ -25,34 +26,21 @@ def backtest(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="REPORT.html", help="A report with plots.")
     ] = None,
-    start: Annotated[
-        dt.datetime | None, typer.Option("--from", help="Indexed trades from this time on (UTC).")
-    ] = None,
-    end: Annotated[dt.datetime | None, typer.Option("--to", help="And before this one (UTC).")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Of the indexed trades, this symbol's alone.")] = None,
+    start: From = None,
+    end: To = None,
+    symbol: OfSymbol = None,
     elasticsearch: ElasticsearchUrl = None,
 ) -> None:
     """Run the detector over files or indexed trades, without a broker; the report goes to stderr."""
-    from services.detector.offline.backtest.run import file_inputs, run_backtest
+    from services.detector.offline.backtest.run import run_backtest
 
-    if bool(files) == (start is not None or end is not None):
-        raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
-    if files:
-        inputs = file_inputs(files)
-    elif start is None or end is None or start >= end:
-        raise typer.BadParameter("give both, the earlier one first", param_hint="--from, --to")
-    else:
-        from services.common.elastic.client import new_client
-        from services.sources.elasticsearch import IndexRange
-
-        url = settings_from(Settings, elasticsearch=elasticsearch).elasticsearch
-        inputs = [IndexRange(new_client(url), start, end, symbol)]
-    raise typer.Exit(run_backtest(inputs, output, profile, html))
+    sources = _sources(files, start, end, symbol, elasticsearch)
+    raise typer.Exit(run_backtest(sources, output, profile, html))
 
 
 @commands.command()
 def evaluate(
-    files: Files,
+    files: FilesOrRange = None,
     profile: ProfileName = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed injects the same anomalies.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Injections for each day.")] = 1,
@@ -62,26 +50,62 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="REPORT.json", help="Every figure of every run.")
     ] = None,
+    start: From = None,
+    end: To = None,
+    symbol: OfSymbol = None,
+    elasticsearch: ElasticsearchUrl = None,
 ) -> None:
-    """Inject known anomalies into real days, run the detector, and report what it finds and misses."""
+    """Inject known anomalies into real days, run the detector, and report what it finds and misses.
+
+    Each file is a day; so is a range of indexed trades.
+    """
     from services.detector.offline.evaluation.run import run_evaluate
 
-    raise typer.Exit(run_evaluate(files, profile, seed, runs, reshape, output))
+    sources = _sources(files, start, end, symbol, elasticsearch)
+    raise typer.Exit(run_evaluate(sources, profile, seed, runs, reshape, output))
 
 
 @commands.command()
 def tune(
-    files: Files,
     output: Annotated[Path, typer.Option("--output", metavar="PROFILE.yaml", help="The profile to write.")],
+    files: FilesOrRange = None,
     budget: Annotated[
         float, typer.Option(min=0.01, help="Alerts in 1,000 trades that each symbol may raise.")
     ] = 0.6,
     profile: ProfileName = None,
+    start: From = None,
+    end: To = None,
+    symbol: OfSymbol = None,
+    elasticsearch: ElasticsearchUrl = None,
 ) -> None:
     """Propose thresholds and priors for each symbol of past days that meet an alert budget."""
     from services.detector.offline.tuning.run import run_tune
 
-    raise typer.Exit(run_tune(files, budget, profile, output))
+    sources = _sources(files, start, end, symbol, elasticsearch)
+    raise typer.Exit(run_tune(sources, budget, profile, output))
+
+
+def _sources(
+    files: list[str] | None,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    symbol: str | None,
+    elasticsearch: str | None,
+) -> "Sequence[Source]":
+    """Open the files, or the range of indexed trades, that a command was given."""
+    from services.sources.files import open_sources
+    from services.sources.registry import load
+
+    if bool(files) == (start is not None or end is not None):
+        raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
+    if files:
+        return open_sources(files)
+    if start is None or end is None or start >= end:
+        raise typer.BadParameter("give both, the earlier one first", param_hint="--from, --to")
+    new_client = load("services.common.elastic.client:new_client", "The index", "indexer")
+    index_range = load("services.sources.elasticsearch:IndexRange", "The index", "indexer")
+    url = settings_from(Settings, elasticsearch=elasticsearch).elasticsearch
+    return [index_range(new_client(url), start, end, symbol)]
 
 
 @commands.command()

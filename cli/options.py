@@ -1,5 +1,6 @@
 """Options that several commands have, and the settings that they make."""
 
+import datetime as dt
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -19,6 +20,13 @@ ElasticsearchUrl = Annotated[
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
 ]
+FilesOrRange = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
+]
+From = Annotated[dt.datetime | None, typer.Option("--from", help="Indexed trades from this time on (UTC).")]
+To = Annotated[dt.datetime | None, typer.Option("--to", help="And before this one (UTC).")]
+OfSymbol = Annotated[str | None, typer.Option("--symbol", help="Of the indexed trades, this symbol's alone.")]
 UntilIdle = Annotated[
     float | None,
     typer.Option(metavar="S", min=0.0, help="Exit once all was read and nothing came for S seconds."),

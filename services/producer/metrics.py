@@ -25,7 +25,7 @@ class Tally:
 
     def __init__(self, health: Health, limit: int | None) -> None:
         self.health = health
-        self.trades = self.bad_rows = 0
+        self.trades = self.rejected = 0
         self._limit = limit
         self._rate = Rate(PER_SECOND)
         self._began_s = time.monotonic()
@@ -45,10 +45,10 @@ class Tally:
         """Time since the start."""
         return time.monotonic() - self._began_s
 
-    def add(self, trades: int, bad_rows: int) -> None:
+    def add(self, trades: int, rejected: int) -> None:
         """Count what was committed."""
         self.trades += trades
-        self.bad_rows += bad_rows
+        self.rejected += rejected
         TRADES.inc(trades)
-        DEAD_LETTERS.labels("producer").inc(bad_rows)
+        DEAD_LETTERS.labels("producer").inc(rejected)
         self._rate.add(trades)

@@ -1,12 +1,8 @@
-"""How far a file was published: one record a file in `producer-progress`, known by the file's content.
+"""How far a source was published: one record a source in `producer-progress`, known by its identity.
 
 The record is committed in the same transaction as the rows that it counts, so it is never ahead or behind.
-Its key is the SHA-256 of the content (decompressed: a file and its compressed copy are one), its value JSON
-with the fields of `Progress`.
+Its key is `Source.identity`, its value JSON with the fields of `Progress`.
 """
-
-import hashlib
-from pathlib import Path
 
 import msgspec
 from confluent_kafka import KafkaException, TopicPartition
@@ -17,24 +13,28 @@ from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
-from services.sources.compression import BrokenFileError, read_pieces
+from services.producer.pending import Pending
+from services.sources.base import Cursor
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """A file's record.
+    """A source's record.
 
     Parameters
     ----------
     file
         Its name when it was published, for people.
     line
-        The last line (in a binary file: record) that is dealt with; 0 before the first.
+        The cursor of a source whose cursor is a number, as a file's is: the last line (in a binary file:
+        record) that is dealt with. 0 before the first.
     trades, bad_rows
         How many rows up to there went to `trades` and to `dead-letters`.
     complete
         Whether that is the whole file.
     owner
         The process that wrote the record.
+    cursor
+        Any other source's cursor; the field is left out where `line` is the cursor.
     """
 
     file: str
@@ -43,24 +43,29 @@ class Progress(msgspec.Struct, frozen=True):
     bad_rows: int = 0
     complete: bool = False
     owner: str = ""
+    cursor: Cursor | msgspec.UnsetType = msgspec.UNSET
 
+    @property
+    def resume_after(self) -> Cursor | None:
+        """The cursor; None to begin at the first row."""
+        return (self.line or None) if isinstance(self.cursor, msgspec.UnsetType) else self.cursor
 
-def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's decompressed content, in hex.
-
-    Of a damaged compressed file, of what can be read and of what is wrong with it.
-    """
-    digest = hashlib.sha256()
-    try:
-        for piece, _ in read_pieces(path):
-            digest.update(piece)
-    except BrokenFileError as error:
-        digest.update(str(error).encode())
-    return digest.hexdigest()
+    def advanced(self, pending: Pending, complete: bool, owner: str) -> "Progress":
+        """Return the record that is committed together with what is pending."""
+        cursor = pending.cursor
+        return Progress(
+            file=self.file,
+            line=cursor if isinstance(cursor, int) else 0,
+            trades=self.trades + pending.trades,
+            bad_rows=self.bad_rows + pending.rejected,
+            complete=complete,
+            owner=owner,
+            cursor=msgspec.UNSET if cursor is None or isinstance(cursor, int) else cursor,
+        )
 
 
 def load_progress(bootstrap: str, key: str, stop: Stop) -> Progress | None:
-    """Read a file's newest record; None if it was never published, or a stop came first."""
+    """Read the newest record of a source; None if it was never published, or a stop came first."""
     admin = new_admin(bootstrap)
     starts: list[TopicPartition] = []
 

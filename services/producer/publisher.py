@@ -1,11 +1,11 @@
-"""Publishes one file exactly once: its rows and its progress in the same transactions.
+"""Publishes a source exactly once: its rows and its cursor in the same transactions.
 
-1. Become the one producer of this content (its transactional id): an older one is fenced.
-2. Read the file's progress, and commit it anew under this process's name.
-3. Publish rows, good and bad; commit them together with the last line's number every `COMMIT_ROWS`,
-   `COMMIT_BAD_BYTES` or `COMMIT_S`, and before the next chunk of the file is read: that may take longer than
-   Kafka leaves a transaction open.
-4. After the last rows, commit that the file is complete.
+1. Become the one producer of this source (its transactional id): an older one is fenced.
+2. Read the source's progress, and commit it anew under this process's name.
+3. Publish rows, good and rejected, in the source's order; commit them together with the cursor behind the
+   last one every `COMMIT_ROWS`, `COMMIT_REJECTED_BYTES` or `COMMIT_S`, and before the next chunk is asked
+   for: that may take longer than Kafka leaves a transaction open.
+4. After the last rows, commit that the source is complete.
 
 After an abort, whatever the reason, go back to 1.
 """
@@ -13,12 +13,9 @@ After an abort, whatever the reason, go back to 1.
 import math
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 import polars as pl
 import structlog
 from confluent_kafka import KafkaException
@@ -30,45 +27,25 @@ from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.metrics import Tally
-from services.producer.pacing import MAX_SLICE_TRADES, Clock, slices
-from services.producer.progress import Progress, content_hash, load_progress
-from services.sources.base import BadRow, Source
-from services.sources.databento.trade_ids import TradeIds
-from services.sources.encode import to_json
-
-COMMIT_ROWS = 50_000
-"""Transactions of so many rows cost nothing; of 5,000, more than half of the speed."""
-
-COMMIT_BAD_BYTES = 16 << 20
-"""Bad rows may be long; what is not committed waits in the client's memory."""
-
-COMMIT_S = 0.25
-"""A slow stream is committed that often: readers see trades only then."""
+from services.producer.pacing import Clock, slices
+from services.producer.parts import in_parts
+from services.producer.pending import Pending
+from services.producer.progress import Progress, load_progress
+from services.sources.base import Chunk, RejectedRow, Source
 
 TAKEOVER_S = 2.0
 """A producer that took over has written its name by then."""
 
-SHOWN_BAD_ROWS = 20
+SHOWN_REJECTED_ROWS = 20
 
 
-@dataclass
-class _Pending:
-    """What the open transaction holds, and where it began."""
-
-    line: int
-    trades: int = 0
-    bad_rows: int = 0
-    bad_bytes: int = 0
-    began_s: float = 0.0
-
-
-class FilePublisher:
-    """Publishes a file.
+class Publisher:
+    """Publishes a source.
 
     Parameters
     ----------
     source
-        The file.
+        The source.
     kafka
         Bootstrap servers.
     stop
@@ -82,17 +59,17 @@ class FilePublisher:
         self._kafka = kafka
         self._stop = stop
         self._tally = tally
-        self._log = structlog.get_logger().bind(file=source.path.name)
+        self._log = structlog.get_logger().bind(file=source.name)
         self._owner = uuid.uuid4().hex
-        self._key = content_hash(source.path)
+        self._key = source.identity
         name = f"tapewatch-producer-{self._key[:32]}"
         self._transactions = Transactions(kafka, name, stop, tally.health.beat)
-        self._progress = Progress(file=source.path.name)
-        self._pending = _Pending(line=0)
-        self._bad_rows_shown = 0
+        self._progress = Progress(file=source.name)
+        self._pending = Pending(cursor=None, began_s=0.0)
+        self._rejected_shown = 0
 
-    def publish(self, speed: float | None, again: bool, show: Callable[[float], None]) -> None:
-        """Publish what is left of the file.
+    def publish(self, speed: float | None, again: bool, show: Callable[[int], None]) -> None:
+        """Publish what is left of the source.
 
         Parameters
         ----------
@@ -101,12 +78,12 @@ class FilePublisher:
         again
             Begin at the first row.
         show
-            Told how far into the stored file the work has come, in bytes.
+            Told how far the work has come, in the units of `Source.size`.
 
         Raises
         ------
         TapewatchError
-            Another producer publishes the same content, or Kafka refused a trade.
+            Another producer publishes the same source, or Kafka refused a trade.
         """
         clock = Clock()
         is_first_try = True
@@ -140,50 +117,52 @@ class FilePublisher:
                 return
 
     def _claim(self, from_start: bool, is_first_try: bool) -> None:
-        """Read how far the file was published, and commit that it is this process which goes on."""
+        """Read how far the source was published, and commit that it is this process which goes on."""
         stored = None if from_start else load_progress(self._kafka, self._key, self._stop)
-        name = self._source.path.name
-        self._progress = stored or Progress(file=name)
+        self._progress = msgspec.structs.replace(stored or Progress(""), file=self._source.name)
         if self._progress.complete or self._stop.requested:
             return
-        if is_first_try and self._progress.line:
-            self._log.info("goes on", after_line=self._progress.line, trades=self._progress.trades)
+        cursor = self._progress.resume_after
+        if is_first_try and cursor is not None:
+            where = {"after_line": cursor} if self._source.line_is_cursor else {"after": cursor}
+            self._log.info("goes on", **where, trades=self._progress.trades)
         self._begin()
         self._commit(complete=False)
 
-    def _publish_rows(self, speed: float | None, clock: Clock, show: Callable[[float], None]) -> None:
-        ids = TradeIds()
-        position_bytes = 0
-        done_line = self._progress.line
+    def _publish_rows(self, speed: float | None, clock: Clock, show: Callable[[int], None]) -> None:
+        position = 0
         self._begin()
-        for chunk in self._source.chunks():
+        for chunk in self._source.chunks(self._progress.resume_after):
             self._tally.health.beat()
             self._pending.began_s = time.monotonic()  # nothing is in it, however long the reading took
-            names = ids.name(chunk.trades)  # of all, as an ordinal counts those before
-            is_new = chunk.trades["line"] > done_line
-            trades, names = chunk.trades.filter(is_new), names.filter(is_new)
-            bad_rows = deque(row for row in chunk.bad_rows if row.line > done_line)
-            for piece in self._due_slices(trades, speed, clock):
-                self._publish_slice(trades[piece], names[piece], bad_rows)
-                show(position_bytes + (chunk.position_bytes - position_bytes) * piece.stop / len(trades))
+            for part in self._parts(chunk, speed, clock, position):
+                self._publish(part)
+                self._commit_if_due()
+                show(part.position)
                 if self._finished:
                     break
             if self._finished:
                 break
-            while bad_rows and not self._stop.requested:
-                self._publish_bad_rows(_next_group(bad_rows, math.inf))
-                self._commit_if_due()
-            if self._finished:
-                break
-            self._commit_if_due(within_s=COMMIT_S)
-            position_bytes = chunk.position_bytes
-            show(position_bytes)
+            self._pending.cursor = chunk.cursor
+            self._commit_if_due(within_s=math.inf)
+            position = chunk.position
+            show(position)
         self._commit(complete=not self._finished)
 
     @property
     def _finished(self) -> bool:
         room = self._tally.room
         return self._stop.requested or (room is not None and self._pending.trades >= room)
+
+    def _parts(self, chunk: Chunk, speed: float | None, clock: Clock, position: int) -> Iterator[Chunk]:
+        """Yield what can be committed by itself, when it is due; nothing more after a stop."""
+        if not self._source.line_is_cursor:
+            yield chunk
+            return
+        for part in in_parts(chunk, self._due_slices(chunk.trades, speed, clock), position):
+            if self._stop.requested:
+                return
+            yield part
 
     def _due_slices(self, trades: pl.DataFrame, speed: float | None, clock: Clock) -> Iterator[slice]:
         """Yield slices that are due and not empty, none reaching beyond the limit."""
@@ -203,81 +182,49 @@ class FilePublisher:
         self._commit_if_due(within_s=seconds)
         self._stop.wait(seconds)
 
-    def _publish_slice(self, trades: pl.DataFrame, names: pl.Series, bad_rows: deque[BadRow]) -> None:
-        """Publish trades, and with them the bad rows before the last one; ends early at a stop.
-
-        It goes by groups of bad rows: a commit may come only where no row before it, good or bad, is left.
-        """
-        lines = trades["line"].to_numpy()
-        start = 0
-        while start < len(lines) and not self._stop.requested:
-            self._publish_bad_rows(_next_group(bad_rows, lines[-1]))
-            next_bad_line = bad_rows[0].line if bad_rows else math.inf
-            end = int(np.searchsorted(lines, next_bad_line))
-            if end > start:
-                self._publish(trades[start:end], names[start:end])
-            self._commit_if_due()
-            start = end
-
-    def _publish(self, trades: pl.DataFrame, names: pl.Series) -> None:
+    def _publish(self, part: Chunk) -> None:
+        """Hand a part's rows to Kafka, in a transaction that is committed with its cursor or not at all."""
         self._tally.health.beat()
-        values = to_json(trades, names)
-        keys = [symbol.encode() for symbol in trades["symbol"]]
-        messages = [{"key": key, "value": value} for key, value in zip(keys, values, strict=True)]
-        queued = self._transactions.producer.produce_batch(TRADES_TOPIC, messages)
-        if queued < len(messages):
-            raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
+        for row in part.rejected:
+            self._publish_rejected(row)
+        if len(part.trades):
+            values = self._source.to_json(part.trades)
+            keys = [symbol.encode() for symbol in part.trades["symbol"]]
+            messages = [{"key": key, "value": value} for key, value in zip(keys, values, strict=True)]
+            queued = self._transactions.producer.produce_batch(TRADES_TOPIC, messages)
+            if queued < len(messages):
+                raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
+            EVENT_LAG_S.labels("producer").set(time.time() - part.trades["ts_event"][-1] / 1e9)
         self._transactions.producer.poll(0)
-        self._pending.trades += len(values)
-        self._pending.line = max(self._pending.line, int(trades["line"][-1]))
-        EVENT_LAG_S.labels("producer").set(time.time() - trades["ts_event"][-1] / 1e9)
+        self._pending.add(part)
 
-    def _publish_bad_rows(self, rows: list[BadRow]) -> None:
-        for row in rows:
-            publish_refused_row(
-                self._transactions.producer, "producer", row.error, row.raw, row.file, row.line
-            )
-            self._pending.bad_rows += 1
-            self._pending.bad_bytes += len(row.raw)
-            self._pending.line = row.line
-            self._bad_rows_shown += 1
-            if self._bad_rows_shown <= SHOWN_BAD_ROWS:
-                self._log.warning("bad row", line=row.line, error=row.error[:300])
-            elif self._bad_rows_shown == SHOWN_BAD_ROWS + 1:
-                self._log.warning("more bad rows follow; all are in the topic dead-letters")
-        self._transactions.producer.poll(0)
+    def _publish_rejected(self, row: RejectedRow) -> None:
+        producer = self._transactions.producer
+        publish_refused_row(producer, "producer", row.reason, row.raw, self._source.name, row.line)
+        self._rejected_shown += 1
+        if self._rejected_shown <= SHOWN_REJECTED_ROWS:
+            self._log.warning("bad row", line=row.line, error=row.reason[:300])
+        elif self._rejected_shown == SHOWN_REJECTED_ROWS + 1:
+            self._log.warning("more bad rows follow; all are in the topic dead-letters")
 
     def _begin(self) -> None:
         self._transactions.begin()
-        self._pending = _Pending(line=self._progress.line, began_s=time.monotonic())
+        self._pending = Pending(self._progress.resume_after, began_s=time.monotonic())
 
     def _commit_if_due(self, within_s: float = 0.0) -> None:
         """Commit if the transaction is large, or would be old in so many seconds."""
-        pending = self._pending
-        age_s = time.monotonic() - pending.began_s
-        is_old = age_s + within_s >= COMMIT_S
-        if pending.line == self._progress.line:
+        now_s = time.monotonic()
+        is_old = self._pending.is_old(now_s, within_s)
+        if self._pending.cursor == self._progress.resume_after:
             if is_old:  # nothing in it: only keep it young
-                pending.began_s = time.monotonic()
-        elif (
-            is_old
-            or pending.trades + pending.bad_rows >= COMMIT_ROWS
-            or pending.bad_bytes >= COMMIT_BAD_BYTES
-        ):
+                self._pending.began_s = now_s
+        elif is_old or self._pending.is_large:
             self._commit(complete=False)
             self._begin()
 
     def _commit(self, complete: bool) -> None:
         """Commit the open transaction with the progress that it makes."""
-        pending = self._pending
-        progress = Progress(
-            file=self._source.path.name,
-            line=pending.line,
-            trades=self._progress.trades + pending.trades,
-            bad_rows=self._progress.bad_rows + pending.bad_rows,
-            complete=complete,
-            owner=self._owner,
-        )
+        progress = self._progress.advanced(self._pending, complete, self._owner)
         self._transactions.producer.produce(
             PROGRESS_TOPIC, key=self._key.encode(), value=msgspec.json.encode(progress)
         )
@@ -285,7 +232,7 @@ class FilePublisher:
         self._transactions.commit()
         COMMIT_SECONDS.labels("producer").observe(time.monotonic() - began_s)
         self._progress = progress
-        self._tally.add(pending.trades, pending.bad_rows)
+        self._tally.add(self._pending.trades, self._pending.rejected)
         self._tally.health.beat()
 
     def _check_owner(self) -> None:
@@ -300,16 +247,6 @@ class FilePublisher:
         stored = load_progress(self._kafka, self._key, self._stop)
         if stored is not None and stored.owner != self._owner and not self._stop.requested:
             raise TapewatchError(
-                f"Another producer took over {self._source.path.name} and goes on from here.",
+                f"Another producer took over {self._source.name} and goes on from here.",
                 "Nothing needs to be done: one producer for a file is enough.",
             )
-
-
-def _next_group(bad_rows: deque[BadRow], before_line: float) -> list[BadRow]:
-    """Take the next bad rows before a line, as many as are published in a moment."""
-    group: list[BadRow] = []
-    bytes_left = COMMIT_BAD_BYTES
-    while bad_rows and bad_rows[0].line < before_line and len(group) < MAX_SLICE_TRADES and bytes_left > 0:
-        group.append(bad_rows.popleft())
-        bytes_left -= len(group[-1].raw)
-    return group

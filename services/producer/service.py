@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from services.common.config.settings import Settings
-from services.common.errors import TapewatchError
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
@@ -17,7 +16,7 @@ from services.common.process.shutdown import Stop
 from services.contracts.components import PRODUCER
 from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.metrics import Tally
-from services.producer.publisher import FilePublisher
+from services.producer.publisher import Publisher
 from services.sources.base import Source
 from services.sources.files import open_sources
 
@@ -63,7 +62,7 @@ def run_produce(
             return 128 + (stop.signal or 0)
         health.ready = True
         tally = Tally(health, limit)
-        log.info("publishing", files=[source.path.name for source in sources])
+        log.info("publishing", files=[source.name for source in sources])
         try:
             with _progress_bars() as bars:
                 for source in sources:
@@ -75,7 +74,7 @@ def run_produce(
         log.info(
             "published",
             trades=tally.trades,
-            bad_rows=tally.bad_rows,
+            bad_rows=tally.rejected,
             seconds=round(tally.seconds, 2),
             trades_per_s=round(tally.trades / max(tally.seconds, 1e-9)),
             stopped=stop.requested,
@@ -86,22 +85,16 @@ def run_produce(
 def _publish(
     source: Source, kafka: str, speed: float | None, again: bool, stop: Stop, tally: Tally, bars: Progress
 ) -> None:
-    """Publish one file, with a bar of its own."""
-    task = bars.add_task(source.path.name, total=source.path.stat().st_size, trades=0, rate=0)
+    """Publish one source, with a bar of its own."""
+    task = bars.add_task(source.name, total=source.size, trades=0, rate=0)
     trades_before = tally.trades
 
-    def show(position_bytes: float) -> None:
+    def show(position: int) -> None:
         trades = tally.trades - trades_before
         rate = trades / max(bars.tasks[task].elapsed or 0, 0.1)
-        bars.update(task, completed=position_bytes, trades=trades, rate=rate)
+        bars.update(task, completed=position, trades=trades, rate=rate)
 
-    try:
-        FilePublisher(source, kafka, stop, tally).publish(speed, again, show)
-    except OSError as error:
-        raise TapewatchError(
-            f"{source.path} cannot be read any more: {error.strerror}.",
-            "Check the disk; the next start goes on after the last commit.",
-        ) from error
+    Publisher(source, kafka, stop, tally).publish(speed, again, show)
 
 
 def _progress_bars() -> Progress:

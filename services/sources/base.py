@@ -1,91 +1,106 @@
-"""What a source yields: columns of good trades, and the rows that are not trades with the reason."""
+"""What trades are read from: a source yields chunks of trades, each with a cursor behind it.
 
+A source knows nothing of where its trades go. The producer keeps the cursor of what it has published and
+hands it back after a restart; a backtest reads from the start and forgets.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import polars as pl
 
-REQUIRED = {
-    "ts_event": pl.Int64,  # ns since 1970, UTC
-    "publisher_id": pl.Int64,
-    "instrument_id": pl.Int64,
-    "sequence": pl.Int64,
-    "symbol": pl.String,
-    "price": pl.Int64,  # units of 1e-9
-    "size": pl.Int64,  # shares or contracts
-    "side": pl.String,  # the aggressor's: A sell, B buy, N none
-}
-"""Columns that every trade has."""
+from services.sources.encode import Encoding, to_json
 
-OPTIONAL = {
-    "ts_recv": pl.Int64,
-    "rtype": pl.Int64,
-    "action": pl.String,
-    "depth": pl.Int64,
-    "flags": pl.Int64,
-    "ts_in_delta": pl.Int64,  # ns
-}
-"""Columns of Databento's trades schema that a source may lack."""
-
-TIMES = ("ts_event", "ts_recv")
-PRICE_SCALE = 1_000_000_000
-"""A price of 1.0 as an integer."""
-
-UNDEFINED_PRICE = 2**63 - 1
-UNDEFINED_TIME = 2**64 - 1
-UNDEFINED_SIZE = 2**32 - 1
-SIDES = ("A", "B", "N")
+Cursor = int | str | list[Any] | dict[str, Any]
+"""Where a source resumes: a value of JSON that only the source itself understands; a number is above 0."""
 
 
 @dataclass(frozen=True)
-class BadRow:
+class RejectedRow:
     """A row that is not a trade.
 
     Parameters
     ----------
-    file
-        Name of the file, without its folder.
     line
-        Line in the file, the header being line 1; in a binary file the number of the record, from 1.
+        Where it stood: like the trades' column `line`.
     raw
-        The row's bytes as they stand in the file.
-    error
+        The row's bytes as they came.
+    reason
         What is wrong with it, for a person.
     """
 
-    file: str
     line: int
     raw: bytes
-    error: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some consecutive rows of a file.
+    """Some consecutive rows of a source; none at all where there is nothing yet.
 
     Parameters
     ----------
     trades
-        The good rows in the file's order: `line` (Int64), the `REQUIRED` columns, and those of `OPTIONAL`
-        that the source has. No nulls.
-    bad_rows
-        The others.
-    position_bytes
-        How far into the file (as stored) the chunk reaches.
+        The good rows in the source's order: the columns of `services.sources.columns`, perhaps more.
+    rejected
+        The others, by line.
+    cursor
+        Where to resume behind the chunk; None for the start.
+    position
+        How far the source has been read, in the units of `Source.size`.
     """
 
     trades: pl.DataFrame
-    bad_rows: list[BadRow]
-    position_bytes: int
+    rejected: list[RejectedRow]
+    cursor: Cursor | None
+    position: int = 0
 
 
-class Source(Protocol):
-    """A file of trades, opened and found to be one."""
+class Source(ABC):
+    """Something to read trades from: a file, a range of an index, a stream.
 
-    path: Path
+    Attributes
+    ----------
+    name
+        For people: a file's name without its folder.
+    size
+        Where the last chunk's `position` ends; None where nobody knows.
+    encoding
+        How the trades are written as JSON.
+    line_is_cursor
+        Whether the cursor behind a row is its `line`. Then a chunk may be published in parts, paced by event
+        time if asked to; else it is published as a whole, and has to be small.
+    """
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the file from its start; each call reads it anew."""
-        ...
+    name: str
+    size: int | None = None
+    encoding: Encoding
+    line_is_cursor: bool = False
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """What cursors belong to, as 64 hex digits (a SHA-256): the same again after a restart.
+
+        Of a file its content decides, not its name; of a stream, whatever names it.
+        """
+
+    @abstractmethod
+    def chunks(self, after: Cursor | None = None) -> Iterator[Chunk]:
+        """Read on behind a cursor, or from the start; each call reads anew, and connects only when asked to.
+
+        It ends when no more trades will ever come. A source that has to wait for them yields what came within
+        about a quarter of a second, or a chunk without rows, so that whoever reads can look for a stop and
+        show that it lives. Each chunk is committed before the next is asked for.
+
+        Raises
+        ------
+        TapewatchError
+            The source cannot be read any more.
+        """
+
+    def to_json(self, trades: pl.DataFrame) -> list[bytes]:
+        """Write trades of this source as the topic carries them, n rows into n messages."""
+        return to_json(trades, self.encoding)

@@ -1,22 +1,29 @@
 """Trades that are indexed already, read again in the order in which the detector saw them."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 
 import orjson
+import polars as pl
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import explain_errors
 from services.common.elastic.paging import TAPE_ORDER, read_pages
 from services.common.errors import TapewatchError
 from services.contracts.indices import TRADES_INDEX_PREFIX
-from services.detector.offline.backtest.run import Piece, decode_piece
+from services.contracts.trade import NotATradeError, Trade, decode_trade
+from services.sources.base import Chunk, Cursor, RejectedRow, Source
+from services.sources.columns import COLUMNS, PRICE_SCALE
+from services.sources.encode import Encoding
 
 PAGE_DOCUMENTS = 10_000
 INDICES = f"{TRADES_INDEX_PREFIX}*"
+MOST_PRICE = 9e9
+"""As units of 1e-9 it is still an integer of 64 bits."""
 
 
-class IndexRange:
+class IndexRange(Source):
     """A range of the indexed trades, read at one point in time, whatever is indexed meanwhile.
 
     Parameters
@@ -33,6 +40,8 @@ class IndexRange:
     TapewatchError
         Elasticsearch does not answer, or has no trades there.
     """
+
+    encoding = Encoding("elasticsearch")
 
     def __init__(
         self, client: Elasticsearch, start: dt.datetime, end: dt.datetime, symbol: str | None
@@ -51,10 +60,56 @@ class IndexRange:
                 f"No trade is indexed for {self.name}.", "Widen the range, or index those trades first."
             )
 
-    def pieces(self, time_zone: str) -> Iterator[Piece]:
-        """See `backtest.Input`."""
-        pages = read_pages(self._client, INDICES, self._query, TAPE_ORDER, self.size, PAGE_DOCUMENTS)
+    @property
+    def identity(self) -> str:
+        """See `Source.identity`: the range."""
+        return hashlib.sha256(self.name.encode()).hexdigest()
+
+    def chunks(self, after: Cursor | None = None) -> Iterator[Chunk]:
+        """See `Source.chunks`; the frames have the documents themselves in the column `document`.
+
+        The cursor is the number of documents read, which is of use only while nothing is indexed.
+        """
         read = 0
-        for hits in pages:
+        for hits in read_pages(self._client, INDICES, self._query, TAPE_ORDER, self.size, PAGE_DOCUMENTS):
+            first_line = read + 1
             read += len(hits)
-            yield decode_piece([orjson.dumps(hit["_source"]) for hit in hits], 0, read, time_zone)
+            if not isinstance(after, int) or read > after:
+                trades, rejected = _decoded([orjson.dumps(hit["_source"]) for hit in hits], first_line)
+                yield Chunk(trades, rejected, read, read)
+
+    def to_json(self, trades: pl.DataFrame) -> list[bytes]:
+        """Return the documents, which have all that the trades' messages had."""
+        return trades["document"].to_list()
+
+
+def _decoded(documents: list[bytes], first_line: int) -> tuple[pl.DataFrame, list[RejectedRow]]:
+    """Convert documents; what the live detector would reject is rejected here, too."""
+    kept: list[tuple[int, bytes, Trade]] = []
+    rejected = []
+    for line, document in enumerate(documents, first_line):
+        try:
+            trade = decode_trade(document)
+            if abs(trade.price) > MOST_PRICE:
+                raise NotATradeError(f"the price is out of range ({trade.price})")
+        except NotATradeError as error:
+            rejected.append(RejectedRow(line, document, str(error)))
+        else:
+            kept.append((line, document, trade))
+    trades = [trade for _, _, trade in kept]
+    times = pl.Series([trade.timestamp for trade in trades], dtype=pl.String)
+    frame = pl.DataFrame(
+        {
+            "line": [line for line, _, _ in kept],
+            "ts_event": times.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ns").cast(pl.Int64),
+            "trade_id": [trade.trade_id for trade in trades],
+            "symbol": [trade.symbol for trade in trades],
+            "price": [round(trade.price * PRICE_SCALE) for trade in trades],
+            "size": [trade.size for trade in trades],
+            "side": [trade.side for trade in trades],
+            "sequence": [trade.sequence for trade in trades],
+            "document": [document for _, document, _ in kept],
+        },
+        schema=COLUMNS | {"document": pl.Binary},
+    )
+    return frame, rejected

@@ -3,36 +3,46 @@
 The text is the shortest exact one, so the same trade gives the same bytes from every file format.
 """
 
+from dataclasses import dataclass
+
 import polars as pl
 
-from services.sources.base import OPTIONAL, PRICE_SCALE, TIMES
-
-SOURCE = "databento"
-ORDER = (
-    "ts_recv",
-    "publisher_id",
-    "instrument_id",
-    "action",
-    "depth",
-    "flags",
-    "ts_in_delta",
-    "sequence",
-    "rtype",
-)
-"""Databento's other columns, after the fields that every source's trades have."""
+from services.sources.columns import PRICE_SCALE
 
 
-def to_json(trades: pl.DataFrame, trade_ids: pl.Series) -> list[bytes]:
+@dataclass(frozen=True)
+class Encoding:
+    """How a source's trades are written.
+
+    Parameters
+    ----------
+    source
+        What the field `source` says.
+    fields
+        Columns that become fields of the trade, after those that every trade has, in this order; columns that
+        a file lacks are left out. The mapping of the index has to know them.
+    times
+        Those of them that are ns since 1970, to be written as ISO 8601.
+    extra
+        Columns of any type for the object `extra`, which takes any name.
+    """
+
+    source: str
+    fields: tuple[str, ...] = ("sequence",)
+    times: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
+def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
     """Write each trade as one line of JSON.
 
     Parameters
     ----------
     trades
-        As in `rows.Chunk`, n rows.
-    trade_ids
-        Their ids, String, n values.
+        As in `Chunk`, n rows.
+    encoding
+        How.
     """
-    columns = trades.with_columns(trade_ids.alias("trade_id"))
     parts: list[pl.Expr | str] = [
         '{"@timestamp":"',
         _iso("ts_event"),
@@ -46,20 +56,22 @@ def to_json(trades: pl.DataFrame, trade_ids: pl.Series) -> list[bytes]:
         pl.col("size"),
         ',"side":"',
         pl.col("side"),
-        f'","source":"{SOURCE}"',
+        f'","source":"{encoding.source}"',
     ]
-    for name in ORDER:
+    for name in encoding.fields:
         if name not in trades.columns:
             continue
-        if name in TIMES:
+        if name in encoding.times:
             parts += [f',"{name}":"', _iso(name), '"']
-        elif OPTIONAL.get(name) == pl.String:
+        elif trades.schema[name] == pl.String:
             parts += [f',"{name}":"', pl.col(name), '"']
         else:
             parts += [f',"{name}":', pl.col(name)]
+    if encoding.extra:
+        parts += [',"extra":', pl.struct(encoding.extra).struct.json_encode()]
     parts.append("}")
     text = pl.concat_str([pl.lit(part) if isinstance(part, str) else part for part in parts])
-    return columns.select(text.cast(pl.Binary)).to_series().to_list()
+    return trades.select(text.cast(pl.Binary)).to_series().to_list()
 
 
 def _iso(name: str) -> pl.Expr:

@@ -6,13 +6,13 @@ from pathlib import Path
 from services.common.errors import TapewatchError
 from services.sources.base import Source
 from services.sources.compression import first_bytes
-from services.sources.databento.csv import DatabentoCsv
-from services.sources.databento.dbn import DBN_MAGIC, DatabentoDbn
+from services.sources.file import FileSource
+from services.sources.registry import BEGINNING_BYTES, reader_of
 
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-def open_sources(names: list[str]) -> list[Source]:
+def open_sources(names: list[str]) -> list[FileSource]:
     """Open every named file and sort them by the time of their first trade.
 
     Parameters
@@ -46,18 +46,18 @@ def expand_names(names: list[str]) -> list[Path]:
     return list(paths.values())
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> FileSource:
     """Open one file by what it holds; its name does not matter."""
     try:
         if path.stat().st_size == 0:
             raise TapewatchError(f"{path} is empty.", "Fetch the file again, or leave it out.")
-        start = first_bytes(path, 3)
-        if start[:2] == GZIP_MAGIC:
+        beginning = first_bytes(path, BEGINNING_BYTES)
+        if beginning.startswith(GZIP_MAGIC):
             raise TapewatchError(
                 f"{path} is compressed with gzip, which is not read.",
                 "Unpack it (gunzip), or compress it with zstd.",
             )
-        return DatabentoDbn(path) if start == DBN_MAGIC else DatabentoCsv(path)
+        return reader_of(path, beginning)
     except OSError as error:
         raise TapewatchError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
@@ -66,5 +66,5 @@ def first_event_ns(source: Source) -> int:
     """Return the event time of the first trade; a file without trades comes last."""
     for chunk in source.chunks():
         if len(chunk.trades):
-            return chunk.trades["ts_event"][0]
+            return int(chunk.trades["ts_event"][0])
     return 2**63 - 1

@@ -17,6 +17,7 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from services.detector.engine.columns import TradeColumns
 from services.detector.offline.backtest.run import run_backtest
+from services.detector.offline.decode import decode_chunk
 from services.detector.offline.tuning import day, indexed_day
 from services.detector.offline.tuning.indexed_day import count_trades, read_trades
 from services.detector.offline.tuning.profile_choice import configuration
@@ -100,7 +101,9 @@ def test_trades_are_read_page_by_page_as_a_backtest_reads_them(
     client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time_zone = "America/New_York"
-    (whole,) = IndexRange(client, RANGE.start, RANGE.end, MAIN).pieces(time_zone)
+    source = IndexRange(client, RANGE.start, RANGE.end, MAIN)
+    (chunk,) = source.chunks()
+    whole = decode_chunk(source, chunk, time_zone)
     monkeypatch.setattr("services.common.elastic.paging.PAGE_VALUES", 999)
     trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 3_500, time_zone, ignore)
     assert len(trades) == 3_500

@@ -11,8 +11,6 @@ import polars as pl
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
-from services.sources.databento.trade_ids import TradeIds
-from services.sources.encode import to_json
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig, generate_day
 from tests.chaos.verify import Trade
@@ -80,18 +78,17 @@ def read_day(path: Path) -> Day:
         The file is not trades, or has rows that are not, or a trade twice: what a run should leave is not
         known then.
     """
-    ids = TradeIds()
     trades: list[Trade] = []
     times: list[np.ndarray] = []
     newest: dict[tuple[str, dt.date], tuple[int, int]] = {}
     late_trades = 0
-    bad_rows = 0
-    for chunk in open_source(path).chunks():
-        names = ids.name(chunk.trades)
-        values = to_json(chunk.trades, names)
-        trades += map(Trade, names.to_list(), chunk.trades["symbol"].to_list(), values)
+    rejected = 0
+    source = open_source(path)
+    for chunk in source.chunks():
+        values = source.to_json(chunk.trades)
+        trades += map(Trade, chunk.trades["trade_id"].to_list(), chunk.trades["symbol"].to_list(), values)
         times.append(chunk.trades["ts_event"].to_numpy())
-        bad_rows += len(chunk.bad_rows)
+        rejected += len(chunk.rejected)
         event_times = pl.from_epoch("ts_event", time_unit="ns").dt.replace_time_zone("UTC")
         day = event_times.dt.convert_time_zone(NEW_YORK).dt.date().alias("day")
         for symbol, on, *place in chunk.trades.select("symbol", day, "ts_event", "sequence").iter_rows():
@@ -99,7 +96,7 @@ def read_day(path: Path) -> Day:
                 newest[symbol, on] = tuple(place)
             else:
                 late_trades += 1
-    if bad_rows or len({trade.trade_id for trade in trades}) < len(trades):
+    if rejected or len({trade.trade_id for trade in trades}) < len(trades):
         raise TapewatchError(f"{path} has bad rows, or a trade twice.", "Choose a clean day.")
     return Day(path, trades, np.maximum.accumulate(np.concatenate(times)), late_trades)
 

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -26,7 +27,8 @@ from services.detector.engine.state import SessionState
 from services.detector.live.checkpoint import MAGIC, VERSION, PartitionCheckpoint, SessionCheckpoint, encode
 from services.detector.live.retraction import publish_retraction
 from services.producer.progress import Progress
-from services.sources.base import OPTIONAL, REQUIRED
+from services.sources.columns import COLUMNS
+from services.sources.databento.schema import ENCODING, OPTIONAL, REQUIRED
 from services.sources.encode import to_json
 from tests.docs.pages import ROOT, first_code, headings, rows, section
 from tests.samples import trade_json
@@ -43,6 +45,7 @@ JSON_TYPES = {
     "integer": {"integer"},
     "short": {"integer"},
     "object": {"object", "object of numbers", "array of objects"},
+    "flattened": {"object"},
 }
 
 
@@ -78,9 +81,9 @@ def test_fields_are_those_of_the_mapping(title: str, component: str) -> None:
 
 
 def test_a_trades_fields_come_in_the_order_of_the_table() -> None:
-    columns = {"line": pl.Int64, **REQUIRED, **OPTIONAL}
+    columns = {**COLUMNS, **REQUIRED, **OPTIONAL, "own": pl.String}
     one = {name: ["B"] if kind == pl.String else [1] for name, kind in columns.items()}
-    (written,) = to_json(pl.DataFrame(one, schema=columns), pl.Series(["id"]))
+    (written,) = to_json(pl.DataFrame(one, schema=columns), replace(ENCODING, extra=("own",)))
     assert list(orjson.loads(written)) == list(table("Trade"))
 
 
@@ -209,8 +212,8 @@ def test_checkpoints_have_the_fields_of_the_table() -> None:
 
 
 def test_progress_has_the_fields_of_the_table() -> None:
-    written = orjson.loads(msgspec.json.encode(Progress(file="day.csv")))
-    types = {str: "string", int: "integer", bool: "boolean"}
+    written = orjson.loads(msgspec.json.encode(Progress(file="feed", cursor={"of": "a stream"})))
+    types = {str: "string", int: "integer", bool: "boolean", dict: "any"}
     assert {name: row["JSON type"] for name, row in table("Producer progress").items()} == {
         name: types[type(value)] for name, value in written.items()
     }

@@ -6,30 +6,27 @@ its number and its bytes. Databento does not quote fields, so a comma always sep
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from services.common.errors import TapewatchError
-from services.sources.base import (
+from services.sources.base import RejectedRow
+from services.sources.columns import PLAIN_TEXT, PRICE_SCALE, SIDES
+from services.sources.compression import BrokenFileError, read_pieces
+from services.sources.databento.schema import (
+    ENCODING,
     OPTIONAL,
-    PRICE_SCALE,
     REQUIRED,
-    SIDES,
     TIMES,
     UNDEFINED_PRICE,
     UNDEFINED_SIZE,
     UNDEFINED_TIME,
-    BadRow,
-    Chunk,
 )
-from services.sources.compression import BrokenFileError, read_pieces
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.file import FileSource, Rows
+from services.sources.lines import read_lines
 
-CHUNK_BYTES = 8 << 20
-CHUNK_LINES = 1 << 17
-"""More than trades of `CHUNK_BYTES` have; very short lines are bad rows, which take memory and time each."""
 COLUMNS = REQUIRED | OPTIONAL
 INTEGER = r"^-?\d{1,20}$"
 DECIMAL = r"^-?\d{1,10}\.\d{1,9}$"
@@ -41,10 +38,9 @@ UNDEFINED_TEXTS = {
     "ts_recv": str(UNDEFINED_TIME),
 }
 MEANING = {INTEGER: "a whole number", DECIMAL: "a decimal number", ISO_TIME: "an ISO 8601 time in UTC"}
-PLAIN_TEXT = r'^[^"\\\x00-\x1f]{1,256}$'
 
 
-class DatabentoCsv:
+class DatabentoCsv(FileSource):
     """One CSV file of trades.
 
     Parameters
@@ -58,37 +54,30 @@ class DatabentoCsv:
         The file is not Databento trades, or cannot be read.
     """
 
+    encoding = ENCODING
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         header, sample = _first_lines(path)
         self._names = header.split(",")
         _check_header(path, self._names)
         self._readable = {name: _is_readable(name, self._names, sample) for name in ("price", *TIMES)}
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the file from its start; see `Chunk`."""
-        line = 1
+    def rows(self) -> Iterator[Rows]:
+        """See `FileSource`."""
+        ids = TradeIds()
         symbols: dict[int, str] = {}  # by instrument, to know a whole last line from a cut one
-        for text, position_bytes, broken in _parts(self.path):
-            body = text
-            if line == 1:
-                body = text.partition(b"\n")[2]  # the header, which is known
-                line = 2
-            lines, undecodable = _decode_lines(body, self.path.name, line)
-            trades, bad_rows = self._parse(lines, line)
-            bad_rows += undecodable
-            if body and not body.endswith(b"\n") and broken is None:
-                trades, bad_rows = self._doubt_last_line(body, lines, line, trades, bad_rows, symbols)
-            if broken is not None:
-                bad_rows.append(BadRow(self.path.name, line + len(lines), broken[0], broken[1]))
-            line += len(lines)
+        for text, rejected, position_bytes, unended in read_lines(self.path, keep_unended=True):
+            trades, bad = self._parse(text)
+            if unended is not None and not self._is_whole(trades, unended, symbols):
+                trades = trades.filter(pl.col("line") < unended.line)
+                bad.append(unended)
             symbols |= dict(trades.select("instrument_id", "symbol").unique().iter_rows())
-            yield Chunk(trades, sorted(bad_rows, key=lambda row: row.line), position_bytes)
+            trades = trades.with_columns(trade_id=ids.name(trades))
+            yield Rows(trades, sorted([*rejected, *bad], key=lambda row: row.line), position_bytes)
 
-    def _parse(self, lines: pl.Series, first_line: int) -> tuple[pl.DataFrame, list[BadRow]]:
-        """Convert lines into trades; `lines` are String, `first_line` is the number of the first."""
-        numbered = pl.DataFrame({"raw": lines}).with_row_index("line", first_line).cast({"line": pl.Int64})
-        numbered = numbered.filter(pl.col("raw") != "")
+    def _parse(self, numbered: pl.DataFrame) -> tuple[pl.DataFrame, list[RejectedRow]]:
+        """Convert lines, as in `Lines.text`, into trades."""
         fits = pl.col("raw").str.count_matches(",", literal=True) == len(self._names) - 1
         cells = numbered.filter(fits).with_columns(
             pl.col("raw")
@@ -99,9 +88,8 @@ class DatabentoCsv:
         cells = cells.unnest("cells")
         typed = cells.select("line", *(self._typed(name) for name in self._names))
         is_bad = typed.select(pl.any_horizontal(pl.col(self._names).is_null())).to_series()
-        bad_rows = [
-            BadRow(
-                self.path.name,
+        rejected = [
+            RejectedRow(
                 line,
                 raw.encode(),
                 f"{raw.count(',') + 1} columns where the header has {len(self._names)}",
@@ -115,9 +103,9 @@ class DatabentoCsv:
             faults = typed.filter(is_bad).select(first_null).to_series()
             for row, name in zip(cells.filter(is_bad).iter_rows(named=True), faults, strict=True):
                 error = self._explain(name, row[name])
-                bad_rows.append(BadRow(self.path.name, row["line"], row["raw"].encode(), error))
+                rejected.append(RejectedRow(row["line"], row["raw"].encode(), error))
             typed = typed.filter(~is_bad)
-        return typed, bad_rows
+        return typed, rejected
 
     def _typed(self, name: str) -> pl.Expr:
         """Convert one column, with null where the text is not what it should be."""
@@ -159,31 +147,18 @@ class DatabentoCsv:
             return f"size is negative: {text}"
         return f"{name} is out of range: {text}"
 
-    def _doubt_last_line(
-        self,
-        body: bytes,
-        lines: pl.Series,
-        first_line: int,
-        trades: pl.DataFrame,
-        bad_rows: list[BadRow],
-        symbols: dict[int, str],
-    ) -> tuple[pl.DataFrame, list[BadRow]]:
-        """Take back a last line that has no line end, unless it is surely whole.
+    def _is_whole(self, trades: pl.DataFrame, unended: RejectedRow, symbols: dict[int, str]) -> bool:
+        """Tell whether a last line that has no line end is surely whole, or no trade anyway.
 
         A file cut inside its last field still has every column, and would be published with a symbol or
         number that never was. It is whole when its last field is the symbol that this instrument has above.
         """
-        last_line = first_line + len(lines) - 1
-        last = trades.filter(pl.col("line") == last_line)
+        last = trades.filter(pl.col("line") == unended.line)
         if last.is_empty():
-            return trades, bad_rows
-        earlier = trades.filter(pl.col("line") < last_line)
+            return True
+        earlier = trades.filter(pl.col("line") < unended.line)
         known = symbols | dict(earlier.select("instrument_id", "symbol").unique().iter_rows())
-        if self._names[-1] == "symbol" and known.get(last["instrument_id"][0]) == last["symbol"][0]:
-            return trades, bad_rows
-        raw = body.rsplit(b"\n", 1)[-1]
-        cut = BadRow(self.path.name, last_line, raw, "the file ends in the middle of this line (no line end)")
-        return earlier, [*bad_rows, cut]
+        return self._names[-1] == "symbol" and known.get(last["instrument_id"][0]) == last["symbol"][0]
 
 
 def _first_lines(path: Path) -> tuple[str, list[str]]:
@@ -241,59 +216,3 @@ def _is_readable(name: str, names: list[str], sample: list[str]) -> bool:
     readable = sum(re.match(form, cell) is not None for cell in cells)
     integers = sum(re.match(INTEGER, cell) is not None for cell in cells)
     return readable >= integers
-
-
-def _parts(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
-    """Yield what `_whole_lines` does, cut after every `CHUNK_LINES` lines."""
-    for text, position_bytes, broken in _whole_lines(path):
-        ends: list[int] = []
-        if text.count(b"\n") > CHUNK_LINES:
-            line_ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
-            ends = line_ends[CHUNK_LINES - 1 : -1 : CHUNK_LINES].tolist()
-        for start, end in pairwise([0, *ends]):
-            yield text[start:end], position_bytes, None
-        yield text[ends[-1] if ends else 0 :], position_bytes, broken
-
-
-def _whole_lines(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
-    """Yield text that ends with a line (but perhaps the last), its position, and how the file broke off.
-
-    Where it broke off, the unfinished line and the reason stand in the third place.
-    """
-    rest = b""
-    position_bytes = 0
-    try:
-        for piece, position_bytes in read_pieces(path):
-            rest += piece
-            if len(rest) >= CHUNK_BYTES:
-                end = rest.rfind(b"\n") + 1
-                if end:
-                    yield rest[:end], position_bytes, None
-                    rest = rest[end:]
-    except BrokenFileError as error:
-        end = rest.rfind(b"\n") + 1
-        yield rest[:end], position_bytes, (rest[end:], str(error))
-    else:
-        if rest:
-            yield rest, position_bytes, None
-
-
-def _decode_lines(body: bytes, file: str, first_line: int) -> tuple[pl.Series, list[BadRow]]:
-    """Cut bytes into lines; a line that is not UTF-8 becomes a bad row and an empty line."""
-    if not body:
-        return pl.Series("raw", [], pl.String), []
-    body = body.removesuffix(b"\n")
-    undecodable = []
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        lines = body.split(b"\n")
-        for at, raw in enumerate(lines):
-            try:
-                raw.decode()
-            except UnicodeDecodeError as error:
-                undecodable.append(BadRow(file, first_line + at, raw, f"not UTF-8 text ({error.reason})"))
-                lines[at] = b""
-        text = b"\n".join(lines).decode()
-    series = pl.Series("raw", [text]).str.split("\n").explode()
-    return series.str.strip_suffix("\r"), undecodable

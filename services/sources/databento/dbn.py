@@ -12,25 +12,27 @@ from databento.common.symbology import InstrumentMap
 from databento_dbn import DBNError
 
 from services.common.errors import TapewatchError
-from services.sources.base import (
+from services.sources.base import RejectedRow
+from services.sources.columns import SIDES
+from services.sources.compression import BrokenFileError, read_pieces
+from services.sources.databento.schema import (
+    ENCODING,
     OPTIONAL,
     REQUIRED,
-    SIDES,
     UNDEFINED_PRICE,
     UNDEFINED_SIZE,
     UNDEFINED_TIME,
-    BadRow,
-    Chunk,
 )
-from services.sources.compression import BrokenFileError, read_pieces
+from services.sources.databento.trade_ids import TradeIds
+from services.sources.file import FileSource, Rows
 
-DBN_MAGIC = b"DBN"
 CHUNK_RECORDS = 1 << 16
 RECORD_BYTES = 48
 """A trade in every version of DBN."""
+COLUMNS = {"line": pl.Int64, **REQUIRED, **OPTIONAL}
 
 
-class DatabentoDbn:
+class DatabentoDbn(FileSource):
     """One DBN file of trades.
 
     Parameters
@@ -44,8 +46,10 @@ class DatabentoDbn:
         The file is not of the schema trades, its metadata cannot be read, or it maps no symbols.
     """
 
+    encoding = ENCODING
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         try:
             self._store = DBNStore.from_file(path)
         except (BentoError, DBNError, ValueError, EOFError) as error:
@@ -60,24 +64,25 @@ class DatabentoDbn:
         self._symbols = InstrumentMap()
         self._symbols.insert_metadata(self._store.metadata)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the file from its start; see `Chunk`."""
-        size_bytes = self.path.stat().st_size
+    def rows(self) -> Iterator[Rows]:
+        """See `FileSource`."""
+        ids = TradeIds()
         records_total, broken = _survey(self.path)
         first_record = 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BentoWarning)  # a cut file is reported below, with its place
             for records in self._store.to_ndarray(count=CHUNK_RECORDS):
-                trades, bad_rows = self._parse(records, first_record)
+                trades, rejected = self._parse(records, first_record)
                 first_record += len(records)
                 # The decoder does not tell where it is in the stored file.
                 share = min((first_record - 1) / max(records_total, 1), 1.0)
-                yield Chunk(trades, bad_rows, int(size_bytes * share))
+                trades = trades.with_columns(trade_id=ids.name(trades))
+                yield Rows(trades, rejected, int(self.size * share))
         if broken:
-            cut = BadRow(self.path.name, first_record, broken[0], broken[1])
-            yield Chunk(pl.DataFrame(schema={"line": pl.Int64, **REQUIRED, **OPTIONAL}), [cut], size_bytes)
+            none = pl.DataFrame(schema=COLUMNS | {"trade_id": pl.String})
+            yield Rows(none, [RejectedRow(first_record, broken[0], broken[1])], self.size)
 
-    def _parse(self, records: np.ndarray, first_record: int) -> tuple[pl.DataFrame, list[BadRow]]:
+    def _parse(self, records: np.ndarray, first_record: int) -> tuple[pl.DataFrame, list[RejectedRow]]:
         """Convert records, shape (n,), into trades."""
         days = records["ts_event"].view("datetime64[ns]").astype("datetime64[D]")
         symbols = self._symbols.resolve_many(records["instrument_id"].astype(np.uint64), days)
@@ -91,9 +96,8 @@ class DatabentoDbn:
             "the file names no symbol for its instrument_id on that day": np.equal(symbols, None),
         }
         is_bad = np.any(list(faults.values()), axis=0)
-        bad_rows = [
-            BadRow(
-                self.path.name,
+        rejected = [
+            RejectedRow(
                 first_record + int(at),
                 records[at].tobytes(),
                 next(fault for fault, where in faults.items() if where[at]),
@@ -102,14 +106,14 @@ class DatabentoDbn:
         ]
         good = records[~is_bad]
         columns = {"line": np.arange(first_record, first_record + len(records))[~is_bad]}
-        for name, kind in {**REQUIRED, **OPTIONAL}.items():
+        for name, kind in (REQUIRED | OPTIONAL).items():
             if name == "symbol":
                 columns[name] = symbols[~is_bad].tolist()
             elif kind == pl.String:
                 columns[name] = good[name].astype("U1")
             else:
                 columns[name] = good[name].astype(np.int64)
-        return pl.DataFrame(columns, schema={"line": pl.Int64, **REQUIRED, **OPTIONAL}), bad_rows
+        return pl.DataFrame(columns, schema=COLUMNS), rejected
 
 
 def _survey(path: Path) -> tuple[int, tuple[bytes, str] | None]:

@@ -5,18 +5,10 @@ not its prints, the second print of a number gets `-2` after it, the third `-3`,
 """
 
 import polars as pl
-from databento.common.publishers import Dataset, Publisher
 
-NUMBERS_PACKETS = {
-    Dataset.GLBX_MDP3,
-    Dataset.IFEU_IMPACT,
-    Dataset.NDEX_IMPACT,
-    Dataset.IFUS_IMPACT,
-    Dataset.IFLL_IMPACT,
-    Dataset.XEUR_EOBI,
-    Dataset.XEEE_EOBI,
-}
-NUMBERS_PACKETS_IDS = [publisher.to_int() for publisher in Publisher if publisher.dataset in NUMBERS_PACKETS]
+NUMBERS_PACKETS_IDS = (1, 57, 58, 84, 85, 97, 98, 99, 100, 101, 102, 103, 104)
+"""Databento's numbers for the publishers of GLBX.MDP3, IFEU.IMPACT, NDEX.IMPACT, IFUS.IMPACT, IFLL.IMPACT,
+XEUR.EOBI and XEEE.EOBI: a table, as reading a CSV file must not need Databento's package."""
 
 
 class TradeIds:

@@ -10,39 +10,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.sources.synthetic.kinds import (
+    BURST_NS,
+    BURST_TRADES,
+    DISTANCES,
+    FAT_FINGER_FACTORS,
+    FAT_FINGER_KINDS,
+    FAT_FINGER_LEAST_SHARES,
+    NS_PER_MINUTE,
+    STALE_AGE_NS,
+    STALE_LEAST_MOVE,
+)
 from services.sources.synthetic.tape import (
     BUY,
     CLOSING_CROSS_MINUTE,
     HIDDEN,
-    NS_PER_MINUTE,
     NS_PER_S,
     OPENING_CROSS_MINUTE,
     SELL,
-    TICK_NANOS,
     Bools,
     Floats,
     Ints,
     Tape,
     new_york_minute_ns,
 )
+from services.sources.ticks import TICK_NANOS
 
-KINDS = ("off_market", "fat_finger", "off_market_small", "off_market_fat_finger", "stale", "burst")
+KIND_SHARES = {
+    "off_market": 0.32,
+    "fat_finger": 0.22,
+    "off_market_small": 0.22,
+    "off_market_fat_finger": 0.10,
+    "stale": 0.12,
+    "burst": 0.02,
+}
 """Most wanted first: a day with room for two anomalies gets the first two."""
 
-KIND_SHARES = (0.32, 0.22, 0.22, 0.10, 0.12, 0.02)
+MOST_WANTED = tuple(KIND_SHARES)
 
-OFF_MARKET_RANGE = (0.004, 0.08)
-OFF_MARKET_SMALL_RANGE = (0.001, 0.004)
-FAT_FINGER_FACTORS = (10.0, 40.0)
-FAT_FINGER_MIN_SHARES = 1_500
-STALE_AGE_NS = (15 * NS_PER_MINUTE, 30 * NS_PER_MINUTE)
-STALE_MIN_MOVE = 0.002
-BURST_ROWS = (40, 120)
-BURST_DURATION_NS = (10_000_000, 49_000_000)
+BURST_DURATION_NS = (10_000_000, BURST_NS - 1_000_000)  # the first millisecond goes by before it
 BURST_DRIFT_RANGE = (0.0015, 0.005)
+"""Of the price; more than the evaluation's least, as the demonstration's bursts shall be plain to see."""
 
 LOCAL_SIZE_ROWS = 100
-"""Rows up to the anchor whose mean is the expected size."""
+"""Rows up to the anchor whose mean is the expected size; the evaluation takes 500, so that no detector can
+fit the window of one injector."""
 
 # A price is off when it is this many spreads away: nearer, it could be the other side of the market.
 _SPREADS_AWAY = 3
@@ -63,7 +75,7 @@ class InjectedTrades:
     symbol_codes, ts_event_ns, price_nanos, size_shares, side_codes
         As in `Tape`.
     kind_codes
-        Index into `KINDS`.
+        Index into `MOST_WANTED`.
     event_numbers
         Which anomaly; the trades of one burst share it.
     expected_price_nanos
@@ -92,7 +104,7 @@ class Plan:
 
     Parameters
     ----------
-    events : array of int, shape (len(KINDS),)
+    events : array of int, shape (len(MOST_WANTED),)
         Anomalies of each kind.
     burst_rows : array of int, shape (events of the last kind,)
         Trades in each burst.
@@ -126,14 +138,14 @@ def plan_anomalies(rng: np.random.Generator, trades: int, anomaly_rate: float) -
         bursts never make up more than 5 % of the trades.
     """
     total = round(trades * anomaly_rate)
-    if total < len(KINDS):
-        events = (np.arange(len(KINDS)) < total).astype(np.int64)
+    if total < len(MOST_WANTED):
+        events = (np.arange(len(MOST_WANTED)) < total).astype(np.int64)
     else:
-        events = np.maximum(1, np.floor(np.array(KIND_SHARES) * total)).astype(np.int64)
-    burst = KINDS.index("burst")
-    events[burst] = min(events[burst], int(trades * _BURST_PART_OF_DAY) // BURST_ROWS[1])
+        events = np.maximum(1, np.floor(np.array(list(KIND_SHARES.values())) * total)).astype(np.int64)
+    burst = MOST_WANTED.index("burst")
+    events[burst] = min(events[burst], int(trades * _BURST_PART_OF_DAY) // BURST_TRADES[1])
     events[0] += total - events.sum()
-    return Plan(events, rng.integers(BURST_ROWS[0], BURST_ROWS[1], int(events[burst]), endpoint=True))
+    return Plan(events, rng.integers(BURST_TRADES[0], BURST_TRADES[1], int(events[burst]), endpoint=True))
 
 
 def inject_anomalies(rng: np.random.Generator, tape: Tape, plan: Plan, date: dt.date) -> InjectedTrades:
@@ -158,13 +170,13 @@ def inject_anomalies(rng: np.random.Generator, tape: Tape, plan: Plan, date: dt.
     if plan.rows == 0 or len(tape) < 2:
         return _no_trades()
     places = _Places(tape, date)
-    wanted = dict(zip(KINDS, plan.events, strict=True))
+    wanted = dict(zip(MOST_WANTED, plan.events, strict=True))
     fitting = {
         "burst": places.is_quiet & (places.gap_ns >= _BURST_GAP_NS),
         "stale": places.is_stale,
-        "off_market_small": places.is_quiet & places.has_off_prices(OFF_MARKET_SMALL_RANGE),
-        "off_market_fat_finger": places.is_quiet & places.has_off_prices(OFF_MARKET_RANGE),
-        "off_market": places.is_quiet & places.has_off_prices(OFF_MARKET_RANGE),
+        "off_market_small": places.is_quiet & places.has_off_prices(DISTANCES["off_market_small"]),
+        "off_market_fat_finger": places.is_quiet & places.has_off_prices(DISTANCES["off_market_fat_finger"]),
+        "off_market": places.is_quiet & places.has_off_prices(DISTANCES["off_market"]),
         "fat_finger": places.is_quiet,
     }
     parts: list[InjectedTrades] = []
@@ -234,7 +246,7 @@ class _Places:
         """Tell where every price of 15 to 30 minutes ago may be used: it was clearly another all the time."""
         rows = np.arange(len(self.tape))
         price = self.tape.price_nanos
-        away = np.maximum(STALE_MIN_MOVE * price, _SPREADS_AWAY * self.tape.spread_nanos)
+        away = np.maximum(STALE_LEAST_MOVE * price, _SPREADS_AWAY * self.tape.spread_nanos)
         differs = np.ones(len(rows), np.bool_)
         for age_ns in (STALE_AGE_NS[0], sum(STALE_AGE_NS) // 2, STALE_AGE_NS[1]):
             old_rows = self.rows_at(rows, age_ns)
@@ -286,16 +298,14 @@ def _make_trades(
     if kind == "burst":
         return _make_bursts(rng, tape, places, anchors, burst_rows[:events], first_event)
     price, size = expected_price, usual_size
-    if kind in ("off_market", "off_market_fat_finger"):
-        price = _off_prices(rng, places, anchors, OFF_MARKET_RANGE)
-    elif kind == "off_market_small":
-        price = _off_prices(rng, places, anchors, OFF_MARKET_SMALL_RANGE)
+    if kind in DISTANCES:
+        price = _off_prices(rng, places, anchors, DISTANCES[kind])
     elif kind == "stale":
         age_ns = rng.integers(*STALE_AGE_NS, events)
         price = _stale_prices(tape, places, anchors, age_ns)
-    if kind in ("fat_finger", "off_market_fat_finger"):
+    if kind in FAT_FINGER_KINDS:
         factors = rng.uniform(*FAT_FINGER_FACTORS, events)
-        size = np.maximum(FAT_FINGER_MIN_SHARES, np.ceil(factors * expected_size)).astype(np.int64)
+        size = np.maximum(FAT_FINGER_LEAST_SHARES, np.ceil(factors * expected_size)).astype(np.int64)
     if kind != "fat_finger":
         aggressor = np.where(price < expected_price, SELL, BUY)
         is_hidden = (rng.random(events) < 0.3) | (
@@ -308,7 +318,7 @@ def _make_trades(
         price,
         size,
         side,
-        np.full(events, KINDS.index(kind)),
+        np.full(events, MOST_WANTED.index(kind)),
         first_event + np.arange(events),
         expected_price,
         expected_size,
@@ -336,7 +346,7 @@ def _off_prices(
 def _stale_prices(tape: Tape, places: _Places, anchors: Ints, age_ns: Ints) -> Ints:
     """Take each anchor's symbol's price of `age_ns` ago; of 15 minutes ago where that came too near."""
     price = tape.price_nanos[anchors]
-    away = np.maximum(STALE_MIN_MOVE * price, _SPREADS_AWAY * tape.spread_nanos[anchors])
+    away = np.maximum(STALE_LEAST_MOVE * price, _SPREADS_AWAY * tape.spread_nanos[anchors])
     old_price = tape.price_nanos[places.rows_at(anchors, age_ns)]
     nearest_price = tape.price_nanos[places.rows_at(anchors, STALE_AGE_NS[0])]
     return np.where(np.abs(old_price - price) >= away, old_price, nearest_price)
@@ -365,7 +375,7 @@ def _make_bursts(
         np.maximum(TICK_NANOS, tape.price_nanos[anchor] + direction[event] * moved_ticks * TICK_NANOS),
         _usual_sizes(rng, tape, places, anchor),
         np.where(direction > 0, BUY, SELL)[event],
-        np.full(rows, KINDS.index("burst")),
+        np.full(rows, MOST_WANTED.index("burst")),
         first_event + event,
         tape.price_nanos[anchor],
         places.local_size_shares[anchor],

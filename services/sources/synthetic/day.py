@@ -38,7 +38,12 @@ import zstandard
 
 from services.common.errors import TapewatchError
 from services.common.process.atomic_file import replaced_when_done
-from services.sources.synthetic.anomalies import KINDS, InjectedTrades, inject_anomalies, plan_anomalies
+from services.sources.synthetic.anomalies import (
+    MOST_WANTED,
+    InjectedTrades,
+    inject_anomalies,
+    plan_anomalies,
+)
 from services.sources.synthetic.tape import NS_PER_S, SIDE_LETTERS, Ints, Tape, generate_tape, symbol_name
 
 PUBLISHER_ID = 2
@@ -292,7 +297,7 @@ def _labels(trades: pl.DataFrame, rows: Ints, injected: InjectedTrades, injected
     first_seen = np.full(len(events), len(rows))
     np.minimum.at(first_seen, event_ordinals, np.arange(len(rows)))
     event_ids = 1 + np.argsort(np.argsort(first_seen))[event_ordinals]
-    kinds = pl.Series(KINDS).gather(injected.kind_codes[injected_rows])
+    kinds = pl.Series(MOST_WANTED).gather(injected.kind_codes[injected_rows])
     return trades[rows].select(
         pl.format(
             "{}-{}-{}-{}",

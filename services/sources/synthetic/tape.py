@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-NEW_YORK = ZoneInfo("America/New_York")
-TICK_NANOS = 10_000_000
-"""One cent in units of 1e-9 dollar."""
+from services.sources.synthetic.kinds import NS_PER_MINUTE
+from services.sources.ticks import TICK_NANOS
 
+NEW_YORK = ZoneInfo("America/New_York")
 NS_PER_S = 1_000_000_000
-NS_PER_MINUTE = 60 * NS_PER_S
 SESSION_START_MINUTE = 4 * 60
 OPENING_CROSS_MINUTE = 9 * 60 + 30
 CLOSING_CROSS_MINUTE = 16 * 60

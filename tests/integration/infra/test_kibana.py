@@ -16,7 +16,8 @@ from infra.setup.templates import set_up_templates
 from services.common.elastic.client import new_client
 from services.contracts.indices import ANOMALIES_DATA_VIEW as ANOMALIES
 from services.contracts.indices import TRADES_DATA_VIEW as TRADES
-from services.detector.offline.backtest.run import file_inputs, run_backtest
+from services.detector.offline.backtest.run import run_backtest
+from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.unit.infra.kibana.objects import (
     CHARTS,
@@ -52,7 +53,7 @@ def day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("kibana")
     path, output = folder / "day.csv", folder / "anomalies.ndjson"
     write_day(DayConfig(trades=30_000), path, folder / "labels.csv")
-    run_backtest(file_inputs([str(path)]), output, None)
+    run_backtest(open_sources([str(path)]), output, None)
     found = {TRADES: trades_of(path), ANOMALIES: [orjson.loads(line) for line in output.open("rb")]}
     with new_client(stack.elasticsearch_url) as client:
         set_up_templates(client)
@@ -67,7 +68,7 @@ def day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def trades_of(path: Path) -> list[dict[str, Any]]:
-    (source,) = file_inputs([str(path)])
+    (source,) = open_sources([str(path)])
     return [orjson.loads(value) for piece in source.pieces("America/New_York") for value in piece.values]
 
 

@@ -18,10 +18,11 @@ from services.common.kafka.dead_letters import publish_refused_row
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
-from services.producer import publisher
+from services.producer import parts, pending, publisher
 from services.producer.metrics import Tally
-from services.producer.progress import Progress, content_hash, load_progress
-from services.sources.databento import csv as databento_csv
+from services.producer.progress import Progress, load_progress
+from services.sources import lines
+from services.sources.file import content_hash
 from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig
 from tests.integration.pipeline import (
@@ -175,9 +176,7 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
 
 def publish(stack: EmbeddedStack, path: Path, stop: Stop, health: Health, speed: float | None = None) -> None:
     """Publish a file in this process."""
-    file = publisher.FilePublisher(
-        open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(health, None)
-    )
+    file = publisher.Publisher(open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(health, None))
     file.publish(speed, again=False, show=lambda _: None)
 
 
@@ -262,8 +261,8 @@ def test_transactions_of_bad_rows_stay_small_and_end_before_the_next_chunk_is_re
 ) -> None:
     path = write_mostly_bad(tmp_path / f"{symbol}.csv", "2023-06-13", symbol)
     begin = ends(stack, "trades")
-    monkeypatch.setattr(publisher, "COMMIT_S", 3_600.0)  # only their size makes transactions end
-    monkeypatch.setattr(databento_csv, "CHUNK_LINES", chunk_lines)
+    monkeypatch.setattr(pending, "COMMIT_S", 3_600.0)  # only their size makes transactions end
+    monkeypatch.setattr(lines, "CHUNK_LINES", chunk_lines)
     publish(stack, path, AskedFor(), Health())
     assert [record.trades + record.bad_rows for record in progress_records(stack, path)] == commits
     assert_mostly_bad_published_once(stack, path, symbol, read_topic(stack, "trades", begin))
@@ -273,8 +272,9 @@ def test_file_of_only_long_bad_rows_is_committed_by_their_bytes(
     stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_csv(tmp_path / "long and bad.csv", [f"{n:0100}" for n in range(30)])
-    monkeypatch.setattr(publisher, "COMMIT_S", 3_600.0)
-    monkeypatch.setattr(publisher, "COMMIT_BAD_BYTES", 1_000)
+    monkeypatch.setattr(pending, "COMMIT_S", 3_600.0)
+    for module in (parts, pending):
+        monkeypatch.setattr(module, "COMMIT_REJECTED_BYTES", 1_000)
     publish(stack, path, AskedFor(), Health())
     assert [record.bad_rows for record in progress_records(stack, path)] == [0, 10, 20, 30, 30]
     assert letters_of(stack, path.name).keys() == set(range(2, 32))

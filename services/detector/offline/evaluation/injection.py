@@ -1,14 +1,8 @@
 """Anomalies put into a real day, with labels: the ground truth of `tapewatch evaluate`.
 
 Every anomaly is one extra trade (a burst: many) between two natural trades of its symbol, the *anchor* and
-the next one; the natural trades stay as they are. The kinds:
-
-- `off_market`: a single print 0.4 % to 8 % away, either way; the next trade is back at the old price;
-- `small_error`: the same at 0.1 % to 0.4 %, a harder kind;
-- `fat_finger`: 10 to 40 times the local mean size, at least 1,500 shares;
-- `both`: an `off_market` price and a `fat_finger` size;
-- `stale`: the price of 15 to 30 minutes ago, where it differs noticeably;
-- `burst`: 40 to 120 trades within 50 ms at prices that drift one way.
+the next one; the natural trades stay as they are. What the kinds are, and why there is another injector
+beside this one, stands in `services/sources/synthetic/kinds.py`.
 
 A detector that learned the habits of one injector would look better than it is. So nothing marks the extra
 rows: some share the time of a natural trade, some its size, sizes may be round lots, prices lie on the grid.
@@ -20,27 +14,25 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from services.detector.offline.evaluation.ticks import on_grid, tick_of
+from services.sources.synthetic.kinds import (
+    BURST_NS,
+    BURST_TRADES,
+    DISTANCES,
+    FAT_FINGER_FACTORS,
+    FAT_FINGER_KINDS,
+    FAT_FINGER_LEAST_SHARES,
+    KINDS,
+    STALE_AGE_NS,
+    STALE_LEAST_MOVE,
+)
+from services.sources.ticks import on_grid, tick_of
 
-KINDS = ("off_market", "small_error", "fat_finger", "both", "stale", "burst")
-PRICE_KINDS = ("off_market", "both", "stale")
-"""Kinds whose price is plainly wrong; `small_error` is judged by itself."""
+PRICE_KINDS = ("off_market", "off_market_fat_finger", "stale")
+"""Kinds whose price is plainly wrong; `off_market_small` is judged by itself."""
 
 EVENTS_PER_TRADE = 0.0005
 
-NS_PER_MS = 1_000_000
-NS_PER_MINUTE = 60_000 * NS_PER_MS
-
-DISTANCES = {"off_market": (0.004, 0.08), "both": (0.004, 0.08), "small_error": (0.001, 0.004)}
-"""Least and greatest distance from the anchor's price, as a part of it."""
-
-FAT_FINGER_FACTORS = (10.0, 40.0)
-FAT_FINGER_LEAST_SHARES = 1_500
-STALE_AGE_NS = (15 * NS_PER_MINUTE, 30 * NS_PER_MINUTE)
-STALE_LEAST_MOVE = 0.002
 STALE_LEAST_TICKS = 2  # one tick away is only the other side of the market
-BURST_TRADES = (40, 120)
-BURST_NS = 50 * NS_PER_MS
 BURST_DRIFTS = (0.001, 0.005)
 
 LOCAL_TRADES = 500
@@ -212,7 +204,7 @@ def _single(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> _Event
     if price is None or 2 * abs(int(tape.price[at + 1]) - anchor_price) > abs(price - anchor_price) > 0:
         return None  # the price would not return, or not clearly
     mean_size = tape.local_mean_size(at)
-    if kind in ("fat_finger", "both"):
+    if kind in FAT_FINGER_KINDS:
         size = max(float(FAT_FINGER_LEAST_SHARES), mean_size * rng.uniform(*FAT_FINGER_FACTORS))
         lot = ROUND_LOT_SHARES if rng.random() < SHARE_OF_ROUND_LOTS else 1
         size = np.ceil(size / lot) * lot
@@ -300,9 +292,6 @@ def _merge(trades: pl.DataFrame, tape: _Tape, events: list[_Event]) -> Injected:
         # The trades after one anchor count up from its number, in order of time (within an event already).
         sequence=pl.col("sequence") + _count_within(anchor),
     )
-    if "ts_recv" in trades.columns:
-        delay = (trades["ts_recv"] - trades["ts_event"])[anchor_row]
-        extra = extra.with_columns(ts_recv=pl.col("ts_event") + delay)
     # After the last row up to its time, other symbols' included, but at its anchor's time right after it.
     latest = np.maximum.accumulate(trades["ts_event"].to_numpy())
     after = np.maximum(np.searchsorted(latest, ts, side="right") - 1, anchor_row)

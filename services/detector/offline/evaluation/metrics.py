@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from services.detector.offline.evaluation.injection import KINDS, PRICE_KINDS
+from services.detector.offline.evaluation.injection import PRICE_KINDS
+from services.sources.synthetic.kinds import KINDS
 
 NATURAL = -1
 BUDGETS = {"recall_in_0.05_percent": 0.0005, "recall_in_0.1_percent": 0.001}
@@ -78,7 +79,7 @@ def figures(judged: Judged) -> dict[str, float]:
     return {
         "ap": average_precision(judged),
         "ap_price": average_precision(judged, PRICE_KINDS),
-        "ap_small_error": average_precision(judged, ("small_error",)),
+        "ap_off_market_small": average_precision(judged, ("off_market_small",)),
         **{name: _share(events) for name, events in found.items()},
         "bursts_flagged": _share(flagged[judged.kind == "burst"]),
         "fat_fingers_in_0.1_percent": _share(found["recall_in_0.1_percent"][judged.kind == "fat_finger"]),

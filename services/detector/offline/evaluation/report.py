@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from services.common.process.atomic_file import replaced_when_done
-from services.detector.offline.evaluation.injection import KINDS
 from services.detector.offline.evaluation.reshape import STOCKS
+from services.sources.synthetic.kinds import KINDS
 
 Days = list[dict[str, Any]]
 
@@ -51,7 +51,7 @@ class Figure:
 FIGURES = (
     Figure("ap", "AP, all kinds", 0.80, 0.85, asked_of_each_day=0.75),
     Figure("ap_price", "AP, price kinds", 0.99, 0.999),
-    Figure("ap_small_error", "AP, errors of 0.1-0.4 %", 0.85, 0.92),
+    Figure("ap_off_market_small", "AP, errors of 0.1-0.4 %", 0.85, 0.92),
     Figure("recall_in_0.05_percent", "found in 0.05 % of trades", 0.76, 0.80),
     Figure("recall_in_0.1_percent", "found in 0.1 % of trades", 0.82, 0.87),
     Figure("bursts_flagged", "bursts flagged", 0.90, 0.95),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from services.detector.offline.evaluation.ticks import on_grid
+from services.sources.ticks import on_grid
 
 LOW_DOLLARS = 4.0  # a tick of one cent is 25 basis points
 HIGH_DOLLARS = 3_500.0

@@ -20,23 +20,28 @@ from services.detector.offline.evaluation.metrics import BUDGETS, NATURAL, Judge
 from services.detector.offline.evaluation.report import Evaluation, print_evaluation, write_evaluation
 from services.detector.offline.evaluation.reshape import STOCKS, Stock
 from services.detector.profiles.profile import Profile, load_profile
-from services.sources.base import PRICE_SCALE
-from services.sources.files import open_sources
+from services.sources.base import Source
+from services.sources.columns import COLUMNS, PRICE_SCALE
 
 
 def run_evaluate(
-    names: list[str], profile_path: Path | None, seed: int, runs: int, reshape: bool, output: Path | None
+    sources: Sequence[Source],
+    profile_path: str | Path | None,
+    seed: int,
+    runs: int,
+    reshape: bool,
+    output: Path | None,
 ) -> int:
-    """Judge a profile by anomalies put into the named days; the report goes to stdout.
+    """Judge a profile by anomalies put into past days; the report goes to stdout.
 
     Parameters
     ----------
-    names
-        Files and globs; each file is a day.
+    sources
+        The days: each is judged by itself, whatever it holds.
     profile_path
         A profile, or the name of a built-in one; None for the default.
     seed
-        Of the anomalies. The same seed, files and profile give the same figures.
+        Of the anomalies. The same seed, days and profile give the same figures.
     runs
         Injections into each day, each with other anomalies.
     reshape
@@ -47,10 +52,9 @@ def run_evaluate(
     Raises
     ------
     TapewatchError
-        A file is not trades or has none, the profile is wrong, or the output cannot be written.
+        A source has no trades, the profile is wrong, or the output cannot be written.
     """
     profile = load_profile(profile_path)
-    sources = open_sources(names)
     stocks = STOCKS if reshape else STOCKS[:1]
     days: list[dict[str, Any]] = []
     console = Console(stderr=True)
@@ -59,13 +63,13 @@ def run_evaluate(
         detections = sum(stock.days_per_run * (runs + 1) for stock in stocks)
         task = bar.add_task("", total=len(sources) * detections)
         for source in sources:
-            trades = pl.concat([chunk.trades for chunk in source.chunks()])
+            trades = pl.concat([chunk.trades.select(COLUMNS) for chunk in source.chunks()]).drop("trade_id")
             if trades.is_empty():
-                raise TapewatchError(f"{source.path} has no trades.", "Leave it out.")
+                raise TapewatchError(f"{source.name} has no trades.", "Leave it out.")
             for stock in stocks:
-                bar.update(task, description=f"{source.path.name}, {stock.name}")
+                bar.update(task, description=f"{source.name}, {stock.name}")
                 for day in evaluate_day(trades, stock, profile, seed, runs):
-                    days.append({"file": source.path.name, **day})
+                    days.append({"file": source.name, **day})
                     bar.advance(task)
     evaluation = Evaluation(profile.name, profile.hash, seed, runs, EVENTS_PER_TRADE, days)
     print_evaluation(evaluation, Console())

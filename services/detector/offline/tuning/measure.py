@@ -1,6 +1,6 @@
 """What past days tell of each symbol: how rare its trades looked, and where its sessions ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from services.detector.detectors.core.burst_measure import BurstParameters
 from services.detector.detectors.core.state import BURST, FOREST, PRICE, SECOND_NS, SIZE
 from services.detector.detectors.core.tail import ALERT, TailParameters
 from services.detector.engine.engine import Engine
-from services.detector.offline.backtest.run import read_pieces
+from services.detector.offline.decode import decode_chunk
 from services.detector.profiles.profile import Detectors, Profile
 from services.sources.base import Source
 
@@ -57,18 +57,18 @@ class Measured:
 
 
 def measure_days(
-    sources: list[Source], profile: Profile, on_progress: Callable[[Source, int], None]
+    sources: Sequence[Source], profile: Profile, on_progress: Callable[[Source, int], None]
 ) -> dict[str, Measured]:
-    """Run the detectors over files and keep what alerts and priors are chosen from.
+    """Run the detectors over past days and keep what alerts and priors are chosen from.
 
     Parameters
     ----------
     sources
-        The files.
+        The days.
     profile
         What to run.
     on_progress
-        Called with a file and how many of its bytes have been read.
+        Called with a source and how far it has been read.
 
     Returns
     -------
@@ -81,8 +81,9 @@ def measure_days(
     rarities: dict[str, list[np.ndarray]] = {}
     ends: dict[tuple[str, str], tuple[int, Priors]] = {}
     for source in sources:
-        for piece in read_pieces(source, engine.time_zone):
-            for places, batch in engine.batches(piece.columns):
+        for chunk in source.chunks():
+            columns = decode_chunk(source, chunk, engine.time_zone).columns
+            for places, batch in engine.batches(columns):
                 sessions = {int(slot): engine.session_of(int(slot)) for slot in np.unique(batch.slot)}
                 for session in sessions.values():
                     if session.symbol not in measured:
@@ -90,7 +91,7 @@ def measure_days(
                         rarities[session.symbol] = []
                         parameters[session.symbol] = profile.for_symbol(session.symbol)
                 rule_flags = []
-                for at, anomaly in engine.judge(batch, piece.columns.day[places]):
+                for at, anomaly in engine.judge(batch, columns.day[places]):
                     if anomaly.severity == Severity.INFO:
                         continue
                     measured[sessions[int(batch.slot[at])].symbol].flagged += 1
@@ -109,7 +110,7 @@ def measure_days(
                     )
                 for slot, count in zip(*np.unique(batch.slot, return_counts=True), strict=True):
                     measured[sessions[int(slot)].symbol].trades += int(count)
-            on_progress(source, piece.position)
+            on_progress(source, chunk.position)
     for symbol, one in measured.items():
         own_ends = {day: end for (of, day), end in sorted(ends.items()) if of == symbol}
         one.rarities = np.concatenate(rarities[symbol])

@@ -1,5 +1,6 @@
 """`tapewatch tune`: from past days to a profile whose alerts meet a budget, symbol by symbol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from services.detector.offline.tuning.measure import PARTS, Measured, measure_da
 from services.detector.profiles.profile import Profile, load_profile
 from services.detector.profiles.write import profile_text
 from services.sources.base import Source
-from services.sources.files import open_sources
 
 LARGEST_BUDGET = 100.0
 ROUNDS = 4
@@ -72,13 +72,15 @@ class Tuned:
     alerts: Alerts
 
 
-def run_tune(names: list[str], budget_per_1000: float, profile_name: str | None, output: Path) -> int:
+def run_tune(
+    sources: Sequence[Source], budget_per_1000: float, profile_name: str | None, output: Path
+) -> int:
     """Propose each symbol's priors and alerts from past days, as a profile ready for `--profile`.
 
     Parameters
     ----------
-    names
-        Files and globs, any number of days.
+    sources
+        Past days, any number.
     budget_per_1000
         How many of 1,000 trades may be flagged, `info` aside.
     profile_name
@@ -89,8 +91,8 @@ def run_tune(names: list[str], budget_per_1000: float, profile_name: str | None,
     Raises
     ------
     TapewatchError
-        The budget makes no sense, the files have no trades, the profile has no detector that can be tuned,
-        or a file cannot be read or written.
+        The budget makes no sense, the sources have no trades, the profile has no detector that can be tuned,
+        or a source cannot be read or the file not be written.
     """
     if not 0 < budget_per_1000 <= LARGEST_BUDGET:
         raise TapewatchError(
@@ -98,7 +100,6 @@ def run_tune(names: list[str], budget_per_1000: float, profile_name: str | None,
             f"Give the trades to be flagged in 1,000, above 0 and at most {LARGEST_BUDGET:g}, such as 0.5.",
         )
     profile = load_profile(profile_name)
-    sources = open_sources(names)
     console = Console(stderr=True)
     with replaced_when_done(output) as unfinished:
         profile, tuned = tune(sources, profile, budget_per_1000, console)
@@ -118,7 +119,7 @@ def run_tune(names: list[str], budget_per_1000: float, profile_name: str | None,
 
 
 def tune(
-    sources: list[Source], profile: Profile, budget_per_1000: float, console: Console
+    sources: Sequence[Source], profile: Profile, budget_per_1000: float, console: Console
 ) -> tuple[Profile, list[Tuned]]:
     """Choose priors and alerts, and confirm them by running again.
 
@@ -189,15 +190,15 @@ def _nothing_to_tune(profile: Profile) -> TapewatchError:
     )
 
 
-def _run(sources: list[Source], profile: Profile, console: Console, title: str) -> dict[str, Measured]:
+def _run(sources: Sequence[Source], profile: Profile, console: Console, title: str) -> dict[str, Measured]:
     with progress_bar(console) as bar:
-        sizes = {id(source): source.path.stat().st_size for source in sources}
-        task = bar.add_task(title, total=sum(sizes.values()))
+        sizes = [source.size for source in sources]
+        task = bar.add_task(title, total=None if None in sizes else sum(filter(None, sizes)))
         done: dict[int, int] = {}
 
-        def on_progress(source: Source, position_bytes: int) -> None:
-            done[id(source)] = position_bytes
-            bar.update(task, completed=sum(done.values()), description=f"{title}: {source.path.name}")
+        def on_progress(source: Source, position: int) -> None:
+            done[id(source)] = position
+            bar.update(task, completed=sum(done.values()), description=f"{title}: {source.name}")
 
         return measure_days(sources, profile, on_progress)
 

@@ -2,19 +2,20 @@ from pathlib import Path
 
 import orjson
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contracts.trade import decode_trade
 from services.sources.databento.csv import DatabentoCsv
-from services.sources.databento.trade_ids import TradeIds
-from services.sources.encode import to_json
+from services.sources.databento.schema import ENCODING
+from services.sources.encode import Encoding, to_json
 from tests.samples import integer_row, row, write_csv
 
 
 def convert(path: Path) -> list[bytes]:
-    [chunk] = DatabentoCsv(path).chunks()
-    return to_json(chunk.trades, TradeIds().name(chunk.trades))
+    source = DatabentoCsv(path)
+    [chunk] = source.chunks()
+    return source.to_json(chunk.trades)
 
 
 def test_trade_has_the_contracts_fields(tmp_path: Path) -> None:
@@ -48,12 +49,14 @@ def test_every_format_gives_the_same_bytes(tmp_path: Path) -> None:
     assert readable == integers
 
 
+@settings(deadline=None)
 @given(nanos=st.integers(-(2**63) + 1, 2**63 - 2))
 def test_price_text_is_exact(nanos: int) -> None:
     trades = pl.DataFrame(
         {
             "line": [2],
             "ts_event": [0],
+            "trade_id": ["x"],
             "publisher_id": [2],
             "instrument_id": [1],
             "sequence": [1],
@@ -63,10 +66,42 @@ def test_price_text_is_exact(nanos: int) -> None:
             "side": ["N"],
         }
     )
-    [value] = to_json(trades, pl.Series(["x"]))
+    [value] = to_json(trades, ENCODING)
     text = value.split(b'"price":')[1].split(b",")[0].decode()
     whole, point, fraction = text.partition(".")
     assert point
     assert 1 <= len(fraction) <= 9
     assert int(whole + fraction.ljust(9, "0")) == nanos
     assert orjson.loads(value)["price"] == float(text)
+
+
+def test_a_sources_own_columns_go_into_extra_whatever_they_hold() -> None:
+    trades = pl.DataFrame(
+        {
+            "ts_event": [1_733_149_800_000_000_007],
+            "trade_id": ["x-1"],
+            "symbol": ["A"],
+            "price": [1],
+            "size": [2],
+            "side": ["N"],
+            "sequence": [3],
+            "venue": ['Q"\\'],
+            "shown": [True],
+            "conditions": [["odd_lot", "form_t"]],
+            "yield": [None],
+        },
+        schema_overrides={"yield": pl.Float64},
+    )
+    [value] = to_json(trades, Encoding("own", extra=("venue", "shown", "conditions", "yield")))
+    assert orjson.loads(value) == {
+        "@timestamp": "2024-12-02T14:30:00.000000007Z",
+        "trade_id": "x-1",
+        "symbol": "A",
+        "price": 1e-09,
+        "size": 2,
+        "side": "N",
+        "source": "own",
+        "sequence": 3,
+        "extra": {"venue": 'Q"\\', "shown": True, "conditions": ["odd_lot", "form_t"], "yield": None},
+    }
+    decode_trade(value)

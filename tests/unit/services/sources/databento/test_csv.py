@@ -7,20 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import TapewatchError
-from services.sources.base import BadRow
-from services.sources.databento import csv as databento_csv
+from services.sources import lines
+from services.sources.base import RejectedRow
 from services.sources.databento.csv import DatabentoCsv
 from tests.samples import HEADER, integer_row, row, write_csv
 
 
-def read(path: Path) -> tuple[pl.DataFrame, list[BadRow]]:
+def read(path: Path) -> tuple[pl.DataFrame, list[RejectedRow]]:
     chunks = list(DatabentoCsv(path).chunks())
-    return pl.concat([chunk.trades for chunk in chunks]), [bad for chunk in chunks for bad in chunk.bad_rows]
+    return pl.concat([chunk.trades for chunk in chunks]), [bad for chunk in chunks for bad in chunk.rejected]
 
 
 def test_readable_row_keeps_every_digit(tmp_path: Path) -> None:
-    trades, bad_rows = read(write_csv(tmp_path / "day.csv", [row(1, price="137.970000001")]))
-    assert not bad_rows
+    trades, rejected = read(write_csv(tmp_path / "day.csv", [row(1, price="137.970000001")]))
+    assert not rejected
     trade = trades.row(0, named=True)
     assert trade["price"] == 137_970_000_001
     assert trade["ts_event"] == 1_733_149_801_000_000_007
@@ -40,9 +40,9 @@ def test_integer_and_readable_files_give_the_same_trades(tmp_path: Path, name: s
 def test_windows_line_ends_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "day.csv"
     path.write_bytes(f"{HEADER}\r\n{row(1)}\r\n\r\n{row(2)}\r\n".encode())
-    trades, bad_rows = read(path)
+    trades, rejected = read(path)
     assert trades["line"].to_list() == [2, 4]
-    assert not bad_rows
+    assert not rejected
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_bad_row_is_told_with_its_line_and_the_rest_goes_on(
     tmp_path: Path, changes: dict[str, str], error: str
 ) -> None:
     bad = row(2, **changes)
-    trades, bad_rows = read(write_csv(tmp_path / "day.csv.zst", [row(1), bad, row(3)]))
+    trades, rejected = read(write_csv(tmp_path / "day.csv.zst", [row(1), bad, row(3)]))
     assert trades["sequence"].to_list() == [1001, 1003]
-    [found] = bad_rows
-    assert (found.file, found.line, found.raw) == ("day.csv.zst", 3, bad.encode())
-    assert found.error.startswith(error)
+    [found] = rejected
+    assert (found.line, found.raw) == (3, bad.encode())
+    assert found.reason.startswith(error)
 
 
 FAULTS = {
@@ -120,22 +120,22 @@ def test_of_several_faults_in_a_row_the_first_column_is_told(
         [",".join(line[place] for place in places) for line in cells],
         header=",".join(names),
     )
-    trades, bad_rows = read(path)
-    assert {bad.line: bad.error for bad in bad_rows} == wanted
-    assert len(trades) + len(bad_rows) == len(rows)
+    trades, rejected = read(path)
+    assert {bad.line: bad.reason for bad in rejected} == wanted
+    assert len(trades) + len(rejected) == len(rows)
 
 
 def test_undefined_integer_price_is_a_bad_row(tmp_path: Path) -> None:
     rows = [integer_row(1), integer_row(2, price="9223372036854775807"), integer_row(3, price="137.97")]
-    trades, bad_rows = read(write_csv(tmp_path / "day.csv", rows))
+    trades, rejected = read(write_csv(tmp_path / "day.csv", rows))
     assert len(trades) == 1
-    assert [bad.error for bad in bad_rows] == ["price is undefined", "price is not a whole number: '137.97'"]
+    assert [bad.reason for bad in rejected] == ["price is undefined", "price is not a whole number: '137.97'"]
 
 
 def test_missing_column_in_a_row_is_told(tmp_path: Path) -> None:
-    trades, bad_rows = read(write_csv(tmp_path / "day.csv", [row(1), "1,2,3", row(3) + ",more"]))
+    trades, rejected = read(write_csv(tmp_path / "day.csv", [row(1), "1,2,3", row(3) + ",more"]))
     assert len(trades) == 1
-    assert [(bad.line, bad.error) for bad in bad_rows] == [
+    assert [(bad.line, bad.reason) for bad in rejected] == [
         (3, "3 columns where the header has 14"),
         (4, "15 columns where the header has 14"),
     ]
@@ -147,13 +147,13 @@ def test_bytes_that_are_not_utf8_are_kept_as_they_are(tmp_path: Path) -> None:
     trades, [bad] = read(path)
     assert trades["line"].to_list() == [2, 4]
     assert (bad.line, bad.raw) == (3, b"\xff\xfe,1")
-    assert bad.error.startswith("not UTF-8 text")
+    assert bad.reason.startswith("not UTF-8 text")
 
 
 def test_negative_price_is_a_number(tmp_path: Path) -> None:
-    trades, bad_rows = read(write_csv(tmp_path / "day.csv", [row(1, price="-0.250000000")]))
+    trades, rejected = read(write_csv(tmp_path / "day.csv", [row(1, price="-0.250000000")]))
     assert trades["price"].to_list() == [-250_000_000]
-    assert not bad_rows
+    assert not rejected
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.9])
@@ -164,19 +164,19 @@ def test_truncated_zstd_file_keeps_what_was_before_the_cut(tmp_path: Path, keep:
     cut = tmp_path / "cut.csv.zst"
     content = whole.read_bytes()
     cut.write_bytes(content[: int(len(content) * keep)])
-    trades, bad_rows = read(cut)
+    trades, rejected = read(cut)
     assert 0 < len(trades) < 200_000
-    assert bad_rows[-1].error == "the file is truncated: its compressed data ends in the middle"
-    assert bad_rows[-1].line == trades["line"][-1] + 1
-    assert len(bad_rows) == 1
+    assert rejected[-1].reason == "the file is truncated: its compressed data ends in the middle"
+    assert rejected[-1].line == trades["line"][-1] + 1
+    assert len(rejected) == 1
 
 
 def test_damaged_zstd_file_is_told(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "day.csv.zst", [row(n) for n in range(10)])
     path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd garbage")
-    trades, bad_rows = read(path)
+    trades, rejected = read(path)
     assert len(trades) == 10
-    assert "damaged" in bad_rows[-1].error
+    assert "damaged" in rejected[-1].reason
 
 
 def test_zstd_file_of_several_frames_is_read_to_its_end(tmp_path: Path) -> None:
@@ -184,9 +184,9 @@ def test_zstd_file_of_several_frames_is_read_to_its_end(tmp_path: Path) -> None:
     path.write_bytes(
         zstandard.compress(f"{HEADER}\n{row(1)}\n".encode()) + zstandard.compress(f"{row(2)}\n".encode())
     )
-    trades, bad_rows = read(path)
+    trades, rejected = read(path)
     assert len(trades) == 2
-    assert not bad_rows
+    assert not rejected
 
 
 @pytest.mark.parametrize("cut_bytes", [1, 3, 8, 40])
@@ -202,9 +202,9 @@ def test_plain_file_cut_inside_its_last_row_publishes_nothing_of_it(tmp_path: Pa
 def test_last_row_without_line_end_counts_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "day.csv"
     path.write_text(f"{HEADER}\n{row(1)}\n{row(2)}")
-    trades, bad_rows = read(path)
+    trades, rejected = read(path)
     assert len(trades) == 2
-    assert not bad_rows
+    assert not rejected
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
     names = HEADER.split(",")
     cells = row(1).split(",")
     path = write_csv(tmp_path / "day.csv", [",".join(reversed(cells))], header=",".join(reversed(names)))
-    trades, bad_rows = read(path)
-    assert not bad_rows
+    trades, rejected = read(path)
+    assert not rejected
     assert trades["price"].to_list() == [137_970_000_000]
 
 
@@ -252,8 +252,8 @@ def test_result_does_not_depend_on_how_the_file_is_cut_into_chunks(
     path.write_bytes(text.encode())
     whole = read(path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(databento_csv, "CHUNK_BYTES", chunk_bytes)
-        patch.setattr(databento_csv, "CHUNK_LINES", chunk_lines)
+        patch.setattr(lines, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(lines, "CHUNK_LINES", chunk_lines)
         patch.setattr("services.sources.compression.PIECE_BYTES", chunk_bytes)
         cut = read(path)
     assert whole[0].equals(cut[0])

@@ -10,8 +10,9 @@ import pytest
 import zstandard
 
 from services.common.errors import TapewatchError
-from services.sources.base import UNDEFINED_PRICE, BadRow
+from services.sources.base import RejectedRow
 from services.sources.databento.dbn import DatabentoDbn
+from services.sources.databento.schema import UNDEFINED_PRICE
 from tests.samples import REAL_DATA, needs_real_data
 
 EVENT_NS = 1_733_149_800_000_000_007
@@ -50,17 +51,17 @@ def metadata(schema: str = "trades") -> bytes:
     ).encode()
 
 
-def read(path: Path) -> tuple[pl.DataFrame, list[BadRow]]:
+def read(path: Path) -> tuple[pl.DataFrame, list[RejectedRow]]:
     chunks = list(DatabentoDbn(path).chunks())
-    return pl.concat([chunk.trades for chunk in chunks]), [bad for chunk in chunks for bad in chunk.bad_rows]
+    return pl.concat([chunk.trades for chunk in chunks]), [bad for chunk in chunks for bad in chunk.rejected]
 
 
 @pytest.mark.parametrize("compress", [bytes, zstandard.compress])
 def test_trades_keep_their_values_and_get_their_symbol(tmp_path: Path, compress: type) -> None:
     path = tmp_path / "day.dbn"
     path.write_bytes(compress(metadata() + record(1) + record(2, side=dbn.Side.NONE)))
-    trades, bad_rows = read(path)
-    assert not bad_rows
+    trades, rejected = read(path)
+    assert not rejected
     first = trades.row(0, named=True)
     assert first["symbol"] == "NVDA"
     assert first["price"] == 137_970_000_000
@@ -74,16 +75,16 @@ def test_trades_keep_their_values_and_get_their_symbol(tmp_path: Path, compress:
     assert trades["side"].to_list() == ["B", "N"]
 
 
-def test_undefined_price_and_unknown_instrument_are_bad_rows(tmp_path: Path) -> None:
+def test_undefined_price_and_unknown_instrument_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "day.dbn"
     path.write_bytes(metadata() + record(1, price=UNDEFINED_PRICE) + record(2) + record(3, instrument_id=5))
-    trades, bad_rows = read(path)
+    trades, rejected = read(path)
     assert trades["line"].to_list() == [2]
-    assert [(bad.line, bad.error) for bad in bad_rows] == [
+    assert [(bad.line, bad.reason) for bad in rejected] == [
         (1, "price is undefined"),
         (3, "the file names no symbol for its instrument_id on that day"),
     ]
-    assert np.frombuffer(bad_rows[0].raw, np.int64)[2] == UNDEFINED_PRICE
+    assert np.frombuffer(rejected[0].raw, np.int64)[2] == UNDEFINED_PRICE
 
 
 def test_truncated_file_keeps_the_whole_records(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_truncated_file_keeps_the_whole_records(tmp_path: Path) -> None:
     trades, [bad] = read(path)
     assert trades["line"].to_list() == [1]
     assert (bad.line, bad.raw) == (2, record(2)[:20])
-    assert "truncated" in bad.error
+    assert "truncated" in bad.reason
 
 
 def test_truncated_compressed_file_is_told(tmp_path: Path) -> None:
@@ -102,9 +103,9 @@ def test_truncated_compressed_file_is_told(tmp_path: Path) -> None:
         metadata() + b"".join(record(n, size=int(generator.integers(10**9))) for n in range(50_000))
     )
     path.write_bytes(content[: len(content) // 2])
-    trades, bad_rows = read(path)
+    trades, rejected = read(path)
     assert 0 < len(trades) < 50_000
-    assert bad_rows[-1].error == "the file is truncated: its compressed data ends in the middle"
+    assert rejected[-1].reason == "the file is truncated: its compressed data ends in the middle"
 
 
 def test_other_schema_fails_at_once(tmp_path: Path) -> None:
@@ -117,9 +118,9 @@ def test_other_schema_fails_at_once(tmp_path: Path) -> None:
 @needs_real_data
 @pytest.mark.parametrize("venue", ["XNAS.ITCH", "OPRA.PILLAR", "GLBX.MDP3"])
 def test_databentos_own_files_are_read(venue: str) -> None:
-    trades, bad_rows = read(REAL_DATA / "dbn" / f"{venue}.trades.dbn.zst")
+    trades, rejected = read(REAL_DATA / "dbn" / f"{venue}.trades.dbn.zst")
     assert len(trades) == 4
-    assert not bad_rows
+    assert not rejected
 
 
 def test_file_cut_inside_its_metadata_fails_at_once(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 import polars as pl
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sources.databento.trade_ids import TradeIds
+from services.sources.databento.trade_ids import NUMBERS_PACKETS_IDS, TradeIds
 
 NASDAQ, CME = 2, 1
 
@@ -30,6 +31,22 @@ def test_prints_of_one_packet_are_told_apart() -> None:
     assert ids == ["1-7-20241202-5", "1-7-20241202-5-2", "1-7-20241202-5-3", "1-7-20241202-6"]
 
 
+def test_publishers_of_venues_that_number_packets_are_databentos() -> None:
+    publishers = pytest.importorskip("databento.common.publishers")
+    venues = {
+        "GLBX.MDP3",
+        "IFEU.IMPACT",
+        "NDEX.IMPACT",
+        "IFUS.IMPACT",
+        "IFLL.IMPACT",
+        "XEUR.EOBI",
+        "XEEE.EOBI",
+    }
+    numbers = [one.to_int() for one in publishers.Publisher if one.dataset.value in venues]
+    assert sorted(numbers) == list(NUMBERS_PACKETS_IDS)
+
+
+@settings(deadline=None)
 @given(prints=st.lists(st.integers(1, 4), min_size=1, max_size=12), cut=st.integers(1, 5))
 def test_names_do_not_depend_on_chunks(prints: list[int], cut: int) -> None:
     sequences = [number for number, count in enumerate(prints) for _ in range(count)]

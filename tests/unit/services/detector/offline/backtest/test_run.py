@@ -7,7 +7,8 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.detector.offline.backtest import run as backtest
-from services.detector.offline.backtest.run import file_inputs, run_backtest
+from services.detector.offline.backtest.run import run_backtest
+from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.samples import HEADER, row
 
@@ -29,7 +30,7 @@ def test_writes_both_files_and_a_report(
     day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output, html = tmp_path / "out.ndjson", tmp_path / "out.html"
-    assert run_backtest(file_inputs([str(day)]), output, None, html) == 0
+    assert run_backtest(open_sources([str(day)]), output, None, html) == 0
     anomalies = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     said = capsys.readouterr().err
     assert f"{len(anomalies):,}" in said
@@ -44,15 +45,15 @@ def test_a_pipe_gets_the_anomalies_and_stays_a_pipe(day: Path, tmp_path: Path) -
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as pool:
         read = pool.submit(pipe.read_bytes)
-        run_backtest(file_inputs([str(day)]), pipe, None)
+        run_backtest(open_sources([str(day)]), pipe, None)
         from_pipe = read.result(10)
     assert pipe.is_fifo()
-    run_backtest(file_inputs([str(day)]), file, None)
+    run_backtest(open_sources([str(day)]), file, None)
     assert without_time(from_pipe) == without_time(file.read_bytes())
 
 
 def test_html_alone_is_enough(day: Path, tmp_path: Path) -> None:
-    run_backtest(file_inputs([str(day)]), None, None, tmp_path / "out.html")
+    run_backtest(open_sources([str(day)]), None, None, tmp_path / "out.html")
     assert [path.name for path in tmp_path.iterdir()] == ["out.html"]
 
 
@@ -70,7 +71,7 @@ def test_says_what_is_wrong_with_the_outputs(
 ) -> None:
     with pytest.raises(TapewatchError, match=cause):
         run_backtest(
-            file_inputs([str(day)]),
+            open_sources([str(day)]),
             tmp_path / output if output else None,
             None,
             tmp_path / html if html else None,
@@ -82,7 +83,7 @@ def test_counts_bad_rows_and_trades_without_anomalies(
 ) -> None:
     file = tmp_path / "t.csv"
     file.write_text("\n".join([HEADER, row(1), row(2, price="nonsense"), row(1), ""]))
-    run_backtest(file_inputs([str(file)]), tmp_path / "out", None, tmp_path / "html")
+    run_backtest(open_sources([str(file)]), tmp_path / "out", None, tmp_path / "html")
     figures = [line.split() for line in capsys.readouterr().err.splitlines()]
     assert ["bad", "rows", "1"] in figures
     assert ["late", "or", "repeated", "1"] in figures
@@ -97,6 +98,6 @@ def test_an_interrupt_leaves_the_old_file(day: Path, tmp_path: Path, monkeypatch
     output.write_text("old")
     monkeypatch.setattr(backtest, "html_page", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_backtest(file_inputs([str(day)]), output, None, html)
+        run_backtest(open_sources([str(day)]), output, None, html)
     assert output.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -5,6 +5,7 @@ from functools import cache
 
 import polars as pl
 
+from services.sources.columns import COLUMNS
 from services.sources.synthetic.day import DayConfig, generate_day
 
 DAY = dt.date(2026, 3, 2)
@@ -18,5 +19,5 @@ def generated_day(trades: int = 20_000, symbols: int = 2, anomaly_rate: float = 
     )
     return day.select(
         pl.int_range(2, len(day) + 2, dtype=pl.Int64).alias("line"),
-        *(pl.col(name).cast(pl.Int64) if day.schema[name].is_integer() else name for name in day.columns),
+        *(pl.col(name).cast(kind) for name, kind in COLUMNS.items() if name in day.columns),
     )

@@ -16,13 +16,17 @@ def judged(scores: list[float], events: list[int], kinds: list[str]) -> Judged:
 
 
 def test_a_perfect_ranking_gives_one() -> None:
-    day = judged([0.9, 0.8, 0.1, 0.0], [0, 1, N, N], ["off_market", "small_error"])
+    day = judged([0.9, 0.8, 0.1, 0.0], [0, 1, N, N], ["off_market", "off_market_small"])
     assert average_precision(day) == 1.0
 
 
 def test_average_precision_by_hand() -> None:
     # Ranked: hit (precision 1/1), false alarm, hit (2/3); the third event is found with all others only.
-    day = judged([0.9, 0.8, 0.7, 0.0, 0.0, 0.0], [0, N, 1, 2, N, N], ["off_market", "both", "fat_finger"])
+    day = judged(
+        [0.9, 0.8, 0.7, 0.0, 0.0, 0.0],
+        [0, N, 1, 2, N, N],
+        ["off_market", "off_market_fat_finger", "fat_finger"],
+    )
     assert average_precision(day) == pytest.approx((1 / 1 + 2 / 3 + 3 / 6) / 3)
 
 
@@ -36,8 +40,8 @@ def test_a_burst_counts_once_by_its_best_trade() -> None:
 
 
 def test_other_kinds_are_left_out_of_a_groups_ranking() -> None:
-    day = judged([0.9, 0.8, 0.7, 0.0], [0, 1, 2, N], ["burst", "fat_finger", "small_error"])
-    assert figures(day)["ap_small_error"] == 1.0
+    day = judged([0.9, 0.8, 0.7, 0.0], [0, 1, 2, N], ["burst", "fat_finger", "off_market_small"])
+    assert figures(day)["ap_off_market_small"] == 1.0
     assert math.isnan(figures(day)["ap_price"])
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.detector.offline.evaluation.detection import alert_scores, detect_in_frame
-from services.detector.offline.evaluation.injection import KINDS, inject
+from services.detector.offline.evaluation.injection import inject
 from services.detector.offline.evaluation.report import FIGURES, Figure, results_of
 from services.detector.offline.evaluation.reshape import STOCKS, Stock
 from services.detector.offline.evaluation.run import describe_events, evaluate_day, judge, run_evaluate
 from services.detector.profiles.profile import Profile, load_profile
 from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
+from services.sources.synthetic.kinds import FAT_FINGER_KINDS, KINDS
 from tests.samples import REAL_DATA, needs_real_data
 from tests.unit.services.detector.offline.evaluation.days import DAY, generated_day
 
@@ -47,7 +48,7 @@ def test_every_event_is_described_by_its_best_trade() -> None:
     for event in events:
         assert (event["score"] > 0) == (event["size"] > 1400)
         assert event["label"] == ("High Volume" if event["score"] else "")
-        if event["kind"] in ("fat_finger", "both"):
+        if event["kind"] in FAT_FINGER_KINDS:
             assert event["score"] > 0
 
 
@@ -89,7 +90,7 @@ def test_the_command_reports_every_stock(
     day_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "report.json"
-    assert run_evaluate([str(day_file)], None, 1, 1, True, output) == 0
+    assert run_evaluate(open_sources([str(day_file)]), None, 1, 1, True, output) == 0
     printed = capsys.readouterr().out
     assert all(figure.title in printed for figure in FIGURES)
     report = json.loads(output.read_text())
@@ -105,7 +106,9 @@ def test_an_output_that_cannot_be_written_is_told(day_file: Path, tmp_path: Path
     profile = tmp_path / "nothing.yaml"
     profile.write_text("base: classic\ndetectors:\n  price_history_forest: null\n")
     with pytest.raises(TapewatchError, match="cannot be written"):
-        run_evaluate([str(day_file)], profile, 1, 1, False, tmp_path / "missing" / "report.json")
+        run_evaluate(
+            open_sources([str(day_file)]), profile, 1, 1, False, tmp_path / "missing" / "report.json"
+        )
 
 
 @needs_real_data
@@ -120,10 +123,10 @@ def test_a_real_day_keeps_its_order_under_injection() -> None:
 
 INJECTED_QUANTITY = {
     "off_market": {"price_distance"},
-    "small_error": {"price_distance"},
+    "off_market_small": {"price_distance"},
     "stale": {"price_distance"},
     "fat_finger": {"size_surprise"},
-    "both": {"price_distance", "size_surprise"},
+    "off_market_fat_finger": {"price_distance", "size_surprise"},
     "burst": {"burst_intensity"},
 }
 

@@ -34,7 +34,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="module")
 def tuned(days: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tuned") / "tuned.yaml"
-    assert run_tune(days, BUDGET, None, path) == 0
+    assert run_tune(open_sources(days), BUDGET, None, path) == 0
     return path
 
 
@@ -61,7 +61,7 @@ def test_says_where_the_numbers_come_from(days: list[str], tuned: Path) -> None:
 
 def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.yaml"
-    run_tune(days, BUDGET, str(tuned), again)
+    run_tune(open_sources(days), BUDGET, str(tuned), again)
     first, second = (yaml.safe_load(path.read_text())["symbols"] for path in (tuned, again))
     for symbol in first:
         for part in PARTS:
@@ -77,7 +77,7 @@ def test_keeps_what_a_given_profile_says(days: list[str], tmp_path: Path) -> Non
         "  burst: {regrow: 2}\n"
         "symbols:\n  'NO': {high_volume: null}\n"
     )
-    run_tune(days[1:], BUDGET, str(given), output)
+    run_tune(open_sources(days[1:]), BUDGET, str(given), output)
     before, after = load_profile(given), load_profile(output)
     assert after.detectors == before.detectors
     assert after.symbols["NO"] == {"high_volume": None}
@@ -87,7 +87,7 @@ def test_keeps_what_a_given_profile_says(days: list[str], tmp_path: Path) -> Non
 def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
     file, output = tmp_path / "t.csv", tmp_path / "out.yaml"
     file.write_text("\n".join([HEADER, *(row(n) for n in range(50)), ""]))
-    run_tune([str(file)], BUDGET, None, output)
+    run_tune(open_sources([str(file)]), BUDGET, None, output)
     assert "too few trades" in output.read_text()
     assert present(load_profile(output).for_symbol("NVDA").unusual_size).alert == GIVEN["unusual_size"]
 
@@ -95,14 +95,14 @@ def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("budget", [0.0, -1.0, float("nan"), 1000.0])
 def test_refuses_a_senseless_budget(budget: float, tmp_path: Path) -> None:
     with pytest.raises(TapewatchError, match="budget"):
-        run_tune(["t.csv"], budget, None, tmp_path / "out.yaml")
+        run_tune([], budget, None, tmp_path / "out.yaml")
 
 
 def test_refuses_files_without_trades(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text(HEADER + "\n" + row(1, price="nonsense") + "\n")
     with pytest.raises(TapewatchError, match="no trades to tune on"):
-        run_tune([str(file)], BUDGET, None, tmp_path / "out.yaml")
+        run_tune(open_sources([str(file)]), BUDGET, None, tmp_path / "out.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
@@ -110,7 +110,7 @@ def test_refuses_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path)
     file = tmp_path / "t.csv"
     file.write_text("\n".join([HEADER, row(1), ""]))
     with pytest.raises(TapewatchError, match="no detector that tune could set"):
-        run_tune([str(file)], BUDGET, "classic", tmp_path / "out.yaml")
+        run_tune(open_sources([str(file)]), BUDGET, "classic", tmp_path / "out.yaml")
 
 
 def rarities(count: int = 20_000) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.sources.base import PRICE_SCALE
+from services.sources.columns import PRICE_SCALE
 
 TICK_NANOS = PRICE_SCALE // 100
 TICK_BELOW_ONE_NANOS = PRICE_SCALE // 10_000

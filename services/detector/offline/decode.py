@@ -1,0 +1,45 @@
+"""From a source's chunk to what the detector works on."""
+
+from dataclasses import dataclass
+
+from services.contracts.trade import NotATradeError, Trade, decode_trade
+from services.detector.engine.columns import TradeColumns, to_columns
+from services.sources.base import Chunk, Source
+
+
+@dataclass(frozen=True)
+class DecodedChunk:
+    """Consecutive trades as the live detector would get them; n of each.
+
+    Parameters
+    ----------
+    values
+        Their JSON.
+    trades
+        The same, decoded.
+    columns
+        The same, as columns.
+    rejected
+        How many rows among them are not trades.
+    """
+
+    values: list[bytes]
+    trades: list[Trade]
+    columns: TradeColumns
+    rejected: int
+
+
+def decode_chunk(source: Source, chunk: Chunk, time_zone: str) -> DecodedChunk:
+    """Write a chunk as JSON and decode it, as it passes through the topic on its way to the live detector.
+
+    What that would reject is dropped and counted; `time_zone` is the exchange's.
+    """
+    kept, trades = [], []
+    for value in source.to_json(chunk.trades):
+        try:
+            trades.append(decode_trade(value))
+        except NotATradeError:
+            continue
+        kept.append(value)
+    rejected = len(chunk.rejected) + len(chunk.trades) - len(trades)
+    return DecodedChunk(kept, trades, to_columns(trades, time_zone), rejected)

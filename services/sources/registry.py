@@ -1,0 +1,75 @@
+"""The kinds of files, recognised by what they hold; a kind's module loads when a file of it is opened."""
+
+import importlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.common.errors import TapewatchError
+from services.sources.file import FileSource
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file.
+
+    Parameters
+    ----------
+    name
+        For a person.
+    beginning
+        A regular expression that fits the beginning of the file's content, decompressed.
+    reader
+        `module:class` of the `FileSource` that reads it.
+    extra
+        The project's extra with the packages that only this kind needs; None where it needs none.
+    """
+
+    name: str
+    beginning: bytes
+    reader: str
+    extra: str | None = None
+
+
+FILE_KINDS = (
+    FileKind("Databento's DBN", rb"DBN", "services.sources.databento.dbn:DatabentoDbn", "databento"),
+    FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv"),
+)
+"""The first one that fits reads a file; the last one takes any, and says what it lacks."""
+
+BEGINNING_BYTES = 4096
+"""So much of a file's content is looked at."""
+
+
+def reader_of(path: Path, beginning: bytes) -> FileSource:
+    """Open a file as what it begins like.
+
+    Raises
+    ------
+    TapewatchError
+        Its kind needs a package that is not installed, or it is not a file of trades.
+    """
+    kind = next(kind for kind in FILE_KINDS if re.match(kind.beginning, beginning))
+    reader: type[FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
+    return reader(path)
+
+
+def load(path: str, what: str, extra: str | None) -> Any:  # noqa: ANN401 - whatever stands there
+    """Import `module:name`.
+
+    Raises
+    ------
+    TapewatchError
+        A package of the extra is not installed; `what` begins the sentence that says so.
+    """
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if extra is None:
+            raise
+        raise TapewatchError(
+            f"{what} cannot be read without the package {error.name}.",
+            f"Install Tapewatch's extra {extra}: pip install -e '.[{extra}]'",
+        ) from error

@@ -1,0 +1,109 @@
+"""What reading needs: a package that one kind of file uses must not be needed by the others."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import TapewatchError
+from services.sources.databento.csv import DatabentoCsv
+from services.sources.files import open_source
+from services.sources.registry import FILE_KINDS, FileKind, load
+from tests.samples import row, write_csv
+
+ROOT = Path(__file__).parents[4]
+DATABENTO = ROOT / "services" / "sources" / "databento"
+PACKAGES = ("cli", "services", "dashboard", "infra", "benchmarks")
+
+WITHOUT_DATABENTO = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("databento", "databento_dbn", "aiohttp"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+sys.argv[0] = "tapewatch"
+"""
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
+
+
+def without_databento(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code where Databento's packages cannot be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_DATABENTO + code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+RUN = "from cli.main import main\nmain()\n"
+
+
+def test_databento_is_imported_nowhere_but_in_its_own_package() -> None:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    assert DATABENTO / "dbn.py" in files
+    users = [path for path in files if imported(path) & {"databento", "databento_dbn"}]
+    assert users == [DATABENTO / "dbn.py"]
+
+
+def test_backtest_of_csv_needs_no_databento(tmp_path: Path) -> None:
+    day = write_csv(tmp_path / "day.csv.zst", [row(n) for n in range(20)])
+    output = tmp_path / "anomalies.ndjson"
+    arguments = ("backtest", str(day), "--profile", "classic", "--output", str(output))
+    done = without_databento(RUN, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert output.exists()
+
+
+@pytest.mark.parametrize("command", ["backtest", "tune", "evaluate"])
+def test_dbn_without_databento_is_told_with_the_extra(tmp_path: Path, command: str) -> None:
+    (tmp_path / "day.dbn").write_bytes(b"DBN\x03 whatever follows")
+    done = without_databento(RUN, command, str(tmp_path / "day.dbn"), "--output", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "is Databento's DBN, which cannot be read without the package databento." in done.stderr
+    assert "Install Tapewatch's extra databento: pip install -e '.[databento]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_index_range_and_the_tuning_page_need_no_databento() -> None:
+    modules = (
+        "services.sources.elasticsearch",
+        "services.detector.offline.tuning.run",
+        "services.detector.offline.evaluation.run",
+        "services.detector.offline.tuning.indexed_day",
+        "dashboard.pages.tuning.page",
+    )
+    done = without_databento("".join(f"import {module}\n" for module in modules))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_first_kind_that_fits_reads_a_file_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_csv(tmp_path / "day.dbn.zst", [row(1)])
+    assert isinstance(open_source(path), DatabentoCsv)
+    missing = FileKind("another kind", rb"ts_recv,", "no_such_module:Reader", "more")
+    monkeypatch.setattr("services.sources.registry.FILE_KINDS", (missing, *FILE_KINDS))
+    with pytest.raises(TapewatchError, match="is another kind, which cannot be read without the package"):
+        open_source(path)
+
+
+def test_a_kind_without_an_extra_fails_as_python_does() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        load("no_such_module:Reader", "It", None)
