@@ -11,7 +11,7 @@ commands = typer.Typer()
 
 @commands.command()
 def dashboard(
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port to listen on.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     elasticsearch: ElasticsearchUrl = None,
 ) -> None:
@@ -30,7 +30,9 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when all is indexed; no dashboard.")] = False,
     kafka_port: KafkaPort = 19092,
     elasticsearch_port: ElasticsearchPort = 9200,
-    dashboard_port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    dashboard_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The dashboard, on 127.0.0.1.")
+    ] = 8501,
 ) -> None:
     """Run the whole pipeline on this machine, from trades to anomalies on the screen."""
     from infra.demo.run import DemoConfig, run_demo

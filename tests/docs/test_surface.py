@@ -74,6 +74,17 @@ def test_wrong_reference_is_noticed(name: str, check: Check, before: str, after:
     assert check(text.replace(before, after)) != []
 
 
+def test_every_command_and_flag_has_a_help_text() -> None:
+    silent = [name for name, command in COMMANDS.items() if not command.help]
+    silent += [
+        f"{name} {flag}"
+        for name, command in COMMANDS.items()
+        for flag, option in surface.flags(command).items()
+        if not option.help
+    ]
+    assert silent == []
+
+
 def test_every_command_that_a_page_shows_exists() -> None:
     groups = {name.partition(" ")[0] for name in COMMANDS}
     assert unknown(re.compile(r"^tapewatch ([a-z][a-z-]+)(?![\w-])"), CODE, groups) == []
