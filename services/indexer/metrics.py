@@ -4,12 +4,14 @@ import datetime as dt
 import time
 from collections import Counter as Count
 from collections.abc import Callable
+from typing import cast
 
 import prometheus_client as prometheus
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.kafka.offsets import Partition, Positions
+from services.common.kafka.records import Record
 from services.common.observability.counters import DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
 from services.common.observability.rates import Rate
 
@@ -95,7 +97,8 @@ class Lag:
         for message in messages:
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                self._ends[message.topic(), message.partition()] = message.offset()
+                end = cast("Record", message)  # has a place too
+                self._ends[end.topic(), end.partition()] = end.offset()
 
     def update(self, unanswered: Callable[[], Count[str]], is_paused: bool = False) -> None:
         """Set the gauge, if that was not done a moment ago.

@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/plain; charset=utf-8"
         match self.path.partition("?")[0]:
             case "/metrics":
-                encode, kind = choose_encoder(self.headers.get("Accept"))
+                encode, kind = choose_encoder(self.headers.get("Accept", ""))
                 status, body = 200, encode(REGISTRY)
             case "/healthz":
                 status, body = _check(self.server.health.why_not_alive(), "ok")

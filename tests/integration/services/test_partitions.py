@@ -20,6 +20,7 @@ from tests.integration.pipeline import (
     run_pipeline,
     tapewatch,
 )
+from tests.narrow import value_of
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,7 @@ def test_the_pipeline_does_not_depend_on_the_number(
     expected = backtested(own_stack, day)
     anomalies = read_topic(own_stack, "anomalies")
     assert expected
-    assert by_trade_id(message.value() for message in anomalies) == expected
+    assert by_trade_id(value_of(message) for message in anomalies) == expected
     trades = read_topic(own_stack, "trades")
     assert len(trades) == DAY.trades
     busy = {message.partition() for message in trades}
