@@ -17,4 +17,5 @@ def on_grid(price_nanos: np.ndarray | float) -> np.ndarray:
     """Round prices in 1e-9 dollars to their grid; never below one tick."""
     price = np.asarray(price_nanos, np.float64)
     tick = tick_of(price)
-    return (np.maximum(1, np.rint(price / tick)) * tick).astype(np.int64)
+    prices: np.ndarray = (np.maximum(1, np.rint(price / tick)) * tick).astype(np.int64)
+    return prices

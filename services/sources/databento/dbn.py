@@ -56,7 +56,7 @@ class DatabentoDbn(FileSource):
             raise TapewatchError(
                 f"{path} cannot be read as DBN: {error}.", "Fetch the file again, or give another."
             ) from error
-        if self._store.schema != "trades":
+        if str(self._store.schema) != "trades":
             raise TapewatchError(
                 f"{path} is not a file of trades: its schema is {self._store.schema or 'mixed'}.",
                 "Give a file of Databento's schema 'trades'.",
@@ -86,6 +86,7 @@ class DatabentoDbn(FileSource):
         """Convert records, shape (n,), into trades."""
         days = records["ts_event"].view("datetime64[ns]").astype("datetime64[D]")
         symbols = self._symbols.resolve_many(records["instrument_id"].astype(np.uint64), days)
+        unknown = np.equal(symbols, None)  # type: ignore[call-overload] # numpy compares objects with None too
         undefined_time = np.uint64(UNDEFINED_TIME)
         faults = {
             "ts_event is undefined": records["ts_event"] == undefined_time,
@@ -93,7 +94,7 @@ class DatabentoDbn(FileSource):
             "price is undefined": records["price"] == UNDEFINED_PRICE,
             "size is undefined": records["size"] == UNDEFINED_SIZE,
             "side is not one of A, B, N": ~np.isin(records["side"], [side.encode() for side in SIDES]),
-            "the file names no symbol for its instrument_id on that day": np.equal(symbols, None),
+            "the file names no symbol for its instrument_id on that day": unknown,
         }
         is_bad = np.any(list(faults.values()), axis=0)
         rejected = [

@@ -69,7 +69,7 @@ def day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def trades_of(path: Path) -> list[dict[str, Any]]:
     (source,) = open_sources([str(path)])
-    return [orjson.loads(value) for piece in source.pieces("America/New_York") for value in piece.values]
+    return [orjson.loads(value) for chunk in source.chunks() for value in source.to_json(chunk.trades)]
 
 
 def ids(one: Saved) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from infra.embedded.stack import EmbeddedStack
 from tests.integration.pipeline import addresses, documents, ends, letters, read_topic, tapewatch
+from tests.narrow import value_of
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "adding-a-source.md").read_text()
@@ -88,7 +89,7 @@ def test_trades_of_the_new_format_are_published_once_and_indexed_with_their_extr
     begin = ends(stack, "trades")
     for _ in range(2):
         run(checkout, "produce", str(trades_file), **addresses(stack))
-    published = [orjson.loads(message.value()) for message in read_topic(stack, "trades", begin)]
+    published = [orjson.loads(value_of(message)) for message in read_topic(stack, "trades", begin)]
     assert len(published) == 402
     assert published[1] == {
         "@timestamp": "2024-12-02T14:30:00.250000000Z",
