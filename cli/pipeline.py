@@ -67,7 +67,7 @@ def index(
     """Index trades and anomalies into Elasticsearch."""
     from services.common.process.logs import configure_logs
     from services.indexer.service import run_index
-    from services.indexer.sinks.registry import registration_of
+    from services.indexer.sinks.loading import find_sink
 
-    configure_logs(registration_of(sink).component.service)
+    configure_logs(find_sink(sink).component.service)
     raise typer.Exit(run_index(settings_from(Settings, kafka, elasticsearch), sink, until_idle))

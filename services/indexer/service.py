@@ -8,7 +8,7 @@ from services.common.process.gc import search_seldom
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.indexer.runner import Runner
-from services.indexer.sinks.registry import registration_of
+from services.indexer.sinks.loading import find_sink, load_sink
 
 
 def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) -> int:
@@ -34,9 +34,9 @@ def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) ->
         There is no such sink or its package is missing, a topic or what lies behind the sink is not set up
         or unsafe, the sink refuses for good, or another indexer has this one's name.
     """
-    registration = registration_of(sink_name)
-    component = registration.component
-    kind = registration.load()
+    spec = find_sink(sink_name)
+    component = spec.component
+    kind = load_sink(spec)
     search_seldom()
     stop = Stop()
     health = Health()

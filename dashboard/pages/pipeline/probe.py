@@ -15,7 +15,7 @@ from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
 from services.contracts.components import DETECTOR, PORT_STEP, PORTS_TRIED, PRODUCER
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
-from services.indexer.sinks.registry import SINKS
+from services.contracts.sinks import SINKS
 
 TIMEOUT_S = 1.0
 """Of each of the three questions to a service; one that has answered none in that time is not asked on."""

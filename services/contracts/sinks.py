@@ -1,0 +1,32 @@
+"""The sinks there are: a line for each. A sink's code is loaded when it is chosen, and not before."""
+
+from dataclasses import dataclass
+
+from services.contracts.components import INDEXER, Component
+
+
+@dataclass(frozen=True)
+class SinkSpec:
+    """One sink.
+
+    Parameters
+    ----------
+    component
+        The indexer with this sink, as others see it.
+    code
+        Its class, as `module:class`.
+    extra
+        The optional dependency of Tapewatch that it needs; empty for none.
+    """
+
+    component: Component
+    code: str
+    extra: str = ""
+
+
+SINKS = {
+    "elasticsearch": SinkSpec(
+        INDEXER, "services.indexer.sinks.elasticsearch.sink:ElasticsearchSink", extra="indexer"
+    ),
+}
+"""By the name that `tapewatch index --sink NAME` takes."""

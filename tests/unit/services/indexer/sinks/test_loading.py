@@ -1,0 +1,30 @@
+import pytest
+
+from services.common.errors import TapewatchError
+from services.contracts.components import DETECTOR, INDEXER, PRODUCER
+from services.contracts.sinks import SINKS, SinkSpec
+from services.indexer.sinks.loading import find_sink, load_sink
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_every_sink_that_is_registered_can_be_loaded(name: str) -> None:
+    assert load_sink(find_sink(name)).__name__ == SINKS[name].code.partition(":")[2]
+
+
+def test_a_sink_that_there_is_not_is_told_with_those_there_are() -> None:
+    with pytest.raises(TapewatchError, match="There is no sink 'paper'") as caught:
+        find_sink("paper")
+    assert "elasticsearch" in str(caught.value)
+
+
+def test_a_missing_package_is_told_with_what_installs_it() -> None:
+    spec = SinkSpec(INDEXER, "no_such_package.sink:Sink", extra="paper")
+    with pytest.raises(TapewatchError, match="needs the package no_such_package") as caught:
+        load_sink(spec)
+    assert "tapewatch[paper]" in str(caught.value)
+
+
+def test_components_have_names_and_ports_of_their_own() -> None:
+    components = [PRODUCER, DETECTOR, *(spec.component for spec in SINKS.values())]
+    assert len({one.service for one in components}) == len(components)
+    assert len({one.metrics_port for one in components}) == len(components)
