@@ -166,6 +166,21 @@ def test_symbols_parameters_apply_to_it_alone() -> None:
     assert symbols == ["TINY", "NVDA"]
 
 
+def test_of_equal_scores_the_first_detector_of_the_registry_leads() -> None:
+    profile = Profile.model_validate(
+        {
+            "detectors": {
+                "rapid_price_change": {"threshold_ratio": 0.25},
+                "high_volume": {"threshold_shares": 200},
+            }
+        }
+    )
+    values = [trade_json(1, price=100.0), trade_json(2, price=150.0, size=400)]
+    (anomaly,) = map(orjson.loads, detect(values, profile=profile))
+    assert [found["score"] for found in anomaly["detections"]] == [0.75, 0.75]
+    assert [found["detector"] for found in anomaly["detections"]] == ["high_volume", "rapid_price_change"]
+
+
 def test_late_and_repeated_trades_are_counted_and_not_judged() -> None:
     engine = Engine(RULES)
     values = [
