@@ -1,6 +1,7 @@
 """What the compose file promises and no run of it shows."""
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -48,6 +49,21 @@ def test_whatever_the_images_copy_is_part_of_the_build() -> None:
     }
     kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.M)
     assert copied <= set(kept)
+
+
+def test_databentos_packages_are_in_the_producers_image_alone() -> None:
+    dockerfile = (ROOT / "infra" / "docker" / "Dockerfile").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    images = re.findall(r"^FROM builder AS (\w+)-packages\nRUN install-extras (.+)$", dockerfile, re.M)
+    assert {name for name, _ in images} == {"producer", "detector", "indexer", "dashboard"}
+    holding = {
+        name
+        for name, installed in images
+        if any(package.startswith("databento") for extra in installed.split() for package in extras[extra])
+    }
+    assert holding == {"producer"}
+    # What is compiled for the detector is compiled with the packages that it has.
+    assert "AS numba-cache\nCOPY --from=detector-packages" in dockerfile
 
 
 def test_ports_are_open_on_this_machine_only() -> None:

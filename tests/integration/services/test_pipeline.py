@@ -1,3 +1,4 @@
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.integration.pipeline import (
     read_topic,
     run_pipeline,
     tapewatch,
+    write_own_day,
 )
 from tests.narrow import key_of, value_of
 from tests.samples import REAL_DATA, needs_real_data, row, write_csv
@@ -116,6 +118,27 @@ def test_backtest_of_the_index_gives_the_same_anomalies(
         stack, "backtest", "--from", "2001-01-01", "--to", "2001-01-02", "--output", "x", code=1
     )
     assert "No trade is indexed" in nothing.stderr
+
+
+def test_tune_and_evaluate_of_the_index_say_what_they_say_of_the_file(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    config = DayConfig(trades=4_000, symbols=1, date=dt.date(2026, 4, 6), seed=5)
+    day = write_own_day(tmp_path / "day.csv", config, "T")
+    run_pipeline(stack, str(day))
+    times = ("--from", "2026-04-06", "--to", "2026-04-08", "--symbol", "ACMET")
+    for name, given in (("file", (str(day),)), ("index", times)):
+        (tmp_path / name).mkdir()
+        tapewatch(stack, "tune", *given, "--budget", "2", "--output", str(tmp_path / name / "tuned.yaml"))
+        tapewatch(stack, "evaluate", *given, "--output", str(tmp_path / name / "report.json"))
+    assert (tmp_path / "file" / "tuned.yaml").read_text() == (tmp_path / "index" / "tuned.yaml").read_text()
+    of_file, of_index = (
+        orjson.loads((tmp_path / name / "report.json").read_bytes()) for name in ("file", "index")
+    )
+    assert of_index["days"][0].pop("file") == "ACMET from 2026-04-06T00:00:00Z to 2026-04-08T00:00:00Z"
+    assert of_file["days"][0].pop("file") == day.name
+    assert of_index["days"][0] == of_file["days"][0]
+    assert of_index["figures"] == of_file["figures"]
 
 
 def test_trades_of_a_symbol_keep_their_order_in_the_topic(stack: EmbeddedStack, generated_day: Path) -> None:

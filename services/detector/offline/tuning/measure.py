@@ -147,8 +147,8 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
         p = running.get(name)
         if p is None:
             continue
-        if name == "burst":
-            rarities[:, column] = _once_an_episode(measures["burst_rarity"], event_ns, parameters.burst)
+        if isinstance(p, BurstParameters):
+            rarities[:, column] = _once_an_episode(measures["burst_rarity"], event_ns, p)
             continue
         evidence = measures[measure]
         rarity = np.where(

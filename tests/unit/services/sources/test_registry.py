@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,14 @@ ROOT = Path(__file__).parents[4]
 DATABENTO = ROOT / "services" / "sources" / "databento"
 PACKAGES = ("cli", "services", "dashboard", "infra", "benchmarks")
 
-WITHOUT_DATABENTO = """
+WITHOUT = """
 import sys
+
+missing = sys.argv.pop(1).split(",")
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("databento", "databento_dbn", "aiohttp"):
+        if name.partition(".")[0] in missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
@@ -40,10 +43,13 @@ def imported(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def without_databento(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run code where Databento's packages cannot be imported."""
+DATABENTOS = ("databento", "databento_dbn", "aiohttp")
+
+
+def without(missing: Sequence[str], code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code where some packages cannot be imported."""
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT_DATABENTO + code, *arguments],
+        [sys.executable, "-c", WITHOUT + code, ",".join(missing), *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -62,11 +68,11 @@ def test_databento_is_imported_nowhere_but_in_its_own_package() -> None:
     assert users == [DATABENTO / "dbn.py"]
 
 
-def test_backtest_of_csv_needs_no_databento(tmp_path: Path) -> None:
+def test_backtest_of_csv_needs_no_databento_and_no_elasticsearch(tmp_path: Path) -> None:
     day = write_csv(tmp_path / "day.csv.zst", [row(n) for n in range(20)])
     output = tmp_path / "anomalies.ndjson"
     arguments = ("backtest", str(day), "--profile", "classic", "--output", str(output))
-    done = without_databento(RUN, *arguments)
+    done = without((*DATABENTOS, "elasticsearch"), RUN, *arguments)
     assert done.returncode == 0, done.stderr
     assert output.exists()
 
@@ -74,7 +80,7 @@ def test_backtest_of_csv_needs_no_databento(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["backtest", "tune", "evaluate"])
 def test_dbn_without_databento_is_told_with_the_extra(tmp_path: Path, command: str) -> None:
     (tmp_path / "day.dbn").write_bytes(b"DBN\x03 whatever follows")
-    done = without_databento(RUN, command, str(tmp_path / "day.dbn"), "--output", str(tmp_path / "out"))
+    done = without(DATABENTOS, RUN, command, str(tmp_path / "day.dbn"), "--output", str(tmp_path / "out"))
     assert done.returncode == 1
     assert "is Databento's DBN, which cannot be read without the package databento." in done.stderr
     assert "Install Tapewatch's extra databento: pip install -e '.[databento]'" in done.stderr
@@ -89,8 +95,17 @@ def test_an_index_range_and_the_tuning_page_need_no_databento() -> None:
         "services.detector.offline.tuning.indexed_day",
         "dashboard.pages.tuning.page",
     )
-    done = without_databento("".join(f"import {module}\n" for module in modules))
+    done = without(DATABENTOS, "".join(f"import {module}\n" for module in modules))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["backtest", "tune", "evaluate"])
+def test_the_index_without_its_client_is_told_with_the_extra(tmp_path: Path, command: str) -> None:
+    times = ("--from", "2026-03-02", "--to", "2026-03-03")
+    done = without(["elasticsearch"], RUN, command, *times, "--output", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "The index cannot be read without the package elasticsearch." in done.stderr
+    assert "extra indexer" in done.stderr
 
 
 def test_the_first_kind_that_fits_reads_a_file_whatever_its_name(
