@@ -1,6 +1,7 @@
 """How far the pipeline has come, asked of Kafka and Elasticsearch."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -101,7 +102,7 @@ class PipelineProgress:
         trades, anomalies = (self._client.count(index=pattern)["count"] for pattern in patterns)
         return trades, anomalies
 
-    def striking(self) -> list[dict[str, object]]:
+    def striking(self) -> list[dict[str, Any]]:
         """Return the highest scores of each label, highest first, each anomaly once."""
         answer = self._client.search(
             index=ANOMALIES_INDICES,

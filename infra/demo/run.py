@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from infra.demo.progress import PipelineProgress
-from infra.demo.view import PipelineView, striking_table
+from infra.demo.view import PipelineView, as_striking
 from infra.embedded.child_process import start_child
 from infra.embedded.ports import check_port_free
 from infra.embedded.stack import EmbeddedStack, StackConfig
@@ -28,6 +28,7 @@ from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.process.atomic_file import replaced_when_done
 from services.common.process.shutdown import Stop
+from services.common.terminal import striking_table
 from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
 
@@ -221,7 +222,8 @@ class _Demo:
             "anomalies_by_label": progress.labels()[1],
         }
         self.is_done = True
-        self._console.print(striking_table(progress.striking()))
+        anomalies = map(as_striking, progress.striking())
+        self._console.print(striking_table("The most striking anomalies", anomalies))
         letters = f"{summary['dead_letters']:,} dead letter" + ("" if summary["dead_letters"] == 1 else "s")
         per_1000 = 1000 * anomalies_indexed / max(trades_indexed, 1)
         self._console.print(

@@ -2,10 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -14,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.demo.progress import PipelineState
-from services.common.terminal import SEVERITY_STYLES
+from services.common.terminal import Striking
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import by_label
 
@@ -111,28 +109,16 @@ class PipelineView:
         return grown / max(last_s - first_s, 0.1)
 
 
-def striking_table(anomalies: Iterable[dict[str, Any]]) -> Table:
-    """Lay the most striking anomalies out, one a row."""
-    table = Table(
-        title="The most striking anomalies",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_lines=True,
+def as_striking(document: dict[str, Any]) -> Striking:
+    """Return an anomaly's document as a report lists it."""
+    time_utc = document["@timestamp"][:23].replace("T", " ")
+    return Striking(
+        label=document["anomalies"][0],
+        symbol=document["symbol"],
+        time=f"{time_utc} UTC",
+        price=document["price"],
+        size=document["size"],
+        score=document["score"],
+        severity=Severity(document["severity"]),
+        message=document["message"],
     )
-    table.add_column("trade", no_wrap=True)
-    table.add_column("severity", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for anomaly in anomalies:
-        severity = Severity(anomaly["severity"])
-        time_utc = str(anomaly["@timestamp"])[:23].replace("T", " ")
-        table.add_row(
-            Text.assemble(
-                (f"{anomaly['symbol']} ", "bold"),
-                f"{anomaly['size']:,} at {anomaly['price']:,.10g}\n",
-                (f"{time_utc} UTC", "dim"),
-            ),
-            Text(severity, style=SEVERITY_STYLES[severity]),
-            Text(str(anomaly["message"])),
-        )
-    return table

@@ -1,5 +1,12 @@
 """What means the same wherever a terminal shows it."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
 from services.contracts.anomaly import Severity
 
 SEVERITY_STYLES = {
@@ -10,3 +17,37 @@ SEVERITY_STYLES = {
     Severity.INFO: "dim",
 }
 """rich styles, from the most urgent to the least."""
+
+
+class Striking(NamedTuple):
+    """An anomaly as a report lists it; `time` is text for people."""
+
+    label: str
+    symbol: str
+    time: str
+    price: float
+    size: int
+    score: float
+    severity: Severity
+    message: str
+
+
+def striking_table(title: str, anomalies: Iterable[Striking]) -> Table:
+    """Lay the most striking anomalies out, one a row."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_lines=True)
+    table.add_column("trade", no_wrap=True)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for anomaly in anomalies:
+        table.add_row(
+            Text.assemble(
+                (f"{anomaly.symbol} ", "bold"),
+                f"{anomaly.size:,} at {anomaly.price:,.10g}\n",
+                (anomaly.time, "dim"),
+            ),
+            Text.assemble(
+                (f"{anomaly.severity}\n", SEVERITY_STYLES[anomaly.severity]), (f"{anomaly.score:.3f}", "dim")
+            ),
+            Text(anomaly.message),
+        )
+    return table

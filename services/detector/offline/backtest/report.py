@@ -4,7 +4,6 @@ import datetime as dt
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from services.common.terminal import SEVERITY_STYLES
+from services.common.terminal import SEVERITY_STYLES, Striking, striking_table
 from services.contracts.anomaly import Anomaly, Severity
 from services.contracts.trade import Trade
 from services.detector.engine.columns import TradeColumns
@@ -53,19 +52,6 @@ class Rate(NamedTuple):
     def per_1000(self) -> float:
         """Flagged trades in 1,000, `info` aside."""
         return 1000 * self.flagged / self.trades if self.trades else 0.0
-
-
-class Striking(NamedTuple):
-    """An anomaly as a report lists it; the time is the exchange's."""
-
-    label: str
-    symbol: str
-    time: str
-    price: float
-    size: int
-    score: float
-    severity: Severity
-    message: str
 
 
 class Tally:
@@ -252,29 +238,8 @@ def terminal_report(report: Report) -> Group:
         if len(sessions) > len(symbols):
             parts.append(_rate_table("By session", "session", sessions))
     if striking := tally.striking(STRIKING_SHOWN):
-        parts.append(striking_table(striking))
+        parts.append(striking_table("The most striking of each label", striking))
     return Group(*parts)
-
-
-def striking_table(anomalies: Iterable[Striking]) -> Table:
-    """Lay the most striking anomalies out, one a row."""
-    table = _table("The most striking of each label")
-    table.show_lines = True
-    table.add_column("trade", no_wrap=True)
-    table.add_column("severity", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for anomaly in anomalies:
-        table.add_row(
-            Text.assemble(
-                (f"{anomaly.symbol} ", "bold"),
-                f"{anomaly.size:,} at {anomaly.price:,.10g}\n",
-                (anomaly.time, "dim"),
-            ),
-            Text(f"{anomaly.severity}\n", style=SEVERITY_STYLES[anomaly.severity])
-            + Text(f"{anomaly.score:.3f}", style="dim"),
-            Text(anomaly.message),
-        )
-    return table
 
 
 def _label_table(tally: Tally) -> Table:

@@ -1,0 +1,16 @@
+from rich.console import Console
+
+from services.common.terminal import Striking, striking_table
+from services.contracts.anomaly import Severity
+
+
+def test_an_anomaly_has_a_row_with_its_trade_how_grave_it_is_and_why() -> None:
+    one = Striking("Burst", "NV[DA]", "14:30 UTC", 1234.5, 20_000, 0.75, Severity.HIGH, "many [at once]")
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(striking_table("The most striking", [one]))
+    text = capture.get()
+    assert "The most striking" in text
+    assert "NV[DA] 20,000 at 1,234.5" in text
+    for part in ("14:30 UTC", "high", "0.750", "many [at once]"):
+        assert part in text
