@@ -1,7 +1,7 @@
 """What a test knows better than the types of a library: that a value is there, and of which kind."""
 
 import datetime as dt
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from confluent_kafka import Message
 
@@ -20,11 +20,6 @@ def moment(value: object) -> dt.datetime:
     """Return a time; for the aggregates of polars and the rows of pandas."""
     assert isinstance(value, dt.datetime)
     return value
-
-
-def record(**fields: Any) -> Record:
-    """Return a message that is in a topic, with these fields."""
-    return cast("Record", Message(**fields))
 
 
 def key_of(record: Record) -> bytes:

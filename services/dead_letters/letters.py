@@ -2,16 +2,17 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from confluent_kafka import Message
-
-from services.common.kafka.dead_letters import REPLAY_OF_HEADER
+from services.common.kafka.records import Record
+from services.contracts import dead_letter
 
 MAX_KIND_CHARS = 60
 
+_TIME = re.compile(r"-?\d{1,18}", re.ASCII)
 _ID = re.compile(r"(\d{1,9})-(\d{1,18})", re.ASCII)
 
 
@@ -37,9 +38,32 @@ class MessageOrigin(NamedTuple):
     topic: str
     partition: int
     offset: int
+    at_ms: int | None = None
+    """The broker's time of it, in milliseconds since 1970; None if its letter does not tell."""
 
     def __str__(self) -> str:
         return f"{self.topic} {self.partition}:{self.offset}"
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "MessageOrigin | None":
+        """Read it from headers; None if they do not tell."""
+        partition, offset = headers.get(dead_letter.PARTITION, ""), headers.get(dead_letter.OFFSET, "")
+        place = LetterId.parse(f"{partition}-{offset}")
+        if place is None or dead_letter.TOPIC not in headers:
+            return None
+        at_ms = headers.get(dead_letter.TIMESTAMP_MS, "")
+        known_at_ms = int(at_ms) if _TIME.fullmatch(at_ms) else None
+        return cls(headers[dead_letter.TOPIC], place.partition, place.offset, known_at_ms)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What `of` reads it from."""
+        time = {} if self.at_ms is None else {dead_letter.TIMESTAMP_MS: str(self.at_ms)}
+        return {
+            dead_letter.TOPIC: self.topic,
+            dead_letter.PARTITION: str(self.partition),
+            dead_letter.OFFSET: str(self.offset),
+        } | time
 
 
 class RowOrigin(NamedTuple):
@@ -77,7 +101,7 @@ class Letter:
     headers: dict[str, str]
 
     @classmethod
-    def of(cls, message: Message) -> "Letter":
+    def of(cls, message: Record) -> "Letter":
         """Read a message of `dead-letters`, whoever wrote it."""
         return cls(
             LetterId(message.partition(), message.offset()),
@@ -90,12 +114,12 @@ class Letter:
     @property
     def service(self) -> str:
         """Which service refused it."""
-        return self.headers.get("service", "unknown")
+        return self.headers.get(dead_letter.SERVICE, "unknown")
 
     @property
     def error(self) -> str:
         """Why."""
-        return self.headers.get("error", "")
+        return self.headers.get(dead_letter.ERROR, "")
 
     @property
     def error_kind(self) -> str:
@@ -106,16 +130,14 @@ class Letter:
     def origin(self) -> MessageOrigin | RowOrigin | None:
         """Where it came from; None if its headers do not tell."""
         headers = self.headers
-        if "file" in headers:
-            return RowOrigin(headers["file"], headers.get("line", "unknown"))
-        partition, offset = headers.get("partition", ""), headers.get("offset", "")
-        place = LetterId.parse(f"{partition}-{offset}")
-        return MessageOrigin(headers["topic"], *place) if place and "topic" in headers else None
+        if dead_letter.FILE in headers:
+            return RowOrigin(headers[dead_letter.FILE], headers.get(dead_letter.LINE, "unknown"))
+        return MessageOrigin.of(headers)
 
     @property
     def replay_of(self) -> LetterId | None:
         """The letter that was put back and led to this one."""
-        return LetterId.parse(self.headers.get(REPLAY_OF_HEADER, ""))
+        return LetterId.parse(self.headers.get(dead_letter.REPLAY_OF, ""))
 
 
 def as_text(value: bytes | None) -> str:
@@ -131,21 +153,48 @@ class State(StrEnum):
     FAILED_AGAIN = "replayed, failed again"
 
 
-class History:
-    """What became of letters: when each was put back, and which of these messages were refused again."""
+class Origins:
+    """Tells the first letter of a message from further ones.
+
+    Each service writes a letter of what it cannot use, so several may be of one message; and one that was
+    killed may write its letter again. They are in one partition, so that the first one is the same in
+    each reading.
+    """
 
     def __init__(self) -> None:
-        self._replays_ms: defaultdict[LetterId, list[int]] = defaultdict(list)
+        self._known: set[MessageOrigin] = set()
+
+    def is_first(self, letter: Letter) -> bool:
+        """Whether no letter with this one's origin came before."""
+        origin = letter.origin
+        if not isinstance(origin, MessageOrigin):
+            return True
+        known = len(self._known)
+        self._known.add(origin)
+        return len(self._known) > known
+
+
+class History:
+    """What became of letters: when each was put back, and which of these messages were refused again.
+
+    It is the same for all letters of one origin.
+    """
+
+    def __init__(self) -> None:
+        self._replays_ms: defaultdict[LetterId | MessageOrigin, list[int]] = defaultdict(list)
+        self._put_back: defaultdict[MessageOrigin, set[LetterId]] = defaultdict(set)
         self._failures: defaultdict[LetterId, set[MessageOrigin | RowOrigin | None]] = defaultdict(set)
 
-    def add_replay(self, letter: LetterId, at_ms: int) -> None:
-        """Note that a letter was put back."""
-        self._replays_ms[letter].append(at_ms)
+    def add_replay(self, letter: LetterId, at_ms: int, origin: MessageOrigin | None = None) -> None:
+        """Note that a letter was put back; the origin is the letter's, where the note tells it."""
+        self._replays_ms[origin or letter].append(at_ms)
+        if origin is not None:
+            self._put_back[origin].add(letter)
 
     def add_letter(self, letter: Letter) -> None:
         """Note whose failure a letter is, if it is one."""
         if letter.replay_of is not None:
-            # By origin, as a service that was killed may write a message's letter twice.
+            # By origin, as a message may have several letters.
             self._failures[letter.replay_of].add(letter.origin)
 
     def replays_ms(self, letter: Letter) -> list[int]:
@@ -153,12 +202,18 @@ class History:
 
         What is older than the letter speaks of another one that had its id before the topic was made anew.
         """
-        return [at_ms for at_ms in self._replays_ms.get(letter.id, ()) if at_ms >= letter.at_ms]
+        noted = [*self._replays_ms.get(letter.id, ())]
+        if isinstance(letter.origin, MessageOrigin):
+            noted += self._replays_ms.get(letter.origin, ())
+        return [at_ms for at_ms in noted if at_ms >= letter.at_ms]
 
     def state(self, letter: Letter) -> State:
         """Return what became of a letter: it failed again if no replay of it is left that did not."""
         replays = len(self.replays_ms(letter))
-        failures = len(self._failures.get(letter.id, ()))
+        ids = {letter.id}
+        if isinstance(letter.origin, MessageOrigin):
+            ids |= self._put_back.get(letter.origin, set())
+        failures = len(set[object]().union(*(self._failures.get(one, ()) for one in ids)))
         if failures and failures >= replays:
             return State.FAILED_AGAIN
         return State.REPLAYED if replays else State.NEW

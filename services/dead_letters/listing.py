@@ -11,7 +11,7 @@ from services.common.config.settings import Settings
 from services.common.kafka.preflight import wait_for_topics
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
-from services.dead_letters.letters import Letter
+from services.dead_letters.letters import Letter, Origins
 from services.dead_letters.reading import Reader, StoppedError
 from services.dead_letters.replays import load_history
 from services.dead_letters.view import letter_fields, letters_table, summary
@@ -19,7 +19,7 @@ from services.dead_letters.view import letter_fields, letters_table, summary
 
 @dataclass
 class Listing:
-    """Letters as they are read.
+    """Letters as they are read, one for each origin.
 
     Parameters
     ----------
@@ -34,11 +34,14 @@ class Listing:
     total: int = 0
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By service and kind of error."""
+    _origins: Origins = field(default_factory=Origins)
     _newest: list[tuple[int, tuple[int, int], Letter]] = field(default_factory=list)
 
     def add(self, letter: Letter) -> None:
         """Count a letter, and keep it for as long as it is one of the newest."""
         if self.service is not None and letter.service != self.service:
+            return
+        if not self._origins.is_first(letter):
             return
         self.total += 1
         self.kinds[letter.service, letter.error_kind] += 1

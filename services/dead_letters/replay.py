@@ -9,12 +9,12 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
-from services.common.kafka.dead_letters import ORIGIN_PREFIX, REPLAYED_HEADER
 from services.common.kafka.preflight import wait_for_topics
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
+from services.contracts import dead_letter
 from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC
-from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, RowOrigin, State
+from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, Origins, RowOrigin, State
 from services.dead_letters.reading import Reader, StoppedError, check_found, parse_ids
 from services.dead_letters.replays import load_history
 from services.dead_letters.view import visible
@@ -118,9 +118,12 @@ def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
     # Opened before the notes are read: whoever replayed until now cannot add any after that.
     sender = None if dry_run else Sender(Transactions(kafka, TRANSACTIONAL_ID, stop, lambda: None), print)
     history = None if ids else load_history(reader)
+    origins = Origins()
     counts: Counter[Fate] = Counter()
     for message in reader.read_letters(ids) if ids else _up_to(ends, reader):
         letter = Letter.of(message)
+        if history is not None and not origins.is_first(letter):
+            continue
         verdict = judge(letter, partitions) if history is None else judge_unasked(letter, partitions, history)
         counts[verdict.fate] += 1
         if verdict.fate == Fate.SKIPPED:
@@ -214,16 +217,16 @@ class Sender:
                 self._refused.append(f"letter {letter.id} ({error.str()})")
 
         own: dict[str, str | bytes | None] = {
-            name.removeprefix(ORIGIN_PREFIX): value
+            name.removeprefix(dead_letter.ORIGIN_PREFIX): value
             for name, value in message.headers() or ()
-            if name.startswith(ORIGIN_PREFIX)
+            if name.startswith(dead_letter.ORIGIN_PREFIX)
         }
         producer.produce(
             origin.topic,
             key=message.key(),
             value=message.value(),
-            headers=own | {REPLAYED_HEADER: str(letter.id)},
+            headers=own | {dead_letter.REPLAYED: str(letter.id)},
             on_delivery=delivered,
             **place,
         )
-        producer.produce(REPLAYS_TOPIC, key=str(letter.id), value=origin.topic)
+        producer.produce(REPLAYS_TOPIC, key=str(letter.id), value=origin.topic, headers={**origin.headers})

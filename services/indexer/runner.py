@@ -23,8 +23,6 @@ from services.common.process.background import in_background, is_done
 from services.common.process.instance import claim_instance
 from services.common.process.shutdown import Stop
 from services.contracts.components import Component
-from services.contracts.topics import TRADES_TOPIC
-from services.contracts.trade import NotATradeError, decode_trade
 from services.indexer.batch import Batch, Offsets
 from services.indexer.inflight import InFlight
 from services.indexer.metrics import Lag, Tally
@@ -352,12 +350,7 @@ class Runner:
         self._commits.forget(partitions)
 
     def _reject(self, record: Record, reason: str) -> None:
-        """Write a dead letter, unless the detector does: it answers for messages that are not trades."""
-        if record.topic() == TRADES_TOPIC:
-            try:
-                decode_trade(record.value())
-            except NotATradeError:
-                return
+        """Write a dead letter, whoever else may write one: whether others run is nothing to rely on."""
         publish_refused_message(self._producer, self._service, reason, record, self._delivered)
         self._tally.add_dead_letter()
         self._rejected_unsaid += 1

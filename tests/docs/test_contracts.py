@@ -16,6 +16,7 @@ import zstandard
 
 from dashboard.pages.pipeline.probe import COMPONENTS as SERVICES
 from services.common.kafka import dead_letters
+from services.contracts import dead_letter
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
 from services.contracts.detectors import DETECTORS
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
@@ -155,7 +156,10 @@ class _Message:
         return b"?"
 
     def headers(self) -> list[tuple[str, bytes]]:
-        return [("NAME", b"x"), (dead_letters.REPLAYED_HEADER, b"0-1")]
+        return [("NAME", b"x"), (dead_letter.REPLAYED, b"0-1")]
+
+    def timestamp(self) -> tuple[int, int]:
+        return (2, 1_733_149_800_000)
 
 
 class _Producer:

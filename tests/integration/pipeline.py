@@ -24,6 +24,7 @@ from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR
 from services.contracts.topics import DEAD_LETTERS_TOPIC, TRADES_TOPIC
+from services.dead_letters.letters import Letter, Origins
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.narrow import headers_of, moment
 
@@ -181,11 +182,21 @@ def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, di
         return {hit["_id"]: hit["_source"] for hit in hits}
 
 
+def first_letters(broker: Broker, since: list[TopicPartition] | None = None) -> list[Record]:
+    """Return the first dead letter of each origin, or those of origins that had none when it ended there."""
+    starts = {} if since is None else {partition.partition: partition.offset for partition in since}
+    origins = Origins()
+    first = [
+        letter for letter in read_topic(broker, DEAD_LETTERS_TOPIC) if origins.is_first(Letter.of(letter))
+    ]
+    return [letter for letter in first if letter.offset() >= starts.get(letter.partition(), 0)]
+
+
 def letters(broker: Broker) -> list[tuple[dict[str, str], bytes | None]]:
-    """Return the dead letters' headers and values."""
+    """Return the headers and values of the first dead letter of each origin."""
     return [
         ({name: text.decode() for name, text in headers_of(message).items()}, message.value())
-        for message in read_topic(broker, DEAD_LETTERS_TOPIC)
+        for message in first_letters(broker)
     ]
 
 

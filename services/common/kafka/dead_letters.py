@@ -5,18 +5,14 @@ from collections.abc import Callable
 from confluent_kafka import KafkaError, Message, Producer
 
 from services.common.kafka.records import Record
+from services.contracts import dead_letter
 from services.contracts.topics import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
 
 MAX_ERROR_CHARS = 2_000
 MAX_OWN_HEADERS, MAX_OWN_HEADER_BYTES = 100, 16_384
 """Of a message; more would not fit beside a value as long as the topic takes."""
 
-REPLAYED_HEADER = "dead-letter"
-"""Of a message that was put back: the id of its letter."""
-ORIGIN_PREFIX = "origin."
-"""Before the names of the headers that the message itself came with."""
-REPLAY_OF_HEADER = "replay_of"
-"""Of the letter of such a message, when it was refused again: the id of the first letter."""
+_ANY_PARTITION = -1
 
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
@@ -31,7 +27,12 @@ def publish_refused_row(
     if len(raw) > DEAD_LETTER_MAX_BYTES:
         error = f"of the row's {len(raw):,} bytes the first {DEAD_LETTER_MAX_BYTES:,} are kept; {error}"
         raw = raw[:DEAD_LETTER_MAX_BYTES]
-    headers = {"service": service, "error": error[:MAX_ERROR_CHARS], "file": file, "line": str(line)}
+    headers: dict[str, str | bytes | None] = {
+        dead_letter.SERVICE: service,
+        dead_letter.ERROR: error[:MAX_ERROR_CHARS],
+        dead_letter.FILE: file,
+        dead_letter.LINE: str(line),
+    }
     producer.produce(DEAD_LETTERS_TOPIC, value=raw, headers=headers)
 
 
@@ -40,22 +41,33 @@ def publish_refused_message(
 ) -> None:
     """Put a topic's message into `dead-letters`, under its own key and with its own headers.
 
+    All letters of a message, whoever writes them, go to the same partition and name the same origin.
     `on_delivery` hears of a failure; in a transaction, that fails as a whole.
     """
+    _, at_ms = message.timestamp()
     headers: dict[str, str | bytes | None] = {
-        "service": service,
-        "error": error[:MAX_ERROR_CHARS],
-        "topic": message.topic(),
-        "partition": str(message.partition()),
-        "offset": str(message.offset()),
+        dead_letter.SERVICE: service,
+        dead_letter.ERROR: error[:MAX_ERROR_CHARS],
+        dead_letter.TOPIC: message.topic(),
+        dead_letter.PARTITION: str(message.partition()),
+        dead_letter.OFFSET: str(message.offset()),
+        dead_letter.TIMESTAMP_MS: str(at_ms),
     }
-    own = message.headers() or ()
+    own = message.headers() or []
     size_bytes = sum(len(name.encode()) + len(value or b"") for name, value in own)
     if len(own) > MAX_OWN_HEADERS or size_bytes > MAX_OWN_HEADER_BYTES:
-        headers["error"] = f"its {len(own):,} headers are not kept; {error}"[:MAX_ERROR_CHARS]
-        own = [(name, value) for name, value in own if name == REPLAYED_HEADER][:1]
+        headers[dead_letter.ERROR] = f"its {len(own):,} headers are not kept; {error}"[:MAX_ERROR_CHARS]
+        own = [(name, value) for name, value in own if name == dead_letter.REPLAYED][:1]
     for name, value in own:
-        headers[REPLAY_OF_HEADER if name == REPLAYED_HEADER else f"{ORIGIN_PREFIX}{name}"] = value
+        is_replay = name == dead_letter.REPLAYED
+        headers[dead_letter.REPLAY_OF if is_replay else f"{dead_letter.ORIGIN_PREFIX}{name}"] = value
+    key = message.key()
     producer.produce(
-        DEAD_LETTERS_TOPIC, key=message.key(), value=message.value(), headers=headers, on_delivery=on_delivery
+        DEAD_LETTERS_TOPIC,
+        key=key,
+        value=message.value(),
+        headers=headers,
+        on_delivery=on_delivery,
+        # By its key; without one, librdkafka would take any.
+        partition=_ANY_PARTITION if key else message.partition(),
     )

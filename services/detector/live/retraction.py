@@ -12,6 +12,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
+from services.contracts.retraction import TRADE_ID, retraction_headers
 from services.contracts.topics import ANOMALIES_TOPIC
 
 TRADE_OFFSET = "trade_offset"
@@ -50,7 +51,7 @@ def standing_anomalies(
             break
         headers = dict(message.headers() or [])
         if message.value() is None:
-            standing.pop((headers.get("trade_id") or b"").decode(errors="replace"), None)
+            standing.pop((headers.get(TRADE_ID) or b"").decode(errors="replace"), None)
         elif _trade_offset(headers) >= beginning:
             try:
                 anomaly = _decoder.decode(message.value())
@@ -71,5 +72,5 @@ def _trade_offset(headers: dict[str, bytes | None]) -> int:
 
 def publish_retraction(producer: Producer, number: int, key: bytes, trade_id: str, timestamp: str) -> None:
     """Say that an anomaly is withdrawn, behind it in the same partition."""
-    headers = {"trade_id": trade_id, "timestamp": timestamp}
+    headers: dict[str, str | bytes | None] = {**retraction_headers(trade_id, timestamp)}
     producer.produce(ANOMALIES_TOPIC, value=None, key=key, headers=headers, partition=number)

@@ -16,7 +16,7 @@ from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_producer
 from services.common.kafka.records import Record
-from tests.integration.pipeline import catch_up, documents, read_topic, tapewatch, wait_for
+from tests.integration.pipeline import catch_up, documents, first_letters, read_topic, tapewatch, wait_for
 from tests.narrow import headers_of
 from tests.samples import row, trade_json, write_csv
 
@@ -53,8 +53,8 @@ def listed(stack: EmbeddedStack, *arguments: str) -> dict[str, dict[str, Any]]:
 
 
 def ids_of(stack: EmbeddedStack, value: bytes) -> list[str]:
-    """Return the letters with this value, the older one first in each partition."""
-    found = [message for message in read_topic(stack, "dead-letters") if message.value() == value]
+    """Return the letters with this value, one for each message; the older one first in each partition."""
+    found = [message for message in first_letters(stack) if message.value() == value]
     return [f"{message.partition()}-{message.offset()}" for message in found]
 
 
@@ -185,6 +185,34 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
     (again,) = put_back(stack, of={failure_id})
     assert headers_of(again) == {"desk": b"7", "dead-letter": failure_id.encode()}
     assert listed(stack)[failure_id]["state"] == "replayed"
+
+
+@pytest.mark.parametrize("key", [b"NVDA", None])
+def test_message_that_two_services_reject_is_one_letter_and_is_put_back_once(
+    stack: EmbeddedStack, key: bytes | None
+) -> None:
+    value = f"for nobody {uuid.uuid4().hex}".encode()
+    dead_letters(stack, "replay", "--all")  # what other tests left
+    publish(stack, value, key=key, partition=5)
+    tapewatch(stack, "index", "--until-idle", "1")
+    (letter_id,) = ids_of(stack, value)
+    letter = listed(stack)[letter_id]
+    assert (letter["headers"]["service"], letter["state"]) == ("indexer", "new")
+
+    tapewatch(stack, "detect", "--until-idle", "1")
+    written = [message for message in read_topic(stack, "dead-letters") if message.value() == value]
+    assert [headers_of(message)["service"] for message in written] == [b"indexer", b"detector"]
+    assert ids_of(stack, value) == [letter_id]
+    assert [one["id"] for one in listed(stack).values() if one["headers"] == letter["headers"]] == [letter_id]
+    (second,) = {f"{message.partition()}-{message.offset()}" for message in written} - {letter_id}
+    assert second not in listed(stack)
+    assert second in listed(stack, "--service", "detector")
+
+    # Whichever of them is put back, the message is.
+    assert f"{second}  put back into trades" in dead_letters(stack, "replay", second)
+    assert listed(stack)[letter_id]["state"] == "replayed"
+    dead_letters(stack, "replay", "--all")
+    assert len(put_back(stack, of={letter_id, second})) == 1
 
 
 def test_nothing_is_put_back_when_one_of_the_letters_is_not_there(stack: EmbeddedStack) -> None:

@@ -20,10 +20,10 @@ from tests.integration.pipeline import (
     catch_up,
     documents,
     ends,
+    first_letters,
     is_detected,
     log_lines,
     metrics,
-    read_topic,
     started,
     tapewatch,
     wait_for,
@@ -111,7 +111,7 @@ def run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Run:
         detector.send_signal(signal.SIGTERM)
         assert detector.wait(STOP_WITHIN_S) == 0, log.read_text()
     tapewatch(stack, "index", "--until-idle", "1")
-    return Run(log, found, documents(stack, INDEX), read_topic(stack, "dead-letters", before))
+    return Run(log, found, documents(stack, INDEX), first_letters(stack, before))
 
 
 def test_stream_goes_on_behind_the_poison(run: Run) -> None:
@@ -195,6 +195,6 @@ def test_message_that_breaks_its_readers_is_one_dead_letter_too(stack: EmbeddedS
     before = ends(stack, "dead-letters")
     publish(stack, [*BREAKERS.values(), trade(2_100)])
     catch_up(stack)
-    letters = [value_of(letter) for letter in read_topic(stack, "dead-letters", before)]
+    letters = [value_of(letter) for letter in first_letters(stack, before)]
     assert sorted(letters) == sorted(BREAKERS.values())
     assert documents(stack, INDEX, term={"trade_id": "poison-2100"})

@@ -15,6 +15,7 @@ import orjson
 
 from services.common.kafka.records import Headers, Record
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.retraction import TIMESTAMP, TRADE_ID
 from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 from services.contracts.trade import FIRST_YEAR, LAST_YEAR
 from services.indexer.sinks.base import Entry, RejectedRecordError
@@ -79,7 +80,7 @@ def _to_retraction(headers: Headers | None) -> Entry:
     except UnicodeDecodeError as error:
         raise RejectedRecordError(f"a header is not UTF-8: {error}") from error
     target = _checked_target(
-        ANOMALIES_TOPIC, fields.get("trade_id"), fields.get("timestamp"), "the header timestamp"
+        ANOMALIES_TOPIC, fields.get(TRADE_ID), fields.get(TIMESTAMP), f"the header {TIMESTAMP}"
     )
     return target, None
 

@@ -36,3 +36,16 @@ def failure_of(number: int, of: int, *, origin: int | None = None) -> Letter:
         offset=str(number if origin is None else origin),
         replay_of=f"2-{of}",
     )
+
+
+def letter_of_message(number: int, offset: int, *, service: str = "detector", at_ms: int = 500) -> Letter:
+    """Return letter `2-<number>` of the message at an offset of `trades`, which came at a time."""
+    return letter(
+        number,
+        service=service,
+        error="not JSON: no",
+        topic="trades",
+        partition="3",
+        offset=str(offset),
+        timestamp_ms=str(at_ms),
+    )

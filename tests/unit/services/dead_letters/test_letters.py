@@ -1,8 +1,8 @@
 import pytest
 
-from services.dead_letters.letters import History, Letter, LetterId, State
+from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, Origins, State
 from tests.samples import kafka_record
-from tests.unit.services.dead_letters.samples import failure_of, letter
+from tests.unit.services.dead_letters.samples import failure_of, letter, letter_of_message
 
 
 def test_id_is_read_back_as_it_is_written() -> None:
@@ -78,3 +78,43 @@ def test_note_older_than_the_letter_is_of_another_letter() -> None:
     history.add_replay(LetterId(2, 1), 999)
     assert history.state(letter(1, at_ms=1_000)) == State.NEW
     assert history.replays_ms(letter(1, at_ms=999)) == [999]
+
+
+def test_origin_is_read_back_from_its_headers() -> None:
+    origin = MessageOrigin("trades", 3, 7, 1_733_149_800_000)
+    assert MessageOrigin.of(origin.headers) == origin
+    untimed = MessageOrigin("trades", 3, 7)
+    assert MessageOrigin.of(untimed.headers) == untimed
+
+
+def test_first_letter_of_a_message_counts_whoever_wrote_it() -> None:
+    origins = Origins()
+    assert origins.is_first(letter_of_message(1, 7))
+    assert not origins.is_first(letter_of_message(2, 7, service="indexer"))
+    assert not origins.is_first(letter_of_message(3, 7))  # written again after a kill
+    assert origins.is_first(letter_of_message(4, 8))
+
+
+def test_message_of_a_topic_made_again_is_another_one_than_was_at_its_place() -> None:
+    origins = Origins()
+    assert origins.is_first(letter_of_message(1, 7, at_ms=500))
+    assert origins.is_first(letter_of_message(2, 7, at_ms=900))
+
+
+def test_letters_without_a_message_are_each_the_first() -> None:
+    origins = Origins()
+    for _ in range(2):
+        assert origins.is_first(letter(service="stray"))
+        assert origins.is_first(letter(file="day.csv", line="17"))  # published `--again`
+
+
+def test_letters_of_one_message_share_what_became_of_it() -> None:
+    first, second = letter_of_message(1, 7), letter_of_message(2, 7, service="indexer")
+    history = History()
+    assert isinstance(second.origin, MessageOrigin)
+    history.add_replay(second.id, 2_000, second.origin)
+    assert (history.state(first), history.state(second)) == (State.REPLAYED, State.REPLAYED)
+    history.add_letter(failure_of(5, of=2, origin=70))
+    history.add_letter(failure_of(6, of=2, origin=70))
+    assert (history.state(first), history.state(second)) == (State.FAILED_AGAIN, State.FAILED_AGAIN)
+    assert history.state(letter_of_message(3, 8)) == State.NEW

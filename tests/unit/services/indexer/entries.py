@@ -3,11 +3,11 @@
 from services.common.kafka.records import Record
 from services.indexer.batch import Batch
 from services.indexer.sinks.base import Entry
-from tests.narrow import record
+from tests.samples import kafka_record
 
 
 def message(offset: int, topic: str = "trades", partition: int = 0) -> Record:
-    return record(topic=topic, partition=partition, offset=offset)
+    return kafka_record(topic, partition, offset)
 
 
 def entry(number: int, content: bytes | None = b"{}") -> Entry:

@@ -20,6 +20,8 @@ from tests.integration.pipeline import read_topic
 from tests.narrow import headers_of, value_of
 from tests.samples import kafka_record
 
+AT_MS = 1_733_149_800_000
+
 
 def fail(error: KafkaError | None, _message: Message) -> None:
     raise AssertionError(error)
@@ -34,7 +36,7 @@ def written(stack: EmbeddedStack) -> dict[str, Record]:
 
     def refuse(name: str, headers: list[tuple[str, bytes]] | None) -> None:
         value = f"{name} {run}".encode()
-        message = kafka_record("trades", 3, 9, key=b"K", value=value, headers=headers)
+        message = kafka_record("trades", 3, 9, key=b"K", value=value, headers=headers, at_ms=AT_MS)
         publish_refused_message(producer, "indexer", "no " * 1_000, message, fail)
 
     refuse("plain", None)
@@ -56,6 +58,7 @@ ORIGIN = {
     "topic": b"trades",
     "partition": b"3",
     "offset": b"9",
+    "timestamp_ms": str(AT_MS).encode(),
 }
 
 

@@ -14,13 +14,12 @@ from services.indexer.sinks.base import Entry, Rejected, StoppedError
 from services.indexer.sinks.elasticsearch import bulk
 from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
 from services.indexer.sinks.elasticsearch.documents import to_document
-from tests.narrow import record
-from tests.samples import trade_json
+from tests.samples import kafka_record, trade_json
 from tests.stops import CountedStop
 
-DOCUMENTS = [to_document(record(topic="trades", value=trade_json(n))) for n in range(4)]
-GONE = [("trade_id", b"gone"), ("timestamp", b"2024-12-02T14:30:00Z")]
-RETRACTION = to_document(record(topic="anomalies", headers=GONE))
+DOCUMENTS = [to_document(kafka_record("trades", value=trade_json(n))) for n in range(4)]
+GONE: list[tuple[str, bytes | None]] = [("trade_id", b"gone"), ("timestamp", b"2024-12-02T14:30:00Z")]
+RETRACTION = to_document(kafka_record("anomalies", headers=GONE))
 IDS = [f"2-11667-20241202-{n}" for n in range(4)]
 
 

@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 from services.indexer.sinks.base import Entry, RejectedRecordError
 from services.indexer.sinks.elasticsearch import documents
 from services.indexer.sinks.elasticsearch.documents import bulk_body
-from tests.narrow import present, record
-from tests.samples import trade_json
+from tests.narrow import present
+from tests.samples import kafka_record, trade_json
 
 
 def to_document(topic: str, value: bytes | None) -> Entry:
-    return documents.to_document(record(topic=topic, value=value))
+    return documents.to_document(kafka_record(topic, value=value))
 
 
 def to_retraction(headers: list[tuple[str, bytes | None]] | None) -> Entry:
-    return documents.to_document(record(topic="anomalies", headers=headers))
+    return documents.to_document(kafka_record("anomalies", headers=headers))
 
 
 def index_of(document: Entry) -> str:

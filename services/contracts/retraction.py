@@ -1,0 +1,21 @@
+"""A retraction as the topic `anomalies` carries it: a null value, and headers that name the anomaly.
+
+It says that a trade is not flagged any more. It comes behind the anomaly, in the same partition.
+"""
+
+TRADE_ID = "trade_id"
+TIMESTAMP = "timestamp"
+"""As in the anomaly's `@timestamp`, which names the index."""
+
+
+def retraction_headers(trade_id: str, timestamp: str) -> dict[str, str]:
+    """Return the headers that take back the anomaly of a trade.
+
+    Parameters
+    ----------
+    trade_id
+        The trade's.
+    timestamp
+        The anomaly's `@timestamp`.
+    """
+    return {TRADE_ID: trade_id, TIMESTAMP: timestamp}
