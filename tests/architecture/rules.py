@@ -1,0 +1,174 @@
+"""What holds between the project's packages; each rule returns what breaks it, as lines for a person."""
+
+import ast
+import re
+from collections.abc import Mapping
+
+from tests.architecture.source_tree import PACKAGES, Tree, imports, is_within
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("services.contracts",),
+    ("services.common",),
+    ("services.sources", "services.review"),
+    ("services.producer", "services.detector", "services.indexer", "services.dead_letters"),
+    ("dashboard", "infra"),
+    ("benchmarks",),
+    ("cli",),
+)
+"""From the lowest: a package imports from lower layers and itself, never from beside it or from above."""
+
+PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "services.detector": (
+        ("services.detector.detectors", "services.detector.profiles", "services.detector.engine"),
+        ("services.detector.live", "services.detector.offline"),
+    ),
+}
+"""Layers inside a package, by the same rule but for neighbours of the lowest layer, which belong together."""
+
+OPEN_TO: Mapping[str, tuple[str, ...]] = {
+    "services.detector": ("services.detector.offline.tuning",),
+}
+"""What the dashboard may import of a service; of those not named here, nothing."""
+
+LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    "databento": ("services.sources.databento",),
+    "elasticsearch": (
+        "services.common.elastic",
+        "services.indexer.sinks.elasticsearch",
+        "infra.setup",
+        "benchmarks",
+    ),
+    "streamlit": ("dashboard",),
+    "confluent_kafka": (
+        "services.common.kafka",
+        "services.common.process.readiness",  # it writes a client's errors in a line
+        "services.producer",
+        "services.detector.live",
+        "services.indexer",
+        "services.dead_letters",
+        "infra",
+        "benchmarks",
+    ),
+    "numba": ("services.detector",),
+    "sklearn": ("services.detector.detectors", "services.detector.offline.evaluation", "benchmarks"),
+    "coniferest": ("services.detector.detectors", "benchmarks"),
+}
+"""Where a library may be imported; whoever needs it elsewhere asks the package that wraps it."""
+
+PURE = ("services.detector.engine", "services.detector.detectors")
+"""The same trades give the same anomalies: no clock, no chance, no environment in here."""
+
+IMPURE_MODULES = (
+    *("random", "secrets", "uuid", "time", "os", "platform", "socket", "subprocess", "threading"),
+    *("confluent_kafka", "elasticsearch"),
+)
+CLOCKS_AND_SURROUNDINGS = ("now", "utcnow", "today", "getenv", "input")
+SEEDED_BY_ARGUMENT = ("default_rng", "RandomState")
+
+
+def upward_imports(tree: Tree) -> list[str]:
+    """Return imports of a package that stands above or beside the importing one."""
+    level = {package: number for number, layer in enumerate(LAYERS) for package in layer}
+    found = []
+    for each in imports(tree):
+        source, target = _package(each.module, level), _package(each.imported, level)
+        if source is None or target is None or source == target:
+            continue
+        if level[target] >= level[source]:
+            found.append(str(each))
+    return found
+
+
+def imports_against_parts(tree: Tree) -> list[str]:
+    """Return imports inside a package that run up its own layers, or sideways above the lowest."""
+    found = []
+    for parts in PARTS.values():
+        level = {package: number for number, layer in enumerate(parts) for package in layer}
+        for each in imports(tree):
+            source, target = _package(each.module, level), _package(each.imported, level)
+            if source is None or target is None or source == target:
+                continue
+            if level[target] > level[source] or level[target] == level[source] > 0:
+                found.append(str(each))
+    return found
+
+
+def insides_in_the_dashboard(tree: Tree) -> list[str]:
+    """Return what the dashboard imports of services beyond what is open to it."""
+    services = LAYERS[3]
+    return [
+        str(each)
+        for each in imports(tree)
+        if is_within(each.module, "dashboard")
+        and any(
+            is_within(each.imported, service) and not is_within(each.imported, *OPEN_TO.get(service, ()))
+            for service in services
+        )
+    ]
+
+
+def import_cycles(tree: Tree) -> list[str]:
+    """Return modules that import themselves by way of others."""
+    arrows: dict[str, set[str]] = {name: set() for name in tree}
+    for each in imports(tree):
+        if each.imported in tree and each.imported != each.module:
+            arrows[each.module].add(each.imported)
+    done: set[str] = set()
+    found = []
+
+    def visit(module: str, way: list[str]) -> None:
+        if module in way:
+            found.append(" -> ".join([*way[way.index(module) :], module]))
+            return
+        if module not in done:
+            for imported in sorted(arrows[module]):
+                visit(imported, [*way, module])
+            done.add(module)
+
+    for module in sorted(arrows):
+        visit(module, [])
+    return found
+
+
+def misplaced_libraries(tree: Tree) -> list[str]:
+    """Return imports of libraries outside the packages that wrap them."""
+    return [
+        str(each)
+        for each in imports(tree)
+        for library, homes in LIBRARIES.items()
+        if is_within(each.imported, library) and not is_within(each.module, *homes)
+    ]
+
+
+def impure_detection(tree: Tree) -> list[str]:
+    """Return clocks, unseeded randomness and the like in code that must depend on trades alone."""
+    found = [
+        str(each)
+        for each in imports(tree)
+        if is_within(each.module, *PURE) and is_within(each.imported, *IMPURE_MODULES)
+    ]
+    for module, parsed in tree.items():
+        if not is_within(module, *PURE):
+            continue
+        for node in ast.walk(parsed):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                name = node.func.attr
+                if name in CLOCKS_AND_SURROUNDINGS:
+                    found.append(f"{module}:{node.lineno} asks its surroundings: {ast.unparse(node)}")
+                elif name in SEEDED_BY_ARGUMENT:
+                    if not node.args and not node.keywords:
+                        found.append(f"{module}:{node.lineno} draws without a seed: {ast.unparse(node)}")
+                elif re.fullmatch(r"(np|numpy)\.random\.\w+", ast.unparse(node.func)):
+                    found.append(f"{module}:{node.lineno} draws from a shared state: {ast.unparse(node)}")
+    return found
+
+
+def unplaced_packages(tree: Tree) -> list[str]:
+    """Return modules that no layer covers, so that a new package has to be given its place."""
+    placed = [package for layer in LAYERS for package in layer]
+    roots = (*PACKAGES, "services")
+    return [name for name in tree if name not in roots and not is_within(name, *placed)]
+
+
+def _package(module: str, level: Mapping[str, int]) -> str | None:
+    return next((package for package in level if is_within(module, package)), None)

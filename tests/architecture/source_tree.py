@@ -1,0 +1,78 @@
+"""The project's modules and their imports, read as text: nothing of it is run."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("cli", "services", "dashboard", "infra", "benchmarks")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a module, wherever in the file it stands.
+
+    Parameters
+    ----------
+    module
+        Who imports.
+    line
+        Where.
+    imported
+        What: a module of the project with the name taken from it (`a.b.name` where that is a module),
+        or a module of another package.
+    """
+
+    module: str
+    line: int
+    imported: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.imported}"
+
+
+Tree = Mapping[str, ast.Module]
+"""Parsed modules by their dotted names."""
+
+
+def read_tree(root: Path = ROOT) -> dict[str, ast.Module]:
+    """Parse every module of the project but its tests."""
+    tree = {}
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            tree[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return tree
+
+
+def parse(sources: Mapping[str, str]) -> dict[str, ast.Module]:
+    """Parse modules given as text, for tests of the rules."""
+    return {name: ast.parse(text) for name, text in sources.items()}
+
+
+def imports(tree: Tree) -> Iterator[Import]:
+    """Yield every import, those inside functions too, but not those for type checkers alone."""
+    for module, parsed in tree.items():
+        for node in _walk_runtime(parsed):
+            if isinstance(node, ast.Import):
+                for name in node.names:
+                    yield Import(module, node.lineno, name.name)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for name in node.names:
+                    full = f"{node.module}.{name.name}"
+                    yield Import(module, node.lineno, full if full in tree else node.module)
+
+
+def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        is_typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
+        if not is_typing_only:
+            yield child
+            yield from _walk_runtime(child)
+
+
+def is_within(module: str, *packages: str) -> bool:
+    """Whether a module is one of some packages or lies in one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
