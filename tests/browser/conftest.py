@@ -112,7 +112,7 @@ def serve(elasticsearch_url: str, folder: Path) -> Iterator[tuple[str, "subproce
 
 
 def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 90
     while True:
         try:
             with urllib.request.urlopen(url, timeout=5):  # noqa: S310
