@@ -1,10 +1,11 @@
 """Links and pictures lead somewhere, and never out of the repository."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import NAMES, ROOT, anchors, links
+from tests.docs.pages import NAMES, ROOT, anchors, headings, links
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -16,6 +17,36 @@ def test_every_relative_link_resolves(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_leads_out_of_the_repository(name: str) -> None:
     assert [line for line in (ROOT / name).read_text().splitlines() if "../shared" in line] == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    assert unreached(ROOT / "README.md", [ROOT / name for name in NAMES]) == []
+
+
+def test_changelog_has_the_version_and_a_place_for_what_comes() -> None:
+    (version,) = re.findall(r"^version = \"(.+)\"$", (ROOT / "pyproject.toml").read_text(), re.M)
+    titles = headings((ROOT / "CHANGELOG.md").read_text())
+    assert titles[1] == "Unreleased"
+    assert version in titles
+
+
+def unreached(start: Path, pages: list[Path]) -> list[Path]:
+    """Return the pages to which no way of links leads."""
+    waiting, seen = [start], {start}
+    while waiting:
+        page = waiting.pop()
+        targets = {(page.parent / link.partition("#")[0]).resolve() for link in links(page.read_text())}
+        new = {target for target in targets if target.suffix == ".md" and target.is_file()} - seen
+        seen |= new
+        waiting += new
+    return [page for page in pages if page not in seen]
+
+
+def test_page_without_a_way_to_it_is_found(tmp_path: Path) -> None:
+    for name, text in (("a", "[b](b.md)"), ("b", "[c](c.md#x)"), ("c", "[a](a.md)"), ("d", "[a](a.md)")):
+        (tmp_path / f"{name}.md").write_text(text)
+    pages = [tmp_path / f"{name}.md" for name in "abcd"]
+    assert unreached(pages[0], pages) == [pages[3]]
 
 
 def broken(page: Path, root: Path) -> list[str]:
