@@ -9,7 +9,6 @@ Where both have judged a trade, their labels are compared, and again over more t
 import itertools
 import statistics
 import time
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -22,13 +21,14 @@ from benchmarks.rows import Row
 from benchmarks.surroundings import note, real_day
 from services.contracts.detectors import DETECTORS
 from services.detector.detectors.base import Detector
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
     PriceHistoryForestParameters,
     seed_of,
 )
-from services.detector.detectors.price.rapid_price_change import RapidPriceChange, RapidPriceChangeParameters
-from services.detector.detectors.size.high_volume import HighVolume, HighVolumeParameters
+from services.detector.detectors.price.rapid_price_change import RapidPriceChange
+from services.detector.detectors.size.high_volume import HighVolume
 from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
 from services.sources.synthetic.day import DayConfig, generate_day
 
@@ -163,9 +163,7 @@ def _classic(trades: Batch, library: Library) -> tuple[float, list[list[str]]]:
 def _labels(trades: Batch, forest: PriceHistoryForestParameters) -> list[list[str]]:
     """Return the labels of each trade."""
     detectors: list[Detector] = [
-        HighVolume(lambda _symbol: HighVolumeParameters()),
-        RapidPriceChange(lambda _symbol: RapidPriceChangeParameters()),
-        PriceHistoryForest(lambda _symbol: forest),
+        kind(_context(forest)) for kind in (HighVolume, RapidPriceChange, PriceHistoryForest)
     ]
     labels: list[list[str]] = [[] for _ in range(len(trades))]
     for detector in detectors:
@@ -195,7 +193,7 @@ def _agreement(trades: Batch) -> tuple[float, float]:
         parameters = PriceHistoryForestParameters(trees_from=library, trees=AGREEMENT_TREES)
         found = []
         for seed in range(AGREEMENT_SEEDS):
-            forest = PriceHistoryForest(_always(parameters))
+            forest = PriceHistoryForest(_context(parameters))
             forest.open(0, _session(str(seed)))
             found.append(set(forest.flag(trades).at.tolist()))
         return found
@@ -206,8 +204,8 @@ def _agreement(trades: Batch) -> tuple[float, float]:
     return among, between
 
 
-def _always(parameters: PriceHistoryForestParameters) -> Callable[[str], PriceHistoryForestParameters]:
-    return lambda _symbol: parameters
+def _context(forest: PriceHistoryForestParameters) -> DetectorContext:
+    return DetectorContext(lambda _symbol: {PriceHistoryForest.name: forest}, lambda _day: (0, 0))
 
 
 def _f1(one: set[int], two: set[int]) -> float:

@@ -1,11 +1,14 @@
 """The one interface of every detector."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from services.detector.detectors.context import DetectorContext
+from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import Batch, SessionKey
 
 
@@ -38,6 +41,21 @@ class Flags:
     contributions: Mapping[str, np.ndarray] = field(default_factory=dict)
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def only(self, stays: np.ndarray) -> "Flags":
+        """Return those flags that stay, bool, shape (k,)."""
+        if stays.all():
+            return self
+        return Flags(
+            at=self.at[stays],
+            score=self.score[stays],
+            value=self.value[stays],
+            expected=self.expected[stays],
+            threshold=self.threshold[stays],
+            reasons=[reason for reason, one in zip(self.reasons, stays, strict=True) if one],
+            contributions={name: values[stays] for name, values in self.contributions.items()},
+            features={name: values[stays] for name, values in self.features.items()},
+        )
+
 
 class Keeper(Protocol):
     """Keeps what detectors know of each session under its slot, bounded, so that it can be saved.
@@ -64,27 +82,41 @@ class Keeper(Protocol):
         ...
 
 
-class Detector(Protocol):
+class Detector(ABC):
     """Watches any number of sessions; what it says of a trade depends on its session's trades before alone.
 
-    What is known of a session is kept under its slot, so that one call serves a batch of many symbols.
+    What is known of a session is kept under its slot, so that one call serves a batch of many symbols. It is
+    made once for a profile, and registered in `services.contracts.detectors`.
+
+    Parameters
+    ----------
+    context
+        Gives parameters, the calendar, and the walk that the calibrated ones share.
     """
 
     name: str
     """Its key in `services.contracts.detectors.DETECTORS`."""
+    parameters: type[Parameters]
+    """What a profile can set, with defaults for all of it."""
+
+    @abstractmethod
+    def __init__(self, context: DetectorContext) -> None: ...
 
     @property
+    @abstractmethod
     def keeper(self) -> Keeper | None:
         """What keeps this detector's state; detectors may share one. None if it is not bounded."""
-        ...
 
+    @abstractmethod
     def open(self, slot: int, session: SessionKey) -> None:
         """Begin a session afresh under a slot; slots are small numbers, given again after a session's end."""
-        ...
 
+    @abstractmethod
     def flag(self, batch: Batch) -> Flags:
-        """Judge the next trades; any cut into batches and any mixture of sessions gives the same flags."""
-        ...
+        """Judge the next trades; any cut into batches and any mixture of sessions gives the same flags.
+
+        The batch is left as it is. Its `measures` are there if any calibrated detector runs.
+        """
 
 
 def score_beyond(value: np.ndarray, threshold: np.ndarray | float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Trades as columns: what detectors work on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Batch:
         Shares, not negative, int64.
     side
         One of `SIDE_CODES`, int64.
+    measures
+        What the calibrated detectors judge, `detectors.core.state.MEASURES`; None until they are measured.
     """
 
     slot: np.ndarray
@@ -31,12 +33,30 @@ class Batch:
     price: np.ndarray
     size: np.ndarray
     side: np.ndarray
+    measures: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.slot)
 
     def __getitem__(self, part: slice | np.ndarray) -> "Batch":
-        return Batch(self.slot[part], self.event_ns[part], self.price[part], self.size[part], self.side[part])
+        return Batch(
+            self.slot[part],
+            self.event_ns[part],
+            self.price[part],
+            self.size[part],
+            self.side[part],
+            None if self.measures is None else self.measures[part],
+        )
+
+    def measured(self) -> np.ndarray:
+        """Return the measures of trades that were measured; raises ValueError for others."""
+        if self.measures is None:
+            raise ValueError("the batch has no measures: `FeatureWalk.advance` comes first")
+        return self.measures
+
+    def with_measures(self, measures: np.ndarray) -> "Batch":
+        """Return the same trades with what was measured of them, shape (n,)."""
+        return replace(self, measures=measures)
 
 
 @dataclass(frozen=True)

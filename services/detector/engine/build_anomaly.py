@@ -1,11 +1,11 @@
 """What the detectors say of a batch, put together into the contract's anomalies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity
-from services.contracts.detectors import DETECTORS
-from services.detector.detectors.base import Detector, Flags
+from services.contracts.detectors import DETECTORS, DetectorSpec
+from services.detector.detectors.base import Flags
 
 SEVERITIES = (
     (0.75, Severity.CRITICAL),
@@ -15,7 +15,7 @@ SEVERITIES = (
 )
 """Lowest score of each severity: evidence of three times, twice, and five quarters of an alert's."""
 
-_Detection = tuple[Detector, Flags, int]
+_Detection = tuple[DetectorSpec, Flags, int]
 
 
 class Found(NamedTuple):
@@ -25,9 +25,7 @@ class Found(NamedTuple):
     anomaly: Anomaly
 
 
-def combine(
-    flags: list[tuple[Detector, Flags]], session_at: Callable[[int], str], model: Model
-) -> list[Found]:
+def combine(flags: Mapping[str, Flags], session_at: Callable[[int], str], model: Model) -> list[Found]:
     """Put together what the detectors say of each flagged trade.
 
     The detection with the highest score leads: it gives the anomaly its score, severity and sentence. An
@@ -36,7 +34,7 @@ def combine(
     Parameters
     ----------
     flags
-        What each detector says of the batch.
+        What each detector, by name, says of the batch.
     session_at
         Gives the session, `YYYY-MM-DD`, of the trade at a place in the batch.
     model
@@ -48,35 +46,34 @@ def combine(
         By place.
     """
     detections: dict[int, list[_Detection]] = {}
-    for detector, flagged in flags:
+    for name, flagged in flags.items():
         for row, at in enumerate(flagged.at.tolist()):
-            detections.setdefault(at, []).append((detector, flagged, row))
+            detections.setdefault(at, []).append((DETECTORS[name], flagged, row))
     return [Found(at, _anomaly(detections[at], session_at(at), model)) for at in sorted(detections)]
 
 
 def _anomaly(found: list[_Detection], session: str, model: Model) -> Anomaly:
-    ranked = sorted(found, key=lambda one: (not DETECTORS[one[0].name].is_expected, -one[1].score[one[2]]))
-    specs = [DETECTORS[detector.name] for detector, _, _ in ranked]
-    labels = [spec.label for spec in specs]
-    _, flagged, row = ranked[0]
+    ranked = sorted(found, key=lambda one: (not one[0].is_expected, -one[1].score[one[2]]))
+    leading, flagged, row = ranked[0]
+    labels = [spec.label for spec, _, _ in ranked]
     score = float(flagged.score[row])
     severity = next(name for lowest, name in SEVERITIES if score >= lowest)
     return Anomaly(
         anomalies=labels,
         score=score,
-        severity=Severity.INFO if specs[0].is_expected else severity,
+        severity=Severity.INFO if leading.is_expected else severity,
         message=_sentence(flagged.reasons[row], labels[1:]),
         detections=[
             Detection(
-                detector=detector.name,
-                label=label,
+                detector=spec.name,
+                label=spec.label,
                 score=float(flags.score[at]),
                 value=float(flags.value[at]),
                 expected=float(flags.expected[at]),
                 threshold=float(flags.threshold[at]),
                 reason=flags.reasons[at],
             )
-            for label, (detector, flags, at) in zip(labels, ranked, strict=True)
+            for spec, flags, at in ranked
         ],
         contributions=_shares(ranked),
         features={

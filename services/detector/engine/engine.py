@@ -4,9 +4,9 @@ No Kafka, no clock, no randomness without a seed. The live service and the backt
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,11 @@ from services.common.exchange_calendar import ExchangeCalendar
 from services.contracts.anomaly import Model
 from services.contracts.trade import Trade
 from services.detector.detectors.base import Flags, Keeper
-from services.detector.detectors.core.walk import Tape
-from services.detector.detectors.registry import DetectorSet
-from services.detector.engine.batch import Batch, SessionKey
+from services.detector.detectors.detector_set import DetectorSet
+from services.detector.engine.batch import SessionKey
 from services.detector.engine.build_anomaly import Found, combine
 from services.detector.engine.columns import TradeColumns, to_columns
-from services.detector.engine.sessions import Sessions
-from services.detector.engine.slots import with_room
+from services.detector.engine.sessions import Piece, Sessions
 from services.detector.engine.state import Changes, SessionState
 from services.detector.profiles.profile import Profile
 
@@ -28,6 +26,13 @@ MODEL_NAME = "tapewatch"
 
 _STATE_VERSION = 1
 """Of what is saved; to be raised when bytes of the same types come to mean something else."""
+
+
+class Flagged(NamedTuple):
+    """What each detector says of trades, by its name; the piece's batch has its measures."""
+
+    piece: Piece
+    flags: dict[str, Flags]
 
 
 class Engine:
@@ -43,18 +48,17 @@ class Engine:
         calendar = ExchangeCalendar(profile.exchange)
         self.time_zone = calendar.time_zone
         self._set = DetectorSet(profile, calendar.auction_times)
-        self._sessions = Sessions(self._open, endless=profile.sessions == "endless")
-        self._runs = np.zeros((0, len(self._set.detectors)), bool)  # by slot, for each detector
-        keepers = [detector.keeper for detector in self._set.detectors]
+        self._sessions = Sessions(endless=profile.sessions == "endless")
+        keepers = self._set.keepers
         self.checkpointable = None not in keepers
         """Whether sessions can be saved: False where a detector's state grows with every trade."""
         self._keepers: dict[str, Keeper] = {keeper.name: keeper for keeper in keepers if keeper}
         self._model = Model(MODEL_NAME, version("tapewatch"), profile.hash)
 
     @property
-    def tape(self) -> Tape:
-        """What the calibrated detectors know and measure; `tune` reads it."""
-        return self._set.tape
+    def states(self) -> np.ndarray:
+        """What calibrated detectors know of each session, by slot: `core.state.STATE`; to be read only."""
+        return self._set.states
 
     @property
     def late_trades(self) -> int:
@@ -101,6 +105,7 @@ class Engine:
                 f"not of {', '.join(sorted(self._keepers)) or 'nothing'}"
             )
         slot = self._sessions.restore(state)
+        self._set.open(slot, state.session)
         for name, keeper in self._keepers.items():
             try:
                 keeper.restore(slot, state.detectors[name])
@@ -119,59 +124,31 @@ class Engine:
 
     def detect_columns(self, columns: TradeColumns) -> list[Found]:
         """Do as `detect`, for trades that are columns already."""
-        return [
-            Found(int(places[at]), anomaly)
-            for places, batch in self.batches(columns)
-            for at, anomaly in self.judge(batch, columns.day[places])
-        ]
+        return [found for flagged in self.flag(columns) for found in self.anomalies(flagged)]
 
-    def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Sort trades into sessions; each batch must be judged before the next is asked for.
+    def flag(self, columns: TradeColumns) -> list[Flagged]:
+        """Let each detector judge the next trades, as `detect_columns` does before it puts all together."""
+        found = []
+        for piece in self._sessions.pieces(columns):
+            for slot, session in piece.opened:
+                self._set.open(slot, session)
+            if len(piece.batch):
+                batch = self._set.advance(piece.batch)
+                found.append(Flagged(replace(piece, batch=batch), self._set.flag(batch)))
+        return found
 
-        Gives the places of a batch's trades among `columns`, and the batch.
-        """
-        return self._sessions.batches(columns)
-
-    def judge(self, batch: Batch, days: np.ndarray) -> list[Found]:
-        """Judge a batch; `days` are its trades' days since 1970, int64, shape (n,)."""
+    def anomalies(self, flagged: Flagged) -> list[Found]:
+        """Put what the detectors say of each trade together; places are those among the columns."""
+        piece = flagged.piece
 
         def session_at(at: int) -> str:
             # An endless session has no day of its own.
-            return self.session_of(int(batch.slot[at])).day or str(np.datetime64(int(days[at]), "D"))
+            day = piece.sessions[int(piece.batch.slot[at])].day
+            return day or str(np.datetime64(int(piece.days[at]), "D"))
 
-        flags = [
-            (detector, self._of_those_it_runs_for(number, detector.flag(batch), batch.slot))
-            for number, detector in enumerate(self._set.detectors)
-        ]
-        return combine(flags, session_at, self._model)
-
-    def session_of(self, slot: int) -> SessionKey:
-        """Return the session that has a slot now."""
-        return self._sessions.keys[slot]
-
-    def _open(self, slot: int, session: SessionKey) -> None:
-        self._runs = with_room(self._runs, slot)
-        self._runs[slot] = self._set.runs_for(session.symbol)
-        for detector in self._set.detectors:
-            detector.open(slot, session)
+        found = combine(flagged.flags, session_at, self._model)
+        return [Found(int(piece.places[at]), anomaly) for at, anomaly in found]
 
     def _check_checkpointable(self) -> None:
         if not self.checkpointable:
             raise ValueError("this profile's detectors keep more than can be saved")
-
-    def _of_those_it_runs_for(self, number: int, flags: Flags, slots: np.ndarray) -> Flags:
-        """Drop the flags of symbols for which the profile switches a detector off."""
-        runs = self._runs[slots[flags.at], number]
-        if runs.all():
-            return flags
-        return replace(
-            flags,
-            at=flags.at[runs],
-            score=flags.score[runs],
-            value=flags.value[runs],
-            expected=flags.expected[runs],
-            threshold=flags.threshold[runs],
-            reasons=[reason for reason, stays in zip(flags.reasons, runs, strict=True) if stays],
-            contributions={name: values[runs] for name, values in flags.contributions.items()},
-            features={name: values[runs] for name, values in flags.features.items()},
-        )

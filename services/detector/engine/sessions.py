@@ -4,7 +4,7 @@ All of it depends on a symbol's own trades in their order alone, never on batche
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,19 +27,41 @@ class _Symbol:
     slots: dict[int, int] = field(default_factory=dict)  # by day
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive trades sorted into sessions, n of them.
+
+    Parameters
+    ----------
+    places
+        Their places among the columns that they come from, int64, shape (n,), rising.
+    days
+        Their trading days, days since 1970, int64, shape (n,).
+    batch
+        The trades.
+    sessions
+        The session of each slot in the batch.
+    opened
+        Slots that are given to sessions from this piece on, whatever session had them before.
+    """
+
+    places: np.ndarray
+    days: np.ndarray
+    batch: Batch
+    sessions: Mapping[int, SessionKey]
+    opened: list[tuple[int, SessionKey]]
+
+
 class Sessions:
     """Gives each symbol's session a slot, a small number, and takes it back when the session is dropped.
 
     Parameters
     ----------
-    on_open
-        Called with the slot and the session before its first trade.
     endless
         One session for each symbol, whatever the day.
     """
 
-    def __init__(self, on_open: Callable[[int, SessionKey], None], endless: bool) -> None:
-        self._on_open = on_open
+    def __init__(self, endless: bool) -> None:
         self._endless = endless
         self._symbols: dict[str, _Symbol] = {}
         self._names: list[str] = []
@@ -51,35 +73,23 @@ class Sessions:
         self._last_sequence = np.zeros(0, np.int64)
         self._touched = np.zeros(0, bool)
         self._dropped: dict[SessionKey, None] = {}
-        self.keys: dict[int, SessionKey] = {}
+        self._keys: dict[int, SessionKey] = {}
         self.late_trades = 0
 
-    def batches(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Sort trades into sessions, as `assign` does; yields the places of trades and their batch."""
-        for places, slots in self.assign(columns):
-            yield (
-                places,
-                Batch(
-                    slot=slots,
-                    event_ns=columns.event_ns[places],
-                    price=columns.price[places],
-                    size=columns.size[places],
-                    side=columns.side[places],
-                ),
-            )
+    def pieces(self, columns: TradeColumns) -> list[Piece]:
+        """Sort trades into sessions; what comes late or repeated is counted and left out.
 
-    def assign(self, columns: TradeColumns) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Find the slots of a batch's trades; what comes late or repeated is counted and left out.
-
-        Yields the places of trades in the batch, and their slots. More than one piece comes only where a
-        symbol has more days than are kept: then a slot may be given anew between two of them, so each must be
-        worked off before the next is asked for.
+        More than one piece comes only where a symbol has more days than are kept: then a slot may be given
+        anew between two of them, and the later piece says so in its `opened`. They are to be worked off in
+        their order.
         """
         symbol_numbers = np.fromiter(map(self._number, columns.symbol), np.int64, len(columns))
         days = np.full(len(columns), ENDLESS_DAY) if self._endless else columns.day
+        pieces = []
         start = 0
         while start < len(columns):
-            slots, stop = self._slots(symbol_numbers[start:], days[start:])
+            opened: list[int] = []
+            slots, stop = self._slots(symbol_numbers[start:], days[start:], opened)
             part = slice(start, start + stop)
             self._last_seen[slots] = self._seen + np.arange(stop)  # of a slot's trades the last one counts
             self._touched[slots] = True
@@ -93,17 +103,35 @@ class Sessions:
                 self._last_sequence,
                 fresh,
             )
-            places = np.flatnonzero(fresh)
+            places = np.flatnonzero(fresh) + start
+            slots = slots[fresh]
             self.late_trades += stop - len(places)
-            if len(places):
-                yield places + start, slots[places]
+            if not len(places) and not opened:
+                start += stop
+                continue
+            pieces.append(
+                Piece(
+                    places=places,
+                    days=columns.day[places],
+                    batch=Batch(
+                        slot=slots,
+                        event_ns=columns.event_ns[places],
+                        price=columns.price[places],
+                        size=columns.size[places],
+                        side=columns.side[places],
+                    ),
+                    sessions={slot: self._keys[slot] for slot in np.unique(slots).tolist()},
+                    opened=[(slot, self._keys[slot]) for slot in opened],
+                )
+            )
             start += stop
+        return pieces
 
     def take_changes(self) -> Changes:
         """Return which sessions were given a trade or dropped since the last call."""
         touched = np.flatnonzero(self._touched)
         self._touched[touched] = False
-        changes = Changes([self.keys[slot] for slot in touched.tolist()], list(self._dropped))
+        changes = Changes([self._keys[slot] for slot in touched.tolist()], list(self._dropped))
         self._dropped.clear()
         return changes
 
@@ -140,7 +168,7 @@ class Sessions:
         return slot
 
     def _day_number(self, text: str) -> int:
-        """Return the day of a session's key as `assign` counts it; raises ValueError for no such day."""
+        """Return the day of a session's key as `pieces` counts it; raises ValueError for no such day."""
         if self._endless and not text:
             return ENDLESS_DAY
         day = dt.date.fromisoformat(text)
@@ -155,8 +183,13 @@ class Sessions:
             self._names.append(symbol)
         return known.number
 
-    def _slots(self, symbol_numbers: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return the slots of as many trades as can be taken before a session in use has to be dropped."""
+    def _slots(
+        self, symbol_numbers: np.ndarray, days: np.ndarray, opened: list[int]
+    ) -> tuple[np.ndarray, int]:
+        """Return the slots of as many trades as can be taken before a session in use has to be dropped.
+
+        Those of sessions that are new are added to `opened`.
+        """
         first_day = int(days.min())
         span = int(days.max()) - first_day + 1
         keys, firsts, inverse = np.unique(
@@ -179,6 +212,7 @@ class Sessions:
                         break
                     self._drop(symbol)
                 slots[day] = self._open(symbol, day)
+                opened.append(slots[day])
             slot_of_key[at] = slots[day]
         return slot_of_key[inverse[:stop]], stop
 
@@ -191,9 +225,8 @@ class Sessions:
         self._touched = with_room(self._touched, slot)
         self._last_ns[slot] = self._last_sequence[slot] = -1
         text = "" if self._endless else str(np.datetime64(day, "D"))
-        self.keys[slot] = SessionKey(symbol, text)
-        self._dropped.pop(self.keys[slot], None)
-        self._on_open(slot, self.keys[slot])
+        self._keys[slot] = SessionKey(symbol, text)
+        self._dropped.pop(self._keys[slot], None)
         return slot
 
     def _drop(self, symbol: str) -> None:
@@ -203,7 +236,7 @@ class Sessions:
         slot = slots.pop(oldest)
         self._free.append(slot)
         self._touched[slot] = False
-        self._dropped[self.keys[slot]] = None
+        self._dropped[self._keys[slot]] = None
 
 
 @njit(cache=True)

@@ -1,21 +1,28 @@
 """What counts as unusual: detectors and their parameters, for every symbol or for one, from YAML."""
 
 import hashlib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    RootModel,
+    SerializeAsAny,
+    ValidationError,
+    create_model,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from services.common.errors import TapewatchError
-from services.detector.detectors.core.burst_measure import BurstParameters
-from services.detector.detectors.core.forest_measure import IsolationForestParameters
-from services.detector.detectors.core.price_measure import OffMarketPriceParameters
-from services.detector.detectors.core.size_measure import AuctionCrossParameters, UnusualSizeParameters
-from services.detector.detectors.price.price_history_forest import PriceHistoryForestParameters
-from services.detector.detectors.price.rapid_price_change import RapidPriceChangeParameters
-from services.detector.detectors.price.z_score import ZScoreParameters
-from services.detector.detectors.size.high_volume import HighVolumeParameters
+from services.contracts.detectors import DETECTORS
+from services.detector.detectors.loading import load_detector
+from services.detector.detectors.parameters import Parameters
 
 FOLDER = Path(__file__).parent
 BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
@@ -25,18 +32,69 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Detectors(_Strict):
-    """The detectors that run, with their parameters; one that is null does not."""
+_IN_EVERY_HASH = (
+    "auction_cross",
+    "off_market_price",
+    "unusual_size",
+    "burst",
+    "isolation_forest",
+    "high_volume",
+    "rapid_price_change",
+    "z_score",
+    "price_history_forest",
+)
+"""Written as null where they are off: profiles without them keep the hash that they always had."""
 
-    auction_cross: AuctionCrossParameters | None = None
-    off_market_price: OffMarketPriceParameters | None = None
-    unusual_size: UnusualSizeParameters | None = None
-    burst: BurstParameters | None = None
-    isolation_forest: IsolationForestParameters | None = None
-    high_volume: HighVolumeParameters | None = None
-    rapid_price_change: RapidPriceChangeParameters | None = None
-    z_score: ZScoreParameters | None = None
-    price_history_forest: PriceHistoryForestParameters | None = None
+
+class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
+    """The detectors that run, by name, with their parameters; the registry says which there are.
+
+    Code of a detector is loaded when it is named with parameters; null switches one off.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    root: dict[str, SerializeAsAny[Parameters]] = {}
+
+    @property
+    def running(self) -> Mapping[str, Parameters]:
+        """The detectors that run, with their parameters, in the registry's order."""
+        return self.root
+
+    def get(self, name: str) -> Parameters | None:
+        """Return a detector's parameters; None if it does not run."""
+        return self.root.get(name)
+
+    def replaced(self, **parameters: Parameters | None) -> "Detectors":
+        """Return the same with other parameters for some; None for one that shall not run."""
+        return Detectors.model_validate({**self.root, **parameters})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        kinds: dict[str, Any] = {}
+        for name, parameters in given.items():
+            if name not in DETECTORS:
+                raise ValidationError.from_exception_data("Detectors", [_unknown(name, parameters)])
+            kinds[name] = (None if parameters is None else load_detector(name).parameters, ...)
+        # A model of its own for what is given, so that faults name their places.
+        read = create_model("Detectors", **kinds).model_validate(given)
+        found = {name: getattr(read, name) for name in DETECTORS if name in given}
+        return {name: parameters for name, parameters in found.items() if parameters is not None}
+
+    @model_serializer
+    def _with_those_off(self) -> dict[str, Any]:
+        return {
+            name: self.root.get(name) for name in DETECTORS if name in self.root or name in _IN_EVERY_HASH
+        }
+
+
+def _unknown(name: str, given: object) -> InitErrorDetails:
+    near = get_close_matches(name, DETECTORS, 1)
+    fix = f"did you mean {near[0]}?" if near else f"there are {', '.join(DETECTORS)}"
+    text = f"no such detector; {fix} (services/contracts/detectors.py registers them)"
+    return InitErrorDetails(type=PydanticCustomError("unknown_detector", text), loc=(name,), input=given)
 
 
 class Profile(_Strict):
@@ -129,12 +187,14 @@ def _merged(general: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     merged = dict(general)
     for name, parameters in own.items():
         before = merged.get(name)
-        both_are_given = isinstance(parameters, dict) and isinstance(before, dict)
-        merged[name] = {**before, **parameters} if both_are_given else parameters
+        if isinstance(parameters, dict) and isinstance(before, dict):
+            merged[name] = {**before, **parameters}
+        else:
+            merged[name] = parameters
     return merged
 
 
-def _describe(fault: dict[str, Any], place: str, node: yaml.Node | None) -> str:
+def _describe(fault: ErrorDetails, place: str, node: yaml.Node | None) -> str:
     """Write one fault with the line of the closest key that the file has."""
     keys = [*place.rstrip(".").split(".")] if place else []
     keys += [str(part) for part in fault["loc"]]

@@ -47,8 +47,8 @@ def profile_text(profile: Profile, base: str | None, comments: list[str], of_sym
 def _differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the detectors with the parameters that differ; null for one that no longer runs."""
     found: dict[str, Any] = {}
-    for name, parameters in after.items():
-        known = before.get(name)
+    for name in dict.fromkeys((*before, *after)):
+        known, parameters = before.get(name), after.get(name)
         if parameters is None or known is None:
             if parameters != known:
                 found[name] = parameters

@@ -111,6 +111,7 @@ MEASURES = np.dtype(
         ("forest_rarity", "f8"),
         ("forest_threshold", "f8"),
         ("forest_score", "f8"),
+        ("forest_shares", "f8", (FOREST_FEATURES,)),
     ]
 )
 """What is measured of each trade. Rarities are decades: -log10 of the part's tail frequency.
@@ -123,5 +124,6 @@ MEASURES = np.dtype(
 - `size_limit`: of a flagged size, the shares that would just flag at this moment.
 - `size_ratio`: log(size / `mean_size`); `size_context`: what the surroundings add to the surprise.
 - `burst_times`, `burst_trades`, `burst_drift`: distinct times, trades, and the price moved in the window.
-- `forest_score`: the isolation forest's, 0 to 1; 0 before its first fit.
+- `forest_score`: the isolation forest's, 0 to 1; 0 before its first fit. `forest_shares`: what its features
+  contribute to a trade that the forest flags; 0 for others.
 """

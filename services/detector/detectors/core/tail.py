@@ -11,12 +11,12 @@ in trades and in excesses.
 """
 
 from math import log
-from typing import Annotated
 
 import numpy as np
 from numba import njit
 from pydantic import Field
 
+from services.detector.detectors.core.record import Record
 from services.detector.detectors.parameters import Parameters
 
 ALERT = 4.0
@@ -25,38 +25,32 @@ ALERT = 4.0
 LN10 = 2.302585092994046
 
 
-Level = Annotated[float, Field(gt=0, lt=1, description="share of values beyond the tracked quantile")]
-U = Annotated[float, Field(gt=0, description="prior of that quantile")]
-Beta = Annotated[float, Field(gt=0, description="prior of the mean excess beyond it")]
-BetaLeast = Annotated[float, Field(gt=0, description="floor of the mean excess")]
-PriorTrades = Annotated[float, Field(gt=0, description="what the prior quantile is worth, in values")]
-PriorExcesses = Annotated[float, Field(gt=0, description="what the prior mean excess is worth, in excesses")]
-Memory = Annotated[float, Field(gt=0, description="values that the quantile remembers")]
-Excesses = Annotated[float, Field(gt=0, description="excesses that the mean excess remembers")]
-Alert = Annotated[float, Field(gt=0, description="rarity (decades) from which a trade is flagged")]
-Credence = Annotated[
-    float, Field(ge=0, description="how much more its alerts are to be believed than others'")
-]
-Gain = Annotated[float, Field(gt=0, description="growth of evidence with rarity beyond the alert")]
-
-
 class TailParameters(Parameters):
     """What a calibrated detector's tail starts from, how long it remembers, and when it alerts.
 
-    Each detector has its own defaults, fitted on injected real days.
+    Each detector has its own defaults, fitted on injected real days: `class Mine(TailParameters, alert=4.0)`.
     """
 
-    level: Level
-    u: U
-    beta: Beta
-    beta_least: BetaLeast
-    prior_trades: PriorTrades
-    prior_excesses: PriorExcesses
-    memory: Memory
-    excesses: Excesses
-    alert: Alert
-    credence: Credence
-    gain: Gain
+    level: float = Field(0.003, gt=0, lt=1, description="share of values beyond the tracked quantile")
+    u: float = Field(1.0, gt=0, description="prior of that quantile")
+    beta: float = Field(1.0, gt=0, description="prior of the mean excess beyond it")
+    beta_least: float = Field(0.5, gt=0, description="floor of the mean excess")
+    prior_trades: float = Field(8000.0, gt=0, description="what the prior quantile is worth, in values")
+    prior_excesses: float = Field(60.0, gt=0, description="what the prior mean excess is worth, in excesses")
+    memory: float = Field(30000.0, gt=0, description="values that the quantile remembers")
+    excesses: float = Field(150.0, gt=0, description="excesses that the mean excess remembers")
+    alert: float = Field(4.0, gt=0, description="rarity (decades) from which a trade is flagged")
+    credence: float = Field(0.0, ge=0, description="how much more its alerts are to be believed than others'")
+    gain: float = Field(1.0, gt=0, description="growth of evidence with rarity beyond the alert")
+
+    def __init_subclass__(cls, **_defaults: float) -> None:
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **defaults: float) -> None:
+        for name, value in defaults.items():
+            cls.model_fields[name].default = value
+        cls.model_rebuild(force=True)
 
 
 def score_of(evidence: np.ndarray) -> np.ndarray:
@@ -65,7 +59,7 @@ def score_of(evidence: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def start_tail(tail: np.ndarray, p: np.void) -> None:
+def start_tail(tail: np.ndarray, p: Record) -> None:
     """Put the priors into a fresh tail; `p` holds the fields of `TailParameters`."""
     tail[0] = p.u
     tail[1] = p.beta
@@ -74,7 +68,7 @@ def start_tail(tail: np.ndarray, p: np.void) -> None:
 
 
 @njit(cache=True)
-def rarity_of(tail: np.ndarray, x: float, p: np.void) -> float:
+def rarity_of(tail: np.ndarray, x: float, p: Record) -> float:
     """Return -log10 of the frequency of values beyond `x`."""
     if x > tail[0]:
         return (-log(p.level) + (x - tail[0]) / max(tail[1], p.beta_least)) / LN10
@@ -84,13 +78,13 @@ def rarity_of(tail: np.ndarray, x: float, p: np.void) -> float:
 
 
 @njit(cache=True)
-def value_at(tail: np.ndarray, rarity: float, p: np.void) -> float:
+def value_at(tail: np.ndarray, rarity: float, p: Record) -> float:
     """Return the value of a rarity beyond the tracked quantile: the inverse of `rarity_of`."""
     return tail[0] + max(tail[1], p.beta_least) * (rarity * LN10 + log(p.level))
 
 
 @njit(cache=True)
-def learn(tail: np.ndarray, x: float, limit: float, p: np.void) -> None:
+def learn(tail: np.ndarray, x: float, limit: float, p: Record) -> None:
     """Move the quantile towards `x`; an excess below `limit` goes into the mean excess.
 
     The quantile's step is bounded whatever `x` is, and what alerts does not stretch the tail.
@@ -111,7 +105,7 @@ def learn(tail: np.ndarray, x: float, limit: float, p: np.void) -> None:
 
 
 @njit(cache=True)
-def evidence_of(rarity: float, p: np.void) -> float:
+def evidence_of(rarity: float, p: Record) -> float:
     """Put a rarity on the common scale: beyond the alert it starts from `credence` and grows by `gain`."""
     if rarity < p.alert:
         return ALERT * rarity / p.alert

@@ -1,33 +1,14 @@
 """The compiled walk over a batch that measures each trade once, for all calibrated detectors."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from coniferest.isoforest import IsolationForest as Forest
 from numba import njit
 
-from services.detector.detectors.core.burst_measure import BurstParameters, measure_burst, start_burst
-from services.detector.detectors.core.forest_measure import (
-    IsolationForestParameters,
-    fit_forest,
-    measure_forest,
-)
+from services.detector.detectors.activity.burst import BurstParameters, measure_burst, start_burst
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.forest_rows import PAGE_ROWS, ForestRows
-from services.detector.detectors.core.price_measure import (
-    OffMarketPriceParameters,
-    measure_price,
-    remember_price,
-    start_price,
-)
-from services.detector.detectors.core.size_measure import (
-    AuctionCrossParameters,
-    UnusualSizeParameters,
-    measure_size,
-    remember_size,
-    start_size,
-)
 from services.detector.detectors.core.state import (
     BURST_TIMES,
     FOREST,
@@ -37,8 +18,26 @@ from services.detector.detectors.core.state import (
     STATE,
 )
 from services.detector.detectors.core.tail import ALERT, start_tail
+from services.detector.detectors.multivariate.isolation_forest import (
+    IsolationForestParameters,
+    fit_forest,
+    measure_forest,
+)
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.price.off_market_price import (
+    OffMarketPriceParameters,
+    measure_price,
+    remember_price,
+    start_price,
+)
 from services.detector.detectors.saved import one_record, records
+from services.detector.detectors.scheduled.auction_cross import AuctionCrossParameters, measure_cross
+from services.detector.detectors.size.unusual_size import (
+    UnusualSizeParameters,
+    measure_size,
+    remember_size,
+    start_size,
+)
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
 
@@ -47,80 +46,55 @@ FORESTS_KEPT = 1024
 
 _ROW = np.dtype((np.float32, (FOREST_FEATURES,)))
 
-AuctionTimes = Callable[[str], tuple[int, int]]
-"""From a day, `YYYY-MM-DD`, to its opening and closing auction in ns since 1970; 0 where there is none."""
+PARAMETERS: dict[str, type[Parameters]] = {
+    "off_market_price": OffMarketPriceParameters,
+    "unusual_size": UnusualSizeParameters,
+    "burst": BurstParameters,
+    "isolation_forest": IsolationForestParameters,
+    "auction_cross": AuctionCrossParameters,
+}
+"""What the walk goes by, by detector; one that does not run has its defaults, as others build on it."""
 
 
-@dataclass(frozen=True)
-class TapeParameters:
-    """One symbol's; a part whose detector does not run has its defaults, as others build on it.
-
-    `forest` and `auction` are None where those detectors do not run.
-    """
-
-    price: OffMarketPriceParameters
-    size: UnusualSizeParameters
-    burst: BurstParameters
-    forest: IsolationForestParameters | None
-    auction: AuctionCrossParameters | None
-
-
-class Tape:
-    """Measures trades for the calibrated detectors, which share it; a `Keeper` of what they know.
+class FeatureWalk:
+    """Goes over a session's trades once and measures each for all calibrated detectors; keeps what they know.
 
     Parameters
     ----------
-    parameters_of
-        A symbol's parameters.
-    auction_times
-        The exchange's calendar.
+    context
+        Gives parameters and the calendar.
     """
 
-    name = "tape"
+    name = "tape"  # that of saved states
     layout = f"{STATE.descr} and {_ROW}"
 
-    def __init__(self, parameters_of: Callable[[str], TapeParameters], auction_times: AuctionTimes) -> None:
-        self._parameters_of = parameters_of
-        self._auction_times = lru_cache(maxsize=64)(auction_times)
+    def __init__(self, context: DetectorContext) -> None:
+        self._running = context.running
+        self._auction_times = lru_cache(maxsize=64)(context.auction_times)
         self._states = np.zeros(0, STATE)
         self._rows = ForestRows()
         self._sessions: dict[int, tuple[SessionKey, IsolationForestParameters | None]] = {}
         self._forests: dict[int, tuple[int, Forest]] = {}
-        self._records = {
-            name: np.zeros(0, _dtype(kind))
-            for name, kind in (
-                ("price", OffMarketPriceParameters),
-                ("size", UnusualSizeParameters),
-                ("burst", BurstParameters),
-                ("forest", IsolationForestParameters),
-                ("auction", AuctionCrossParameters),
-            )
-        }
+        self._records = {name: np.zeros(0, _dtype(kind)) for name, kind in PARAMETERS.items()}
         self._refit_least: int | None = None
-        self._measured: tuple[Batch, np.ndarray, np.ndarray] | None = None
 
     def open(self, slot: int, session: SessionKey) -> None:
-        """Begin a session afresh under a slot; a second call before its first trade changes nothing."""
-        is_open_already = slot in self._sessions and self._sessions[slot][0] == session
-        if is_open_already and self._states[slot]["trades"] == 0:
-            return
+        """Begin a session afresh under a slot."""
+        running = self._running(session.symbol)
         self._states = with_room(self._states, slot)
-        for name in self._records:
+        for name, kind in PARAMETERS.items():
             self._records[name] = with_room(self._records[name], slot)
-        p = self._parameters_of(session.symbol)
-        self._records["price"][slot] = _record(p.price)
-        self._records["size"][slot] = _record(p.size)
-        self._records["burst"][slot] = _record(p.burst)
-        self._records["forest"][slot] = _record(p.forest or IsolationForestParameters())
-        self._records["auction"][slot] = _record(p.auction or AuctionCrossParameters())
+            self._records[name][slot] = _record(running.get(name) or kind())
         self._states[slot] = np.zeros((), STATE)
-        self._rows.open(slot, keeps=p.forest is not None)
-        if p.auction is not None and session.day:
+        if "auction_cross" in running and session.day:
             self._states[slot]["open_ns"], self._states[slot]["close_ns"] = self._auction_times(session.day)
-        self._sessions[slot] = (session, p.forest)
+        forest = running.get("isolation_forest")
+        forest = forest if isinstance(forest, IsolationForestParameters) else None
+        self._rows.open(slot, keeps=forest is not None)
+        self._sessions[slot] = (session, forest)
         self._forests.pop(slot, None)
-        if p.forest is not None:
-            self._refit_least = min(p.forest.refit_trades, self._refit_least or p.forest.refit_trades)
+        if forest is not None:
+            self._refit_least = min(forest.refit_trades, self._refit_least or forest.refit_trades)
 
     def save(self, slot: int) -> bytes:
         """See `Keeper`: the record, with 0 for times of bursts that are over, and the rows that fits need."""
@@ -156,24 +130,20 @@ class Tape:
         """What is known of each session, by slot: `state.STATE`; to be read only."""
         return self._states
 
-    def measure(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Measure a batch, once however many detectors ask.
+    def advance(self, batch: Batch) -> np.ndarray:
+        """Take the next trades into what is known of their sessions.
 
         Returns
         -------
-        tuple
-            `state.MEASURES` of each trade, shape (n,), and what the forest's features contribute to a trade
-            that the forest flags, shape (n, FOREST_FEATURES), rows of others being 0.
+        array
+            `state.MEASURES` of each trade, shape (n,).
         """
-        if self._measured is None or self._measured[0] is not batch:
-            measures = np.zeros(len(batch), MEASURES)
-            shares = np.zeros((len(batch), 3))
-            for part in self._pieces(batch.slot, 0, len(batch)):
-                self._measure(batch[part], measures[part], shares[part])
-            self._measured = (batch, measures, shares)
-        return self._measured[1], self._measured[2]
+        measures = np.zeros(len(batch), MEASURES)
+        for part in self._pieces(batch.slot, 0, len(batch)):
+            self._advance(batch[part], measures[part])
+        return measures
 
-    def _measure(self, batch: Batch, measures: np.ndarray, shares: np.ndarray) -> None:
+    def _advance(self, batch: Batch, measures: np.ndarray) -> None:
         parameters = self._records
         trades = np.bincount(batch.slot)
         slots = np.flatnonzero(trades)
@@ -187,20 +157,20 @@ class Tape:
             batch.price,
             batch.size,
             batch.side,
-            parameters["price"],
-            parameters["size"],
+            parameters["off_market_price"],
+            parameters["unusual_size"],
             parameters["burst"],
-            parameters["forest"],
-            parameters["auction"],
+            parameters["isolation_forest"],
+            parameters["auction_cross"],
             measures,
         )
         if self._refit_least is not None:
             scores, scored = self._forest_scores(batch.slot, measures)
-            measure_forest(self._states, batch.slot, scores, parameters["forest"], measures)
+            measure_forest(self._states, batch.slot, scores, parameters["isolation_forest"], measures)
             for forest, at in scored:
                 flagged = at[measures["forest_evidence"][at] >= ALERT]
                 if len(flagged):
-                    shares[flagged] = _shares(forest, _forest_rows(measures[flagged]))
+                    measures["forest_shares"][flagged] = _shares(forest, _forest_rows(measures[flagged]))
 
     def _pieces(self, slot: np.ndarray, start: int, stop: int) -> list[slice]:
         """Cut a batch so that no session has more trades in a piece than between two fits.
@@ -297,8 +267,8 @@ def _walk(
             start_burst(s, burst_p, event_ns[i])
             start_tail(s.tails[FOREST], forest_parameters[slot])
         lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], out)
-        auction_p = auction_parameters[slot]
-        measure_size(s, size_p, auction_p, event_ns[i], x, z, side[i], lowest, highest, out)
+        is_cross = measure_cross(s, auction_parameters[slot], event_ns[i], z, side[i], out)
+        measure_size(s, size_p, event_ns[i], x, z, side[i], lowest, highest, is_cross, out)
         measure_burst(s, burst_p, event_ns[i], x, out)
         place = s.trades & (FOREST_ROWS - 1)
         row = pages[page_of[slot, place // PAGE_ROWS], place % PAGE_ROWS]

@@ -1,23 +1,96 @@
-"""Off-Market Price: see `calibrated.price_measure` for what is measured."""
+"""Off-Market Price: how far a price lies beyond what the last trades, and a few before, have traded at.
+
+The distance is taken from a robust envelope (the second lowest to the second highest of the recent prices,
+and some spaced ones), not from the last trade, which would flag the innocent trade after a bad print, too.
+Its unit mixes the tick, the dispersion of prices about the envelope's middle, and the volatility over the
+time in which the price could have moved.
+"""
+
+from math import log, sqrt
 
 import numpy as np
+from numba import njit
+from pydantic import Field
 
 from services.detector.detectors.base import Flags
-from services.detector.detectors.core.detector import CalibratedDetector
+from services.detector.detectors.core.detector import TailDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
-from services.detector.detectors.core.state import PRICE
-from services.detector.detectors.core.tail import score_of
+from services.detector.detectors.core.record import Record
+from services.detector.detectors.core.state import ANCHORS, BUY, PRICE, PRICES, SECOND_NS, SELL
+from services.detector.detectors.core.tail import (
+    LN10,
+    TailParameters,
+    evidence_of,
+    learn,
+    median3,
+    rarity_of,
+    score_of,
+    start_tail,
+    value_at,
+)
 from services.detector.engine.batch import Batch
 
 
-class OffMarketPrice(CalibratedDetector):
+class OffMarketPriceParameters(
+    TailParameters,
+    level=0.002,
+    u=1.3,
+    beta=0.2,
+    beta_least=0.12,
+    prior_trades=8000.0,
+    prior_excesses=60.0,
+    memory=30000.0,
+    excesses=150.0,
+    alert=4.0,
+    credence=0.7,
+    gain=1.3,
+):
+    """Of the detector Off-Market Price."""
+
+    tick: float = Field(0.01, gt=0, description="smallest price step")
+    tick_below_one: float = Field(
+        0.0001, gt=0, description="the same for a session that starts below a price of 1"
+    )
+    envelope_trades: int = Field(12, ge=3, le=PRICES, description="recent trades that span the envelope")
+    anchor_gap_s: float = Field(0.1, gt=0, description="least time between two spaced prices")
+    anchor_age_s: float = Field(20.0, ge=0, description="how long a spaced price belongs to the envelope")
+    scale_tick: float = Field(0.85, ge=0, description="weight of the tick in the unit of distance")
+    scale_dispersion: float = Field(0.3, ge=0, description="weight of the dispersion")
+    scale_volatility: float = Field(0.4, ge=0, description="weight of the volatility")
+    dispersion_prior: float = Field(
+        1e-3, gt=0, description="prior of the dispersion, as a share of the price"
+    )
+    dispersion_prior_trades: float = Field(20.0, gt=0, description="what that prior is worth")
+    dispersion_trades: float = Field(150.0, gt=0, description="trades that the dispersion remembers")
+    volatility_prior: float = Field(
+        1e-4, gt=0, description="prior share of the price in the root of a second"
+    )
+    step_prior: float = Field(
+        7e-5, ge=0, description="prior of a usual price change, as a share of the price"
+    )
+    step_share: float = Field(0.7, ge=0, description="share of the usual change that counts as a tick")
+    step_changes: float = Field(100.0, gt=0, description="price changes that the usual change remembers")
+    changes_usual: float = Field(0.2, gt=0, lt=1, description="usual share of trades that change the price")
+    changes_power: float = Field(0.3, ge=0, description="how much a calmer market shrinks the unit")
+    changes_trades: float = Field(50.0, gt=0, description="trades that the share of changes remembers")
+    against: float = Field(0.3, ge=0, description="weight of a buyer below, or a seller above, a calm market")
+    run_growth: float = Field(1.5, ge=1, description="growth of distance at which a run flags again")
+    off_grid_weight: float = Field(1.0, ge=0, description="weight of a price off the half-tick grid")
+    off_grid_prior: float = Field(0.1, gt=0, description="off-grid prices expected before any was seen")
+    off_grid_prior_trades: float = Field(1000.0, gt=0, description="in so many trades")
+
+
+class OffMarketPrice(TailDetector):
     """Flags prices beyond the envelope of the recent ones, by how rare such a distance is."""
 
     name = "off_market_price"
+    parameters = OffMarketPriceParameters
+    part = PRICE
+    evidence = "price_evidence"
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are prices, expected is the envelope's middle."""
-        at, found = self._alerts(batch, "price_evidence")
+        at, found = self._alerts(batch)
         limit = np.expm1(found["price_threshold"]) * found["price_scale"]
         return Flags(
             at=at,
@@ -31,7 +104,7 @@ class OffMarketPrice(CalibratedDetector):
         )
 
 
-def _reason(price: float, row: np.void) -> str:
+def _reason(price: float, row: Record) -> str:
     distance = row["distance"]
     if distance == 0.0:
         return (
@@ -48,3 +121,129 @@ def _reason(price: float, row: np.void) -> str:
         f"{'above' if distance > 0 else 'below'} the {recent} of the recent trades; "
         f"such a distance is seen {once_in(row['price_rarity'] + row['grid_rarity'])}"
     )
+
+
+@njit(cache=True)
+def start_price(s: Record, p: Record, event_ns: int, price: float) -> None:
+    """Put the priors into a fresh record at the session's first trade."""
+    s.tick = p.tick if abs(price) >= 1.0 else min(p.tick, p.tick_below_one)
+    for j in range(PRICES):
+        s.prices[j] = price
+    for j in range(ANCHORS):
+        s.anchors[j] = price
+        s.anchor_ns[j] = event_ns
+    s.anchor_count = 1
+    s.dispersion = p.dispersion_prior * abs(price)
+    s.variance = (p.volatility_prior * price) ** 2
+    s.changes = p.changes_usual
+    s.step = max(s.tick, p.step_prior * abs(price))
+    s.bad_trade = -10
+    start_tail(s.tails[PRICE], p)
+
+
+@njit(cache=True)
+def measure_price(
+    s: Record, p: Record, event_ns: int, price: float, side: int, out: Record
+) -> tuple[float, float, float]:
+    """Measure one price; returns the lowest and highest recent price and the envelope's middle."""
+    lowest = second_lowest = 1e300
+    highest = second_highest = -1e300
+    for j in range(p.envelope_trades):
+        recent = s.prices[(s.trades - 1 - j) & (PRICES - 1)]
+        if recent < lowest:
+            second_lowest = lowest
+            lowest = recent
+        elif recent < second_lowest:
+            second_lowest = recent
+        if recent > highest:
+            second_highest = highest
+            highest = recent
+        elif recent > second_highest:
+            second_highest = recent
+    low = second_lowest  # one bad print does not widen the envelope
+    high = second_highest
+    for j in range(ANCHORS):
+        if event_ns - s.anchor_ns[j] < p.anchor_age_s * SECOND_NS:
+            low = min(low, s.anchors[j])
+            high = max(high, s.anchors[j])
+    distance = 0.0
+    if price > high:
+        distance = price - high
+    elif price < low:
+        distance = price - low
+    # A new price enters the envelope with its second trade: it had the time since the last but one to move.
+    since_s = min((event_ns - s.second_last_ns) * 1e-9, 600.0)
+    calm = (s.changes + 0.005) / p.changes_usual
+    tick_part = p.scale_tick * max(s.tick, p.step_share * s.step) * min(1.0, calm) ** p.changes_power
+    scale = tick_part + p.scale_dispersion * s.dispersion + p.scale_volatility * sqrt(s.variance * since_s)
+    value = log(1.0 + abs(distance) / scale)
+    if (distance > 0.0 and side == SELL) or (distance < 0.0 and side == BUY):
+        value += p.against * max(0.0, -log(calm))
+    tail = s.tails[PRICE]
+    rarity = rarity_of(tail, value, p)
+    threshold = value_at(tail, p.alert, p)
+    learn(tail, value, threshold, p)
+
+    # A price off the half-tick grid on which the session trades is odd in itself.
+    cell = price / (0.5 * s.tick)
+    grid_rarity = 0.0
+    if abs(cell - round(cell)) > 1e-3:
+        grid_rarity = max(
+            0.0, -log((s.off_grid + p.off_grid_prior) / (s.trades + p.off_grid_prior_trades)) / LN10
+        )
+        if event_ns - s.off_grid_ns >= SECOND_NS:  # a run of them counts once a second
+            s.off_grid += 1.0
+            s.off_grid_ns = event_ns
+
+    # The next trade of an off-market run at about that distance tells of a new level.
+    is_run = (
+        s.bad_trade == s.trades - 1
+        and distance * s.bad_distance > 0.0
+        and abs(distance) < p.run_growth * abs(s.bad_distance)
+    )
+    if rarity >= p.alert:
+        s.bad_trade = s.trades
+        s.bad_distance = distance
+    total = rarity + p.off_grid_weight * grid_rarity
+    if is_run:
+        total = min(total, 0.99 * p.alert)
+
+    out.price_evidence = evidence_of(total, p)
+    out.price_rarity = rarity
+    out.price_threshold = threshold
+    out.price_value = value
+    out.distance = distance
+    out.price_scale = scale
+    out.low = low
+    out.high = high
+    out.grid_rarity = grid_rarity
+    return lowest, highest, 0.5 * (second_lowest + second_highest)
+
+
+@njit(cache=True)
+def remember_price(s: Record, p: Record, event_ns: int, price: float, middle: float) -> None:
+    """Take a measured price into what the next one is compared with."""
+    gap_s = (event_ns - s.last_ns) * 1e-9
+    deviation = min(abs(price - middle), 6.0 * s.dispersion + s.tick)
+    s.dispersion += (deviation - s.dispersion) / min(
+        p.dispersion_trades, s.trades + p.dispersion_prior_trades
+    )
+    moved = abs(price - s.last_price)
+    if moved > 0.0 and gap_s < 0.1:  # later, the price had time to wander
+        s.step += (min(moved, 3.0 * s.step) - s.step) / p.step_changes
+    s.changes += ((1.0 if moved > 0.0 else 0.0) - s.changes) / p.changes_trades
+    newest = (s.anchor_count - 1) % ANCHORS
+    since_ns = event_ns - s.anchor_ns[newest]
+    if since_ns >= p.anchor_gap_s * SECOND_NS and s.trades > 2:
+        anchor = median3(
+            s.prices[(s.trades - 1) & (PRICES - 1)],
+            s.prices[(s.trades - 2) & (PRICES - 1)],
+            s.prices[(s.trades - 3) & (PRICES - 1)],
+        )
+        variance = (anchor - s.anchors[newest]) ** 2 / (since_ns * 1e-9)
+        s.variance += (min(variance, 25.0 * s.variance) - s.variance) / 60.0
+        oldest = s.anchor_count % ANCHORS
+        s.anchors[oldest] = anchor
+        s.anchor_ns[oldest] = event_ns
+        s.anchor_count += 1
+    s.prices[s.trades & (PRICES - 1)] = price

@@ -12,7 +12,6 @@ after a fit all steps are computed at once, and judging a trade is one binary se
 
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,7 +23,8 @@ from pydantic import Field
 from sklearn.tree import ExtraTreeRegressor
 from sklearn.utils.random import sample_without_replacement
 
-from services.detector.detectors.base import Flags, score_beyond
+from services.detector.detectors.base import Detector, Flags, score_beyond
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
@@ -130,25 +130,24 @@ class _Session:
         self.forest = _fitted(learnt, self.parameters, seed_of(self.key, self.trades))
 
 
-class PriceHistoryForest:
+class PriceHistoryForest(Detector):
     """Flags prices that a forest isolates faster than nearly all of the session's whole history.
 
     Memory grows with the session: 8 bytes for each trade, and some 2 MB for the steps of 1000 trees. The
     `classic` profile, for which this is made, has one endless session for each symbol.
-
-    Parameters
-    ----------
-    parameters_of
-        Gives the parameters of a symbol.
     """
 
     name = "price_history_forest"
-    keeper = None
+    parameters = PriceHistoryForestParameters
 
-    def __init__(self, parameters_of: Callable[[str], PriceHistoryForestParameters]) -> None:
-        self._parameters_of = parameters_of
+    def __init__(self, context: DetectorContext) -> None:
+        self._parameters_of = context.parameters_of(self.name, PriceHistoryForestParameters)
         self.state = np.zeros(0, _STATE)
         self.sessions: dict[int, _Session] = {}
+
+    @property
+    def keeper(self) -> None:
+        """See `Detector`: it has none, as its state grows."""
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
@@ -201,6 +200,17 @@ class PriceHistoryForest:
             contributions={"normalised_price": np.ones(len(at))},
             features={"normalised_price": normalised[at]},
         )
+
+    def limits_after_fit(self, slot: int, contaminations: np.ndarray) -> np.ndarray:
+        """Return the score that a trade must exceed for each contamination, shape (k,); right after a fit."""
+        session = self.sessions[slot]
+        state = self.state[slot]
+        if session.forest is None:
+            raise ValueError("no forest has been fitted yet")
+        mean = state["price_sum"] / state["trades"]
+        of_learnt = session.forest.score(session.prices[: session.trades] / (mean if mean != 0.0 else 1.0))
+        limits: np.ndarray = -np.percentile(-of_learnt, 100.0 * contaminations)
+        return limits
 
 
 def seed_of(session: SessionKey, trades: int) -> int:

@@ -1,12 +1,11 @@
 """Rapid Price Change: a price far from that of the trade before."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.detector.detectors.base import Flags, Keeper, score_beyond
+from services.detector.detectors.base import Detector, Flags, Keeper, score_beyond
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.saved import one_record
 from services.detector.engine.batch import Batch, SessionKey
@@ -26,20 +25,15 @@ class RapidPriceChangeParameters(Parameters):
     )
 
 
-class RapidPriceChange:
-    """Flags relative price changes between consecutive trades of a session above a threshold.
-
-    Parameters
-    ----------
-    parameters_of
-        Gives the parameters of a symbol.
-    """
+class RapidPriceChange(Detector):
+    """Flags relative price changes between consecutive trades of a session above a threshold."""
 
     name = "rapid_price_change"
+    parameters = RapidPriceChangeParameters
     layout = str(_STATE.descr)
 
-    def __init__(self, parameters_of: Callable[[str], RapidPriceChangeParameters]) -> None:
-        self._parameters_of = parameters_of
+    def __init__(self, context: DetectorContext) -> None:
+        self._parameters_of = context.parameters_of(self.name, RapidPriceChangeParameters)
         self._threshold_ratio = np.zeros(0)
         self._last_price = np.zeros(0, _STATE)
 

@@ -7,13 +7,14 @@ are nearer to symmetric than prices and shares are. Means and variances follow t
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 from pydantic import Field, model_validator
 
-from services.detector.detectors.base import Flags, Keeper, score_beyond
+from services.detector.detectors.base import Detector, Flags, Keeper, score_beyond
+from services.detector.detectors.context import DetectorContext
+from services.detector.detectors.core.record import Record
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.saved import one_record, records
 from services.detector.engine.batch import Batch, SessionKey
@@ -61,24 +62,20 @@ class ZScoreParameters(Parameters):
         return self
 
 
-class ZScore:
+class ZScore(Detector):
     """Flags returns and sizes that lie far from those of the last trades before.
 
     Where fewer than `min_trades` are known, or all of them are the same, or a price is not positive and so
     has no log return, the z-score is 0. Memory for a session: 16 bytes for each trade of the widest window of
     any symbol.
-
-    Parameters
-    ----------
-    parameters_of
-        Gives the parameters of a symbol.
     """
 
     name = "z_score"
+    parameters = ZScoreParameters
     layout = f"{_SAVED.descr} and float64"
 
-    def __init__(self, parameters_of: Callable[[str], ZScoreParameters]) -> None:
-        self._parameters_of = parameters_of
+    def __init__(self, context: DetectorContext) -> None:
+        self._parameters_of = context.parameters_of(self.name, ZScoreParameters)
         self._parameters = np.zeros(0, _PARAMETERS)
         self._last_price = np.zeros(0)
         self._windows = np.zeros((0, 2), _WINDOW)
@@ -234,7 +231,7 @@ def _z_scores(
 
 
 @njit(cache=True)
-def _z_score(window: np.void, value: float, min_trades: int) -> float:
+def _z_score(window: Record, value: float, min_trades: int) -> float:
     """Return the distance from the window's mean in its standard deviations; 0 where that means nothing."""
     if window.count < min_trades or window.alike >= window.count or window.square_sum <= 0.0:
         return 0.0
@@ -242,7 +239,7 @@ def _z_score(window: np.void, value: float, min_trades: int) -> float:
 
 
 @njit(cache=True)
-def _push(window: np.void, values: np.ndarray, window_trades: int, value: float) -> None:
+def _push(window: Record, values: np.ndarray, window_trades: int, value: float) -> None:
     """Take a value in, for the oldest one where the window is full."""
     if window.count < window_trades:
         window.count += 1

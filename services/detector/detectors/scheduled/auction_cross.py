@@ -1,21 +1,34 @@
 """Auction Cross: the print of an opening or closing auction, enormous and natural."""
 
 import numpy as np
+from numba import njit
+from pydantic import Field
 
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import FEATURES, features_of
+from services.detector.detectors.core.record import Record
+from services.detector.detectors.core.state import HIDDEN, SECOND_NS
+from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import Batch
+
+
+class AuctionCrossParameters(Parameters):
+    """Of the detector Auction Cross."""
+
+    least_ratio: float = Field(30.0, gt=1, description="least size of a cross, in mean sizes")
+    window_s: float = Field(60.0, gt=0, description="how long after the auction's time its prints may come")
 
 
 class AuctionCross(CalibratedDetector):
     """Names a huge print without a side just after an auction's time, so that it raises no alert."""
 
     name = "auction_cross"
+    parameters = AuctionCrossParameters
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; the score is 0, as there is nothing anomalous. Value and expected are shares."""
-        measures, _ = self._tape.measure(batch)
+        measures = batch.measured()
         at = np.flatnonzero(measures["is_cross"])
         found = measures[at]
         return Flags(
@@ -31,3 +44,19 @@ class AuctionCross(CalibratedDetector):
             contributions={FEATURES[1]: np.ones(len(at))},
             features=features_of(found),
         )
+
+
+@njit(cache=True)
+def measure_cross(s: Record, p: Record, event_ns: int, size: float, side: int, out: Record) -> bool:
+    """Tell whether a trade is the print of an auction: the largest so far within its window."""
+    is_cross = False
+    if side == HIDDEN and size >= p.least_ratio * (0.5 * (s.mean200 + s.mean1000)):
+        window_ns = p.window_s * SECOND_NS
+        if 0 <= event_ns - s.open_ns < window_ns and size > s.open_cross:
+            is_cross = True
+            s.open_cross = size
+        elif 0 <= event_ns - s.close_ns < window_ns and size > s.close_cross:
+            is_cross = True
+            s.close_cross = size
+    out.is_cross = is_cross
+    return is_cross

@@ -1,12 +1,11 @@
 """High Volume: a trade larger than a fixed number of shares."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.detector.detectors.base import Flags, Keeper, score_beyond
+from services.detector.detectors.base import Detector, Flags, Keeper, score_beyond
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.saved import one_record
 from services.detector.engine.batch import Batch, SessionKey
@@ -23,20 +22,15 @@ class HighVolumeParameters(Parameters):
     )
 
 
-class HighVolume:
-    """Flags sizes above a threshold.
-
-    Parameters
-    ----------
-    parameters_of
-        Gives the parameters of a symbol.
-    """
+class HighVolume(Detector):
+    """Flags sizes above a threshold."""
 
     name = "high_volume"
+    parameters = HighVolumeParameters
     layout = str(_STATE.descr)
 
-    def __init__(self, parameters_of: Callable[[str], HighVolumeParameters]) -> None:
-        self._parameters_of = parameters_of
+    def __init__(self, context: DetectorContext) -> None:
+        self._parameters_of = context.parameters_of(self.name, HighVolumeParameters)
         self._threshold_shares = np.zeros(0, np.int64)
         self._state = np.zeros(0, _STATE)
 

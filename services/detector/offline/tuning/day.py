@@ -10,17 +10,16 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from services.common.exchange_calendar import ExchangeCalendar
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
     PriceHistoryForestParameters,
 )
 from services.detector.detectors.price.rapid_price_change import RapidPriceChangeParameters
 from services.detector.detectors.price.z_score import ZScoreParameters
-from services.detector.detectors.registry import DetectorSet
 from services.detector.detectors.size.high_volume import HighVolumeParameters
-from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.columns import TradeColumns
+from services.detector.engine.engine import Engine
 from services.detector.engine.sessions import Sessions
 from services.detector.offline.tuning.indexed_day import OnProgress
 from services.detector.offline.tuning.measure import PARTS, find_standing_out, rarities_of
@@ -33,7 +32,7 @@ from services.detector.offline.tuning.thresholds import (
     Seen,
     contaminations,
 )
-from services.detector.profiles.profile import Detectors, Profile
+from services.detector.profiles.profile import Profile
 
 PIECE_TRADES = 10_000
 
@@ -75,41 +74,38 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
         Called after each piece of `PIECE_TRADES`.
     """
     own = profile.for_symbol(symbol)
-    z_score = own.z_score or ZScoreParameters()
+    z_score = own.get("z_score") or ZScoreParameters()
     # Which detectors run matters to nothing else here: each looks at the trades alone.
-    detectors = own.model_copy(
-        update={
-            "high_volume": HighVolumeParameters(threshold_shares=int(HIGH_VOLUME.least)),
-            "rapid_price_change": RapidPriceChangeParameters(threshold_ratio=RAPID_PRICE_CHANGE.least),
-            "z_score": z_score.model_copy(update={"threshold_sigmas": Z_SCORE.least}),
-            "price_history_forest": None,
-        }
+    detectors = own.replaced(
+        high_volume=HighVolumeParameters(threshold_shares=int(HIGH_VOLUME.least)),
+        rapid_price_change=RapidPriceChangeParameters(threshold_ratio=RAPID_PRICE_CHANGE.least),
+        z_score=z_score.model_copy(update={"threshold_sigmas": Z_SCORE.least}),
+        price_history_forest=None,
     )
-    run = _Run(profile, detectors)
-    rules = [one for one in run.set.detectors if one.name in {rule.detector for rule in RULES}]
-    calibrated = [one for one in run.set.detectors if one.name in PARTS]
-    values: dict[str, list[np.ndarray]] = {rule.name: [] for rule in rules}
-    flagged = {one.name: 0 for one in calibrated}
+    engine = Engine(profile.model_copy(update={"detectors": detectors, "symbols": {}}))
+    values: dict[str, list[np.ndarray]] = {rule.detector: [] for rule in RULES}
+    flagged = {name: 0 for name in detectors.running if name in PARTS}
     rarities: list[np.ndarray] = []
     judged = 0
-    for batch in run.batches(columns, on_progress):
-        judged += len(batch)
-        for rule in rules:
-            values[rule.name].append(np.abs(rule.flag(batch).value))
-        for one in calibrated:
-            flagged[one.name] += len(one.flag(batch).at)
-        if calibrated:
-            measures, _ = run.set.tape.measure(batch)
-            at = find_standing_out(measures, [])
-            rarities.append(rarities_of(measures[at], batch.event_ns[at], own))
+    for piece in _pieces(columns, on_progress):
+        for found in engine.flag(piece):
+            batch = found.piece.batch
+            judged += len(batch)
+            for rule, seen_values in values.items():
+                seen_values.append(np.abs(found.flags[rule].value))
+            for name in flagged:
+                flagged[name] += len(found.flags[name].at)
+            if batch.measures is not None:
+                at = find_standing_out(batch.measures, [])
+                rarities.append(rarities_of(batch.measures[at], batch.event_ns[at], own))
     seen = {name: Seen(np.sort(np.concatenate(found))) for name, found in values.items()}
     if rarities:
         by_part = np.concatenate(rarities)
         for column, part in enumerate(PARTS):
             if part in flagged:
-                found = by_part[:, column]
-                seen[part] = Seen(np.sort(found[found > 0]), flags_at_threshold=True)
-    return MeasuredDay(judged, run.sessions.late_trades, seen, flagged)
+                of_part = by_part[:, column]
+                seen[part] = Seen(np.sort(of_part[of_part > 0]), flags_at_threshold=True)
+    return MeasuredDay(judged, engine.late_trades, seen, flagged)
 
 
 def measure_forest(
@@ -127,72 +123,49 @@ def measure_forest(
     dict
         From each of `contaminations` to how many trades it flags.
     """
-    p = profile.for_symbol(symbol).price_history_forest or PriceHistoryForestParameters()
+    p = profile.for_symbol(symbol).get("price_history_forest")
+    if not isinstance(p, PriceHistoryForestParameters):
+        p = PriceHistoryForestParameters()
     grid = np.array(contaminations(p.contamination))
     # A trade that a contamination flags, the largest one flags as well.
     largest = p.model_copy(update={"contamination": CONTAMINATION.most})
-    run = _Run(profile, Detectors(price_history_forest=largest))
-    (forest,) = run.set.detectors
-    assert isinstance(forest, PriceHistoryForest)  # noqa: S101 - the only one asked for
+    forest = PriceHistoryForest(DetectorContext(lambda _: {PriceHistoryForest.name: largest}, _no_auctions))
+    sessions = Sessions(endless=profile.sessions == "endless")
     counts = np.zeros(len(grid), np.int64)
     done: dict[int, int] = {}
     limits: dict[int, np.ndarray] = {}
-    for batch in run.batches(columns, on_progress):
-        for slot in np.unique(batch.slot).tolist():
-            places = np.flatnonzero(batch.slot == slot)
-            while len(places):
-                # Up to the next fit, all trades have the same limits.
-                trades = done.get(slot, 0)
-                part = places[: p.refit_trades - trades % p.refit_trades]
-                places = places[len(part) :]
-                flags = forest.flag(batch[part])
-                if slot in limits:
-                    counts += np.count_nonzero(flags.value[:, None] > limits[slot], axis=0)
-                done[slot] = trades + len(part)
-                if done[slot] % p.refit_trades == 0:
-                    limits[slot] = _limits(forest, slot, grid)
+    for some in _pieces(columns, on_progress):
+        for piece in sessions.pieces(some):
+            for slot, session in piece.opened:
+                forest.open(slot, session)
+                done.pop(slot, None)
+                limits.pop(slot, None)
+            for slot in piece.sessions:
+                places = np.flatnonzero(piece.batch.slot == slot)
+                while len(places):
+                    # Up to the next fit, all trades have the same limits.
+                    trades = done.get(slot, 0)
+                    part = places[: p.refit_trades - trades % p.refit_trades]
+                    places = places[len(part) :]
+                    flags = forest.flag(piece.batch[part])
+                    if slot in limits:
+                        counts += np.count_nonzero(flags.value[:, None] > limits[slot], axis=0)
+                    done[slot] = trades + len(part)
+                    if done[slot] % p.refit_trades == 0:
+                        limits[slot] = forest.limits_after_fit(slot, grid)
     return dict(zip(grid.tolist(), counts.tolist(), strict=True))
 
 
-def _limits(detector: PriceHistoryForest, slot: int, grid: np.ndarray) -> np.ndarray:
-    """Return the score that must be exceeded for each contamination, shape (k,), right after a fit."""
-    session = detector.sessions[slot]
-    state = detector.state[slot]
-    assert session.forest is not None  # noqa: S101 - it was just fitted
-    mean = state["price_sum"] / state["trades"]
-    of_learnt = session.forest.score(session.prices[: session.trades] / (mean if mean != 0.0 else 1.0))
-    limits: np.ndarray = -np.percentile(-of_learnt, 100.0 * grid)
-    return limits
+def _no_auctions(_day: str) -> tuple[int, int]:
+    return 0, 0
 
 
-class _Run:
-    """Detectors on sessions, as `Engine` has them, but each to be asked by itself.
-
-    Parameters
-    ----------
-    profile
-        Gives the exchange and the kind of sessions.
-    detectors
-        Those that run.
-    """
-
-    def __init__(self, profile: Profile, detectors: Detectors) -> None:
-        calendar = ExchangeCalendar(profile.exchange)
-        only = profile.model_copy(update={"detectors": detectors, "symbols": {}})
-        self.set = DetectorSet(only, calendar.auction_times)
-        self.sessions = Sessions(self._open, endless=profile.sessions == "endless")
-
-    def batches(self, columns: TradeColumns, on_progress: OnProgress) -> Iterator[Batch]:
-        """Cut trades into batches; each must be judged before the next is asked for."""
-        for start in range(0, len(columns), PIECE_TRADES):
-            piece = _cut(columns, slice(start, start + PIECE_TRADES))
-            for _, batch in self.sessions.batches(piece):
-                yield batch
-            on_progress(start + len(piece), len(columns))
-
-    def _open(self, slot: int, session: SessionKey) -> None:
-        for detector in self.set.detectors:
-            detector.open(slot, session)
+def _pieces(columns: TradeColumns, on_progress: OnProgress) -> Iterator[TradeColumns]:
+    """Cut trades into pieces; calls `on_progress` after each."""
+    for start in range(0, len(columns), PIECE_TRADES):
+        piece = _cut(columns, slice(start, start + PIECE_TRADES))
+        yield piece
+        on_progress(start + len(piece), len(columns))
 
 
 def _cut(columns: TradeColumns, part: slice) -> TradeColumns:

@@ -6,21 +6,29 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.contracts.anomaly import Severity
-from services.detector.detectors.core.burst_measure import BurstParameters
-from services.detector.detectors.core.state import BURST, FOREST, PRICE, SECOND_NS, SIZE
+from services.contracts.detectors import DETECTORS
+from services.detector.detectors.activity.burst import BurstParameters
+from services.detector.detectors.core.detector import TailDetector
+from services.detector.detectors.core.state import SECOND_NS
 from services.detector.detectors.core.tail import ALERT, TailParameters
+from services.detector.detectors.loading import load_detector
 from services.detector.engine.engine import Engine
 from services.detector.offline.decode import decode_chunk
 from services.detector.profiles.profile import Detectors, Profile
 from services.sources.base import Source
 
-PARTS = {
-    "off_market_price": ("price_evidence", PRICE),
-    "unusual_size": ("size_evidence", SIZE),
-    "burst": ("burst_evidence", BURST),
-    "isolation_forest": ("forest_evidence", FOREST),
+
+def _tail_detector(name: str) -> type[TailDetector]:
+    kind = load_detector(name)
+    if not issubclass(kind, TailDetector):
+        raise TypeError(f"{name} is registered with `has_alert`, but is no `TailDetector`")
+    return kind
+
+
+PARTS: dict[str, type[TailDetector]] = {
+    name: _tail_detector(name) for name, spec in DETECTORS.items() if spec.has_alert
 }
-"""Detectors that flag by rarity, with the measure that carries it and their tail in a session's state."""
+"""Detectors that flag by rarity: they say which measure carries it, and which tail of a session is theirs."""
 
 LEAST_RARITY = 2.5
 """Rarity from which a trade is kept: no alert is set as low."""
@@ -83,21 +91,21 @@ def measure_days(
     for source in sources:
         for chunk in source.chunks():
             columns = decode_chunk(source, chunk, engine.time_zone).columns
-            for places, batch in engine.batches(columns):
-                sessions = {int(slot): engine.session_of(int(slot)) for slot in np.unique(batch.slot)}
+            for flagged in engine.flag(columns):
+                batch, sessions = flagged.piece.batch, flagged.piece.sessions
                 for session in sessions.values():
                     if session.symbol not in measured:
                         measured[session.symbol] = Measured()
                         rarities[session.symbol] = []
                         parameters[session.symbol] = profile.for_symbol(session.symbol)
                 rule_flags = []
-                for at, anomaly in engine.judge(batch, columns.day[places]):
+                for at, anomaly in engine.anomalies(flagged):
                     if anomaly.severity == Severity.INFO:
                         continue
-                    measured[sessions[int(batch.slot[at])].symbol].flagged += 1
+                    measured[columns.symbol[at]].flagged += 1
                     if any(detection.detector not in PARTS for detection in anomaly.detections):
-                        rule_flags.append(at)
-                measures, _ = engine.tape.measure(batch)
+                        rule_flags.append(int(np.searchsorted(flagged.piece.places, at)))
+                measures = batch.measured()
                 standing_out = find_standing_out(measures, rule_flags)
                 slot_of = batch.slot[standing_out]
                 for slot, session in sessions.items():
@@ -105,9 +113,7 @@ def measure_days(
                     found = rarities_of(measures[own], batch.event_ns[own], parameters[session.symbol])
                     found[np.isin(own, rule_flags)] = np.inf
                     rarities[session.symbol].append(found[found.max(axis=1, initial=0.0) >= LEAST_RARITY])
-                    ends[session.symbol, session.day] = _end(
-                        engine.tape.states, slot, parameters[session.symbol]
-                    )
+                    ends[session.symbol, session.day] = _end(engine.states, slot, parameters[session.symbol])
                 for slot, count in zip(*np.unique(batch.slot, return_counts=True), strict=True):
                     measured[sessions[int(slot)].symbol].trades += int(count)
             on_progress(source, chunk.position)
@@ -121,16 +127,16 @@ def measure_days(
 
 def running_parts(parameters: Detectors) -> dict[str, TailParameters]:
     """Return the parts that run, with their parameters."""
-    found = {name: getattr(parameters, name) for name in PARTS}
-    return {name: one for name, one in found.items() if one is not None}
+    found = {name: parameters.get(name) for name in PARTS}
+    return {name: one for name, one in found.items() if isinstance(one, TailParameters)}
 
 
 def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray:
     """Return the places of the trades that are worth a closer look."""
     # At an alert of 6, the highest that tune sets, an evidence of 1.6 is a rarity of 2.4.
     is_odd = np.zeros(len(measures), bool)
-    for measure, _ in PARTS.values():
-        is_odd |= measures[measure] >= 1.6
+    for kind in PARTS.values():
+        is_odd |= measures[kind.evidence] >= 1.6
     is_odd &= measures["is_cross"] == 0
     is_odd[rule_flags] = True
     return np.flatnonzero(is_odd)
@@ -143,14 +149,14 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
     """
     rarities = np.zeros((len(measures), len(PARTS)))
     running = running_parts(parameters)
-    for column, (name, (measure, _)) in enumerate(PARTS.items()):
+    for column, (name, kind) in enumerate(PARTS.items()):
         p = running.get(name)
         if p is None:
             continue
         if isinstance(p, BurstParameters):
             rarities[:, column] = _once_an_episode(measures["burst_rarity"], event_ns, p)
             continue
-        evidence = measures[measure]
+        evidence = measures[kind.evidence]
         rarity = np.where(
             evidence < ALERT, evidence * p.alert / ALERT, p.alert + (evidence - ALERT - p.credence) / p.gain
         )
@@ -177,7 +183,7 @@ def _end(states: np.ndarray, slot: int, parameters: Detectors) -> tuple[int, Pri
     state = states[slot]
     priors: Priors = {}
     for name, p in running_parts(parameters).items():
-        u, beta = state["tails"][PARTS[name][1]][:2]
+        u, beta = state["tails"][PARTS[name].part][:2]
         priors[name] = {"u": float(u), "beta": max(float(beta), p.beta_least)}
     price = abs(float(np.median(state["prices"])))
     if "off_market_price" in priors and price > 0:

@@ -141,7 +141,7 @@ class Curve:
 
 def present(profile: Profile, symbol: str, threshold: Threshold) -> Present:
     """Return the present setting of a profile for a symbol."""
-    parameters = getattr(profile.for_symbol(symbol), threshold.detector)
+    parameters = profile.for_symbol(symbol).get(threshold.detector)
     known = parameters or _DEFAULTS[threshold.detector]
     return Present(getattr(known, threshold.parameter), parameters is not None)
 

@@ -1,14 +1,22 @@
 """Small columns of trades for the detectors' tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from services.detector.detectors.base import Detector
+from services.detector.detectors.context import DetectorContext
+from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
 
 SESSION = SessionKey("NVDA", "2024-12-02")
+
+
+def context_of(name: str, parameters: Parameters | Callable[[str], Parameters]) -> DetectorContext:
+    """Return what a single detector is made with, on a calendar without auctions."""
+    own = (lambda _symbol: parameters) if isinstance(parameters, Parameters) else parameters
+    return DetectorContext(lambda symbol: {name: own(symbol)}, lambda _day: (0, 0))
 
 
 def batch(

@@ -2,23 +2,26 @@
 
 import numpy as np
 
-from services.detector.detectors.core.burst_measure import BurstParameters
-from services.detector.detectors.core.forest_measure import IsolationForestParameters
-from services.detector.detectors.core.price_measure import OffMarketPriceParameters
-from services.detector.detectors.core.size_measure import AuctionCrossParameters, UnusualSizeParameters
-from services.detector.detectors.core.walk import Tape, TapeParameters
+from services.detector.detectors.activity.burst import BurstParameters
+from services.detector.detectors.context import DetectorContext
+from services.detector.detectors.core.walk import FeatureWalk
+from services.detector.detectors.multivariate.isolation_forest import IsolationForestParameters
+from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.price.off_market_price import OffMarketPriceParameters
+from services.detector.detectors.scheduled.auction_cross import AuctionCrossParameters
+from services.detector.detectors.size.unusual_size import UnusualSizeParameters
 from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
 
 OPEN_NS = 1_733_149_800_000_000_000
 CLOSE_NS = OPEN_NS + 6 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000
 NVDA = SessionKey("NVDA", "2024-12-02")
-PARAMETERS = TapeParameters(
-    price=OffMarketPriceParameters(),
-    size=UnusualSizeParameters(),
-    burst=BurstParameters(),
-    forest=IsolationForestParameters(refit_trades=200, window_trades=400, trees=10),
-    auction=AuctionCrossParameters(),
-)
+PARAMETERS: dict[str, Parameters] = {
+    "off_market_price": OffMarketPriceParameters(),
+    "unusual_size": UnusualSizeParameters(),
+    "burst": BurstParameters(),
+    "isolation_forest": IsolationForestParameters(refit_trades=200, window_trades=400, trees=10),
+    "auction_cross": AuctionCrossParameters(),
+}
 
 
 def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
@@ -37,6 +40,11 @@ def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
     )
 
 
-def tape(parameters: TapeParameters = PARAMETERS) -> Tape:
-    """Return a tape that knows NVDA's auctions."""
-    return Tape(lambda _symbol: parameters, lambda _day: (OPEN_NS, CLOSE_NS))
+def context() -> DetectorContext:
+    """Return what detectors are made with that know NVDA's auctions."""
+    return DetectorContext(lambda _symbol: PARAMETERS, lambda _day: (OPEN_NS, CLOSE_NS))
+
+
+def walk() -> FeatureWalk:
+    """Return a walk of its own."""
+    return FeatureWalk(context())

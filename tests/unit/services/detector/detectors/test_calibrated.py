@@ -1,25 +1,23 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from services.detector.detectors.activity.burst import Burst
 from services.detector.detectors.base import Detector, Flags
-from services.detector.detectors.core.walk import Tape
 from services.detector.detectors.multivariate.isolation_forest import IsolationForest
 from services.detector.detectors.price.off_market_price import OffMarketPrice
 from services.detector.detectors.scheduled.auction_cross import AuctionCross
 from services.detector.detectors.size.unusual_size import UnusualSize
 from services.detector.engine.batch import SIDE_CODES, Batch
-from tests.unit.services.detector.detectors.market import CLOSE_NS, NVDA, OPEN_NS, market, tape
+from tests.unit.services.detector.detectors.market import CLOSE_NS, NVDA, OPEN_NS, context, market
 
 KINDS = (OffMarketPrice, UnusualSize, Burst, IsolationForest, AuctionCross)
 
 
-def flags_of(kind: Callable[[Tape], Detector], trades: Batch) -> Flags:
-    detector = kind(tape())
-    detector.open(0, NVDA)
-    flags = detector.flag(trades)
+def flags_of(kind: type[Detector], trades: Batch) -> Flags:
+    surroundings = context()
+    detector = kind(surroundings)
+    surroundings.walk.open(0, NVDA)
+    flags = detector.flag(trades.with_measures(surroundings.walk.advance(trades)))
     assert len(flags.reasons) == len(flags.at) == len(flags.score)
     if len(flags.at):
         assert sum(flags.contributions.values()) == pytest.approx(np.ones(len(flags.at)))

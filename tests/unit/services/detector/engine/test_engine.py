@@ -137,9 +137,7 @@ def test_an_endless_session_goes_on_over_days() -> None:
 def test_auction_cross_is_information_whatever_else_is_said_of_it() -> None:
     profile = load_profile(None)
     profile = profile.model_copy(
-        update={
-            "detectors": profile.detectors.model_copy(update={"high_volume": RULES.detectors.high_volume})
-        }
+        update={"detectors": profile.detectors.replaced(high_volume=RULES.detectors.get("high_volume"))}
     )
     usual = [trade_json(n, price=100.0) for n in range(30)]  # from 14:30:00, the open in New York
     cross = trade_json(31, size=500_000, price=100.0, side="N")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.contracts.trade import decode_trade
+from services.detector.detectors.checks import session_trades
+from services.detector.detectors.multivariate.isolation_forest import IsolationForestParameters
 from services.detector.engine import sessions
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.columns import TradeColumns
@@ -18,7 +20,6 @@ from services.detector.engine.engine import Engine
 from services.detector.engine.state import Changes, SessionState
 from services.detector.live.checkpoint import SessionCheckpoint, decode, encode
 from services.detector.profiles.profile import Profile, load_profile
-from tests.narrow import present
 from tests.samples import trade_json
 from tests.unit.services.detector.streams import (
     EVERYTHING,
@@ -27,7 +28,6 @@ from tests.unit.services.detector.streams import (
     anomalies,
     batches,
     open_sessions,
-    session_trades,
     stream,
 )
 
@@ -75,7 +75,7 @@ def test_engine_goes_on_after_a_cut_anywhere(
 def test_the_streams_have_anomalies_of_every_detector() -> None:
     trades = stream(Random(1), SYMBOLS, days=2, trades=60, late_share=0.1)  # noqa: S311
     found = "".join(text for _, text in anomalies(Engine(EVERYTHING), trades, range(len(trades))))
-    running = EVERYTHING.detectors.model_dump(exclude_none=True)
+    running = EVERYTHING.detectors.running
     assert [name for name in running if f"detector='{name}'" not in found] == []
 
 
@@ -151,12 +151,8 @@ def test_sessions_saved_at_different_times_meet_again_after_a_replay(
 
 LONG = load_profile(None).model_copy(
     update={
-        "detectors": load_profile(None).detectors.model_copy(
-            update={
-                "isolation_forest": present(load_profile(None).detectors.isolation_forest).model_copy(
-                    update={"alert": 1.5}
-                )
-            }
+        "detectors": load_profile(None).detectors.replaced(
+            isolation_forest=IsolationForestParameters(alert=1.5)
         )
     }
 )
@@ -168,7 +164,7 @@ def test_forests_are_fitted_again_from_the_rows_at_every_trade_count() -> None:
     gaps_ns[3200:3900] = 20_000  # more distinct times within a burst's window than are kept
     trades.event_ns[:] = trades.event_ns[0] + np.cumsum(gaps_ns)
     expected = anomalies(Engine(LONG), trades, range(len(trades)))
-    assert sum("'detector': 'isolation_forest'" in text for _, text in expected) > 50
+    assert sum("detector='isolation_forest'" in text for _, text in expected) > 50
     undisturbed = Engine(LONG)
     done = 0
     for cut in (

@@ -1,10 +1,14 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from services.common.errors import TapewatchError
+from services.contracts.detectors import DETECTORS, SIZE, DetectorSpec
 from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
-from tests.narrow import present
+
+HEAVY = {"numba", "sklearn", "coniferest", "pandas", "polars", "scipy"}
 
 
 def write(path: Path, text: str) -> Path:
@@ -14,7 +18,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def running(profile: Profile, symbol: str = "") -> set[str]:
-    return {name for name, parameters in profile.for_symbol(symbol) if parameters is not None}
+    return set(profile.for_symbol(symbol).running)
 
 
 def test_built_in_profiles_are_there() -> None:
@@ -32,11 +36,11 @@ def test_classic_has_the_tutorials_thresholds() -> None:
     classic = load_profile("classic")
     assert classic.sessions == "endless"
     assert running(classic) == {"high_volume", "rapid_price_change", "price_history_forest"}
-    assert present(classic.detectors.high_volume).threshold_shares == 20_000
-    assert present(classic.detectors.rapid_price_change).threshold_ratio == 0.05
-    assert present(classic.detectors.price_history_forest).refit_trades == 1000
-    assert present(classic.detectors.price_history_forest).contamination == 0.01
-    assert present(classic.detectors.price_history_forest).trees == 1000
+    assert classic.detectors.model_dump()["high_volume"]["threshold_shares"] == 20_000
+    assert classic.detectors.model_dump()["rapid_price_change"]["threshold_ratio"] == 0.05
+    assert classic.detectors.model_dump()["price_history_forest"]["refit_trades"] == 1000
+    assert classic.detectors.model_dump()["price_history_forest"]["contamination"] == 0.01
+    assert classic.detectors.model_dump()["price_history_forest"]["trees"] == 1000
 
 
 def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
@@ -53,10 +57,8 @@ def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
         "isolation_forest",
         "high_volume",
     }
-    assert present(profile.detectors.unusual_size).alert == 3.5
-    assert (
-        present(profile.detectors.unusual_size).level == present(load_profile().detectors.unusual_size).level
-    )
+    size, default = (one.detectors.model_dump()["unusual_size"] for one in (profile, load_profile()))
+    assert size == default | {"alert": 3.5}
     on_classic = load_profile(write(tmp_path, "base: classic\n"))
     assert on_classic.detectors == load_profile("classic").detectors
 
@@ -70,8 +72,8 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
     profile = load_profile(path)
     assert running(profile) == running(load_profile())
     assert running(profile, "NVDA") == running(profile) - {"burst"} | {"high_volume"}
-    assert present(profile.for_symbol("NVDA").off_market_price).tick == 0.05
-    assert present(profile.for_symbol("MSFT").off_market_price).tick == 0.01
+    assert profile.for_symbol("NVDA").model_dump()["off_market_price"]["tick"] == 0.05
+    assert profile.for_symbol("MSFT").model_dump()["off_market_price"]["tick"] == 0.01
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,10 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
         ("detectors: [", "is not YAML"),
         ("- 1", "is not a mapping"),
         ("base: best\n", "based on 'best'"),
-        ("name: x\ndetectors:\n  high_volum: {}\n", "line 3: detectors.high_volum: Extra inputs"),
+        (
+            "name: x\ndetectors:\n  high_volum: {}\n",
+            "line 3: detectors.high_volum: no such detector; did you mean high_volume?",
+        ),
         (
             "detectors:\n  high_volume:\n    threshold_shares: lots\n",
             "line 3: detectors.high_volume.threshold_shares: Input should be a valid integer",
@@ -106,3 +111,54 @@ def test_missing_profile_names_the_built_in_ones(tmp_path: Path) -> None:
 def test_hash_differs_whenever_the_profile_does() -> None:
     other = load_profile().model_copy(update={"symbols": {"NVDA": {"burst": None}}})
     assert load_profile().hash == load_profile().hash != other.hash
+
+
+def test_importing_the_profile_loads_no_detector_and_no_library_of_theirs() -> None:
+    assert not loaded("import services.detector.profiles.profile") & {*HEAVY, "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("{'high_volume': {}, 'z_score': {}}", {"sklearn", "coniferest", "pandas"}),
+        ("{'high_volume': None}", {*HEAVY, "numpy"}),
+    ],
+)
+def test_only_the_detectors_that_a_profile_names_are_loaded(text: str, absent: set[str]) -> None:
+    found = loaded(
+        "from services.detector.profiles.profile import Profile;"
+        f"Profile.model_validate({{'detectors': {text}}})"
+    )
+    assert not found & absent
+    assert "services.detector.detectors.price.price_history_forest" not in found
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has after some code."""
+    run = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
+    return set(subprocess.run(run, check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("services.nowhere:Thing", "there is no module services.nowhere"),
+        ("services.detector.detectors.size.high_volume:Thing", "has no class Thing"),
+        ("services.detector.detectors.size.high_volume:HighVolumeParameters", "is no detector"),
+        ("services.detector.detectors.size.high_volume:HighVolume", "its name is high_volume"),
+        ("services.detector.detectors.size.high_volume", r"has no class \(none named\)"),
+    ],
+)
+def test_a_registration_that_does_not_fit_says_how_to_mend_it(
+    code: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
+    with pytest.raises(TapewatchError, match=cause) as caught:
+        Profile.model_validate({"detectors": {"thing": {}}})
+    assert "services/contracts/detectors.py" in caught.value.mend or "Derive" in caught.value.mend
+
+
+def test_a_detector_that_is_registered_but_off_leaves_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load_profile().hash
+    monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", "a:B"))
+    assert load_profile().hash == before

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from services.detector.detectors.core.burst_measure import BurstParameters
-from services.detector.detectors.core.price_measure import OffMarketPriceParameters
+from services.detector.detectors.activity.burst import BurstParameters
 from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.tail import (
     ALERT,
@@ -14,6 +13,7 @@ from services.detector.detectors.core.tail import (
     value_at,
 )
 from services.detector.detectors.core.walk import _dtype, _record
+from services.detector.detectors.price.off_market_price import OffMarketPriceParameters
 
 
 def record(parameters: OffMarketPriceParameters | BurstParameters) -> Record:

@@ -7,21 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.detector.detectors.core.state import BURST_TIMES, FOREST_FEATURES, STATE
-from services.detector.detectors.core.walk import Tape
+from services.detector.detectors.core.walk import FeatureWalk
 from services.detector.engine.batch import Batch, SessionKey
 from tests.unit.services.detector.batches import interleaved
-from tests.unit.services.detector.detectors.market import NVDA, market, tape
+from tests.unit.services.detector.detectors.market import NVDA, market, walk
 
 
-def measured(watching: Tape, trades: Batch, cuts: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the measures and the forest's shares, the batch being cut at those places."""
+def measured(watching: FeatureWalk, trades: Batch, cuts: list[int]) -> np.ndarray:
+    """Return the measures, the batch being cut at those places."""
     edges = [0, *sorted(cuts), len(trades)]
-    parts = [watching.measure(trades[a:b]) for a, b in pairwise(edges) if b > a]
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    return np.concatenate([watching.advance(trades[a:b]) for a, b in pairwise(edges) if b > a])
 
 
-def alone(trades: Batch, cuts: list[int], session: SessionKey = NVDA) -> tuple[np.ndarray, np.ndarray]:
-    watching = tape()
+def alone(trades: Batch, cuts: list[int], session: SessionKey = NVDA) -> np.ndarray:
+    watching = walk()
     watching.open(int(trades.slot[0]), session)
     return measured(watching, trades, cuts)
 
@@ -30,10 +29,8 @@ def alone(trades: Batch, cuts: list[int], session: SessionKey = NVDA) -> tuple[n
 @given(cuts=st.lists(st.integers(0, 900), max_size=30))
 def test_measures_do_not_depend_on_batches(cuts: list[int]) -> None:
     trades = market(900)
-    whole, shares = alone(trades, [])
-    cut, cut_shares = alone(trades, cuts)
-    assert cut.tobytes() == whole.tobytes()
-    assert cut_shares.tobytes() == shares.tobytes()
+    whole = alone(trades, [])
+    assert alone(trades, cuts).tobytes() == whole.tobytes()
     assert (whole["forest_score"][200:] > 0).all()
 
 
@@ -44,33 +41,33 @@ def test_measures_do_not_depend_on_other_sessions(order: Random, cuts: list[int]
     batches = [market(300, seed, slot) for slot, seed in enumerate((1, 2, 3))]
     turns = [slot for slot in range(3) for _ in range(300)]
     order.shuffle(turns)
-    watching = tape()
+    watching = walk()
     for slot, session in enumerate(sessions):
         watching.open(slot, session)
-    mixed, _ = measured(watching, interleaved(batches, turns), cuts)
+    mixed = measured(watching, interleaved(batches, turns), cuts)
     for slot, session in enumerate(sessions):
         own = mixed[np.array(turns) == slot]
-        assert own.tobytes() == alone(batches[slot], [], session)[0].tobytes()
+        assert own.tobytes() == alone(batches[slot], [], session).tobytes()
 
 
 def test_measures_do_not_depend_on_which_forests_are_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.detector.detectors.core.walk.FORESTS_KEPT", 2)
     sessions = [SessionKey(symbol, "2024-12-02") for symbol in ("AAA", "BBB", "CCC")]
     batches = [market(700, seed, slot) for slot, seed in enumerate((1, 2, 3))]
-    watching = tape()
+    watching = walk()
     for slot, session in enumerate(sessions):
         watching.open(slot, session)
     turns = [0, 1, 2] * 700
-    mixed, _ = measured(watching, interleaved(batches, turns), list(range(0, 2100, 70)))
+    mixed = measured(watching, interleaved(batches, turns), list(range(0, 2100, 70)))
     for slot, session in enumerate(sessions):
         own = mixed[np.array(turns) == slot]
-        assert own.tobytes() == alone(batches[slot], [], session)[0].tobytes()
+        assert own.tobytes() == alone(batches[slot], [], session).tobytes()
 
 
 def test_what_no_later_trade_can_ask_for_is_not_saved() -> None:
-    watching = tape()
+    watching = walk()
     watching.open(0, NVDA)
-    watching.measure(market(750))
+    watching.advance(market(750))
     head = np.frombuffer(watching.save(0)[: STATE.itemsize], STATE)[0]
     assert np.count_nonzero(watching.states[0]["burst_ns"]) == BURST_TIMES
     for ring in ("burst_ns", "burst_price", "burst_trade", "burst_path"):
@@ -80,15 +77,15 @@ def test_what_no_later_trade_can_ask_for_is_not_saved() -> None:
 
 
 def test_slot_given_again_starts_afresh() -> None:
-    watching = tape()
+    watching = walk()
     watching.open(0, NVDA)
-    watching.measure(market(500, seed=5))
+    watching.advance(market(500, seed=5))
     watching.open(0, NVDA)
-    again, _ = measured(watching, market(500, seed=6), [])
-    assert again.tobytes() == alone(market(500, seed=6), [])[0].tobytes()
+    again = measured(watching, market(500, seed=6), [])
+    assert again.tobytes() == alone(market(500, seed=6), []).tobytes()
 
 
 def test_trade_itself_does_not_count_in_what_it_is_compared_with() -> None:
     trades = market(500)
-    before, _ = alone(trades[:400], [])
-    assert alone(trades, [])[0][:400].tobytes() == before.tobytes()
+    before = alone(trades[:400], [])
+    assert alone(trades, [])[:400].tobytes() == before.tobytes()

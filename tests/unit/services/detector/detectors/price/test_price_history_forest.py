@@ -5,8 +5,6 @@ from typing import Literal
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from benchmarks.plain_tutorial import plain_labels
@@ -21,8 +19,7 @@ from services.detector.detectors.size.high_volume import HighVolume, HighVolumeP
 from services.detector.engine.batch import Batch, SessionKey
 from services.sources.synthetic.day import DayConfig, generate_day
 from tests.samples import REAL_DATA, needs_real_data
-from tests.unit.services.detector.batches import batch, flags_in_batches
-from tests.unit.services.detector.detectors.splits import assert_alone_as_mixed
+from tests.unit.services.detector.batches import batch, context_of, flags_in_batches
 
 Library = Literal["scikit-learn", "coniferest"]
 
@@ -33,7 +30,7 @@ TREES = 30
 
 def forest(library: Library, **parameters: float) -> PriceHistoryForest:
     detector = PriceHistoryForest(
-        lambda _symbol: PriceHistoryForestParameters(trees_from=library, **parameters)
+        context_of(PriceHistoryForest.name, PriceHistoryForestParameters(trees_from=library, **parameters))
     )
     detector.open(0, ENDLESS)
     return detector
@@ -61,8 +58,8 @@ def test_classic_rules_equal_the_plain_tutorial(read: Callable[[], Batch]) -> No
     )
     found: list[list[str]] = [[] for _ in range(len(trades))]
     for detector in (
-        HighVolume(lambda _symbol: HighVolumeParameters()),
-        RapidPriceChange(lambda _symbol: RapidPriceChangeParameters()),
+        HighVolume(context_of(HighVolume.name, HighVolumeParameters())),
+        RapidPriceChange(context_of(RapidPriceChange.name, RapidPriceChangeParameters())),
         forest("scikit-learn", trees=TREES),
     ):
         for at, *_ in flags_in_batches(detector, trades, 700, [ENDLESS]):
@@ -128,23 +125,4 @@ def test_slot_opened_again_starts_afresh(library: Library) -> None:
     price = generated_tape().price[:250]
     assert flags_in_batches(detector, batch(price=price), 250) == flags_in_batches(
         detector, batch(price=price), 90
-    )
-
-
-prices = st.lists(st.integers(990, 1010).map(lambda cents: cents / 100), max_size=70)
-
-
-@pytest.mark.parametrize("library", ["scikit-learn", "coniferest"])
-@settings(max_examples=20, deadline=None)
-@given(prices=st.tuples(prices, prices), cut=st.integers(1, 140), data=st.data())
-def test_flags_depend_on_the_session_alone(
-    library: Library, prices: tuple[list[float], list[float]], cut: int, data: st.DataObject
-) -> None:
-    turns = data.draw(st.permutations([0] * len(prices[0]) + [1] * len(prices[1])))
-    batches = [batch(price=price, slot=slot) for slot, price in enumerate(prices)]
-    assert_alone_as_mixed(
-        lambda: forest(library, refit_trades=25, trees=4, subsample_trades=8, contamination=0.2),
-        batches,
-        turns,
-        cut,
     )

@@ -1,16 +1,13 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.detector.detectors.price.rapid_price_change import RapidPriceChange, RapidPriceChangeParameters
 from services.detector.engine.batch import SessionKey
-from tests.unit.services.detector.batches import SESSION, batch, interleaved
-from tests.unit.services.detector.detectors.splits import assert_alone_as_mixed
+from tests.unit.services.detector.batches import SESSION, batch, context_of, interleaved
 
 
 def rapid_price_change() -> RapidPriceChange:
-    detector = RapidPriceChange(lambda _symbol: RapidPriceChangeParameters())
+    detector = RapidPriceChange(context_of(RapidPriceChange.name, RapidPriceChangeParameters()))
     detector.open(0, SESSION)
     return detector
 
@@ -39,7 +36,11 @@ def test_price_of_zero_and_negative_prices_are_no_trouble() -> None:
 
 def test_each_symbol_has_its_own_threshold_and_price_before() -> None:
     limits = {"NVDA": 0.5, "AAPL": 0.01}
-    detector = RapidPriceChange(lambda symbol: RapidPriceChangeParameters(threshold_ratio=limits[symbol]))
+    detector = RapidPriceChange(
+        context_of(
+            RapidPriceChange.name, lambda symbol: RapidPriceChangeParameters(threshold_ratio=limits[symbol])
+        )
+    )
     detector.open(0, SessionKey("NVDA", "2024-12-02"))
     detector.open(3, SessionKey("AAPL", "2024-12-02"))
     trades = interleaved([batch(price=[100, 110], slot=0), batch(price=[10, 10.2], slot=3)], [0, 1, 0, 1])
@@ -52,15 +53,3 @@ def test_each_symbol_has_its_own_threshold_and_price_before() -> None:
 def test_wrong_parameters_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         RapidPriceChangeParameters(**wrong)
-
-
-PRICES = st.lists(st.integers(-20, 1_000).map(lambda cents: cents / 100), max_size=30)
-
-
-@given(prices=st.tuples(PRICES, PRICES), cut=st.integers(1, 60), data=st.data())
-def test_flags_depend_on_the_session_alone(
-    prices: tuple[list[float], list[float]], cut: int, data: st.DataObject
-) -> None:
-    turns = data.draw(st.permutations([0] * len(prices[0]) + [1] * len(prices[1])))
-    batches = [batch(price=price, slot=slot) for slot, price in enumerate(prices)]
-    assert_alone_as_mixed(rapid_price_change, batches, turns, cut)

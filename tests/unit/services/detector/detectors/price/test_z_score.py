@@ -1,17 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.detector.detectors.price.z_score import ZScore, ZScoreParameters
 from services.detector.engine.batch import Batch, SessionKey
-from tests.unit.services.detector.batches import SESSION, batch, flags_in_batches
-from tests.unit.services.detector.detectors.splits import assert_alone_as_mixed
+from tests.unit.services.detector.batches import SESSION, batch, context_of, flags_in_batches
 
 
 def z_score(**parameters: float) -> ZScore:
-    detector = ZScore(lambda _symbol: ZScoreParameters(**parameters))
+    detector = ZScore(context_of(ZScore.name, ZScoreParameters(**parameters)))
     detector.open(0, SESSION)
     return detector
 
@@ -94,7 +91,7 @@ def test_each_symbol_has_its_own_parameters() -> None:
         "AAPL": ZScoreParameters(threshold_sigmas=1e9),
         "NVDA": ZScoreParameters(window_trades=900, min_trades=2),
     }
-    detector = ZScore(own.__getitem__)
+    detector = ZScore(context_of(ZScore.name, own.__getitem__))
     detector.open(0, SessionKey("AAPL", ""))
     size = [90, 110] * 50
     detector.flag(batch(size=size))
@@ -116,25 +113,6 @@ def test_rounding_does_not_pile_up() -> None:
 def test_wrong_parameters_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         ZScoreParameters(**wrong)
-
-
-@given(
-    seeds=st.tuples(st.integers(0, 1000), st.integers(0, 1000)),
-    counts=st.tuples(st.integers(0, 60), st.integers(0, 60)),
-    cut=st.integers(1, 120),
-    data=st.data(),
-)
-def test_flags_depend_on_the_session_alone(
-    seeds: tuple[int, int], counts: tuple[int, int], cut: int, data: st.DataObject
-) -> None:
-    turns = data.draw(st.permutations([0] * counts[0] + [1] * counts[1]))
-    batches = []
-    for slot, (seed, count) in enumerate(zip(seeds, counts, strict=True)):
-        tape = random_tape(seed, count)
-        batches.append(columns(tape.price, tape.size, slot))
-    assert_alone_as_mixed(
-        lambda: z_score(window_trades=12, min_trades=3, threshold_sigmas=0.5), batches, turns, cut
-    )
 
 
 def test_long_sessions_do_not_depend_on_batches() -> None:

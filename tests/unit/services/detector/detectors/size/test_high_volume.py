@@ -6,12 +6,13 @@ from pydantic import ValidationError
 
 from services.detector.detectors.size.high_volume import HighVolume, HighVolumeParameters
 from services.detector.engine.batch import SessionKey
-from tests.unit.services.detector.batches import SESSION, batch, flags_in_batches, interleaved
-from tests.unit.services.detector.detectors.splits import assert_alone_as_mixed
+from tests.unit.services.detector.batches import SESSION, batch, context_of, flags_in_batches, interleaved
 
 
 def high_volume(threshold_shares: int = 20_000) -> HighVolume:
-    detector = HighVolume(lambda _symbol: HighVolumeParameters(threshold_shares=threshold_shares))
+    detector = HighVolume(
+        context_of(HighVolume.name, HighVolumeParameters(threshold_shares=threshold_shares))
+    )
     detector.open(0, SESSION)
     return detector
 
@@ -40,7 +41,9 @@ def test_reason_names_the_mean_before() -> None:
 
 def test_each_symbol_has_its_own_threshold() -> None:
     limits = {"NVDA": 1_000, "AAPL": 10}
-    detector = HighVolume(lambda symbol: HighVolumeParameters(threshold_shares=limits[symbol]))
+    detector = HighVolume(
+        context_of(HighVolume.name, lambda symbol: HighVolumeParameters(threshold_shares=limits[symbol]))
+    )
     trades = interleaved([batch(size=[500, 2_000], slot=0), batch(size=[5, 500], slot=7)], [0, 1, 0, 1])
     detector.open(0, SessionKey("NVDA", "2024-12-02"))
     detector.open(7, SessionKey("AAPL", "2024-12-02"))
@@ -62,20 +65,6 @@ def test_slot_opened_again_starts_afresh() -> None:
 def test_wrong_parameters_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         HighVolumeParameters(**wrong)
-
-
-@given(
-    sizes=st.tuples(*[st.lists(st.integers(0, 50_000), max_size=30)] * 2),
-    cut=st.integers(1, 60),
-    data=st.data(),
-)
-def test_flags_depend_on_the_session_alone(
-    sizes: tuple[list[int], list[int]], cut: int, data: st.DataObject
-) -> None:
-    turns = data.draw(st.permutations([0] * len(sizes[0]) + [1] * len(sizes[1])))
-    assert_alone_as_mixed(
-        high_volume, [batch(size=size, slot=slot) for slot, size in enumerate(sizes)], turns, cut
-    )
 
 
 @given(size=st.lists(st.integers(0, 50_000), min_size=1, max_size=40))

@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from services.detector.detectors.checks import joined, session_trades
 from services.detector.engine.columns import TradeColumns
 from services.detector.engine.engine import Engine
 from services.detector.offline.tuning import day, thresholds
 from services.detector.offline.tuning.profile_choice import configuration
 from services.detector.profiles.profile import Profile, load_profile
-from tests.unit.services.detector.streams import EVERYTHING, joined, session_trades
+from tests.unit.services.detector.streams import EVERYTHING
 
 SYMBOL = "AAA"
 RULES_OF = {

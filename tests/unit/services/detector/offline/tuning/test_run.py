@@ -12,7 +12,6 @@ from services.detector.offline.tuning.run import run_tune
 from services.detector.profiles.profile import load_profile
 from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
-from tests.narrow import present
 from tests.samples import HEADER, row
 
 BUDGET = 1.0
@@ -55,8 +54,8 @@ def test_says_where_the_numbers_come_from(days: list[str], tuned: Path) -> None:
     own = next(iter(yaml.safe_load(text)["symbols"].values()))
     assert set(own) == set(PARTS)
     assert all(value == float(f"{value:.4g}") for part in own.values() for value in part.values())
-    parameters = load_profile(tuned).for_symbol(next(iter(yaml.safe_load(text)["symbols"])))
-    assert present(parameters.unusual_size).mean_size_prior == own["unusual_size"]["mean_size_prior"]
+    parameters = load_profile(tuned).for_symbol(next(iter(yaml.safe_load(text)["symbols"]))).model_dump()
+    assert parameters["unusual_size"]["mean_size_prior"] == own["unusual_size"]["mean_size_prior"]
 
 
 def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Path) -> None:
@@ -89,7 +88,9 @@ def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
     file.write_text("\n".join([HEADER, *(row(n) for n in range(50)), ""]))
     run_tune(open_sources([str(file)]), BUDGET, None, output)
     assert "too few trades" in output.read_text()
-    assert present(load_profile(output).for_symbol("NVDA").unusual_size).alert == GIVEN["unusual_size"]
+    assert (
+        load_profile(output).for_symbol("NVDA").model_dump()["unusual_size"]["alert"] == GIVEN["unusual_size"]
+    )
 
 
 @pytest.mark.parametrize("budget", [0.0, -1.0, float("nan"), 1000.0])

@@ -1,0 +1,262 @@
+"""The laws that every detector keeps, as one check for any of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from services.contracts.detectors import DETECTORS
+from services.detector.engine.batch import SIDE_CODES
+from services.detector.engine.columns import TradeColumns
+from services.detector.engine.engine import Engine
+from services.detector.profiles.profile import Profile
+
+SYMBOLS = ("AAA", "B@B", "ODD")
+"""Of the tape that the laws are tried on; `ODD` trades at prices around 0 and in sizes of 0, too."""
+DAYS = 2
+TRADES = 120
+"""Of each symbol and day."""
+
+_OPEN_NS = 14 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000
+_DAY_NS = 86_400 * 1_000_000_000
+_FIRST_DAY = 20_059  # 2024-12-02
+_LEAST_FLAGS = 5
+
+Verdicts = dict[tuple[str, int, int], tuple[Any, ...]]
+"""By symbol, day and number of a flagged trade: all that is said of it."""
+
+
+class LawBrokenError(AssertionError):
+    """A detector does not keep a law; says which and where."""
+
+
+def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: int = 0) -> None:
+    """Try every law on a registered detector, over a made-up tape of several symbols and days.
+
+    Parameters
+    ----------
+    name
+        Its name in the registry.
+    parameters
+        Such that it flags some of the tape; its defaults unless given.
+    seed
+        Of the tape, and of where it is cut.
+
+    Raises
+    ------
+    LawBrokenError
+        A law is broken, or nothing was flagged, so that nothing was tried.
+    """
+    profile = Profile.model_validate({"detectors": {name: parameters or {}}})
+    random = np.random.default_rng(seed)
+    tape = mixed(
+        random,
+        [
+            session_trades(symbol, day, TRADES, seed + number)
+            for number, symbol in enumerate(SYMBOLS)
+            for day in range(DAYS)
+        ],
+    )
+    trial = _Trial(name, profile)
+    whole = trial.judge(tape)
+    if len(whole) < _LEAST_FLAGS:
+        raise LawBrokenError(
+            f"{name} flags {len(whole)} trades of the tape: with so few no law is tried. "
+            "Give parameters with which it flags more."
+        )
+    _check_words(name, whole)
+    trial.expect(trial.judge(tape), whole, "judges the same trades in another way when asked again")
+    for _ in range(3):
+        cuts = np.sort(random.integers(0, len(tape), random.integers(1, 40)))
+        trial.expect(trial.judge(tape, cuts), whole, "depends on how trades are cut into batches")
+    for symbol in SYMBOLS:
+        own = part(tape, [at for at, one in enumerate(tape.symbol) if one == symbol])
+        alone = {key: said for key, said in whole.items() if key[0] == symbol}
+        trial.expect(trial.judge(own), alone, f"judges {symbol} in another way where other symbols trade too")
+    _check_no_look_ahead(trial, tape, whole, random)
+    _check_inputs_are_left_alone(trial, tape)
+    _check_replay(trial, tape)
+    if Engine(profile).checkpointable:
+        for share in (0.1, 0.5, 0.9):
+            _check_restore(trial, tape, whole, int(share * len(tape)))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    name: str
+    profile: Profile
+
+    def judge(self, tape: TradeColumns, cuts: Iterable[int] = (), engine: Engine | None = None) -> Verdicts:
+        """Return what is said of a tape that comes in batches that end at `cuts`."""
+        engine = engine or Engine(self.profile)
+        edges = [0, *cuts, len(tape)]
+        found: Verdicts = {}
+        for start, stop in pairwise(edges):
+            batch = part(tape, range(start, stop))
+            for flagged in engine.flag(batch):
+                flags = flagged.flags[self.name]
+                for row, at in enumerate(flagged.piece.places[flags.at].tolist()):
+                    found[batch.symbol[at], int(batch.day[at]), int(batch.sequence[at])] = (
+                        flags.score[row],
+                        flags.value[row],
+                        flags.expected[row],
+                        flags.threshold[row],
+                        flags.reasons[row],
+                        {name: values[row] for name, values in flags.contributions.items()},
+                        {name: values[row] for name, values in flags.features.items()},
+                    )
+        return found
+
+    def expect(self, found: Verdicts, expected: Verdicts, fault: str) -> None:
+        """Raise if two verdicts differ in any bit."""
+        for key in sorted(found.keys() | expected.keys()):
+            # repr tells floats apart to the last bit.
+            if repr(found.get(key)) != repr(expected.get(key)):
+                raise LawBrokenError(
+                    f"{self.name} {fault}: trade {key[2]} of {key[0]} is {found.get(key, 'not flagged')}, "
+                    f"and was {expected.get(key, 'not flagged')}"
+                )
+
+
+def _check_words(name: str, verdicts: Verdicts) -> None:
+    """Look at scores (0.5 or more), contributions (shares of 1), numbers and reasons."""
+    for key, (score, value, expected, threshold, reason, contributions, features) in verdicts.items():
+        where = f"of trade {key[2]} of {key[0]}"
+        least = 0.0 if DETECTORS[name].is_expected else 0.5
+        if not least <= score <= 1.0:
+            raise LawBrokenError(f"{name}: the score {score} {where} is not from {least} to 1")
+        numbers = [value, expected, threshold, *contributions.values(), *features.values()]
+        if not np.isfinite(numbers).all():
+            raise LawBrokenError(f"{name}: not all numbers {where} are finite: {numbers}")
+        shares = list(contributions.values())
+        if min(shares, default=-1.0) < 0.0 or abs(sum(shares) - 1.0) > 1e-9:
+            raise LawBrokenError(f"{name}: the contributions {where} do not add up to 1: {contributions}")
+        if not reason or reason[0].isupper() or reason.endswith("."):
+            raise LawBrokenError(f"{name}: the reason {where} is not a sentence's middle: {reason!r}")
+    scores = [said[0] for said in verdicts.values()]
+    if not DETECTORS[name].is_expected and min(scores) > 0.75:
+        raise LawBrokenError(f"{name}: the least score is {min(scores)}, but 0.5 is what just reaches a flag")
+
+
+def _check_no_look_ahead(
+    trial: _Trial, tape: TradeColumns, whole: Verdicts, random: np.random.Generator
+) -> None:
+    """Change what follows, in the same batch; what is said of the trades before must stay."""
+    middle = len(tape) // 2
+    after = part(tape, range(middle, len(tape)))
+    other = TradeColumns(
+        symbol=after.symbol,
+        day=after.day,
+        event_ns=after.event_ns,
+        price=after.price * random.uniform(0.5, 2.0, len(after)),
+        size=random.permutation(after.size) * 3,
+        side=random.permutation(after.side),
+        sequence=after.sequence,
+    )
+    before = {_key(tape, at) for at in range(middle)}
+    changed = trial.judge(joined([part(tape, range(middle)), other]))
+    trial.expect(
+        {key: said for key, said in changed.items() if key in before},
+        {key: said for key, said in whole.items() if key in before},
+        "looks ahead",
+    )
+
+
+def _check_inputs_are_left_alone(trial: _Trial, tape: TradeColumns) -> None:
+    for flagged in Engine(trial.profile).flag(tape):
+        for name in ("event_ns", "price", "size", "side"):
+            given, column = getattr(flagged.piece.batch, name), getattr(tape, name)
+            if given.tobytes() != column[flagged.piece.places].tobytes():
+                raise LawBrokenError(f"{trial.name} changes the {name} of the batch that it is given")
+
+
+def _check_replay(trial: _Trial, tape: TradeColumns) -> None:
+    """Give all trades again; they must not be judged, and leave no trace."""
+    engine = Engine(trial.profile)
+    trial.judge(tape, engine=engine)
+    sessions = engine.take_changes().touched
+    before = [engine.save(one).detectors for one in sessions] if engine.checkpointable else []
+    if trial.judge(tape, engine=engine):
+        raise LawBrokenError(f"{trial.name} flags trades that come again")
+    if engine.checkpointable and [engine.save(one).detectors for one in sessions] != before:
+        raise LawBrokenError(f"{trial.name} learns from trades that come again")
+
+
+def _check_restore(trial: _Trial, tape: TradeColumns, whole: Verdicts, cut: int) -> None:
+    """Go on with what another engine saved; it must go on as that one would."""
+    first = Engine(trial.profile)
+    trial.judge(part(tape, range(cut)), engine=first)
+    second = Engine(trial.profile)
+    for session in first.take_changes().touched:
+        second.restore(first.save(session))
+    rest = {_key(tape, at) for at in range(cut, len(tape))}
+    trial.expect(
+        trial.judge(part(tape, range(cut, len(tape))), engine=second),
+        {key: said for key, said in whole.items() if key in rest},
+        f"goes on in another way after {cut} trades were saved and restored",
+    )
+
+
+def _key(tape: TradeColumns, at: int) -> tuple[str, int, int]:
+    return tape.symbol[at], int(tape.day[at]), int(tape.sequence[at])
+
+
+def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns:
+    """Return a session's trades on the `day`-th day, leisurely ones and hectic ones, some far off.
+
+    They begin with the opening auction, so soon after which the 20th comes that it may be its print.
+    """
+    generator = np.random.default_rng((seed, day))
+    is_hectic = generator.random(-(-count // 25)).repeat(25)[:count] < 0.3
+    gaps_ns = np.where(
+        is_hectic, generator.integers(0, 200_000, count), generator.integers(0, 2_000_000_000, count)
+    )
+    size = generator.lognormal(4.5, 1.2, count).astype(np.int64)
+    side = generator.choice(list(SIDE_CODES.values()), count)
+    size[20:21] = 50_000
+    side[20:21] = SIDE_CODES["N"]
+    price = (100 + np.cumsum(generator.normal(0, 0.1, count))).round(2)
+    if symbol == "ODD":
+        price[30::7] = (price[30::7] - 100).round(2)
+        price[33::31] = 0.0
+        size[30::11] = 0
+        size[31::5] = size[31::5] // 100 * 100 + 200
+    return TradeColumns(
+        symbol=[symbol] * count,
+        day=np.full(count, _FIRST_DAY + day),
+        event_ns=(_FIRST_DAY + day) * _DAY_NS + _OPEN_NS + np.cumsum(gaps_ns),
+        price=price,
+        size=size,
+        side=side,
+        sequence=np.arange(count),
+    )
+
+
+def part(columns: TradeColumns, places: Iterable[int]) -> TradeColumns:
+    """Return the trades at some places."""
+    at = np.asarray(list(places), np.int64)
+    arrays = {name: getattr(columns, name)[at] for name in _arrays()}
+    return TradeColumns(symbol=[columns.symbol[place] for place in at], **arrays)
+
+
+def joined(streams: Sequence[TradeColumns]) -> TradeColumns:
+    """Return streams one after the other."""
+    arrays = {name: np.concatenate([getattr(one, name) for one in streams]) for name in _arrays()}
+    return TradeColumns(symbol=[symbol for one in streams for symbol in one.symbol], **arrays)
+
+
+def mixed(random: np.random.Generator, streams: Sequence[TradeColumns]) -> TradeColumns:
+    """Return streams interleaved at random, each in its order."""
+    starts = np.cumsum([0, *map(len, streams)])
+    turns = random.permutation(np.repeat(np.arange(len(streams)), [len(one) for one in streams]))
+    order = np.empty(len(turns), np.int64)
+    for number, start in enumerate(starts[:-1]):
+        own = turns == number
+        order[own] = start + np.arange(np.count_nonzero(own))
+    return part(joined(streams), order.tolist())
+
+
+def _arrays() -> list[str]:
+    return [field.name for field in fields(TradeColumns) if field.name != "symbol"]
