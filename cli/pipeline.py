@@ -6,6 +6,7 @@ import typer
 
 from cli.options import ElasticsearchUrl, Files, Kafka, ProfileName, UntilIdle, settings_from
 from services.common.config.settings import Settings
+from services.contracts.components import DEFAULT_SINK
 
 commands = typer.Typer()
 
@@ -59,7 +60,7 @@ def detect(
 def index(
     sink: Annotated[
         str, typer.Option(metavar="NAME", help="Where to; each sink reads the topics for itself.")
-    ] = "elasticsearch",
+    ] = DEFAULT_SINK,
     until_idle: UntilIdle = None,
     kafka: Kafka = None,
     elasticsearch: ElasticsearchUrl = None,

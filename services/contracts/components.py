@@ -62,6 +62,9 @@ DETECTOR = Component(
 )
 
 
+DEFAULT_SINK = "elasticsearch"
+
+
 def indexer(sink: str, metrics_port: int) -> Component:
     """Return the indexer with one of its sinks, each of which reads the topics for itself.
 
@@ -70,27 +73,20 @@ def indexer(sink: str, metrics_port: int) -> Component:
     sink
         Its name, as in `tapewatch index --sink NAME`.
     metrics_port
-        One that no other component has.
+        One that no other component has, nor a further instance of it: the last digit is its own.
     """
+    is_default = sink == DEFAULT_SINK
+    suffix = "" if is_default else f"-{sink}"
     return Component(
-        service=f"indexer-{sink}",
+        service=f"indexer{suffix}",
         metrics_port=metrics_port,
         unit="documents",
         rate_metric="tapewatch_documents_per_second",
         total_metric="tapewatch_indexed_documents_total",
-        start_hint=f"Start it: `tapewatch index --sink {sink}`.",
-        group=f"tapewatch-indexer-{sink}",
-        is_required=False,
+        start_hint=f"Start it: `tapewatch index{'' if is_default else f' --sink {sink}'}`.",
+        group=f"tapewatch-indexer{suffix}",
+        is_required=is_default,
     )
 
 
-INDEXER = Component(
-    service="indexer",
-    metrics_port=9103,
-    unit="documents",
-    rate_metric="tapewatch_documents_per_second",
-    total_metric="tapewatch_indexed_documents_total",
-    start_hint="Start it: `tapewatch index`.",
-    group="tapewatch-indexer",
-)
-"""With Elasticsearch, the sink that is always there."""
+INDEXER = indexer(DEFAULT_SINK, 9103)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.contracts.components import INDEXER, Component
+from services.contracts import components
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class SinkSpec:
         The optional dependency of Tapewatch that it needs; empty for none.
     """
 
-    component: Component
+    component: components.Component
     code: str
     extra: str = ""
 
 
 SINKS = {
     "elasticsearch": SinkSpec(
-        INDEXER, "services.indexer.sinks.elasticsearch.sink:ElasticsearchSink", extra="indexer"
+        components.INDEXER, "services.indexer.sinks.elasticsearch.sink:ElasticsearchSink", extra="indexer"
     ),
 }
 """By the name that `tapewatch index --sink NAME` takes."""
