@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from benchmarks.rows import Row
@@ -38,7 +37,7 @@ from benchmarks.surroundings import (
 )
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.common.errors import TapewatchError
 from services.sources.synthetic.day import DayConfig
 

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from elasticsearch import Elasticsearch
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +31,7 @@ from benchmarks.surroundings import generated_day, note, real_day
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup.templates import set_up_templates
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
 

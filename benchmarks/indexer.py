@@ -39,7 +39,6 @@ from pathlib import Path
 import elasticsearch
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
-from elasticsearch import Elasticsearch
 
 from benchmarks.index_clients import read_batches, to_action
 from benchmarks.peers import peer_version, peers_python
@@ -57,7 +56,7 @@ from benchmarks.surroundings import (
 from infra.embedded.child_process import start_child
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
 from services.contracts.components import INDEXER as COMPONENT

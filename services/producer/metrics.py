@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge
 from services.common.observability.counters import DEAD_LETTERS
 from services.common.observability.health import Health
 from services.common.observability.rates import Rate
+from services.contracts.components import PRODUCER
 
 TRADES = Counter("tapewatch_published_trades_total", "Trades committed to the topic trades")
 PER_SECOND = Gauge("tapewatch_published_trades_per_second", "Trades published, over the last seconds")
@@ -50,5 +51,5 @@ class Tally:
         self.trades += trades
         self.rejected += rejected
         TRADES.inc(trades)
-        DEAD_LETTERS.labels("producer").inc(rejected)
+        DEAD_LETTERS.labels(PRODUCER.service).inc(rejected)
         self._rate.add(trades)

@@ -25,6 +25,7 @@ from services.common.kafka.dead_letters import publish_refused_row
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
 from services.common.process.shutdown import Stop
+from services.contracts.components import PRODUCER
 from services.contracts.topics import PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.metrics import Tally
 from services.producer.pacing import Clock, slices
@@ -108,7 +109,7 @@ class Publisher:
                     self._transactions.abort(str(error))
             except TransactionAbortedError as error:
                 is_first_try = False
-                ABORTS.labels("producer").inc()
+                ABORTS.labels(PRODUCER.service).inc()
                 self._log.warning("transaction aborted, going on after the last commit", error=str(error))
                 if error.fenced:
                     self._check_owner()
@@ -194,13 +195,13 @@ class Publisher:
             queued = self._transactions.producer.produce_batch(TRADES_TOPIC, messages)
             if queued < len(messages):
                 raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
-            EVENT_LAG_S.labels("producer").set(time.time() - part.trades["ts_event"][-1] / 1e9)
+            EVENT_LAG_S.labels(PRODUCER.service).set(time.time() - part.trades["ts_event"][-1] / 1e9)
         self._transactions.producer.poll(0)
         self._pending.add(part)
 
     def _publish_rejected(self, row: RejectedRow) -> None:
         producer = self._transactions.producer
-        publish_refused_row(producer, "producer", row.reason, row.raw, self._source.name, row.line)
+        publish_refused_row(producer, PRODUCER.service, row.reason, row.raw, self._source.name, row.line)
         self._rejected_shown += 1
         if self._rejected_shown <= SHOWN_REJECTED_ROWS:
             self._log.warning("bad row", line=row.line, error=row.reason[:300])
@@ -230,7 +231,7 @@ class Publisher:
         )
         began_s = time.monotonic()
         self._transactions.commit()
-        COMMIT_SECONDS.labels("producer").observe(time.monotonic() - began_s)
+        COMMIT_SECONDS.labels(PRODUCER.service).observe(time.monotonic() - began_s)
         self._progress = progress
         self._tally.add(self._pending.trades, self._pending.rejected)
         self._tally.health.beat()

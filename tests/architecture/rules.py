@@ -32,12 +32,7 @@ OPEN_TO: Mapping[str, tuple[str, ...]] = {
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "databento": ("services.sources.databento",),
-    "elasticsearch": (
-        "services.common.elastic",
-        "services.indexer.sinks.elasticsearch",
-        "infra.setup",
-        "benchmarks",
-    ),
+    "elasticsearch": ("services.common.elastic", "benchmarks"),
     "streamlit": ("dashboard",),
     "confluent_kafka": (
         "services.common.kafka",

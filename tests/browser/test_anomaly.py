@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.review.verdicts import Decision, record, verdicts_of
 from tests.browser.conftest import OpenPage
 from tests.browser.one_anomaly import EVIL_REASON, ITSELF, Document, indexed

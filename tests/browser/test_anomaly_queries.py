@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.anomaly import queries as anomaly_queries
 from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
+from services.common.elastic.client import Elasticsearch
 from tests.browser.one_anomaly import ITSELF, Document, indexed
 
 Documents = tuple[list[Document], list[Document]]

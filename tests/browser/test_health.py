@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
 from dashboard.pages.pipeline.probe import probe_elasticsearch
@@ -15,6 +14,7 @@ from dashboard.server.elastic import open_client
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from services.common.config.settings import Settings
+from services.common.elastic.client import Elasticsearch
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.contracts.components import DETECTOR, INDEXER

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.overview import queries
 from dashboard.server import sessions
@@ -13,6 +12,7 @@ from dashboard.server.elastic import open_client
 from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import MAX_CANDLES, Period, TimeRange
 from infra.embedded.stack import EmbeddedStack
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
 from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, OPEN, QUIET, Document, anomalies_of, time_of

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import polars as pl
 import pytest
-from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
 from dashboard.pages.overview.queries import MAX_ANOMALIES, TradeSummary, find_anomalies, summarize_trades
@@ -15,6 +14,7 @@ from dashboard.server.sessions import summarize_period
 from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import Period, TimeRange, to_full_hours
 from infra.embedded.stack import EmbeddedStack
+from services.common.elastic.client import Elasticsearch
 from tests.browser.conftest import OpenPage
 from tests.browser.tape import Document
 from tests.integration.pipeline import backtested, run_pipeline

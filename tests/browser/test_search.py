@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
 import pytest
-from elasticsearch import Elasticsearch
 from playwright.sync_api import Locator, Page, Position, expect
 
 from dashboard.pages.search.page import PAGE_ROWS
 from infra.embedded.stack import EmbeddedStack
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.review.verdicts import Decision, record
 from tests.browser.conftest import OpenPage
 from tests.browser.tape import EVIL_MESSAGE, MAIN, Document

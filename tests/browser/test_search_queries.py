@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.search import export as exports
 from dashboard.pages.search import queries as search_queries
@@ -16,6 +15,7 @@ from dashboard.pages.search.export import FileType, export
 from dashboard.pages.search.queries import Filters, Order, Place, Side, SortBy, find_page
 from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import DETECTORS

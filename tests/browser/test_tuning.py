@@ -8,12 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
 from playwright.sync_api import Page, expect
 
 from dashboard.server.elastic import open_client
 from dashboard.ui.time_ranges import Period
 from infra.embedded.stack import EmbeddedStack
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.detector.engine.columns import TradeColumns
 from services.detector.offline.backtest.run import run_backtest

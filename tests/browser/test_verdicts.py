@@ -6,12 +6,12 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from dashboard.pages.search.labels import LABEL_COLUMNS, export_labels
 from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
 from infra.setup.templates import set_up_templates
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.contracts.indices import VERDICTS_INDEX
 from services.review import verdicts

@@ -17,11 +17,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from tests.chaos.checkpoints import Recoveries, check_recoveries
 from tests.chaos.conductor import Conductor, Strike

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 from confluent_kafka import KafkaException, TopicPartition
-from elasticsearch import Elasticsearch
 
 from infra.embedded.ports import LOOPBACK, free_port
+from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.reading import partition_numbers

@@ -6,8 +6,8 @@ from typing import Any, cast
 import numpy as np
 import orjson
 import pytest
-from elasticsearch import Elasticsearch
 
+from services.common.elastic.client import Elasticsearch
 from services.detector.live.retraction import TRADE_OFFSET
 from tests.chaos import read_back
 from tests.chaos.day import Day

@@ -12,7 +12,7 @@ from services.common.config.settings import Settings
 from services.common.config.urls import has_credentials
 from services.common.errors import TapewatchError
 
-__all__ = ["Elasticsearch", "new_client"]
+__all__ = ["Elasticsearch", "OrjsonSerializer", "new_client"]
 
 REQUEST_TIMEOUT_S = 60.0
 

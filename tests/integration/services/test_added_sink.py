@@ -50,10 +50,8 @@ def index(checkout: Path, stack: EmbeddedStack, file: Path) -> dict[str, Any]:
     """Run the sink to the end of the topics; returns the last line of its log."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "index", "--sink", "ndjson", "--until-idle", "1"],
-        env=os.environ
-        | addresses(stack)
-        | {"PYTHONPATH": str(checkout), "TAPEWATCH_METRICS_PORT": "0", "TAPEWATCH_NDJSON": str(file)},
-        cwd=checkout,
+        env=os.environ | addresses(stack) | {"PYTHONPATH": str(checkout), "TAPEWATCH_METRICS_PORT": "0"},
+        cwd=file.parent,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -81,7 +79,7 @@ def test_sink_of_the_page_gets_all_records_in_order_and_rejects_the_rest(
 ) -> None:
     tapewatch(stack, "setup")
     run = uuid.uuid4().hex
-    file = tmp_path / "all.ndjson"
+    file = tmp_path / "tapewatch.ndjson"
     producer = new_producer(stack.kafka_bootstrap)
     first, second, later = (
         trade_json(number, trade_id=f"{run}-{number % 2}", price=100.0 + number) for number in range(3)

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 import pytest
-from elasticsearch import Elasticsearch
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
+from services.common.elastic.client import Elasticsearch
 from services.common.kafka.clients import new_producer
 from services.common.kafka.records import Record
 from tests.integration.pipeline import catch_up, documents, first_letters, read_topic, tapewatch, wait_for

@@ -4,12 +4,11 @@ from contextlib import contextmanager
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from elasticsearch import Elasticsearch
 
 from infra.embedded.stack import EmbeddedStack
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.common.elastic.preflight import check_indices
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin

@@ -11,9 +11,8 @@ from typing import Any
 
 import orjson
 import structlog
-from elasticsearch.serializer import OrjsonSerializer
 
-from services.common.elastic.client import Elasticsearch
+from services.common.elastic.client import Elasticsearch, OrjsonSerializer
 from services.common.elastic.errors import NOT_NOW, ApiError, TransportError
 from services.common.errors import TapewatchError
 from services.common.process.readiness import LOG_EVERY_S

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from infra.embedded.ports import free_port
+from services.common.elastic.client import Elasticsearch
 
 pytestmark = [
     pytest.mark.stack,

@@ -2,11 +2,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from infra.setup.access import set_up_roles, set_up_users
 from services.common.config.settings import Settings
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.common.errors import TapewatchError
 from tests.unit.infra.full_cluster import ADMIN, FullCluster
 

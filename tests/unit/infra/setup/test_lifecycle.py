@@ -1,11 +1,10 @@
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import Elasticsearch
 
 from infra.setup.lifecycle import set_up_lifecycle
 from infra.setup.settings import SetupSettings
-from services.common.elastic.client import new_client
+from services.common.elastic.client import Elasticsearch, new_client
 from services.common.errors import TapewatchError
 from tests.unit.infra.full_cluster import FullCluster
 

@@ -1,0 +1,78 @@
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.elastic import paging
+from services.common.elastic.client import Elasticsearch
+from services.common.elastic.paging import read_pages, read_values
+
+SORT = [{"@timestamp": "asc"}]
+
+
+class FakeCluster:
+    """Has so many documents, sorted by their number; counts what is asked."""
+
+    transport = SimpleNamespace(node_pool=SimpleNamespace(all=list))
+
+    def __init__(self, documents: int) -> None:
+        self._documents = documents
+        self.sizes: list[int] = []
+        self.open_points = 0
+
+    def open_point_in_time(self, **_: object) -> dict[str, str]:
+        self.open_points += 1
+        return {"id": "point"}
+
+    def close_point_in_time(self, id: str) -> None:
+        assert id == "point"
+        self.open_points -= 1
+
+    def search(
+        self, *, search_after: list[int] | None, size: int, sort: Sequence[object], **_: object
+    ) -> dict[str, Any]:
+        self.sizes.append(size)
+        start = 0 if search_after is None else search_after[0] + 1
+        numbers = range(start, min(start + size, self._documents))
+        # The time, the place, and the fields behind.
+        hits = [{"_id": str(n), "sort": [n, -1, *[n * 10] * (len(sort) - 2)]} for n in numbers]
+        return {"hits": {"hits": hits}}
+
+
+def as_client(cluster: FakeCluster) -> Elasticsearch:
+    return cast(Elasticsearch, cluster)
+
+
+@given(documents=st.integers(0, 60), page_rows=st.integers(1, 20), max_rows=st.integers(1, 70))
+def test_each_document_comes_once_in_order_up_to_the_most(
+    documents: int, page_rows: int, max_rows: int
+) -> None:
+    cluster = FakeCluster(documents)
+    pages = list(read_pages(as_client(cluster), "trades-*", {}, SORT, max_rows, page_rows))
+    assert [hit["_id"] for page in pages for hit in page] == [str(n) for n in range(min(documents, max_rows))]
+    assert all(len(page) <= page_rows for page in pages)
+    assert cluster.open_points == 0
+
+
+def test_reader_that_leaves_early_gives_the_point_in_time_back() -> None:
+    cluster = FakeCluster(100)
+    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 100, 10)
+    assert len(next(pages)) == 10
+    assert cluster.open_points == 1
+    cast(Any, pages).close()
+    assert cluster.open_points == 0
+
+
+def test_page_has_the_usual_rows_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "PAGE_ROWS", 7)
+    cluster = FakeCluster(20)
+    list(read_pages(as_client(cluster), "trades-*", {}, SORT, 20))
+    assert cluster.sizes == [7, 7, 6]
+
+
+def test_values_are_those_of_the_sort_and_the_fields() -> None:
+    pages = list(read_values(as_client(FakeCluster(3)), "trades-*", {}, SORT, ["price"], 10))
+    assert pages == [[[0, 0], [1, 10], [2, 20]]]
