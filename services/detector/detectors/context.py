@@ -23,13 +23,19 @@ class DetectorContext:
         From a symbol to the detectors that run for it, with their parameters.
     auction_times
         The exchange's calendar.
+    new_walk
+        Makes the walk that the calibrated detectors share; none of them can be made without it.
     """
 
     def __init__(
-        self, running: Callable[[str], Mapping[str, Parameters]], auction_times: AuctionTimes
+        self,
+        running: Callable[[str], Mapping[str, Parameters]],
+        auction_times: AuctionTimes,
+        new_walk: "Callable[[DetectorContext], FeatureWalk] | None" = None,
     ) -> None:
         self.running = running
         self.auction_times = auction_times
+        self._new_walk = new_walk
         self.walk_in_use: FeatureWalk | None = None
 
     def parameters_of(self, name: str, kind: type[P]) -> Callable[[str], P]:
@@ -48,7 +54,7 @@ class DetectorContext:
     def walk(self) -> "FeatureWalk":
         """The walk that measures trades for the calibrated detectors; made for the first that asks."""
         if self.walk_in_use is None:
-            from services.detector.detectors.core.walk import FeatureWalk
-
-            self.walk_in_use = FeatureWalk(self)
+            if self._new_walk is None:
+                raise ValueError("this context has no walk")
+            self.walk_in_use = self._new_walk(self)
         return self.walk_in_use

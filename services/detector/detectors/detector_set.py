@@ -1,6 +1,7 @@
 """A profile's detectors, ready to watch sessions."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,16 @@ from services.detector.detectors.loading import load_detector
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
 from services.detector.profiles.profile import Profile
+
+if TYPE_CHECKING:
+    from services.detector.detectors.core.walk import FeatureWalk
+
+
+def _new_walk(context: DetectorContext) -> "FeatureWalk":
+    # Its libraries are loaded for profiles with calibrated detectors alone.
+    from services.detector.detectors.core.walk import FeatureWalk
+
+    return FeatureWalk(context)
 
 
 class DetectorSet:
@@ -28,7 +39,7 @@ class DetectorSet:
         running = lru_cache(maxsize=None)(lambda symbol: profile.for_symbol(symbol).running)
         everywhere = [profile.detectors, *(profile.for_symbol(symbol) for symbol in profile.symbols)]
         named = {name for detectors in everywhere for name in detectors.running}
-        self._context = DetectorContext(running, auction_times)
+        self._context = DetectorContext(running, auction_times, _new_walk)
         self.detectors: list[Detector] = [
             load_detector(name)(self._context) for name in DETECTORS if name in named
         ]

@@ -42,7 +42,7 @@ def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
 
 def context() -> DetectorContext:
     """Return what detectors are made with that know NVDA's auctions."""
-    return DetectorContext(lambda _symbol: PARAMETERS, lambda _day: (OPEN_NS, CLOSE_NS))
+    return DetectorContext(lambda _symbol: PARAMETERS, lambda _day: (OPEN_NS, CLOSE_NS), FeatureWalk)
 
 
 def walk() -> FeatureWalk:
