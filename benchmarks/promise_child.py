@@ -13,7 +13,8 @@ from unittest.mock import patch
 from confluent_kafka import Consumer, TopicPartition
 
 from services.common.config.settings import Settings
-from services.common.kafka.clients import new_producer
+from services.common.kafka import consumer_loop
+from services.common.kafka.clients import new_consumer, new_producer
 from services.common.kafka.transactions import GroupMetadata, Transactions
 from services.common.process.logs import configure_logs
 from services.detector.live import service as detector
@@ -56,7 +57,7 @@ def remember_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
     return NoTransactions.consumer
 
 
-detector_consumer = detector.new_consumer
+detector_consumer = new_consumer
 
 
 def produce(file: str, promises: bool) -> None:
@@ -87,7 +88,7 @@ def detect(promises: bool) -> None:
         return
     with (
         patch.object(detector, "Transactions", NoTransactions),
-        patch.object(detector, "new_consumer", remember_consumer),
+        patch.object(consumer_loop, "new_consumer", remember_consumer),
     ):
         detector.run_detect(settings, None, None, begin_anew=False)
 

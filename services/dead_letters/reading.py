@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from confluent_kafka import IsolationLevel, KafkaException, Message, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
 from services.common.kafka.offsets import end_offsets
 from services.common.kafka.reading import read_to_end
+from services.common.kafka.records import Record
 from services.common.process.readiness import wait_until
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
@@ -88,12 +89,12 @@ class Reader:
         self._ask(ask)
         return ends
 
-    def read(self, topic: str) -> Iterator[Message]:
+    def read(self, topic: str) -> Iterator[Record]:
         """Yield all messages of a topic; a topic that is not there has none."""
         numbers = self.partitions(topic)
         return self._read([TopicPartition(topic, number, 0) for number in numbers]) if numbers else iter(())
 
-    def read_letters(self, ids: Iterable[LetterId]) -> Iterator[Message]:
+    def read_letters(self, ids: Iterable[LetterId]) -> Iterator[Record]:
         """Yield those letters that exist; in each partition the older one first."""
         wanted: dict[int, set[int]] = {}
         numbers = set(self.partitions(DEAD_LETTERS_TOPIC))
@@ -115,7 +116,7 @@ class Reader:
             if not last:
                 return
 
-    def _read(self, starts: list[TopicPartition]) -> Iterator[Message]:
+    def _read(self, starts: list[TopicPartition]) -> Iterator[Record]:
         yield from read_to_end(self._kafka, starts, self._stop)
         if self._stop.requested:
             raise StoppedError

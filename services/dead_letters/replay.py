@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.kafka.preflight import wait_for_topics
+from services.common.kafka.records import Record
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
 from services.contracts import dead_letter
@@ -137,7 +138,7 @@ def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
     print(_summary(counts, dry_run))
 
 
-def _up_to(ends: dict[int, int], reader: Reader) -> Iterator[Message]:
+def _up_to(ends: dict[int, int], reader: Reader) -> Iterator[Record]:
     """Yield the letters that were there at the start, so that a replay never meets its own failures."""
     return (
         message
@@ -167,11 +168,11 @@ class Sender:
     def __init__(self, transactions: Transactions, report: Callable[[str], None]) -> None:
         self._transactions = transactions
         self._report = report
-        self._batch: list[tuple[Letter, MessageOrigin, Message]] = []
+        self._batch: list[tuple[Letter, MessageOrigin, Record]] = []
         self._batch_bytes = 0
         self._refused: list[str] = []
 
-    def send(self, letter: Letter, origin: MessageOrigin, message: Message) -> None:
+    def send(self, letter: Letter, origin: MessageOrigin, message: Record) -> None:
         """Put a letter back, now or with the next ones."""
         self._batch.append((letter, origin, message))
         self._batch_bytes += letter.size_bytes
@@ -207,7 +208,7 @@ class Sender:
             self._report(f"{letter.id}  put back into {origin.topic}")
         self._batch, self._batch_bytes = [], 0
 
-    def _produce(self, letter: Letter, origin: MessageOrigin, message: Message) -> None:
+    def _produce(self, letter: Letter, origin: MessageOrigin, message: Record) -> None:
         producer = self._transactions.producer
         # A key finds its partition as it does for the producer; without one, only the origin tells it.
         place = {"partition": origin.partition} if message.key() is None else {}

@@ -2,11 +2,11 @@
 
 import sys
 
-from confluent_kafka import Message
 from rich.console import Console
 
 from services.common.config.settings import Settings
 from services.common.kafka.preflight import wait_for_topics
+from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.dead_letters.letters import Letter, LetterId
@@ -43,7 +43,7 @@ def run_show(settings: Settings, names: list[str], raw: bool) -> int:
         return 128 + (stop.signal or 0)
     try:
         reader = Reader(settings.kafka, stop)
-        found: dict[LetterId, Message] = {
+        found: dict[LetterId, Record] = {
             LetterId(message.partition(), message.offset()): message for message in reader.read_letters(ids)
         }
         check_found(ids, found.keys())

@@ -1,17 +1,16 @@
 """What the indexer counts and measures."""
 
+import contextlib
 import datetime as dt
 import time
 from collections import Counter as Count
 from collections.abc import Callable
-from typing import cast
 
 import prometheus_client as prometheus
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
-from services.common.kafka.offsets import Partition, Positions
-from services.common.kafka.records import Record
+from services.common.kafka.consumer_loop import ConsumerLoop
+from services.common.kafka.offsets import end_offsets
 from services.common.observability.counters import DEAD_LETTERS, EVENT_LAG_S, LAG_MESSAGES
 from services.common.observability.rates import Rate
 
@@ -76,29 +75,14 @@ class Lag:
     ----------
     service
         The process's name.
-    consumer
-        Asked for the ends that it knows; this costs no request.
-    positions
-        How far it has read.
-    admin
-        Asked for the ends while the consumer is paused, and so does not hear of them.
+    loop
+        Knows how far was read, and the ends that came with it; while it is paused the broker is asked.
     """
 
-    def __init__(self, service: str, consumer: Consumer, positions: Positions, admin: AdminClient) -> None:
+    def __init__(self, service: str, loop: ConsumerLoop) -> None:
         self._service = service
-        self._consumer = consumer
-        self._positions = positions
-        self._admin = admin
-        self._ends: dict[Partition, int] = {}
+        self._loop = loop
         self._next_s = 0.0
-
-    def note_ends(self, messages: list[Message]) -> None:
-        """Note which partitions were read to their ends."""
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                end = cast("Record", message)  # has a place too
-                self._ends[end.topic(), end.partition()] = end.offset()
 
     def update(self, unanswered: Callable[[], Count[str]], is_paused: bool = False) -> None:
         """Set the gauge, if that was not done a moment ago.
@@ -112,7 +96,7 @@ class Lag:
         """
         if time.monotonic() < self._next_s:
             return
-        assignment = self._consumer.assignment()
+        assignment = self._loop.consumer.assignment()
         if is_paused:
             self._ask_for_ends(assignment)
         self._next_s = time.monotonic() + LAG_EVERY_S
@@ -123,21 +107,15 @@ class Lag:
             LAG_MESSAGES.labels(self._service, topic).set(messages)
 
     def _ask_for_ends(self, assignment: list[TopicPartition]) -> None:
-        wanted = {TopicPartition(p.topic, p.partition): OffsetSpec.latest() for p in assignment}
-        if not wanted:
-            return
-        answers = self._admin.list_offsets(wanted, request_timeout=ASK_TIMEOUT_S)
-        for partition, answer in answers.items():
-            try:
-                self._ends[partition.topic, partition.partition] = answer.result().offset
-            except KafkaException:  # away, too
-                return
+        level = IsolationLevel.READ_UNCOMMITTED
+        with contextlib.suppress(KafkaException):  # the broker is away, too
+            self._loop.positions.ends |= end_offsets(self._loop.admin, assignment, level, ASK_TIMEOUT_S)
 
     def _left(self, partition: TopicPartition) -> int:
         key = (partition.topic, partition.partition)
-        position = self._positions.next_offsets.get(key)
-        known_end = self._ends.get(key, 0)
+        position = self._loop.positions.next_offsets.get(key)
+        known_end = self._loop.positions.ends.get(key, 0)
         if position is None or position == known_end:
             return 0
-        _, end = self._consumer.get_watermark_offsets(partition, cached=True)
+        _, end = self._loop.consumer.get_watermark_offsets(partition, cached=True)
         return max(0, end - position, known_end - position)

@@ -42,11 +42,10 @@ class OffsetCommitter:
         """Commit these next."""
         self._requested |= offsets
 
-    def forget(self, partitions: list[TopicPartition]) -> None:
-        """Drop partitions that were handed away."""
-        for partition in partitions:
-            self._requested.pop((partition.topic, partition.partition), None)
-            self._committed.pop((partition.topic, partition.partition), None)
+    def forget(self) -> None:
+        """Commit nothing of what was requested: all partitions were handed over."""
+        self._requested.clear()
+        self._committed.clear()
 
     @property
     def is_complete(self) -> bool:

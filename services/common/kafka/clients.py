@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 import structlog
 from confluent_kafka import (
@@ -21,7 +22,7 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-def client_config(bootstrap: str) -> dict[str, object]:
+def client_config(bootstrap: str) -> dict[str, Any]:
     """Return what every client of this cluster needs."""
     return {
         "bootstrap.servers": bootstrap,

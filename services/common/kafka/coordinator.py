@@ -6,6 +6,8 @@ offset is committed there until that broker is restarted. Asking for the group's
 a commit does.
 """
 
+import itertools
+import string
 import time
 from dataclasses import dataclass
 
@@ -19,6 +21,9 @@ OFFSETS_TOPIC = "__consumer_offsets"
 PROBE_PREFIX = "tapewatch-probe-"
 PROBE_TIMEOUT_S = 10.0
 """A coordinator that has just moved loads its log within that time."""
+
+_SUFFIXES = f"{string.digits}{string.ascii_letters}._{{|}}"
+"""With all remainders of 31, by which the hash goes: with less some partitions could not be met."""
 
 _POLL_S = 0.1
 _REFUSED_TO_THIS_USER = (
@@ -90,10 +95,12 @@ def offsets_partition(group: str, partitions: int) -> int:
 def probe_group(group: str, partitions: int) -> str:
     """Return the name of another group that is held by the same partition of `__consumer_offsets`."""
     wanted = offsets_partition(group, partitions)
-    number = 0
-    while offsets_partition(f"{PROBE_PREFIX}{number}", partitions) != wanted:
-        number += 1
-    return f"{PROBE_PREFIX}{number}"
+    names = (
+        PROBE_PREFIX + "".join(suffix)
+        for length in itertools.count(1)
+        for suffix in itertools.product(_SUFFIXES, repeat=length)
+    )
+    return next(name for name in names if offsets_partition(name, partitions) == wanted)
 
 
 def find_stuck_coordinator(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import cast
 
 import structlog
@@ -27,6 +28,8 @@ class Positions:
 
     def __init__(self) -> None:
         self.next_offsets: dict[Partition, int] = {}
+        self.ends: dict[Partition, int] = {}
+        """Where partitions were last read to their ends."""
         self._held_up: tuple[dict[Partition, int | None], float] | None = None
         """At which offsets an open transaction holds the reading up, and since when."""
 
@@ -55,13 +58,9 @@ class Positions:
                 end = cast("Record", message)  # has a place too, if no value
                 partition = (end.topic(), end.partition())
                 self.next_offsets[partition] = max(end.offset(), self.next_offsets.get(partition, 0))
+                self.ends[partition] = end.offset()
             elif error.fatal() or error.code() in _NEVER_MENDED:
                 raise KafkaException(error)
-
-    def forget(self, partitions: list[TopicPartition]) -> None:
-        """Drop partitions that were handed away."""
-        for partition in partitions:
-            self.next_offsets.pop((partition.topic, partition.partition), None)
 
     def at_end(self, consumer: Consumer, admin: AdminClient) -> bool:
         """Whether everything assigned was read, by the end offsets that the broker gives now.
@@ -98,12 +97,6 @@ class Positions:
     def _is_read_to(self, ends: dict[Partition, int]) -> bool:
         return all(end <= self.next_offsets[partition] for partition, end in ends.items())
 
-    def as_offsets(self) -> list[TopicPartition]:
-        """Return the positions in the form in which they are committed."""
-        return [
-            TopicPartition(topic, number, offset) for (topic, number), offset in self.next_offsets.items()
-        ]
-
 
 def end_offsets(
     admin: AdminClient,
@@ -130,8 +123,76 @@ def end_offsets(
     KafkaException
         The broker does not tell.
     """
-    latest = OffsetSpec.latest()
-    asked = {TopicPartition(p.topic, p.partition): latest for p in partitions}
+    return _ask_offsets(admin, partitions, OffsetSpec.latest(), level, timeout_s)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a group goes on in a partition."""
+
+    topic: str
+    number: int
+    committed: int
+    """The next offset to read; below 0 if nothing was ever committed."""
+    beginning: int
+    """The first offset that the topic still has."""
+
+    @property
+    def offset(self) -> int:
+        """The first to read that is there."""
+        return max(self.committed, self.beginning)
+
+    @property
+    def lost(self) -> int:
+        """How many offsets the topic's retention has removed before they were read."""
+        return self.beginning - self.committed if 0 <= self.committed < self.beginning else 0
+
+    def at(self, offset: int) -> TopicPartition:
+        """Return the partition with an offset, in the form in which it is assigned and committed."""
+        return TopicPartition(self.topic, self.number, offset)
+
+
+def find_starts(consumer: Consumer, admin: AdminClient, partitions: Iterable[TopicPartition]) -> list[Start]:
+    """Ask where the consumer's group goes on, and say in the log what of it is lost.
+
+    This waits for a transaction that is just ending.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not tell.
+    """
+    wanted = [TopicPartition(p.topic, p.partition) for p in partitions]
+    if not wanted:
+        return []
+    committed = consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
+    earliest = OffsetSpec.earliest()
+    beginnings = _ask_offsets(admin, wanted, earliest, IsolationLevel.READ_UNCOMMITTED, REQUEST_TIMEOUT_S)
+    starts = []
+    for place in committed:
+        if place.error is not None:
+            raise KafkaException(place.error)
+        beginning = beginnings[place.topic, place.partition]
+        starts.append(Start(place.topic, place.partition, place.offset, beginning))
+    for start in starts:
+        if start.lost:
+            structlog.get_logger().error(
+                f"{start.topic} were removed by the topic's retention before they were read",
+                partition=start.number,
+                messages=start.lost,
+                first_offset=start.beginning,
+            )
+    return starts
+
+
+def _ask_offsets(
+    admin: AdminClient,
+    partitions: Iterable[TopicPartition],
+    spec: OffsetSpec,
+    level: IsolationLevel,
+    timeout_s: float,
+) -> dict[Partition, int]:
+    asked = {TopicPartition(p.topic, p.partition): spec for p in partitions}
     if not asked:
         return {}
     answers = admin.list_offsets(asked, isolation_level=level, request_timeout=timeout_s)

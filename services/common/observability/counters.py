@@ -15,3 +15,11 @@ LAG_MESSAGES = Gauge("tapewatch_lag_messages", "Messages not yet read", ["servic
 EVENT_LAG_S = Gauge(
     "tapewatch_event_time_lag_seconds", "Now minus the newest event time dealt with, in seconds", ["service"]
 )
+UNASSIGNED_SECONDS = Gauge(
+    "tapewatch_unassigned_seconds",
+    "Time without partitions while Kafka answers, in seconds; 0 with partitions, and for a standby",
+    ["service"],
+)
+REJOINS = Counter(
+    "tapewatch_rejoins_total", "Times that a member without partitions joined its group anew", ["service"]
+)

@@ -1,6 +1,14 @@
 """What the detector counts; what other services have too is in `services.common.observability.counters`."""
 
+import datetime as dt
+import time
+
 from prometheus_client import Counter, Gauge
+
+from services.common.observability.counters import DEAD_LETTERS, EVENT_LAG_S
+from services.common.observability.rates import Rate
+from services.contracts.components import DETECTOR
+from services.detector.live.partition import Detected
 
 TRADES = Counter("tapewatch_scored_trades_total", "Trades worked off, late ones included, each once")
 LATE_TRADES = Counter(
@@ -19,3 +27,59 @@ CHECKPOINT_AGE = Gauge(
 RECOVERY_SECONDS = Gauge(
     "tapewatch_recovery_seconds", "Time that the last recovery took until the committed offset was reached"
 )
+
+
+class Tally:
+    """What this process has committed so far."""
+
+    def __init__(self) -> None:
+        self.trades = self.anomalies = self.dead_letters = self.late_trades = 0
+        self._rate = Rate(PER_SECOND)
+        self._uncounted: list[Detected] = []
+
+    def add(self, found: Detected) -> None:
+        """Note what is published, but not committed yet."""
+        self._uncounted.append(found)
+
+    def discard(self) -> None:
+        """Drop what was not committed."""
+        self._uncounted.clear()
+
+    def count(self) -> None:
+        """Count what was added, as it is committed now."""
+        for found in self._uncounted:
+            self._count(found)
+        self._uncounted.clear()
+
+    def _count(self, found: Detected) -> None:
+        self.trades += found.trades
+        self.anomalies += len(found.anomalies)
+        self.dead_letters += len(found.refused)
+        self.late_trades += found.late_trades
+        TRADES.inc(found.trades)
+        LATE_TRADES.inc(found.late_trades)
+        REPLAYED.inc(found.replayed)
+        DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.refused))
+        self._rate.add(found.trades)
+        for _, anomaly in found.anomalies:
+            for label in anomaly.anomalies:
+                ANOMALIES.labels(label, anomaly.severity).inc()
+        if found.newest_event_time:
+            newest = dt.datetime.fromisoformat(found.newest_event_time[:26].rstrip("Z") + "+00:00")
+            EVENT_LAG_S.labels(DETECTOR.service).set(time.time() - newest.timestamp())
+
+
+def count_checkpoints(sizes_bytes: list[int], all_bytes: int) -> None:
+    """Count checkpoints that were committed.
+
+    Parameters
+    ----------
+    sizes_bytes
+        Of each session's.
+    all_bytes
+        The partitions' own included.
+    """
+    CHECKPOINT_BYTES.inc(all_bytes)
+    CHECKPOINTS.inc(len(sizes_bytes))
+    if sizes_bytes:
+        CHECKPOINT_SIZE.set(max(sizes_bytes))

@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from confluent_kafka import Message
-
+from services.common.kafka.records import Record
 from services.contracts.anomaly import Anomaly
 from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.detector.engine.batch import SessionKey
@@ -57,8 +56,8 @@ class Recovered:
 class Detected:
     """What a batch of messages came to; of those before the committed offset nothing."""
 
-    anomalies: list[tuple[Message, Anomaly]] = field(default_factory=list)
-    refused: list[tuple[Message, str]] = field(default_factory=list)
+    anomalies: list[tuple[Record, Anomaly]] = field(default_factory=list)
+    refused: list[tuple[Record, str]] = field(default_factory=list)
     trades: int = 0
     late_trades: int = 0
     replayed: int = 0
@@ -114,7 +113,7 @@ class WatchedPartition:
         """Whether it has not come to the committed offset yet."""
         return self.position < self.publish_from
 
-    def detect(self, messages: list[Message]) -> Detected:
+    def detect(self, messages: list[Record]) -> Detected:
         """Run the next messages through the engine."""
         is_new = (message.offset() >= self.publish_from for message in messages)
         replayed = next((at for at, is_one in enumerate(is_new) if is_one), len(messages))
@@ -124,11 +123,11 @@ class WatchedPartition:
         found.replayed = replayed
         return found
 
-    def _detect(self, messages: list[Message]) -> Detected:
+    def _detect(self, messages: list[Record]) -> Detected:
         """Run messages through the engine that are all to be published, or all replayed."""
         found = Detected()
         trades: list[Trade] = []
-        origins: list[Message] = []
+        origins: list[Record] = []
         first_offset = messages[0].offset()
         for message in messages:
             try:

@@ -1,7 +1,7 @@
 """From a partition's checkpoints to the engine that goes on where they were written."""
 
 import structlog
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import TopicPartition
 
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
@@ -41,13 +41,13 @@ def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes
         By partition, the newest value of each key.
     """
     newest: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
-    message: Message
     starts = [TopicPartition(CHECKPOINTS_TOPIC, number, 0) for number in numbers]
     for message in read_to_end(bootstrap, starts, stop):
-        if message.value() is None:
-            newest[message.partition()].pop(message.key(), None)
+        key, value = message.key() or b"", message.value()
+        if value is None:
+            newest[message.partition()].pop(key, None)
         else:
-            newest[message.partition()][message.key()] = message.value()
+            newest[message.partition()][key] = value
     return newest
 
 

@@ -8,7 +8,7 @@ trade the topic `trades` does not have any more cannot be found anew, so they st
 from collections.abc import Iterator
 
 import msgspec
-from confluent_kafka import Message, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
@@ -25,10 +25,13 @@ class _Anomaly(msgspec.Struct, gc=False):
 
 _decoder = msgspec.json.Decoder(_Anomaly)
 
+StandingAnomaly = tuple[bytes | None, str, str]
+"""Key, `trade_id` and event time of an anomaly in the topic."""
+
 
 def standing_anomalies(
     bootstrap: str, number: int, until: int, beginning: int, stop: Stop
-) -> Iterator[tuple[bytes, str, str]]:
+) -> Iterator[StandingAnomaly]:
     """Yield key, `trade_id` and event time of each anomaly that a partition has before an offset.
 
     Parameters
@@ -44,17 +47,17 @@ def standing_anomalies(
     stop
         Ends the reading early.
     """
-    standing: dict[str, tuple[bytes, str]] = {}
-    message: Message
+    standing: dict[str, tuple[bytes | None, str]] = {}
     for message in read_to_end(bootstrap, [TopicPartition(ANOMALIES_TOPIC, number, 0)], stop):
         if message.offset() >= until:
             break
         headers = dict(message.headers() or [])
-        if message.value() is None:
+        value = message.value()
+        if value is None:
             standing.pop((headers.get(TRADE_ID) or b"").decode(errors="replace"), None)
         elif _trade_offset(headers) >= beginning:
             try:
-                anomaly = _decoder.decode(message.value())
+                anomaly = _decoder.decode(value)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue  # somebody else's message, which the indexer has refused
             standing[anomaly.trade_id] = (message.key(), anomaly.timestamp)
@@ -70,7 +73,9 @@ def _trade_offset(headers: dict[str, bytes | None]) -> int:
         return 0
 
 
-def publish_retraction(producer: Producer, number: int, key: bytes, trade_id: str, timestamp: str) -> None:
+def publish_retraction(
+    producer: Producer, number: int, key: bytes | None, trade_id: str, timestamp: str
+) -> None:
     """Say that an anomaly is withdrawn, behind it in the same partition."""
     headers: dict[str, str | bytes | None] = {**retraction_headers(trade_id, timestamp)}
     producer.produce(ANOMALIES_TOPIC, value=None, key=key, headers=headers, partition=number)

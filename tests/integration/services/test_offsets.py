@@ -12,7 +12,6 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.kafka import offsets
 from services.common.kafka.clients import new_admin, new_producer
 from services.common.kafka.reading import read_to_end
-from tests.narrow import value_of
 from tests.stops import AskedFor
 
 OPEN_S = 1.0
@@ -43,10 +42,9 @@ def open_transaction(stack: EmbeddedStack, topic: str) -> Producer:
     return producer
 
 
-def values(stack: EmbeddedStack, topic: str) -> list[bytes]:
+def values(stack: EmbeddedStack, topic: str) -> list[bytes | None]:
     partitions = [TopicPartition(topic, 0, 0)]
-    records = read_to_end(stack.kafka_bootstrap, partitions, AskedFor())
-    return [value_of(record) for record in records]
+    return [message.value() for message in read_to_end(stack.kafka_bootstrap, partitions, AskedFor())]
 
 
 def test_what_stands_behind_an_open_transaction_is_waited_for(
@@ -69,3 +67,28 @@ def test_transaction_that_never_ends_is_not_waited_for_for_ever(
     assert values(stack, topic) == [b"before"]
     assert "a transaction that Kafka does not end" in capsys.readouterr().out
     open_transaction.abort_transaction()
+
+
+@pytest.mark.parametrize("end", ["commit", "abort"])
+def test_reading_of_state_ends_where_the_last_record_is_a_transactions_marker(
+    stack: EmbeddedStack, end: str
+) -> None:
+    name = f"state-{uuid.uuid4().hex}"
+    admin = new_admin(stack.kafka_bootstrap)
+    settings = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0"}
+    admin.create_topics([NewTopic(name, 1, config=settings)])[name].result()
+    producer = new_producer(stack.kafka_bootstrap, **{"transactional.id": name})
+    producer.init_transactions(10)
+    for value in (b"old", b"new"):
+        producer.begin_transaction()
+        producer.produce(name, key=b"symbol", value=value)
+        producer.commit_transaction(10)
+    producer.begin_transaction()
+    producer.produce(name, key=b"symbol", value=None)
+    if end == "abort":
+        producer.abort_transaction(10)
+    else:
+        producer.commit_transaction(10)
+    read = values(stack, name)
+    admin.delete_topics([name])[name].result()
+    assert read[-1] == (None if end == "commit" else b"new")

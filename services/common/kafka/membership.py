@@ -1,0 +1,213 @@
+"""Why a member of a consumer group has no partitions, and what to do about it.
+
+More members than partitions leave some without: those are standbys, and all is well. But after a broker's
+crash a client may wait for an answer that never comes, or the group's coordinator may be unable to form any
+group (see `coordinator`). Neither shows in the client's own events: both connections are idle, and the loop
+turns. So a member without partitions asks the broker how the group stands, and joins again with a new client
+if that does not explain it.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+
+from services.common.kafka.clients import REQUEST_TIMEOUT_S
+from services.common.kafka.coordinator import StuckCoordinator, find_stuck_coordinator
+from services.common.observability.counters import REJOINS, UNASSIGNED_SECONDS
+from services.common.observability.health import Health
+
+LOOK_EVERY_S = 3.0
+PATIENCE_S = 15.0
+"""A rebalance after a kill waits for the dead member's session (6 s) and the others' commits."""
+
+MAX_PATIENCE_S = 120.0
+
+
+class Standing(StrEnum):
+    """How a member without partitions stands in its group."""
+
+    STANDBY = "standby"
+    """A member of a stable group that has more members than partitions."""
+    FORMING = "the group is rebalancing"
+    ABSENT = "the group does not know this member"
+    UNTOLD = "the group has given partitions to this member, which did not hear of it"
+    UNANSWERED = "the group's coordinator does not answer"
+    BROKER_AWAY = "no broker answers"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a look at the group showed.
+
+    Attributes
+    ----------
+    standing
+        How the member stands.
+    stuck
+        The coordinator, if it was found to be stuck.
+    """
+
+    standing: Standing
+    stuck: StuckCoordinator | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the member has no partitions."""
+        if self.stuck is None:
+            return str(self.standing)
+        return f"{self.stuck.finding}. {self.stuck.hint}"
+
+
+def judge(group: ConsumerGroupDescription, member_id: str) -> Standing:
+    """Tell how a member that has no partitions stands in its group.
+
+    Parameters
+    ----------
+    group
+        As the coordinator describes it.
+    member_id
+        The id that the coordinator gave to the member; empty if it never did.
+    """
+    if group.state in (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING):
+        return Standing.FORMING
+    member = next((m for m in group.members if m.member_id == member_id), None)
+    if group.state != ConsumerGroupState.STABLE or member is None:
+        return Standing.ABSENT
+    has_some = member.assignment is not None and member.assignment.topic_partitions
+    return Standing.UNTOLD if has_some else Standing.STANDBY
+
+
+def look(
+    admin: AdminClient, bootstrap: str, group: str, topic: str, member_id: str, is_probing: bool
+) -> Sight:
+    """Ask the broker how a member stands; takes up to some seconds.
+
+    Parameters
+    ----------
+    admin
+        Asks.
+    bootstrap
+        Where Kafka is.
+    group, member_id
+        Who is asked about.
+    topic
+        One that exists; see `find_stuck_coordinator`.
+    is_probing
+        Whether to find out, too, if the coordinator is stuck.
+    """
+    try:
+        admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
+    except KafkaException:
+        return Sight(Standing.BROKER_AWAY)
+    try:
+        answer = admin.describe_consumer_groups([group], request_timeout=REQUEST_TIMEOUT_S)
+        standing = judge(answer[group].result(), member_id)
+    except KafkaException:
+        standing = Standing.UNANSWERED
+    if standing is Standing.STANDBY or not is_probing:
+        return Sight(standing)
+    try:
+        return Sight(standing, find_stuck_coordinator(bootstrap, group, topic))
+    except KafkaException:
+        return Sight(Standing.BROKER_AWAY)
+
+
+class MembershipWatch:
+    """Watches a member while it has no partitions.
+
+    Parameters
+    ----------
+    ask
+        Begins a look in the background, given the member's id and whether to probe the coordinator.
+    service
+        Name of the service, for the metrics.
+    group
+        Its group, for the log.
+    health
+        Told why there are no partitions.
+    clock_s
+        Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str, bool], Future[Sight]],
+        service: str,
+        group: str,
+        health: Health,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._log = structlog.get_logger().bind(group=group)
+        self._health = health
+        self._clock_s = clock_s
+        self._unassigned_s = UNASSIGNED_SECONDS.labels(service)
+        self._rejoins = REJOINS.labels(service)
+        self._looking: Future[Sight] | None = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Begin from the start: the member has partitions now, or needs none."""
+        self._since_s = self._asked_since_s = self._clock_s()
+        self._next_look_s = self._since_s + LOOK_EVERY_S
+        self._tries = 0
+        self._looking = None
+        self._unassigned_s.set(0)
+
+    @property
+    def _patience_s(self) -> float:
+        doublings = max(0, self._tries - 1)
+        return float(min(PATIENCE_S * 2**doublings, MAX_PATIENCE_S))
+
+    def turn(self, member_id: str) -> Standing | None:
+        """Look at the group now and then; to be called each turn of a member without partitions.
+
+        Returns
+        -------
+        Standing or None
+            STANDBY if the member is one. ABSENT and the like if it shall join again with a new client, which
+            is then counted as done. None if nothing is to be done now.
+        """
+        now_s = self._clock_s()
+        if self._looking is None:
+            if now_s >= self._next_look_s:
+                is_probing = self._tries > 0 and now_s - self._asked_since_s >= self._patience_s
+                self._looking = self._ask(member_id, is_probing)
+            return None
+        if not self._looking.done():
+            return None
+        sight = self._looking.result()
+        self._looking = None
+        self._next_look_s = now_s + LOOK_EVERY_S
+        if sight.standing is Standing.STANDBY:
+            self.settle()
+            return sight.standing
+        if sight.standing is Standing.BROKER_AWAY:
+            # It is waited for; the group can form only after that.
+            self._since_s = self._asked_since_s = now_s
+            self._unassigned_s.set(0)
+            return None
+        self._unassigned_s.set(now_s - self._since_s)
+        if now_s - self._asked_since_s < self._patience_s:
+            return None
+        self._tell(sight, now_s - self._since_s)
+        self._asked_since_s = now_s
+        self._tries += 1
+        self._rejoins.inc()
+        return sight.standing
+
+    def _tell(self, sight: Sight, waited_s: float) -> None:
+        self._health.detail = f"partitions: {sight.reason}"
+        fields = {"waited_s": round(waited_s), "reason": str(sight.standing)}
+        if sight.stuck is None:
+            self._log.warning("no partitions though Kafka answers; joining the group again", **fields)
+        else:
+            self._log.error(
+                f"no partitions: {sight.stuck.finding}", **fields, hint=sight.stuck.hint, tries=self._tries
+            )

@@ -1,0 +1,107 @@
+"""What a detector publishes: anomalies, dead letters, checkpoints and offsets become visible together."""
+
+import datetime as dt
+import time
+
+import structlog
+from confluent_kafka import KafkaException, TopicPartition
+
+from services.common.kafka.dead_letters import publish_refused_message
+from services.common.kafka.transactions import GroupMetadata, Transactions
+from services.common.observability.counters import COMMIT_SECONDS
+from services.contracts.anomaly import anomaly_json
+from services.contracts.components import DETECTOR
+from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC
+from services.detector.live.partition import Detected
+from services.detector.live.retraction import TRADE_OFFSET, StandingAnomaly, publish_retraction
+
+
+class Outbox:
+    """One transaction after the other; each method may end in a `TransactionAbortedError`.
+
+    Parameters
+    ----------
+    transactions
+        Opened under the detector's name.
+    """
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._log = structlog.get_logger()
+        self._transactions = transactions
+        self.open_since_s: float | None = None
+        """Since when a transaction is open, by `time.monotonic`; None if none is."""
+
+    def begin(self) -> None:
+        """Begin a transaction unless one is open."""
+        if self.open_since_s is None:
+            self._transactions.begin()
+            self.open_since_s = time.monotonic()
+
+    def publish(self, number: int, found: Detected) -> None:
+        """Publish what a batch of a partition came to, into the partition of the same number."""
+        producer = self._transactions.producer
+        now = dt.datetime.now(dt.UTC)
+        try:
+            for origin, anomaly in found.anomalies:
+                try:
+                    value = anomaly_json(origin.value() or b"", anomaly, now)
+                # JSON to the decoder alone, or nested too deeply: the indexer refuses it, with a letter.
+                except (ValueError, TypeError) as error:
+                    self._log.warning("anomaly of a trade that cannot be written as JSON", error=str(error))
+                    continue
+                producer.produce(
+                    ANOMALIES_TOPIC,
+                    key=origin.key(),
+                    value=value,
+                    headers={TRADE_OFFSET: str(origin.offset())},
+                    partition=number,
+                )
+            for origin, reason in found.refused:
+                publish_refused_message(producer, DETECTOR.service, reason, origin)
+        except KafkaException as failure:
+            self._transactions.fail(failure)
+
+    def save(self, number: int, key: bytes, value: bytes | None) -> None:
+        """Write one of a partition's checkpoints; None removes it."""
+        try:
+            self._transactions.producer.produce(CHECKPOINTS_TOPIC, key=key, value=value, partition=number)
+        except KafkaException as failure:
+            self._transactions.fail(failure)
+
+    def withdraw(self, number: int, anomalies: list[StandingAnomaly]) -> None:
+        """Withdraw anomalies of a partition."""
+        try:
+            for anomaly in anomalies:
+                publish_retraction(self._transactions.producer, number, *anomaly)
+        except KafkaException as failure:
+            self._transactions.fail(failure)
+
+    def commit(self, fence: list[TopicPartition], group: GroupMetadata) -> None:
+        """Commit what was published since `begin`.
+
+        Parameters
+        ----------
+        fence
+            Offsets to commit, even if they are the same as before: only with them does the broker look
+            whether this detector still has the partitions, and one that has slept must not write over its
+            successor's checkpoints.
+        group
+            This detector's membership.
+        """
+        began_s = time.monotonic()
+        self._transactions.commit(fence, group)
+        COMMIT_SECONDS.labels(DETECTOR.service).observe(time.monotonic() - began_s)
+        self.open_since_s = None
+
+    def abort(self, reason: str) -> None:
+        """End the open transaction without a trace; nothing happens if none is open."""
+        if self.open_since_s is not None:
+            self._transactions.abort(reason)
+
+    def discard(self) -> None:
+        """Forget the open transaction: it was aborted, or its time limit shall end it."""
+        self.open_since_s = None
+
+    def reopen(self) -> None:
+        """Become the one client of the name again, after another took it or a transaction ran out of time."""
+        self._transactions.open()

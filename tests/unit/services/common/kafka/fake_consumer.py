@@ -1,0 +1,173 @@
+"""A stand-in for confluent_kafka's `Consumer`: a test says what the group and the broker do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+Callback = Callable[["FakeConsumer", list[TopicPartition]], None]
+
+
+@dataclass(frozen=True)
+class FakeMessage:
+    """As `Message`, by methods."""
+
+    place: tuple[str | None, int]
+    at: int
+    content: bytes | None = b"{}"
+    trouble: KafkaError | None = None
+
+    def topic(self) -> str | None:
+        return self.place[0]
+
+    def partition(self) -> int:
+        return self.place[1]
+
+    def offset(self) -> int:
+        return self.at
+
+    def key(self) -> bytes:
+        return b"key"
+
+    def value(self) -> bytes | None:
+        return self.content
+
+    def headers(self) -> None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+    def error(self) -> KafkaError | None:
+        return self.trouble
+
+
+def end_of(topic: str, number: int, offset: int) -> FakeMessage:
+    """Return the event of having come to a partition's end."""
+    return FakeMessage((topic, number), offset, None, KafkaError(KafkaError._PARTITION_EOF))
+
+
+@dataclass
+class FakeConsumer:
+    """One client; what it shall meet is queued, and met in the next `consume`."""
+
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Committed."""
+    member_id: str = "me"
+    config: dict[str, Any] = field(default_factory=dict)
+    is_closed: bool = False
+    paused: set[tuple[str, int]] = field(default_factory=set)
+    is_away: bool = False
+    """Whether the broker does not answer."""
+    log: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
+    """What the topics hold; read by `flows`, from the offsets that were assigned."""
+
+    def __post_init__(self) -> None:
+        self._events: list[Callable[[], list[FakeMessage]]] = []
+        self._assigned: list[TopicPartition] = []
+        self._fetched: dict[tuple[str, int], int] = {}
+        self.owned: list[TopicPartition] = []
+        """What the group says is this member's."""
+        self._callbacks: dict[str, Callback] = {}
+
+    # What the group and the broker do.
+
+    def gives(self, *numbers: int, topic: str = "trades") -> None:
+        """Let the group assign partitions to this member."""
+        self._events.append(lambda: self._give([TopicPartition(topic, number) for number in numbers]))
+
+    def takes(self) -> None:
+        """Let the group revoke all partitions."""
+        self._events.append(lambda: self._take("on_revoke"))
+
+    def loses(self) -> None:
+        """Let the member find that others have its partitions."""
+        self._events.append(lambda: self._take("on_lost"))
+
+    def delivers(self, *messages: FakeMessage) -> None:
+        """Let messages come, if they are of partitions that are assigned by then."""
+        self._events.append(lambda: self._read(messages))
+
+    def flows(self, number: int, count: int, topic: str = "trades") -> None:
+        """Let the next messages of a partition come, and the event of its end behind the last."""
+        self._events.append(lambda: self._fetch((topic, number), count))
+
+    def _fetch(self, place: tuple[str, int], count: int) -> list[FakeMessage]:
+        if place not in self._fetched or place in self.paused:
+            return []
+        at = self._fetched[place]
+        contents = self.log[place][at : at + count]
+        self._fetched[place] = at + len(contents)
+        came = [FakeMessage(place, at + n, content) for n, content in enumerate(contents)]
+        is_end = self._fetched[place] == len(self.log[place])
+        return [*came, end_of(*place, self._fetched[place])] if is_end else came
+
+    def _give(self, partitions: list[TopicPartition]) -> list[FakeMessage]:
+        self.owned = partitions
+        self._callbacks["on_assign"](self, partitions)
+        return []
+
+    def _take(self, callback: str) -> list[FakeMessage]:
+        if self.owned:
+            owned, self.owned = self.owned, []
+            self._callbacks[callback](self, owned)
+            self.assign([])
+        return []
+
+    def _read(self, messages: tuple[FakeMessage, ...]) -> list[FakeMessage]:
+        ours = {(p.topic, p.partition) for p in self._assigned} - self.paused
+        return [m for m in messages if m.place in ours or m.place[0] is None]
+
+    # What the client offers.
+
+    def subscribe(self, topics: list[str], **callbacks: Callback) -> None:
+        self._callbacks = callbacks
+
+    def consume(self, most: int, timeout_s: float) -> list[FakeMessage]:
+        came: list[FakeMessage] = []
+        while self._events and len(came) < most:
+            came += self._events.pop(0)()
+        return came
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self._assigned = partitions
+        self._fetched = {(p.topic, p.partition): p.offset for p in partitions}
+
+    def assignment(self) -> list[TopicPartition]:
+        return list(self._assigned)
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        self.paused |= {(p.topic, p.partition) for p in partitions}
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        self.paused -= {(p.topic, p.partition) for p in partitions}
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        if self.is_away:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return [
+            TopicPartition(p.topic, p.partition, self.offsets.get((p.topic, p.partition), -1001))
+            for p in partitions
+        ]
+
+    def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        assert asynchronous
+        self.offsets |= {(p.topic, p.partition): p.offset for p in offsets}
+        self._events.insert(0, lambda: self._answer(offsets))
+
+    def _answer(self, offsets: list[TopicPartition]) -> list[FakeMessage]:
+        self.config["on_commit"](None, offsets)
+        return []
+
+    def memberid(self) -> str:
+        return self.member_id
+
+    def consumer_group_metadata(self) -> object:
+        return f"membership of {self.member_id}"
+
+    def get_watermark_offsets(self, partition: TopicPartition, cached: bool) -> tuple[int, int]:
+        return 0, 0
+
+    def close(self) -> None:
+        self.is_closed = True

@@ -1,0 +1,155 @@
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicPartition
+
+from services.common.kafka import membership
+from services.common.kafka.coordinator import StuckCoordinator
+from services.common.kafka.membership import LOOK_EVERY_S, PATIENCE_S, MembershipWatch, Sight, Standing
+from services.common.observability.health import Health
+from tests.unit.services.common.clock import FakeClock
+
+STUCK = StuckCoordinator("group", 3, "1 (kafka:9092)", "not written")
+
+
+def group(state: ConsumerGroupState, **members: int) -> Any:  # noqa: ANN401
+    """Return a description with members and how many partitions each has."""
+    described = [
+        SimpleNamespace(
+            member_id=name,
+            assignment=SimpleNamespace(topic_partitions=[TopicPartition("trades", n) for n in range(count)]),
+        )
+        for name, count in members.items()
+    ]
+    return SimpleNamespace(state=state, members=described)
+
+
+@pytest.mark.parametrize(
+    ("described", "standing"),
+    [
+        (group(ConsumerGroupState.STABLE, other=6, me=0), Standing.STANDBY),
+        (group(ConsumerGroupState.STABLE, other=6), Standing.ABSENT),
+        (group(ConsumerGroupState.STABLE, other=3, me=3), Standing.UNTOLD),
+        (group(ConsumerGroupState.EMPTY), Standing.ABSENT),
+        (group(ConsumerGroupState.DEAD), Standing.ABSENT),
+        (group(ConsumerGroupState.PREPARING_REBALANCING, me=0), Standing.FORMING),
+        (group(ConsumerGroupState.COMPLETING_REBALANCING, me=0), Standing.FORMING),
+    ],
+)
+def test_standing_follows_from_the_group_as_described(described: Any, standing: Standing) -> None:  # noqa: ANN401
+    assert membership.judge(described, "me") is standing
+
+
+class FakeAdmin:
+    def __init__(self, answer: object, is_away: bool = False) -> None:
+        self.answer = answer
+        self.is_away = is_away
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        if self.is_away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    def describe_consumer_groups(
+        self, groups: list[str], request_timeout: float
+    ) -> dict[str, Future[object]]:
+        outcome: Future[object] = Future()
+        if isinstance(self.answer, Exception):
+            outcome.set_exception(self.answer)
+        else:
+            outcome.set_result(self.answer)
+        return dict.fromkeys(groups, outcome)
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin, is_probing: bool) -> Sight:
+    monkeypatch.setattr(membership, "find_stuck_coordinator", lambda *_: STUCK)
+    return membership.look(admin, "kafka:9092", "group", "trades", "me", is_probing)  # type: ignore[arg-type]
+
+
+def test_broker_that_does_not_answer_is_told_from_a_coordinator_that_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    silent = KafkaException(KafkaError(KafkaError._TIMED_OUT))
+    assert seen(monkeypatch, FakeAdmin(silent, is_away=True), True) == Sight(Standing.BROKER_AWAY)
+    assert seen(monkeypatch, FakeAdmin(silent), False) == Sight(Standing.UNANSWERED)
+    assert seen(monkeypatch, FakeAdmin(silent), True) == Sight(Standing.UNANSWERED, STUCK)
+
+
+def test_coordinator_of_a_standby_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stable = FakeAdmin(group(ConsumerGroupState.STABLE, other=6, me=0))
+    assert seen(monkeypatch, stable, True) == Sight(Standing.STANDBY)
+
+
+class Watched:
+    """A watch whose looks are answered at once."""
+
+    def __init__(self, sight: Sight) -> None:
+        self.sight = sight
+        self.clock = FakeClock()
+        self.health = Health()
+        self.probes = 0
+        self.watch = MembershipWatch(self._ask, "detector", "group", self.health, self.clock)
+
+    def _ask(self, member_id: str, is_probing: bool) -> Future[Sight]:
+        assert member_id == "me"
+        self.probes += is_probing
+        outcome: Future[Sight] = Future()
+        outcome.set_result(self.sight)
+        return outcome
+
+    def rejoins_within(self, seconds: float) -> int:
+        count = 0
+        for _ in range(round(seconds)):
+            self.clock.now_s += 1.0
+            self.watch.turn("me")
+            answer = self.watch.turn("me")
+            count += answer is not None and answer is not Standing.STANDBY
+        return count
+
+
+def test_usual_rebalance_is_not_disturbed() -> None:
+    watched = Watched(Sight(Standing.FORMING))
+    assert watched.rejoins_within(PATIENCE_S - 1) == 0
+    assert watched.health.detail == "starting"
+
+
+def test_member_without_partitions_joins_again_after_its_patience_and_says_why() -> None:
+    watched = Watched(Sight(Standing.ABSENT))
+    assert watched.rejoins_within(PATIENCE_S + LOOK_EVERY_S) == 1
+    assert watched.health.detail == "partitions: the group does not know this member"
+    assert watched.probes == 0
+
+
+def test_coordinator_is_probed_if_joining_again_did_not_help() -> None:
+    watched = Watched(Sight(Standing.FORMING, STUCK))
+    assert watched.rejoins_within(2 * (PATIENCE_S + LOOK_EVERY_S)) == 2
+    assert watched.probes > 0
+    assert STUCK.hint in watched.health.detail
+
+
+def test_tries_become_rarer_but_never_end() -> None:
+    watched = Watched(Sight(Standing.FORMING))
+    assert watched.rejoins_within(600) < 600 / PATIENCE_S / 2
+    assert watched.rejoins_within(300) >= 1
+
+
+@pytest.mark.parametrize("standing", [Standing.STANDBY, Standing.BROKER_AWAY])
+def test_standby_and_outage_of_the_broker_lead_to_no_joining(standing: Standing) -> None:
+    watched = Watched(Sight(standing))
+    assert watched.rejoins_within(1_000) == 0
+
+
+def test_patience_begins_when_the_broker_answers_again() -> None:
+    watched = Watched(Sight(Standing.BROKER_AWAY))
+    watched.rejoins_within(100)
+    watched.sight = Sight(Standing.ABSENT)
+    assert watched.rejoins_within(PATIENCE_S - LOOK_EVERY_S) == 0
+    assert watched.rejoins_within(3 * LOOK_EVERY_S) == 1
+
+
+def test_partitions_in_between_begin_the_patience_anew() -> None:
+    watched = Watched(Sight(Standing.ABSENT))
+    watched.rejoins_within(PATIENCE_S - 1)
+    watched.watch.settle()
+    assert watched.rejoins_within(PATIENCE_S - 1) == 0

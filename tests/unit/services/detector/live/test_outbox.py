@@ -1,0 +1,149 @@
+from typing import Any, NoReturn, cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from services.common.kafka.records import Record
+from services.common.kafka.transactions import TransactionAbortedError, Transactions
+from services.contracts.trade import decode_trade
+from services.detector.engine.engine import Engine
+from services.detector.live.outbox import Outbox
+from services.detector.live.partition import Detected
+from tests.samples import trade_json
+from tests.unit.services.detector.engine.test_engine import EVERYTHING, tape
+
+FENCE = [TopicPartition("trades", 0, 7)]
+
+
+class FakeProducer:
+    def __init__(self) -> None:
+        self.produced: list[tuple[str, dict[str, Any]]] = []
+        self.is_full = False
+
+    def produce(self, topic: str, **message: Any) -> None:
+        if self.is_full:
+            raise KafkaException(KafkaError(KafkaError._QUEUE_FULL))
+        self.produced.append((topic, message))
+
+
+class FakeTransactions:
+    def __init__(self) -> None:
+        self.producer = FakeProducer()
+        self.calls: list[object] = []
+
+    def begin(self) -> None:
+        self.calls.append("begin")
+
+    def commit(self, offsets: object, group: object) -> None:
+        self.calls.append(("commit", offsets, group))
+
+    def abort(self, reason: str) -> NoReturn:
+        self.calls.append("abort")
+        raise TransactionAbortedError(reason, fenced=False)
+
+    def fail(self, cause: KafkaException) -> NoReturn:
+        self.calls.append("fail")
+        raise TransactionAbortedError(str(cause), fenced=False)
+
+    def open(self) -> None:
+        self.calls.append("open")
+
+
+@pytest.fixture
+def transactions() -> FakeTransactions:
+    return FakeTransactions()
+
+
+@pytest.fixture
+def outbox(transactions: FakeTransactions) -> Outbox:
+    return Outbox(cast("Transactions", transactions))
+
+
+def record(offset: int, value: bytes) -> Record:
+    message: Message = Message(topic="trades", partition=4, offset=offset, key=b"NVDA", value=value)
+    return cast("Record", message)
+
+
+def test_transaction_begins_once_and_ends_with_its_commit(
+    outbox: Outbox, transactions: FakeTransactions
+) -> None:
+    outbox.begin()
+    outbox.begin()
+    assert outbox.open_since_s is not None
+    outbox.commit(FENCE, "membership")
+    assert outbox.open_since_s is None
+    outbox.begin()
+    assert transactions.calls == ["begin", ("commit", FENCE, "membership"), "begin"]
+
+
+def test_lost_partitions_abort_only_a_transaction_that_is_open(
+    outbox: Outbox, transactions: FakeTransactions
+) -> None:
+    outbox.abort("lost")
+    assert transactions.calls == []
+    outbox.begin()
+    with pytest.raises(TransactionAbortedError, match="lost"):
+        outbox.abort("lost")
+    outbox.discard()
+    outbox.abort("lost")
+    assert transactions.calls == ["begin", "abort"]
+
+
+def test_refused_trade_becomes_a_dead_letter_and_an_anomaly_goes_to_the_partition_of_its_trade(
+    outbox: Outbox, transactions: FakeTransactions
+) -> None:
+    values = tape(150, "NVDA")
+    engine = Engine(EVERYTHING)
+    found = Detected()
+    found.anomalies = [
+        (record(at, values[at]), anomaly) for at, anomaly in engine.detect([decode_trade(v) for v in values])
+    ]
+    assert found.anomalies
+    found.refused = [(record(9, b"no trade"), "no JSON")]
+    outbox.publish(4, found)
+    *anomalies, (topic, letter) = transactions.producer.produced
+    assert [(topic, m["partition"], m["key"]) for topic, m in anomalies] == [("anomalies", 4, b"NVDA")] * len(
+        found.anomalies
+    )
+    assert [m["headers"]["trade_offset"] for _, m in anomalies] == [
+        str(origin.offset()) for origin, _ in found.anomalies
+    ]
+    assert topic == "dead-letters"
+    assert letter["value"] == b"no trade"
+
+
+def test_anomaly_of_what_is_json_to_the_decoder_alone_is_left_out(
+    outbox: Outbox, transactions: FakeTransactions
+) -> None:
+    values = tape(150, "NVDA")
+    flagged = [a for _, a in Engine(EVERYTHING).detect([decode_trade(v) for v in values])]
+    found = Detected()
+    found.anomalies = [(record(1, b'{"a": NaN}'), flagged[0]), (record(2, trade_json()), flagged[0])]
+    outbox.publish(0, found)
+    assert [m["headers"]["trade_offset"] for _, m in transactions.producer.produced] == ["2"]
+
+
+def test_error_of_the_client_while_publishing_ends_the_transaction(
+    outbox: Outbox, transactions: FakeTransactions
+) -> None:
+    transactions.producer.is_full = True
+    with pytest.raises(TransactionAbortedError):
+        outbox.save(0, b"partition", b"state")
+    with pytest.raises(TransactionAbortedError):
+        outbox.withdraw(0, [(b"NVDA", "id", "time")])
+    found = Detected()
+    found.refused = [(record(9, b"no trade"), "no JSON")]
+    with pytest.raises(TransactionAbortedError):
+        outbox.publish(0, found)
+    assert transactions.calls == ["fail"] * 3
+
+
+def test_checkpoint_and_its_removal_go_to_the_partition_of_their_number(
+    outbox: Outbox, transactions: FakeTransactions
+) -> None:
+    outbox.save(3, b"NVDA@2024-12-02", b"state")
+    outbox.save(3, b"AMD@2024-12-02", None)
+    assert [(topic, m["partition"], m["value"]) for topic, m in transactions.producer.produced] == [
+        ("detector-checkpoints", 3, b"state"),
+        ("detector-checkpoints", 3, None),
+    ]
