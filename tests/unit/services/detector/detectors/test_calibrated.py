@@ -96,3 +96,22 @@ def test_auction_cross_is_named_and_no_size_alert(auction_ns: int) -> None:
     moved.side[2000] = SIDE_CODES["B"]
     assert len(flags_of(AuctionCross, moved).at) == 0
     assert 2000 in flags_of(UnusualSize, moved).at
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_a_detector_again_gives_the_same_and_changes_nothing(kind: type[Detector]) -> None:
+    surroundings = context()
+    detector = kind(surroundings)
+    surroundings.walk.open(0, NVDA)
+    trades = market(600)
+    trades.price[500] *= 1.02
+    trades.size[550] = 50_000
+    measured = trades.with_measures(surroundings.walk.advance(trades))
+    known = surroundings.walk.save(0)
+    assert repr(detector.flag(measured)) == repr(detector.flag(measured))
+    assert surroundings.walk.save(0) == known
+
+
+def test_trades_that_were_not_measured_are_refused() -> None:
+    with pytest.raises(ValueError, match="no measures"):
+        OffMarketPrice(context()).flag(market(10))

@@ -139,25 +139,6 @@ def loaded(code: str) -> set[str]:
     return set(subprocess.run(run, check=True, capture_output=True, text=True).stdout.split())
 
 
-@pytest.mark.parametrize(
-    ("code", "cause"),
-    [
-        ("services.nowhere:Thing", "there is no module services.nowhere"),
-        ("services.detector.detectors.size.high_volume:Thing", "has no class Thing"),
-        ("services.detector.detectors.size.high_volume:HighVolumeParameters", "is no detector"),
-        ("services.detector.detectors.size.high_volume:HighVolume", "its name is high_volume"),
-        ("services.detector.detectors.size.high_volume", r"has no class \(none named\)"),
-    ],
-)
-def test_a_registration_that_does_not_fit_says_how_to_mend_it(
-    code: str, cause: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
-    with pytest.raises(TapewatchError, match=cause) as caught:
-        Profile.model_validate({"detectors": {"thing": {}}})
-    assert "services/contracts/detectors.py" in caught.value.mend or "Derive" in caught.value.mend
-
-
 def test_a_detector_that_is_registered_but_off_leaves_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = load_profile().hash
     monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", "a:B"))

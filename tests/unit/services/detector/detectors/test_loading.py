@@ -1,0 +1,46 @@
+import pytest
+
+from services.common.errors import TapewatchError
+from services.contracts.detectors import DETECTORS, SIZE, DetectorSpec
+from services.detector.detectors.loading import load_detector
+from services.detector.detectors.size.high_volume import HighVolume
+
+
+def test_a_registered_detector_is_the_class_that_its_entry_names() -> None:
+    assert load_detector("high_volume") is HighVolume
+
+
+def test_a_name_that_is_not_registered_is_none() -> None:
+    with pytest.raises(KeyError):
+        load_detector("nothing")
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("services.nowhere:Thing", "there is no module services.nowhere"),
+        ("services.detector.detectors.size.high_volume:Thing", "has no class Thing"),
+        ("services.detector.detectors.size.high_volume:HighVolumeParameters", "is no detector"),
+        ("services.detector.detectors.size.high_volume:HighVolume", "its name is high_volume"),
+        ("services.detector.detectors.size.high_volume", r"has no class \(none named\)"),
+    ],
+)
+def test_a_registration_that_does_not_fit_says_how_to_mend_it(
+    code: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
+    with pytest.raises(TapewatchError, match=cause) as caught:
+        load_detector("thing")
+    assert "services/contracts/detectors.py" in caught.value.mend or "Derive" in caught.value.mend
+
+
+class NoParameters(HighVolume):
+    name = "thing"
+    parameters = int  # type: ignore[assignment]
+
+
+def test_a_detector_without_parameters_is_told_to_have_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = f"{__name__}:NoParameters"
+    monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
+    with pytest.raises(TapewatchError, match="does not say what its parameters are"):
+        load_detector("thing")
