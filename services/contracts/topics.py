@@ -49,5 +49,5 @@ TOPICS: dict[str, dict[str, str]] = {
 }
 """Settings by topic."""
 
-SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEAD_LETTERS_TOPIC)
+SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
 """Topics of one number of partitions: what belongs to a trade is in the partition of the trade's number."""

@@ -1,9 +1,11 @@
 """Dead letters: what no service could use, kept as it came, with the reason and the origin."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from services.common.kafka.clients import REQUEST_TIMEOUT_S
 from services.common.kafka.records import Record
 from services.contracts import dead_letter
 from services.contracts.topics import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
@@ -61,13 +63,27 @@ def publish_refused_message(
     for name, value in own:
         is_replay = name == dead_letter.REPLAYED
         headers[dead_letter.REPLAY_OF if is_replay else f"{dead_letter.ORIGIN_PREFIX}{name}"] = value
-    key = message.key()
     producer.produce(
         DEAD_LETTERS_TOPIC,
-        key=key,
+        key=message.key(),
         value=message.value(),
         headers=headers,
         on_delivery=on_delivery,
-        # By its key; without one, librdkafka would take any.
-        partition=_ANY_PARTITION if key else message.partition(),
+        partition=_partition_for(producer, message),
     )
+
+
+def _partition_for(producer: Producer, message: Record) -> int:
+    """Return the partition for a message's letters: by its key; without one, librdkafka would take any."""
+    if message.key():
+        return _ANY_PARTITION
+    try:
+        return message.partition() % _count_partitions(producer)
+    except KafkaException:  # away: the letter matters more than its place
+        return _ANY_PARTITION
+
+
+@lru_cache(maxsize=4)
+def _count_partitions(producer: Producer) -> int:
+    topics = producer.list_topics(DEAD_LETTERS_TOPIC, REQUEST_TIMEOUT_S).topics
+    return len(topics[DEAD_LETTERS_TOPIC].partitions) or 1

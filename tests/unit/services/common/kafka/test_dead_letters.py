@@ -89,3 +89,20 @@ def test_letter_of_a_row_names_file_and_line(written: dict[str, Record]) -> None
     expected = {"service": b"producer", "error": b"size is empty", "file": b"day.csv", "line": b"17"}
     assert headers_of(written["row"]) == expected
     assert written["row"].key() is None
+
+
+@pytest.mark.parametrize("key", [None, b"", b"K"])
+def test_letters_of_a_message_are_in_one_partition_whoever_writes_them(
+    stack: EmbeddedStack, key: bytes | None
+) -> None:
+    set_up_topics(new_admin(stack.kafka_bootstrap))
+    value = f"letters of two {uuid.uuid4().hex}".encode()
+    message = kafka_record("trades", 400, 9, key=key, value=value, at_ms=AT_MS)
+    for service in ("detector", "indexer"):
+        producer = new_producer(stack.kafka_bootstrap)
+        for _ in range(3):
+            publish_refused_message(producer, service, "why", message, fail)
+            assert producer.flush(10) == 0
+    found = [letter for letter in read_topic(stack, "dead-letters") if letter.value() == value]
+    assert len(found) == 6
+    assert len({letter.partition() for letter in found}) == 1
