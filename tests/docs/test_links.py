@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import NAMES, ROOT, anchors, headings, links
+from tests.docs.pages import NAMES, ROOT, anchors, code, headings, links
+
+PATH = re.compile(r"(cli|services|dashboard|infra|benchmarks|tests|docs)/[\w./-]*")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -17,6 +19,22 @@ def test_every_relative_link_resolves(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_leads_out_of_the_repository(name: str) -> None:
     assert [line for line in (ROOT / name).read_text().splitlines() if "../shared" in line] == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "adding-a-" not in name])
+def test_every_path_that_a_page_shows_exists(name: str) -> None:
+    assert lost_paths((ROOT / name).read_text(), ROOT) == []
+
+
+def lost_paths(text: str, root: Path) -> list[str]:
+    """Return the files and folders of the project that a text names and that are not there."""
+    paths = [span for span in code(text) if PATH.fullmatch(span)]
+    return [path for path in paths if not (root / path).exists()]
+
+
+def test_path_that_is_not_there_is_found(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    assert lost_paths("`docs` `docs/` `docs/gone.md` `infra/<name>/x` `and/or`", tmp_path) == ["docs/gone.md"]
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
