@@ -21,6 +21,8 @@ from services.dead_letters.replays import load_history
 from services.dead_letters.view import visible
 
 TRANSACTIONAL_ID = "tapewatch-dead-letters"
+ANY_PARTITION = -1
+"""Lets the client choose by the key."""
 MAX_BATCH_LETTERS = 1_000
 MAX_BATCH_BYTES = 8 << 20
 """A transaction's; far below what would come near its time limit."""
@@ -129,10 +131,11 @@ def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
         counts[verdict.fate] += 1
         if verdict.fate == Fate.SKIPPED:
             print(f"{letter.id}  skipped: {visible(verdict.reason)}")
-        elif verdict.fate == Fate.PUT_BACK and sender is None:
-            print(f"{letter.id}  would be put back into {letter.origin.topic}")
-        elif verdict.fate == Fate.PUT_BACK:
-            sender.send(letter, letter.origin, message)
+        elif verdict.fate == Fate.PUT_BACK and isinstance(letter.origin, MessageOrigin):
+            if sender is None:
+                print(f"{letter.id}  would be put back into {letter.origin.topic}")
+            else:
+                sender.send(letter, letter.origin, message)
     if sender is not None:
         sender.flush()
     print(_summary(counts, dry_run))
@@ -211,7 +214,7 @@ class Sender:
     def _produce(self, letter: Letter, origin: MessageOrigin, message: Record) -> None:
         producer = self._transactions.producer
         # A key finds its partition as it does for the producer; without one, only the origin tells it.
-        place = {"partition": origin.partition} if message.key() is None else {}
+        partition = origin.partition if message.key() is None else ANY_PARTITION
 
         def delivered(error: KafkaError | None, _message: Message) -> None:
             if error is not None:
@@ -228,6 +231,6 @@ class Sender:
             value=message.value(),
             headers=own | {dead_letter.REPLAYED: str(letter.id)},
             on_delivery=delivered,
-            **place,
+            partition=partition,
         )
         producer.produce(REPLAYS_TOPIC, key=str(letter.id), value=origin.topic, headers={**origin.headers})

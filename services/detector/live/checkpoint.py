@@ -134,11 +134,12 @@ def parse_session_key(key: bytes) -> SessionKey:
 
 def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
     """Return a message's value."""
-    common = {"run": checkpoint.run, "profile": checkpoint.profile, "layout": checkpoint.layout}
     if isinstance(checkpoint, SessionCheckpoint):
         state = checkpoint.state
         content: _Content = _Session(
-            **common,
+            run=checkpoint.run,
+            profile=checkpoint.profile,
+            layout=checkpoint.layout,
             offset=checkpoint.offset,
             symbol=state.session.symbol,
             day=state.session.day,
@@ -149,7 +150,9 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
         )
     else:
         content = _Partition(
-            **common,
+            run=checkpoint.run,
+            profile=checkpoint.profile,
+            layout=checkpoint.layout,
             replay_from=checkpoint.replay_from,
             retract_until=checkpoint.retract_until,
             letters_from=checkpoint.letters_from,
