@@ -27,10 +27,10 @@ chaos: $(INSTALLED) ## kill every part again and again while a day flows, and co
 compose-test: $(INSTALLED) ## docker compose up for real: a day through it, detectors added, the broker killed; taken down again
 	@exec $(VENV)/bin/python -m tests.compose.run $(if $(wildcard ../shared/compose-lab/setup),--stand-ins ../shared/compose-lab/setup) $(ARGS)
 
-lint: $(INSTALLED) ## check style, types and formatting
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+lint: $(INSTALLED) ## check style, formatting and types
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
-types: $(INSTALLED) ## check types with mypy in strict mode
+types: $(INSTALLED) ## check types alone, with mypy in strict mode
 	@$(VENV)/bin/mypy
 
 bench: $(INSTALLED) ## measure the table of docs/performance.md now
