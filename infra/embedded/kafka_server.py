@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +15,28 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from infra.embedded.child_process import start_child
 from infra.embedded.java import java_command, server_options
 from infra.embedded.ports import LOOPBACK, check_port_free, free_port
-from infra.embedded.server import Server
+from infra.embedded.server import STOP_TIMEOUT_S, Server
 from services.common.errors import TapewatchError
+from services.common.kafka.coordinator import OFFSETS_TOPIC, PROBE_TIMEOUT_S, find_stuck_coordinator
 
 _READY_GROUP = "tapewatch-readiness"
 _PROBE_TIMEOUT_S = 2.0
+STUCK_AFTER_S = 20.0
+"""From the first answer on; a coordinator has loaded its log by then, also on busy cores."""
 
-# One node, so one replica of everything, and internal topics of one partition: with the short session
-# these make a restart after a crash take seconds.
+_CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
+"""Kafka leaves it when it stops in good order, and takes it away when it runs."""
+
+_FENCED = "Fencing broker"
+_STARTED = "Kafka Server started"
+_FENCING_TIMEOUT_S = 60.0
+_FENCING_PAUSE_S = 3.0
+"""A controller that has run for so long without fencing the broker had nothing to fence."""
+
+# One node, so one replica of everything, and internal topics of one partition: these make a restart take
+# seconds.
+# The coordinator's log has small segments, which get compacted: after a crash it is read whole, and while it
+# is read the coordinator may lose step with it for good (see `find_stuck_coordinator`).
 # Overdue transactions are not looked for sooner: a broker that is still starting gives one up without telling
 # its partitions, which then wait for its end for ever.
 _SETTINGS = """\
@@ -30,7 +45,6 @@ node.id=1
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
-broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 num.partitions=1
@@ -38,6 +52,7 @@ default.replication.factor=1
 min.insync.replicas=1
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
+offsets.topic.segment.bytes=1048576
 group.initial.rebalance.delay.ms=0
 transaction.state.log.replication.factor=1
 transaction.state.log.num.partitions=1
@@ -68,6 +83,29 @@ def kafka_properties(port: int, controller_port: int, data: Path) -> str:
         f"{_SETTINGS}"
         f"listeners=BROKER://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}\n"
         f"advertised.listeners=BROKER://{LOOPBACK}:{port}\n"
+        f"controller.quorum.voters=1@{LOOPBACK}:{controller_port}\n"
+        f"log.dirs={_escape(data)}\n"
+    )
+
+
+def fencing_properties(controller_port: int, data: Path) -> str:
+    """Return the configuration of a controller that runs alone, to fence a broker that was killed.
+
+    Parameters
+    ----------
+    controller_port
+        Where it listens; nobody connects.
+    data
+        As for `kafka_properties`.
+    """
+    return (
+        "process.roles=controller\n"
+        "node.id=1\n"
+        "controller.listener.names=CONTROLLER\n"
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT\n"
+        "broker.session.timeout.ms=1000\n"
+        "broker.heartbeat.interval.ms=500\n"
+        f"listeners=CONTROLLER://{LOOPBACK}:{controller_port}\n"
         f"controller.quorum.voters=1@{LOOPBACK}:{controller_port}\n"
         f"log.dirs={_escape(data)}\n"
     )
@@ -107,6 +145,7 @@ class KafkaServer(Server):
         self._data = folder / "data"
         self._temporary = folder / "tmp"
         self._properties = folder / "kafka.properties"
+        self._first_answer_s: float | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -116,6 +155,7 @@ class KafkaServer(Server):
     def prepare(self) -> list[str]:
         """Write the configuration, and format the data folder at the first start."""
         check_port_free(self.port, self.name, "--kafka-port")
+        self._first_answer_s = None
         # A killed JVM leaves the native libraries that it unpacked.
         shutil.rmtree(self._temporary, ignore_errors=True)
         for folder in (self._data, self._temporary):
@@ -123,10 +163,40 @@ class KafkaServer(Server):
         self._properties.write_text(kafka_properties(self.port, free_port(), self._data))
         if not (self._data / "meta.properties").exists():
             self._format()
+        elif not (self._data / _CLEAN_SHUTDOWN_FILE).exists():
+            self._fence()
         return self._java("kafka.Kafka", [str(self._properties)], self._heap_mb)
 
     def is_ready(self) -> bool:
-        """Tell whether all partitions have a leader and the group coordinator answers."""
+        """Tell whether all partitions have a leader and the group coordinator takes commits.
+
+        One that goes on taking none is stuck: Kafka is then started again, in good order, which cures it.
+        """
+        if not self._answers():
+            return False
+        now_s = time.monotonic()
+        self._first_answer_s = self._first_answer_s or now_s
+        try:
+            if not self.has_stuck_coordinator(_PROBE_TIMEOUT_S):
+                return True
+        except KafkaException:
+            return False
+        if now_s - self._first_answer_s > STUCK_AFTER_S:
+            self.stop()
+            self.launch()
+        return False
+
+    def has_stuck_coordinator(self, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
+        """Tell whether the group coordinator takes no commit within a time.
+
+        Raises
+        ------
+        KafkaException
+            The broker does not answer.
+        """
+        return find_stuck_coordinator(self.bootstrap, _READY_GROUP, OFFSETS_TOPIC, timeout_s) is not None
+
+    def _answers(self) -> bool:
         try:
             # The client would wait, and report each refused connection.
             socket.create_connection((LOOPBACK, self.port), _PROBE_TIMEOUT_S).close()
@@ -173,9 +243,52 @@ class KafkaServer(Server):
                 "Mend what the log complains of, or choose another folder with --data-dir.",
             )
 
-    def _java(self, main_class: str, arguments: list[str], heap_mb: int) -> list[str]:
-        options = server_options(heap_mb, self._temporary, self.log_file.parent)
+    def _fence(self) -> None:
+        """Have a controller alone note that the broker is gone, which was killed.
+
+        Else the broker begins by taking up all that it led when it was killed, and a moment later, when it is
+        registered anew, loses and gets it once more. A group coordinator that is still loading then is out of
+        step with its log for good. It also could not be registered before its old session has expired.
+
+        Nothing depends on it: if it fails, the start goes on as it would without.
+        """
+        properties = self._properties.with_name("fencing.properties")
+        properties.write_text(fencing_properties(free_port(), self._data))
+        log_file = self.log_file.with_name("kafka-fencing.log")
+        log_file.unlink(missing_ok=True)
+        verbose = "-Dtapewatch.controller.level=info"
+        child = start_child(
+            self._java("kafka.Kafka", [str(properties)], heap_mb=128, options=[verbose]), log_file=log_file
+        )
+        try:
+            _wait_for_fencing(child, log_file)
+        finally:
+            child.terminate()
+            try:
+                child.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _java(
+        self, main_class: str, arguments: list[str], heap_mb: int, options: Sequence[str] = ()
+    ) -> list[str]:
+        options = [*server_options(heap_mb, self._temporary, self.log_file.parent), *options]
         return java_command(main_class, arguments, class_path=self._class_path, options=options)
+
+
+def _wait_for_fencing(child: "subprocess.Popen[bytes]", log_file: Path) -> None:
+    """Wait until the controller has fenced the broker, or has nothing to fence, or ends."""
+    deadline_s = time.monotonic() + _FENCING_TIMEOUT_S
+    is_started = False
+    while child.poll() is None and time.monotonic() < deadline_s:
+        text = log_file.read_text(errors="replace")
+        if _FENCED in text:
+            return
+        if _STARTED in text and not is_started:
+            is_started = True
+            deadline_s = time.monotonic() + _FENCING_PAUSE_S
+        time.sleep(0.05)
 
 
 def _escape(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from infra.embedded.coordinator_watch import CoordinatorWatch
 from infra.embedded.data_dir import DataDir
 from infra.embedded.disk import check_free_space
 from infra.embedded.download import cache_folder, fetch_jars
@@ -72,6 +73,7 @@ class EmbeddedStack:
         self._report = report or (lambda _: None)
         self._servers: list[Server] = []
         self._data_dir: DataDir | None = None
+        self._watch: CoordinatorWatch | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,6 +133,7 @@ class EmbeddedStack:
                 self._servers,
                 lambda server: self._report(f"{server.name} is ready after {time.monotonic() - began:.1f} s"),
             )
+            self._watch = CoordinatorWatch(self.kafka.has_stuck_coordinator)
         except BaseException as error:
             if isinstance(error, TapewatchError):
                 self._data_dir.keep_for_now()
@@ -139,17 +142,19 @@ class EmbeddedStack:
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Let both servers close their data and end, side by side; kill them after `timeout_s`."""
+        self._close_watch()
         stop_all(self._servers, timeout_s)
         self._close()
 
     def kill(self) -> None:
         """End both servers at once."""
+        self._close_watch()
         for server in self._servers:
             server.kill()
         self._close()
 
     def check(self) -> None:
-        """Fail if a server has ended by itself.
+        """Fail if a server has ended by itself; restart Kafka, and wait for it, if its coordinator is stuck.
 
         Raises
         ------
@@ -159,10 +164,25 @@ class EmbeddedStack:
         try:
             for server in self._servers:
                 server.check()
+            if self._watch is not None and self._watch.is_stuck:
+                self._restart_kafka()
         except TapewatchError:
             if self._data_dir is not None:
                 self._data_dir.keep_for_now()
             raise
+
+    def _restart_kafka(self) -> None:
+        self._report("Kafka's group coordinator can write no more: Kafka is restarted")
+        self._close_watch()
+        self.kafka.stop()
+        self.kafka.start()
+        self._watch = CoordinatorWatch(self.kafka.has_stuck_coordinator)
+        self._report("Kafka is ready again")
+
+    def _close_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def _create_servers(self) -> None:
         cache = cache_folder()

@@ -97,7 +97,12 @@ def test_kafka_makes_no_topic_by_itself(stack: EmbeddedStack) -> None:
 def test_kafka_is_back_with_its_data_after_a_kill(stack: EmbeddedStack, topic: str) -> None:
     produce(stack, topic, [b"before"], is_committed=True)
     stack.kafka.kill()
+    log_bytes = stack.kafka.log_file.stat().st_size
     stack.kafka.start()
+    log = stack.kafka.log_file.read_bytes()[log_bytes:].decode()
+    # It was registered at once, and led nothing before: the coordinator loaded its log once.
+    assert "DUPLICATE_BROKER_REGISTRATION" not in log
+    assert log.count("Scheduling loading of metadata from __consumer_offsets-0") == 1
     produce(stack, topic, [b"after"], is_committed=True)
     assert consume(stack, topic, 2) == [b"before", b"after"]
 

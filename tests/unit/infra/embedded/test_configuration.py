@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from infra.embedded.elasticsearch_server import elasticsearch_yml
-from infra.embedded.kafka_server import kafka_properties
+from infra.embedded.kafka_server import fencing_properties, kafka_properties
 
 
 def properties(text: str) -> dict[str, str]:
@@ -23,6 +23,17 @@ def test_kafka_is_one_node_that_takes_large_messages_and_makes_no_topic_by_itsel
     assert found["auto.create.topics.enable"] == "false"
     assert int(found["message.max.bytes"]) > 2_000_000
     assert found["log.dirs"] == "/data/kafka"
+
+
+def test_the_fencing_controller_is_the_same_node_on_the_same_data_and_serves_nobody() -> None:
+    ours = properties(kafka_properties(19092, 20001, Path("/data/Müller")))
+    found = properties(fencing_properties(20002, Path("/data/Müller")))
+    for name in ("node.id", "log.dirs", "controller.listener.names"):
+        assert found[name] == ours[name]
+    assert found["process.roles"] == "controller"
+    assert found["listeners"] == "CONTROLLER://127.0.0.1:20002"
+    session_ms = int(found["broker.session.timeout.ms"])
+    assert 2 * int(found["broker.heartbeat.interval.ms"]) <= session_ms <= 1_000
 
 
 def test_kafka_path_is_escaped() -> None:

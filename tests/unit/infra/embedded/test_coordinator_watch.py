@@ -1,0 +1,64 @@
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+
+from confluent_kafka import KafkaError, KafkaException
+
+from infra.embedded.coordinator_watch import CoordinatorWatch
+
+AWAY = KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+
+
+def watched(answers: Iterable[bool | KafkaException]) -> bool:
+    """Return whether a watch calls a coordinator stuck after these answers, the last one again and again."""
+    answers = list(answers)
+    asked: Iterator[int] = itertools.count(1)
+    count = 0
+
+    def is_stuck_now() -> bool:
+        nonlocal count
+        count = next(asked)
+        answer = answers[min(count, len(answers)) - 1]
+        if isinstance(answer, KafkaException):
+            raise answer
+        return answer
+
+    watch = CoordinatorWatch(is_stuck_now, pause_s=0.001)
+    deadline_s = time.monotonic() + 10
+    while count <= len(answers) + 1 and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+    watch.close()
+    return watch.is_stuck
+
+
+def test_a_coordinator_that_goes_on_being_stuck_is_told() -> None:
+    assert watched([False, True, True])
+
+
+def test_one_that_can_write_again_is_not_stuck() -> None:
+    assert not watched([True, True, False])
+
+
+def test_one_probe_alone_is_not_enough() -> None:
+    assert not watched([False, True, False])
+
+
+def test_a_broker_that_is_away_is_not_stuck() -> None:
+    assert not watched([True, AWAY])
+
+
+def test_a_closed_watch_asks_no_more() -> None:
+    asked: list[float] = []
+
+    def is_stuck_now() -> bool:
+        asked.append(time.monotonic())
+        return False
+
+    watch = CoordinatorWatch(is_stuck_now, pause_s=0.001)
+    while not asked:
+        time.sleep(0.001)
+    watch.close()
+    time.sleep(0.05)
+    before = len(asked)
+    time.sleep(0.05)
+    assert len(asked) == before
