@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.contracts.components import DETECTOR, INDEXER, PRODUCER
 from tests.compose.stack import FILE, ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
@@ -118,3 +119,22 @@ def test_memory_fits_a_laptop() -> None:
     usual = [name for name, service in SERVICES.items() if "profiles" not in service]
     at_work = [name for name in usual if not name.startswith(("setup", "passwords"))]
     assert sum(map(memory_limit, at_work)) <= 7 * BYTES["g"]
+
+
+def test_images_serve_their_metrics_on_the_ports_of_the_components() -> None:
+    images = (ROOT / "infra" / "docker" / "Dockerfile").read_text().split("\nFROM ")
+    ports = {
+        image.split()[2]: int(found[1])
+        for image in images
+        if (found := re.search(r"TAPEWATCH_METRICS_PORT=(\d+)", image))
+    }
+    assert ports == {one.service: one.metrics_port for one in (PRODUCER, DETECTOR, INDEXER)}
+    for image in images:
+        if (port := ports.get(image.split()[2])) is not None:
+            assert f"EXPOSE {port}\n" in image
+            assert f"http://127.0.0.1:{port}/readyz" in image
+
+
+def test_dashboard_looks_where_the_images_serve_their_metrics() -> None:
+    services = ",".join(f"{one.service}:{one.metrics_port}" for one in (PRODUCER, DETECTOR, INDEXER))
+    assert SERVICES["dashboard"]["environment"]["TAPEWATCH_SERVICES"] == services
