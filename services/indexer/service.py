@@ -32,7 +32,7 @@ def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) ->
     ------
     TapewatchError
         There is no such sink or its package is missing, a topic or what lies behind the sink is not set up
-        or unsafe, the sink refuses for good, or another indexer has this one's name.
+        or unsafe, or the sink refuses for good.
     """
     spec = find_sink(sink_name)
     component = spec.component

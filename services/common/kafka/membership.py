@@ -203,7 +203,7 @@ class MembershipWatch:
         return sight.standing
 
     def _tell(self, sight: Sight, waited_s: float) -> None:
-        self._health.detail = f"partitions: {sight.reason}"
+        self._health.detail = f"partitions: {sight.reason}".rstrip(".")
         fields = {"waited_s": round(waited_s), "reason": str(sight.standing)}
         if sight.stuck is None:
             self._log.warning("no partitions though Kafka answers; joining the group again", **fields)

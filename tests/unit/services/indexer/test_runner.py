@@ -1,5 +1,6 @@
 """The indexer without servers: a sink in memory, and a group that does what it likes."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.unit.services.common.kafka.fake_consumer import FakeConsumer, FakeMes
 
 MESSAGES, TARGETS = 30, 7
 POISON_AT = 11
+SOON_S = 10.0
 PLACES = [(topic, number) for topic in ("trades", "anomalies") for number in (0, 1)]
 
 
@@ -42,6 +44,8 @@ class MemorySink(Sink):
     def __init__(self, _settings: Settings, _stop: object) -> None:
         self.documents: dict[bytes, bytes | None] = {}
         self.written: set[bytes] = set()
+        self.go = threading.Event()
+        self.go.set()
 
     def prepare(self, record: Record, /) -> Entry:
         value = record.value() or b""
@@ -50,6 +54,7 @@ class MemorySink(Sink):
         return value.split(b":")[0], value
 
     def write(self, entries: list[Entry], _is_wanted: Callable[[], bool]) -> list[Rejected]:
+        assert self.go.wait(SOON_S)
         for target, value in entries:
             self.documents[target] = value
             self.written.add(value or b"")
@@ -110,7 +115,7 @@ class Bench:
         return client
 
     def _check(self, place: tuple[str, int], offset: int) -> None:
-        assert place in {(p.topic, p.partition) for p in self.client.owned} or not self.client.owned
+        assert place in {(p.topic, p.partition) for p in self.client.owned}
         assert offset >= self.committed.get(place, 0)
         for value in LOG[place][self.committed.get(place, 0) : offset]:
             assert value in self.sink.written or value == b"poison", "nothing is committed before it is safe"
@@ -226,3 +231,28 @@ def test_answer_to_a_client_that_was_left_does_not_hold_up_the_next_ones_commits
             break
         bench.runner._turn()
     assert bench.committed["trades", 1] == MESSAGES
+
+
+@pytest.mark.parametrize("when", ["in flight", "acknowledged"])
+def test_what_is_not_committed_when_the_partitions_are_lost_never_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    bench.gives(PLACES)
+    bench.runner._turn()
+    bench.runner._turn()
+    send = offset_committer.OffsetCommitter.send
+    monkeypatch.setattr(offset_committer.OffsetCommitter, "send", lambda *_: None)
+    if when == "in flight":
+        bench.sink.go.clear()
+    bench.client.delivers(*(FakeMessage(("trades", 0), at, content(("trades", 0), at)) for at in range(3)))
+    bench.runner._turn()
+    if when == "acknowledged":
+        bench.runner._stay_until(lambda: not bench.runner._in_flight)
+    bench.client.loses()
+    bench.runner._turn()
+    bench.sink.go.set()
+    monkeypatch.setattr(offset_committer.OffsetCommitter, "send", send)
+    bench.runner._stay_until(lambda: not bench.runner._in_flight)
+    bench.runner._turn()
+    assert bench.sink.written
+    assert bench.committed == {}

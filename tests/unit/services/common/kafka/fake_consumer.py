@@ -62,6 +62,8 @@ class FakeConsumer:
     """Whether the broker does not answer."""
     log: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
     """What the topics hold; read by `flows`, from the offsets that were assigned."""
+    markers: int = 0
+    """How many offsets behind the last message of each partition are taken by the markers of transactions."""
 
     def __post_init__(self) -> None:
         self._events: list[Callable[[], list[FakeMessage]]] = []
@@ -101,7 +103,7 @@ class FakeConsumer:
         self._fetched[place] = at + len(contents)
         came = [FakeMessage(place, at + n, content) for n, content in enumerate(contents)]
         is_end = self._fetched[place] == len(self.log[place])
-        return [*came, end_of(*place, self._fetched[place])] if is_end else came
+        return [*came, end_of(*place, self._fetched[place] + self.markers)] if is_end else came
 
     def _give(self, partitions: list[TopicPartition]) -> list[FakeMessage]:
         self.owned = partitions
@@ -110,8 +112,11 @@ class FakeConsumer:
 
     def _take(self, callback: str) -> list[FakeMessage]:
         if self.owned:
-            owned, self.owned = self.owned, []
+            owned = self.owned
+            if callback == "on_lost":
+                self.owned = []
             self._callbacks[callback](self, owned)
+            self.owned = []
             self.assign([])
         return []
 

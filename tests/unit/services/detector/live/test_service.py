@@ -1,6 +1,6 @@
 """The promise with the real service and loop: a store stands for the broker, the group does what it likes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
@@ -17,6 +17,7 @@ from services.common.observability.health import Health
 from services.contracts.trade import decode_trade
 from services.detector.engine.engine import Engine
 from services.detector.live import service
+from services.detector.live.assignment import Phase
 from services.detector.live.service import DetectorService
 from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import Profile
@@ -27,6 +28,9 @@ from tests.unit.services.common.kafka.fake_consumer import FakeConsumer
 PARTITIONS = range(3)
 TRADES = 24
 POISON_AT = 7
+MARKERS = 1
+END = TRADES + MARKERS
+FULL = 6
 PROFILE = Profile.model_validate(
     {"detectors": {"high_volume": {"threshold_shares": 900}, "rapid_price_change": {"threshold_ratio": 0.05}}}
 )
@@ -61,21 +65,42 @@ def expected() -> dict[str, list[str]]:
 
 
 @dataclass
-class Store:
-    """What the broker keeps, and the one transactional producer that writes it."""
+class Broker:
+    """What stands in the topics, and who has which partition."""
 
     committed: dict[int, int] = field(default_factory=dict)
     checkpoints: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
     visible: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    owner: dict[int, str] = field(default_factory=dict)
+    clients: list[FakeConsumer] = field(default_factory=list)
+    silences: int = 0
+    """So often it does not answer a restoring."""
+
+    def new_client(self, _bootstrap: str, _group: str, **_config: object) -> FakeConsumer:
+        self.clients.append(FakeConsumer(member_id=f"{len(self.clients)}", log=LOG, markers=MARKERS))
+        return self.clients[-1]
+
+    def starts(self, _consumer: object, _admin: object, partitions: list[TopicPartition]) -> list[Start]:
+        if self.silences:
+            self.silences -= 1
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return [Start("trades", p.partition, self.committed.get(p.partition, -1001), 0) for p in partitions]
+
+    def load(self, _bootstrap: str, numbers: list[int], _stop: object) -> dict[int, dict[bytes, bytes]]:
+        return {number: dict(self.checkpoints.get(number, {})) for number in numbers}
+
+
+@dataclass
+class Producer:
+    """A detector's transactions, in place of `Transactions`."""
+
+    broker: Broker
     pending: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    client: FakeConsumer | None = None
     aborts: list[bool] = field(default_factory=list)
     """What becomes of the next commits: whether the producer is fenced."""
-    silences: int = 0
-    """So often the broker does not answer a restoring."""
 
     @property
-    def producer(self) -> "Store":
+    def producer(self) -> "Producer":
         return self
 
     def produce(self, topic: str, **message: Any) -> None:
@@ -85,26 +110,23 @@ class Store:
         assert not self.pending
 
     def commit(self, offsets: list[TopicPartition], group: object) -> None:
-        assert self.client is not None
-        assert group == f"membership of {self.client.member_id}"
         assert offsets, "each commit is fenced"
-        owned = {p.partition for p in self.client.owned}
-        # While partitions are revoked they are the member's still, though its client names them no more.
-        assert not owned or {p.partition for p in offsets} <= owned
         if self.aborts:
             self._abort("as after an outage", fenced=self.aborts.pop())
+        if any(f"membership of {self.broker.owner[place.partition]}" != group for place in offsets):
+            self._abort("of an earlier generation", fenced=False)
         for offset in offsets:
-            assert offset.offset >= self.committed.get(offset.partition, 0)
-            self.committed[offset.partition] = offset.offset
+            assert offset.offset >= self.broker.committed.get(offset.partition, 0)
+            self.broker.committed[offset.partition] = offset.offset
         for topic, message in self.pending:
-            if topic == "detector-checkpoints":
-                kept = self.checkpoints.setdefault(message["partition"], {})
-                if message["value"] is None:
-                    kept.pop(message["key"], None)
-                else:
-                    kept[message["key"]] = message["value"]
+            if topic != "detector-checkpoints":
+                self.broker.visible.append((topic, message))
+            elif message["value"] is None:
+                self.broker.checkpoints.get(message["partition"], {}).pop(message["key"], None)
             else:
-                self.visible.append((topic, message))
+                self.broker.checkpoints.setdefault(message["partition"], {})[message["key"]] = message[
+                    "value"
+                ]
         self.pending = []
 
     def _abort(self, reason: str, fenced: bool) -> NoReturn:
@@ -117,78 +139,97 @@ class Store:
     def open(self) -> None:
         self.pending = []
 
-    def starts(self, _consumer: object, _admin: object, partitions: list[TopicPartition]) -> list[Start]:
-        if self.silences:
-            self.silences -= 1
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        return [Start("trades", p.partition, self.committed.get(p.partition, -1001), 0) for p in partitions]
 
-    def load(self, _bootstrap: str, numbers: list[int], _stop: object) -> dict[int, dict[bytes, bytes]]:
-        return {number: dict(self.checkpoints.get(number, {})) for number in numbers}
+class Detector:
+    """A detector in this process."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.transactions = Producer(broker)
+        self.service = DetectorService(
+            DetectorSettings.model_construct(kafka="nowhere:1", checkpoint_trades=10),
+            PROFILE,
+            "test",
+            cast("Transactions", self.transactions),
+            AskedFor(),
+            Health(),
+        )
+        self.client = broker.clients[-1]
+
+    def gets(self, numbers: Iterable[int]) -> None:
+        """Get partitions with the next turn; the broker counts them as this detector's at once."""
+        self.broker.owner |= dict.fromkeys(numbers, self.client.member_id)
+        self.client.gives(*sorted(numbers))
+
+    def turn(self) -> None:
+        self.service._turn_or_start_over()
+
+    def phase(self, number: int) -> Phase | None:
+        return self.service._assignment.phase(number)
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
+def broker() -> Iterator[Broker]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        yield stored(monkeypatch)
+        yield running_broker(monkeypatch)
 
 
-def stored(monkeypatch: pytest.MonkeyPatch) -> Store:
-    store = Store()
-
-    def new_client(_bootstrap: str, _group: str, **_config: object) -> FakeConsumer:
-        store.client = FakeConsumer(log=LOG)
-        return store.client
-
-    monkeypatch.setattr(consumer_loop, "new_consumer", new_client)
+def running_broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    broker = Broker()
+    monkeypatch.setattr(consumer_loop, "new_consumer", broker.new_client)
     monkeypatch.setattr(consumer_loop, "new_admin", lambda _: None)
     monkeypatch.setattr(consumer_loop, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(service, "check_topics", lambda *_: None)
-    monkeypatch.setattr(service, "find_starts", store.starts)
-    monkeypatch.setattr(service, "load", store.load)
-    return store
+    monkeypatch.setattr(service, "find_starts", broker.starts)
+    monkeypatch.setattr(service, "load", broker.load)
+    # So that transactions stay open over some turns.
+    monkeypatch.setattr(service, "MAX_BATCH_TRADES", FULL)
+    monkeypatch.setattr(service, "COMMIT_S", 1_000.0)
+    return broker
 
 
-def detector(store: Store) -> DetectorService:
-    return DetectorService(
-        DetectorSettings.model_construct(kafka="nowhere:1", checkpoint_trades=10),
-        PROFILE,
-        "test",
-        cast("Transactions", store),
-        AskedFor(),
-        Health(),
-    )
-
-
-def published(store: Store) -> dict[str, list[str]]:
+def published(broker: Broker) -> dict[str, list[str]]:
     """Return the labels of each anomaly in the topic; none may be there twice."""
-    values = [orjson.loads(m["value"]) for topic, m in store.visible if topic == "anomalies"]
+    values = [orjson.loads(m["value"]) for topic, m in broker.visible if topic == "anomalies"]
     found = {value["trade_id"]: value["anomalies"] for value in values}
     assert len(found) == len(values)
     return found
 
 
-def finish(store: Store, running: DetectorService) -> None:
+def share(detectors: list[Detector], firsts: set[int]) -> None:
+    """Rebalance: all partitions are revoked, then the first detector gets some, the other one the rest."""
+    for detector in detectors:
+        detector.client.takes()
+        detector.turn()
+    for detector, numbers in zip(detectors, (firsts, set(PARTITIONS) - firsts), strict=True):
+        detector.gets(numbers)
+        detector.turn()
+
+
+def finish(broker: Broker, detectors: list[Detector]) -> None:
     """Let the group and the broker be kind, until all is committed."""
-    assert store.client is not None
-    store.aborts, store.silences = [], 0
-    store.client.takes()
-    store.client.gives(*PARTITIONS)
-    for _ in range(6):
+    broker.silences = 0
+    for detector in detectors:
+        detector.transactions.aborts = []
+    share(detectors, set(PARTITIONS))
+    for _ in range(2):
         for number in PARTITIONS:
-            store.client.flows(number, TRADES)
-        running._turn_or_start_over()
-    assert store.committed == dict.fromkeys(PARTITIONS, TRADES)
+            detectors[0].client.flows(number, TRADES)
+        for _ in range(2 * len(PARTITIONS)):
+            detectors[0].turn()
+    assert broker.committed == dict.fromkeys(PARTITIONS, END)
 
 
+WHO = st.integers(0, 1)
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("gives"), st.sets(st.sampled_from(PARTITIONS), min_size=1)),
-        st.tuples(st.just("flows"), st.tuples(st.sampled_from(PARTITIONS), st.integers(1, 9))),
-        st.tuples(st.just("aborts"), st.booleans()),
-        st.tuples(st.sampled_from(["takes", "loses", "silence", "restart"]), st.none()),
-        st.tuples(st.just("turn"), st.none()),
-        st.tuples(st.just("turn"), st.none()),
+        st.tuples(st.just("share"), WHO, st.sets(st.sampled_from(PARTITIONS))),
+        st.tuples(st.just("flows"), WHO, st.tuples(st.sampled_from(PARTITIONS), st.integers(1, 9))),
+        st.tuples(st.just("flows"), WHO, st.tuples(st.sampled_from(PARTITIONS), st.integers(1, 9))),
+        st.tuples(st.just("aborts"), WHO, st.booleans()),
+        st.tuples(st.sampled_from(["outlives", "silence", "restart"]), WHO, st.none()),
+        st.tuples(st.just("turn"), WHO, st.none()),
+        st.tuples(st.just("turn"), WHO, st.none()),
     ),
     max_size=30,
 )
@@ -197,32 +238,38 @@ EVENTS = st.lists(
 @settings(deadline=None)
 @given(EVENTS)
 def test_every_anomaly_and_letter_is_published_once_whatever_happens_in_between(
-    events: list[tuple[str, Any]],
+    events: list[tuple[str, int, Any]],
 ) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        store = stored(monkeypatch)
-        running = detector(store)
-        for event, detail in events:
-            assert store.client is not None
-            if event == "gives":
-                store.client.takes()
-                store.client.gives(*sorted(detail))
+        broker = running_broker(monkeypatch)
+        detectors = [Detector(broker), Detector(broker)]
+        for event, who, detail in events:
+            detector = detectors[who]
+            if event == "share":
+                share(detectors, detail)
             elif event == "flows":
-                store.client.flows(*detail)
+                detector.client.flows(*detail)
             elif event == "aborts":
-                store.aborts.append(detail)
+                detector.transactions.aborts.append(detail)
+            elif event == "outlives":  # the other one sleeps, loses all, and goes on before it hears of that
+                sleeper = detectors[1 - who]
+                detector.client.takes()
+                detector.turn()
+                detector.gets(PARTITIONS)
+                detector.turn()
+                detector.turn()
+                sleeper.turn()
+                sleeper.client.loses()
+                sleeper.turn()
             elif event == "silence":
-                store.silences = 2
-            elif event == "restart":  # killed: what was not committed is aborted by its successor
-                store.pending = []
-                running = detector(store)
-            elif event == "turn":
-                running._turn_or_start_over()
+                broker.silences = 2
+            elif event == "restart":  # killed: what it had not committed comes to nothing
+                detectors[who] = Detector(broker)
             else:
-                getattr(store.client, event)()
-        finish(store, running)
-    assert published(store) == expected()
-    letters = [m["value"] for topic, m in store.visible if topic == "dead-letters"]
+                detector.turn()
+        finish(broker, detectors)
+    assert published(broker) == expected()
+    letters = [m["value"] for topic, m in broker.visible if topic == "dead-letters"]
     assert letters == [b"no trade"] * len(PARTITIONS)
 
 
@@ -231,37 +278,84 @@ def test_there_is_something_to_find() -> None:
     assert labels == {"High Volume", "Rapid Price Change"}
 
 
-def test_loss_to_retention_is_committed_even_if_nothing_comes_behind_it(store: Store) -> None:
-    running = detector(store)
-    assert store.client is not None
-
-    def starts(_consumer: object, _admin: object, partitions: list[TopicPartition]) -> list[Start]:
-        return [Start("trades", p.partition, 3, TRADES) for p in partitions]
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(service, "find_starts", starts)
-        store.client.gives(0)
-        running._turn_or_start_over()
-        running._turn_or_start_over()
-        store.client.flows(0, 1)
-        running._turn_or_start_over()
-    assert store.committed == {0: TRADES}
-    assert store.visible == []
-
-
-def test_partition_that_comes_back_as_it_went_is_not_replayed(
-    store: Store, capsys: pytest.CaptureFixture[str]
+def test_loss_to_retention_is_committed_even_if_nothing_comes_behind_it(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = detector(store)
-    assert store.client is not None
-    for _ in range(2):
-        store.client.takes()
-        store.client.gives(0)
-        running._turn_or_start_over()
-        running._turn_or_start_over()
-        store.client.flows(0, 9)
-        running._turn_or_start_over()
-    assigned = [line for line in capsys.readouterr().out.splitlines() if "assigned" in line]
-    assert len(assigned) == 2
-    assert all("to_replay=0" in line for line in assigned)
-    assert store.committed == {0: 18}
+    monkeypatch.setattr(service, "find_starts", lambda *_: [Start("trades", 0, 3, TRADES)])
+    detector = Detector(broker)
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    detector.client.flows(0, 1)
+    detector.turn()
+    assert broker.committed == {0: END}
+    assert broker.visible == []
+
+
+def worked_on(broker: Broker, messages: int) -> Detector:
+    """Return a detector that has the partition 0 and has committed some of it."""
+    detector = Detector(broker)
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    detector.client.flows(0, messages)
+    detector.turn()
+    detector.turn()
+    return detector
+
+
+def test_partition_that_comes_back_as_it_went_keeps_its_engine(broker: Broker) -> None:
+    detector = worked_on(broker, 9)
+    before = detector.service._assignment.partitions[0]
+    detector.client.takes()
+    detector.turn()
+    assert detector.phase(0) is Phase.HANDED_OVER
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    assert detector.service._assignment.partitions[0] is before
+    assert broker.committed == {0: 9}
+
+
+@pytest.mark.parametrize("is_fenced", [False, True])
+def test_aborted_batch_is_read_and_published_again(broker: Broker, is_fenced: bool) -> None:
+    detector = worked_on(broker, 9)
+    detector.transactions.aborts = [is_fenced]
+    detector.client.flows(0, 5)
+    detector.turn()
+    assert broker.committed == {0: 9}
+    detector.turn()
+    detector.client.flows(0, TRADES)
+    detector.turn()
+    detector.turn()
+    assert broker.committed == {0: END}
+    assert published(broker) == {key: found for key, found in expected().items() if key.startswith("0-")}
+
+
+def test_partition_whose_last_commit_was_aborted_is_not_kept(broker: Broker) -> None:
+    detector = worked_on(broker, 9)
+    before = detector.service._assignment.partitions[0]
+    detector.client.flows(0, FULL)
+    detector.turn()
+    detector.transactions.aborts = [False]
+    detector.client.takes()
+    detector.turn()
+    assert detector.phase(0) is None
+    broker.committed[0] = before.position  # as if another had come just as far
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    assert detector.service._assignment.partitions[0] is not before
+
+
+def test_replay_ends_at_the_marker_behind_the_last_trade(broker: Broker) -> None:
+    worked_on(broker, TRADES)
+    broker.checkpoints.clear()
+    detector = Detector(broker)
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    assert detector.phase(0) is Phase.REPLAYING
+    detector.client.flows(0, TRADES)
+    detector.turn()
+    assert detector.phase(0) is Phase.LIVE
