@@ -47,12 +47,12 @@ def trades_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prices = [137.97 + 0.01 * (number * 7919 % 5) for number in range(400)]
     prices[300] = 150.0
     lines = [
-        f"2024-12-02T14:31:{number // 10:02}.{number % 10}Z|NVDA|{price:.2f}|{50 + number * 31 % 100}|"
+        f"2024-02-05T14:31:{number // 10:02}.{number % 10}Z|WXYZ|{price:.2f}|{50 + number * 31 % 100}|"
         f"{100 + number}|Q"
         for number, price in enumerate(prices)
     ]
     path = tmp_path_factory.mktemp("pipes") / "trades.txt"
-    path.write_text("\n".join([EXAMPLE.rstrip(), "2024-12-02T14:30:30Z|NVDA|cheap|1|19|Q", *lines, ""]))
+    path.write_text("\n".join([EXAMPLE.rstrip(), "2024-02-05T14:30:30Z|WXYZ|cheap|1|19|Q", *lines, ""]))
     return path
 
 
@@ -76,7 +76,7 @@ def test_backtest_finds_the_anomaly_in_a_file_of_the_new_format(
     output = tmp_path / "anomalies.ndjson"
     run(checkout, "backtest", str(trades_file), "--output", str(output))
     found = {line["trade_id"]: line for line in map(orjson.loads, output.read_bytes().splitlines())}
-    off_market = found["broker-20241202-NVDA-400"]
+    off_market = found["broker-20240205-WXYZ-400"]
     assert off_market["price"] == 150.0
     assert off_market["anomalies"][0] == "Off-Market Price"
     assert (off_market["source"], off_market["extra"]) == ("broker", {"venue": "Q"})
@@ -92,9 +92,9 @@ def test_trades_of_the_new_format_are_published_once_and_indexed_with_their_extr
     published = [orjson.loads(value_of(message)) for message in read_topic(stack, "trades", begin)]
     assert len(published) == 402
     assert published[1] == {
-        "@timestamp": "2024-12-02T14:30:00.250000000Z",
-        "trade_id": "broker-20241202-NVDA-18",
-        "symbol": "NVDA",
+        "@timestamp": "2024-02-05T14:30:00.250000000Z",
+        "trade_id": "broker-20240205-WXYZ-18",
+        "symbol": "WXYZ",
         "price": 137.98,
         "size": 25,
         "side": "N",
@@ -104,7 +104,7 @@ def test_trades_of_the_new_format_are_published_once_and_indexed_with_their_extr
     }
     [(headers, row)] = [letter for letter in letters(stack) if letter[0].get("file") == trades_file.name]
     assert (headers["line"], headers["error"]) == ("4", "price cannot be read")
-    assert row == b"2024-12-02T14:30:30Z|NVDA|cheap|1|19|Q"
+    assert row == b"2024-02-05T14:30:30Z|WXYZ|cheap|1|19|Q"
     tapewatch(stack, "index", "--until-idle", "1")
-    indexed = documents(stack, "trades-2024.12.02", term={"extra.venue": "P"})
-    assert list(indexed) == ["broker-20241202-NVDA-18"]
+    indexed = documents(stack, "trades-2024.02.05", term={"extra.venue": "P"})
+    assert list(indexed) == ["broker-20240205-WXYZ-18"]
