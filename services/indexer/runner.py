@@ -228,7 +228,7 @@ class Runner:
 
     def restore(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Go on after the committed offsets, or where the topic begins by now."""
-        starts = find_starts(self._loop.consumer, self._loop.admin, partitions)
+        starts = find_starts(self._loop.consumer, partitions)
         return [start.at(start.offset) for start in starts]
 
     def started(self, seconds: float) -> None:

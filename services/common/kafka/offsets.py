@@ -123,7 +123,23 @@ def end_offsets(
     KafkaException
         The broker does not tell.
     """
-    return _ask_offsets(admin, partitions, OffsetSpec.latest(), level, timeout_s)
+    latest = OffsetSpec.latest()
+    asked = {TopicPartition(p.topic, p.partition): latest for p in partitions}
+
+    def ask() -> dict[Partition, int]:
+        answers = admin.list_offsets(asked, isolation_level=level, request_timeout=timeout_s)
+        return {(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
+
+    if not asked:
+        return {}
+    try:
+        return ask()
+    except KafkaException as error:
+        if error.args[0].code() not in (KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH):
+            raise
+        # After a broker's restart the client keeps the leader epoch of before until it asks for topics again.
+        admin.list_topics(timeout=timeout_s)
+        return ask()
 
 
 @dataclass(frozen=True)
@@ -152,7 +168,7 @@ class Start:
         return TopicPartition(self.topic, self.number, offset)
 
 
-def find_starts(consumer: Consumer, admin: AdminClient, partitions: Iterable[TopicPartition]) -> list[Start]:
+def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> list[Start]:
     """Ask where the consumer's group goes on, and say in the log what of it is lost.
 
     This waits for a transaction that is just ending.
@@ -165,15 +181,17 @@ def find_starts(consumer: Consumer, admin: AdminClient, partitions: Iterable[Top
     wanted = [TopicPartition(p.topic, p.partition) for p in partitions]
     if not wanted:
         return []
-    committed = consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
-    earliest = OffsetSpec.earliest()
-    beginnings = _ask_offsets(admin, wanted, earliest, IsolationLevel.READ_UNCOMMITTED, REQUEST_TIMEOUT_S)
     starts = []
-    for place in committed:
+    for place in consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S):
         if place.error is not None:
             raise KafkaException(place.error)
-        beginning = beginnings[place.topic, place.partition]
-        starts.append(Start(place.topic, place.partition, place.offset, beginning))
+        # Not by the admin client: after a broker's restart it keeps asking with the leader epoch of before.
+        watermarks = consumer.get_watermark_offsets(
+            TopicPartition(place.topic, place.partition), REQUEST_TIMEOUT_S
+        )
+        if watermarks is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        starts.append(Start(place.topic, place.partition, place.offset, watermarks[0]))
     for start in starts:
         if start.lost:
             structlog.get_logger().error(
@@ -183,20 +201,6 @@ def find_starts(consumer: Consumer, admin: AdminClient, partitions: Iterable[Top
                 first_offset=start.beginning,
             )
     return starts
-
-
-def _ask_offsets(
-    admin: AdminClient,
-    partitions: Iterable[TopicPartition],
-    spec: OffsetSpec,
-    level: IsolationLevel,
-    timeout_s: float,
-) -> dict[Partition, int]:
-    asked = {TopicPartition(p.topic, p.partition): spec for p in partitions}
-    if not asked:
-        return {}
-    answers = admin.list_offsets(asked, isolation_level=level, request_timeout=timeout_s)
-    return {(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
 
 
 _NEVER_MENDED = {

@@ -222,7 +222,7 @@ class DetectorService:
         # Partitions that were added to one topic alone have no checkpoints to be read.
         check_topics(self._loop.admin, TOPICS)
         # Offsets before checkpoints: this call waits for a transaction that is just ending, so they fit.
-        starts = find_starts(self._loop.consumer, self._loop.admin, partitions)
+        starts = find_starts(self._loop.consumer, partitions)
         stored = load(self._settings.kafka, [start.number for start in starts], self._stop)
         self._assignment.begin()
         places = []

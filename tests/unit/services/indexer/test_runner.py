@@ -121,7 +121,7 @@ class Bench:
             assert value in self.sink.written or value == b"poison", "nothing is committed before it is safe"
         self.committed[place] = offset
 
-    def _starts(self, _consumer: object, _admin: object, places: list[TopicPartition]) -> list[Start]:
+    def _starts(self, _consumer: object, places: list[TopicPartition]) -> list[Start]:
         return [
             Start(p.topic, p.partition, self.committed.get((p.topic, p.partition), -1001), 0) for p in places
         ]

@@ -4,43 +4,50 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 Callback = Callable[["FakeConsumer", list[TopicPartition]], None]
 
 
-@dataclass(frozen=True)
-class FakeMessage:
-    """As `Message`, by methods."""
+class FakeMessage(Message):
+    """A message, equal to others of the same place.
 
-    place: tuple[str | None, int]
-    at: int
-    content: bytes | None = b"{}"
-    trouble: KafkaError | None = None
+    Parameters
+    ----------
+    place
+        Topic and partition.
+    at
+        Offset.
+    content
+        Value.
+    trouble
+        What it reports instead of a value.
+    """
 
-    def topic(self) -> str | None:
-        return self.place[0]
+    def __init__(
+        self,
+        place: tuple[str | None, int],
+        at: int,
+        content: bytes | None = b"{}",
+        trouble: KafkaError | None = None,
+    ) -> None:
+        topic, number = place
+        super().__init__(
+            topic=topic,
+            partition=number,
+            offset=at,
+            key=b"key",
+            value=content,
+            error=trouble,
+            timestamp=(1, 0),
+        )
+        self.place = place
 
-    def partition(self) -> int:
-        return self.place[1]
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FakeMessage) and (self.place, self.offset()) == (other.place, other.offset())
 
-    def offset(self) -> int:
-        return self.at
-
-    def key(self) -> bytes:
-        return b"key"
-
-    def value(self) -> bytes | None:
-        return self.content
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 0
-
-    def error(self) -> KafkaError | None:
-        return self.trouble
+    def __hash__(self) -> int:
+        return hash((self.place, self.offset()))
 
 
 def end_of(topic: str, number: int, offset: int) -> FakeMessage:

@@ -14,6 +14,7 @@ from services.common.kafka.consumer_loop import ConsumerLoop, State
 from services.common.kafka.coordinator import StuckCoordinator
 from services.common.kafka.membership import Sight, Standing
 from services.common.kafka.offsets import Positions
+from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from tests.stops import AskedFor
 from tests.unit.services.common.kafka.fake_consumer import FakeConsumer, FakeMessage, end_of
@@ -42,7 +43,7 @@ class Ledger:
     def started(self, seconds: float) -> None:
         self.events.append(f"started {sorted(self.restored)}")
 
-    def work(self, records: list[FakeMessage]) -> None:
+    def work(self, records: list[Record]) -> None:
         for record in records:
             assert self.read[record.partition()] == record.offset(), "neither a gap nor a repetition"
             self.read[record.partition()] += 1
@@ -76,7 +77,7 @@ class Member:
 
     def turn(self) -> list[FakeMessage]:
         records = self.loop.read(100, 0.0)
-        self.work.work(records)  # type: ignore[arg-type]
+        self.work.work(records)
         return records  # type: ignore[return-value]
 
 

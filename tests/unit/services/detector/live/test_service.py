@@ -80,7 +80,7 @@ class Broker:
         self.clients.append(FakeConsumer(member_id=f"{len(self.clients)}", log=LOG, markers=MARKERS))
         return self.clients[-1]
 
-    def starts(self, _consumer: object, _admin: object, partitions: list[TopicPartition]) -> list[Start]:
+    def starts(self, _consumer: object, partitions: list[TopicPartition]) -> list[Start]:
         if self.silences:
             self.silences -= 1
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
