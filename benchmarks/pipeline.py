@@ -50,7 +50,7 @@ def main() -> int:
         try:
             rows += importlib.import_module(f"benchmarks.{name}").measure()
         except TapewatchError as error:
-            console.print(f"[bold red]{name}:[/] {error.cause} {error.mend}")
+            console.print(f"[bold red]{name}:[/] {error.cause} {error.hint}")
             failed = True
         console.print(f"{name}: {time.monotonic() - began_s:.0f} s", style="dim")
     _print(rows)

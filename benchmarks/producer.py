@@ -95,4 +95,4 @@ def _publish() -> float:
     for line in reversed(log.splitlines()):
         if line.startswith("{") and (entry := json.loads(line)).get("event") == "published":
             return float(entry["trades_per_s"])
-    raise TapewatchError(f"`tapewatch produce` failed: {log[-500:]}", "Mend what it says.")
+    raise TapewatchError(f"`tapewatch produce` failed: {log[-500:]}", "Fix what it says.")

@@ -76,5 +76,5 @@ def _produced(bootstrap: str, form: str, day: str) -> float:
         check=False,
     )
     if done.returncode != 0:
-        raise TapewatchError(f"The producer failed: {done.stderr[-500:]}", "Mend what it says.")
+        raise TapewatchError(f"The producer failed: {done.stderr[-500:]}", "Fix what it says.")
     return float(json.loads(done.stdout)["trades_per_s"])

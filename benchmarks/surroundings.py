@@ -90,5 +90,5 @@ def run_command(env: dict[str, str], timeout_s: float, *arguments: str) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise TapewatchError(f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Mend what it says.")
+        raise TapewatchError(f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Fix what it says.")
     return done.stderr

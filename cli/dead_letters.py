@@ -7,7 +7,7 @@ import typer
 from services.common.config.settings import Settings
 
 commands = typer.Typer(
-    help="Look at what no service could use, and put it back once the cause is mended.",
+    help="Look at what no service could use, and put it back once the cause is fixed.",
     no_args_is_help=True,
 )
 
@@ -77,10 +77,10 @@ def replay(
 ) -> None:
     """Put messages back into the topic that they came from, as they were.
 
-    Mend the cause first: a message that is refused again becomes a new
+    Fix the cause first: a message that is refused again becomes a new
     letter. `--all` leaves such letters alone, and those that were replayed
     before; an id that is given is replayed in any case. Rows of files are no
-    messages: mend the file and publish it again. A trade that comes late for
+    messages: fix the file and publish it again. A trade that comes late for
     its session is indexed, but not scored.
 
     What was replayed is noted in the topic `dead-letter-replays`, in the same

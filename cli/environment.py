@@ -39,7 +39,7 @@ def stack(
 
 @commands.command()
 def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
-    """Check the surroundings and say what is wrong and how to mend it."""
+    """Check the surroundings and say what is wrong and how to fix it."""
     from infra.doctor.run import run_doctor
 
     raise typer.Exit(run_doctor(settings_from(Settings, kafka, elasticsearch)))

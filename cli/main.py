@@ -22,13 +22,13 @@ app.add_typer(dead_letters.commands, name="dead-letters")
 
 
 def main() -> None:
-    """Run the command line; an expected failure is shown as cause and mend, with exit code 1."""
+    """Run the command line; an expected failure is shown as cause and hint, with exit code 1."""
     try:
         sys.exit(app(standalone_mode=True))
     except TapewatchError as error:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print(Text.assemble(("Error: ", "bold red"), error.cause))
-        console.print(Text.assemble(("Mend:  ", "bold"), error.mend))
+        console.print(Text.assemble(("Fix:   ", "bold"), error.hint))
         sys.exit(1)
 
 

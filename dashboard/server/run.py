@@ -75,11 +75,11 @@ def check_can_listen(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             cause = f"The dashboard cannot use port {port}: another process has it."
-            mend = "Stop that process, or choose another port with --port."
+            hint = "Stop that process, or choose another port with --port."
         elif error.errno == errno.EACCES:
             cause = f"The dashboard may not use port {port}: it is reserved for the system."
-            mend = "Choose a port above 1023 with --port."
+            hint = "Choose a port above 1023 with --port."
         else:
             cause = f"The dashboard cannot listen on {host}: {error.strerror}."
-            mend = "Give an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0."
-        raise TapewatchError(cause, mend) from error
+            hint = "Give an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0."
+        raise TapewatchError(cause, hint) from error

@@ -30,4 +30,4 @@ def _show(title: str, error: TapewatchError) -> None:
     st.error(title, icon=":material/cloud_off:")
     # st.text takes nothing as markup: a cause may quote whatever answered.
     st.text(error.cause)
-    st.text(error.mend)
+    st.text(error.hint)

@@ -36,11 +36,11 @@ _OTHER_VERSION = "media_type_header_exception"
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What one check found; `mend` says what to do and is empty when all is well."""
+    """What one check found; `hint` says what to do and is empty when all is well."""
 
     subject: str
     finding: str
-    mend: str = ""
+    hint: str = ""
 
 
 def check_python() -> Diagnosis:
@@ -67,8 +67,8 @@ def check_disk() -> Diagnosis:
 
 def judge_disk(free_bytes: int) -> Diagnosis:
     """Judge the free space of a disk."""
-    mend = "" if free_bytes >= LITTLE_SPACE_BYTES else "Make room: 2 GB are needed for a day of trades."
-    return Diagnosis("Disk", f"{free_bytes / 1e9:,.1f} GB free here", mend)
+    hint = "" if free_bytes >= LITTLE_SPACE_BYTES else "Make room: 2 GB are needed for a day of trades."
+    return Diagnosis("Disk", f"{free_bytes / 1e9:,.1f} GB free here", hint)
 
 
 def check_kafka(bootstrap: str) -> Diagnosis:
@@ -94,9 +94,9 @@ def check_topics(bootstrap: str) -> Diagnosis:
             return Diagnosis("Topics", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")
         check_topic_settings(admin, list(TOPICS))
     except TapewatchError as error:
-        return Diagnosis("Topics", error.cause, error.mend)
+        return Diagnosis("Topics", error.cause, error.hint)
     except KafkaException:
-        return Diagnosis("Topics", "not checked, as no broker answers", "First mend Kafka.")
+        return Diagnosis("Topics", "not checked, as no broker answers", "Fix Kafka first.")
     partitions = len(found[TRADES_TOPIC].partitions)
     counted = f"{partitions} partition{'' if partitions == 1 else 's'}"
     return Diagnosis("Topics", f"all {len(TOPICS)}, trades with {counted}")
@@ -122,7 +122,7 @@ def check_coordinators(bootstrap: str, timeout_s: float = PROBE_TIMEOUT_S) -> Di
             ]
         )
     except KafkaException:
-        return Diagnosis("Groups", "not checked, as no broker answers", "First mend Kafka.")
+        return Diagnosis("Groups", "not checked, as no broker answers", "Fix Kafka first.")
 
 
 def judge_coordinators(found: Sequence[StuckCoordinator | None]) -> Diagnosis:
@@ -186,7 +186,7 @@ def check_templates(client: Elasticsearch) -> Diagnosis:
         missing = missing_templates(client.options(request_timeout=REQUEST_TIMEOUT_S))
     except (ApiError, TransportError):
         return Diagnosis(
-            "Templates", "not checked, as Elasticsearch does not answer", "First mend Elasticsearch."
+            "Templates", "not checked, as Elasticsearch does not answer", "Fix Elasticsearch first."
         )
     if missing:
         return Diagnosis("Templates", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")

@@ -1,4 +1,4 @@
-"""`tapewatch doctor`: checks the surroundings and says what is wrong and how to mend it."""
+"""`tapewatch doctor`: checks the surroundings and says what is wrong and how to fix it."""
 
 from collections.abc import Iterable
 
@@ -39,16 +39,16 @@ def run_doctor(settings: Settings) -> int:
             check_templates(client),
         ]
     Console(highlight=False).print(diagnoses_table(diagnoses))
-    return int(any(diagnosis.mend for diagnosis in diagnoses))
+    return int(any(diagnosis.hint for diagnosis in diagnoses))
 
 
 def diagnoses_table(diagnoses: Iterable[Diagnosis]) -> Table:
     """Lay diagnoses out, one a row."""
     table = Table(box=None, show_header=False, padding=(0, 2))
     for diagnosis in diagnoses:
-        mark = Text("wrong", style="bold red") if diagnosis.mend else Text("ok", style="green")
+        mark = Text("wrong", style="bold red") if diagnosis.hint else Text("ok", style="green")
         text = Text(diagnosis.finding)
-        if diagnosis.mend:
-            text.append(f"\n{diagnosis.mend}", style="yellow")
+        if diagnosis.hint:
+            text.append(f"\n{diagnosis.hint}", style="yellow")
         table.add_row(mark, Text(diagnosis.subject, style="bold"), text)
     return table

@@ -68,7 +68,7 @@ def _run(stack: EmbeddedStack, console: Console) -> int:
         return 0
     except TapewatchError as error:
         console.print(f"[red]{escape(error.cause)}[/red]", soft_wrap=True)
-        console.print(escape(error.mend), soft_wrap=True)
+        console.print(escape(error.hint), soft_wrap=True)
         stack.stop()
         return 1
 

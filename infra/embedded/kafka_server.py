@@ -240,7 +240,7 @@ class KafkaServer(Server):
         if code != 0:
             raise TapewatchError(
                 f"Kafka's data folder {self._data} could not be prepared. {self._last_words()}",
-                "Mend what the log complains of, or choose another folder with --data-dir.",
+                "Fix what the log complains of, or choose another folder with --data-dir.",
             )
 
     def _fence(self) -> None:

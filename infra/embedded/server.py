@@ -82,13 +82,13 @@ class Server(ABC):
         """
         code = self._process.poll() if self._process else None
         if code is not None:
-            mend = "Mend what its log complains of, and start again."
+            hint = "Fix what its log complains of, and start again."
             if code == -signal.SIGKILL:
-                mend = "If nobody killed it, memory ran out: close other programs, and start again."
+                hint = "If nobody killed it, memory ran out: close other programs, and start again."
             raise TapewatchError(
                 f"{self.name} {_how_it_ended(code)} {'while it ran' if self._is_up else 'while it started'}. "
                 f"{self._last_words()}",
-                mend,
+                hint,
             )
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
@@ -126,7 +126,7 @@ class Server(ABC):
         """Return the error for a start that took too long."""
         return TapewatchError(
             f"{self.name} was not ready within {self.start_timeout_s:.0f} s. {self._last_words()}",
-            "Mend what its log complains of; if the machine is merely busy, start again.",
+            "Fix what its log complains of; if the machine is merely busy, start again.",
         )
 
     def _last_words(self) -> str:

@@ -41,7 +41,7 @@ def set_up_topics(admin: AdminClient, partitions: int = DEFAULT_PARTITIONS) -> l
             for name, future in created.items():
                 future.result()
                 changes.append(f"created topic {name} ({_counted(partitions)})")
-        changes += _mend_settings(admin, [name for name in TOPICS if name in existing])
+        changes += _correct_settings(admin, [name for name in TOPICS if name in existing])
     except KafkaException as error:
         raise TapewatchError(
             f"Kafka refused to set up the topics: {error.args[0].str()}.",
@@ -54,7 +54,7 @@ def _counted(partitions: int) -> str:
     return f"{partitions} partition" + ("" if partitions == 1 else "s")
 
 
-def _mend_settings(admin: AdminClient, names: list[str]) -> list[str]:
+def _correct_settings(admin: AdminClient, names: list[str]) -> list[str]:
     """Set what differs from `TOPICS`, and nothing else."""
     if not names:
         return []

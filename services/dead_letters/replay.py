@@ -57,7 +57,7 @@ def judge(letter: Letter, partitions: dict[str, list[int]]) -> Verdict:
     """
     match letter.origin:
         case RowOrigin() as row:
-            return Verdict(Fate.SKIPPED, f"{row} is no message; mend the file and publish it again")
+            return Verdict(Fate.SKIPPED, f"{row} is no message; fix the file and publish it again")
         case MessageOrigin(topic=topic, partition=number):
             if topic not in partitions:
                 return Verdict(Fate.SKIPPED, f"nothing is put back into the topic {topic}")

@@ -160,7 +160,7 @@ def main() -> int:
             console.print(conclusion(outcome.violations, outcome.logs, outcome.seconds), soft_wrap=True)
             failed = failed or bool(outcome.violations)
     except TapewatchError as error:
-        say(f"Error: {error.cause}\nMend:  {error.mend}")
+        say(f"Error: {error.cause}\nFix:   {error.hint}")
         return 1
     except KeyboardInterrupt:
         say("Stopped.")

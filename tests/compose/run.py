@@ -214,7 +214,7 @@ def main() -> int:
         check_docker()
         violations = run_compose_test(say)
     except TapewatchError as error:
-        say(f"Error: {error.cause}\nMend:  {error.mend}")
+        say(f"Error: {error.cause}\nFix:   {error.hint}")
         return 1
     except KeyboardInterrupt:
         say("Stopped.")

@@ -33,7 +33,7 @@ def check_docker() -> None:
     TapewatchError
         There is not.
     """
-    for command, cause, mend in (
+    for command, cause, hint in (
         (
             ["docker", "info"],
             "There is no Docker engine.",
@@ -44,7 +44,7 @@ def check_docker() -> None:
         try:
             subprocess.run(command, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise TapewatchError(cause, mend) from error
+            raise TapewatchError(cause, hint) from error
 
 
 class ComposeStack:

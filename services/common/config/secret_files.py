@@ -51,7 +51,7 @@ def read_secret(path: Path, variable: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise TapewatchError(
-            f"The file {path} cannot be read: {reason}.", f"Mend it, or set {variable} to another."
+            f"The file {path} cannot be read: {reason}.", f"Fix it, or set {variable} to another."
         ) from None
     if not secret:
         raise TapewatchError(

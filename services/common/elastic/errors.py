@@ -101,13 +101,13 @@ def explain_refusal(purpose: str) -> Iterator[None]:
                 "Set TAPEWATCH_ELASTICSEARCH_USER and TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE, or "
                 "TAPEWATCH_ELASTICSEARCH_API_KEY_FILE, to an administrator's.",
             ) from error
-        mend = (
+        hint = (
             "Run setup as an administrator, with cluster privileges manage_index_templates, manage_ilm, "
             "manage_security and monitor."
             if error.status_code == 403
-            else "Look at Elasticsearch's log, mend it, and run `tapewatch setup` again."
+            else "Look at Elasticsearch's log, fix it, and run `tapewatch setup` again."
         )
-        raise TapewatchError(f"Elasticsearch refused {purpose}: {error}.", mend) from error
+        raise TapewatchError(f"Elasticsearch refused {purpose}: {error}.", hint) from error
 
 
 def _reason(error: ApiError) -> str:

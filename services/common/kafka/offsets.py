@@ -39,7 +39,7 @@ class Positions:
         Raises
         ------
         KafkaException
-            The consumer reported an error that it cannot mend by itself.
+            The consumer reported an error that it cannot fix by itself.
         """
         records = cast("list[Record]", [message for message in messages if message.error() is None])
         # A partition's messages come in order, so its last one tells the position.
@@ -59,7 +59,7 @@ class Positions:
                 partition = (end.topic(), end.partition())
                 self.next_offsets[partition] = max(end.offset(), self.next_offsets.get(partition, 0))
                 self.ends[partition] = end.offset()
-            elif error.fatal() or error.code() in _NEVER_MENDED:
+            elif error.fatal() or error.code() in _NEVER_RETRIED:
                 raise KafkaException(error)
 
     def at_end(self, consumer: Consumer, admin: AdminClient) -> bool:
@@ -203,7 +203,7 @@ def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> lis
     return starts
 
 
-_NEVER_MENDED = {
+_NEVER_RETRIED = {
     KafkaError._FATAL,
     KafkaError._AUTHENTICATION,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,

@@ -237,16 +237,16 @@ def _judge_size(name: str, topics: Mapping[str, TopicState]) -> None:
 def _judge_replication(name: str, topic: TopicState) -> None:
     if topic.settings.get("unclean.leader.election.enable") == "true":
         lost = "a broker that lags behind could take over, and acknowledged messages be lost."
-        mend = _alter(name, "unclean.leader.election.enable=false")
-        raise _refusal(name, "unclean.leader.election.enable", "true", lost, mend)
+        hint = _alter(name, "unclean.leader.election.enable=false")
+        raise _refusal(name, "unclean.leader.election.enable", "true", lost, hint)
     in_sync = topic.settings.get("min.insync.replicas")
     if topic.replicas > 1 and in_sync == "1":
         lost = f"one of its {topic.replicas} replicas alone may acknowledge a message, and lose it."
         raise _refusal(name, "min.insync.replicas", 1, lost, _alter(name, "min.insync.replicas=2"))
 
 
-def _refusal(topic: str, setting: str, value: object, lost: str, mend: str) -> TapewatchError:
-    return TapewatchError(f"The topic {topic} has {setting}={value}: {lost}", mend)
+def _refusal(topic: str, setting: str, value: object, lost: str, hint: str) -> TapewatchError:
+    return TapewatchError(f"The topic {topic} has {setting}={value}: {lost}", hint)
 
 
 def _alter(topic: str, setting: str) -> str:

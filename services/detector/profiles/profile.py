@@ -151,9 +151,7 @@ def load_profile(source: str | Path | None = None) -> Profile:
         given = yaml.safe_load(text) or {}
         node = yaml.compose(text)
     except yaml.YAMLError as error:
-        raise TapewatchError(
-            f"The profile {name} is not YAML: {error}.", "Mend the line it names."
-        ) from error
+        raise TapewatchError(f"The profile {name} is not YAML: {error}.", "Fix the line it names.") from error
     if not isinstance(given, dict):
         raise TapewatchError(
             f"The profile {name} is not a mapping.", "Begin with lines such as `detectors:`."

@@ -43,7 +43,7 @@ def test_all_is_well_after_setup_and_wrong_before(own_stack: EmbeddedStack) -> N
 
 def test_a_coordinator_that_takes_commits_is_well(own_stack: EmbeddedStack) -> None:
     set_up_topics(new_admin(own_stack.kafka_bootstrap))
-    assert check_coordinators(own_stack.kafka_bootstrap).mend == ""
+    assert check_coordinators(own_stack.kafka_bootstrap).hint == ""
 
 
 def test_topics_that_differ_in_their_partitions_are_told(own_stack: EmbeddedStack) -> None:
@@ -53,4 +53,4 @@ def test_topics_that_differ_in_their_partitions_are_told(own_stack: EmbeddedStac
     wait_for_finding(own_stack, "missing: anomalies")
     admin.create_topics([NewTopic("anomalies", 4)])["anomalies"].result(20)
     found = wait_for_finding(own_stack, "trades has 6, anomalies has 4")
-    assert "Delete all of Tapewatch's topics" in found.mend
+    assert "Delete all of Tapewatch's topics" in found.hint

@@ -108,7 +108,7 @@ def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack,
     assert raw_value(stack, text_id) == no_text
 
     skipped = dead_letters(stack, "replay", row_id)
-    assert f"{row_id}  skipped: {file} line 2 is no message; mend the file and publish it again" in skipped
+    assert f"{row_id}  skipped: {file} line 2 is no message; fix the file and publish it again" in skipped
     assert "0 put back, 1 skipped" in skipped
 
 
@@ -122,7 +122,7 @@ def raw_value(stack: EmbeddedStack, letter_id: str) -> bytes:
     ).stdout
 
 
-def test_message_is_indexed_once_the_mapping_that_refused_it_was_mended(stack: EmbeddedStack) -> None:
+def test_message_is_indexed_once_the_mapping_that_refused_it_was_fixed(stack: EmbeddedStack) -> None:
     run = uuid.uuid4().hex
     day = {"@timestamp": "2024-02-01T15:00:00.000000001Z", "symbol": "MEND"}
     good = trade_json(1, **day, trade_id=f"{run}-1")

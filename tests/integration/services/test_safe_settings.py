@@ -82,14 +82,14 @@ def test_what_setup_does_not_set_is_refused_with_a_command(admin: AdminClient) -
     with altered(admin, "trades", "unclean.leader.election.enable", "true"):
         error = eventually_refused(lambda: check_topics(admin, list(TOPICS)))
     assert "The topic trades has unclean.leader.election.enable=true: " in error.cause
-    assert "--topic trades --add-config unclean.leader.election.enable=false" in error.mend
+    assert "--topic trades --add-config unclean.leader.election.enable=false" in error.hint
 
 
 def test_what_setup_sets_is_refused_until_setup_has_run_again(admin: AdminClient) -> None:
     with altered(admin, "producer-progress", "cleanup.policy", "compact,delete"):
         error = eventually_refused(lambda: check_topics(admin, list(TOPICS)))
         assert "The topic producer-progress has cleanup.policy=compact,delete: " in error.cause
-        assert "tapewatch setup" in error.mend
+        assert "tapewatch setup" in error.hint
         set_up_topics(admin)
         eventually_accepted(lambda: check_topics(admin, list(TOPICS)))
 
@@ -103,7 +103,7 @@ def test_what_setup_sets_is_refused_until_setup_has_run_again(admin: AdminClient
         ("index.blocks.read_only", "true"),
     ],
 )
-def test_an_index_is_refused_until_its_mend(
+def test_an_index_is_refused_until_it_is_fixed(
     index: str, setting: str, value: str, client: Elasticsearch
 ) -> None:
     client.indices.create(index=index)
@@ -113,7 +113,7 @@ def test_an_index_is_refused_until_its_mend(
         with pytest.raises(TapewatchError) as caught:
             check_indices(client)
         assert caught.value.cause.startswith(f"The index {index} has {setting}={value}: ")
-        assert caught.value.mend == f'Set it back: PUT /{index}/_settings {{"{setting}": null}}'
+        assert caught.value.hint == f'Set it back: PUT /{index}/_settings {{"{setting}": null}}'
     finally:
         client.indices.put_settings(index=index, settings={setting: None})
         check_indices(client)

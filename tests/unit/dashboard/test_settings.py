@@ -37,4 +37,4 @@ def test_an_impossible_value_is_told_with_its_name(
     monkeypatch.setenv(f"TAPEWATCH_{name}", value)
     with pytest.raises(TapewatchError) as caught:
         DashboardSettings()
-    assert f"TAPEWATCH_{name}" in caught.value.mend
+    assert f"TAPEWATCH_{name}" in caught.value.hint

@@ -30,7 +30,7 @@ MOST_BROKEN = 12
 
 NOT_THE_DOCUMENT = frozenset({"validation_exception", "cluster_block_exception", "index_closed_exception"})
 """Errors of an index as it is now, whichever document: the cluster has too many shards to open another, or
-somebody has blocked or closed it. They say 4xx, but end when it is mended."""
+somebody has blocked or closed it. They say 4xx, but end when it is fixed."""
 
 TOO_MUCH_AT_ONCE = frozenset({400, 413})
 """Of a whole request: one document spoils it, or it is too large. Its halves are sent."""

@@ -27,11 +27,11 @@ def test_a_call_that_fails_is_told() -> None:
 def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(TapewatchError, match="is not a URL") as caught:
         open_client("elastic")
-    assert "TAPEWATCH_ELASTICSEARCH" in caught.value.mend
+    assert "TAPEWATCH_ELASTICSEARCH" in caught.value.hint
 
 
 def test_a_server_that_is_away_is_told_with_its_address() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(TapewatchError, match=f"Nothing answers at {url}") as caught:
         find_sessions(open_client(url))
-    assert "tapewatch stack" in caught.value.mend
+    assert "tapewatch stack" in caught.value.hint

@@ -18,14 +18,14 @@ def test_a_taken_port_is_told() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(TapewatchError, match=f"port {port}: another process has it") as caught:
             serve.run_dashboard(DashboardSettings(), "127.0.0.1", port)
-    assert "--port" in caught.value.mend
+    assert "--port" in caught.value.hint
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_a_host_that_is_not_ours_is_told(host: str) -> None:
     with pytest.raises(TapewatchError, match=f"cannot listen on {host}") as caught:
         serve.check_can_listen(host, free_port())
-    assert "--host" in caught.value.mend
+    assert "--host" in caught.value.hint
 
 
 def test_the_server_is_told_where_elasticsearch_is_and_where_the_checkout_is(

@@ -46,19 +46,19 @@ def diagnosis_of(cluster: FullCluster, login: tuple[str, str] = ("", "")) -> Dia
 
 
 def test_this_python_is_right() -> None:
-    assert check_python().mend == ""
+    assert check_python().hint == ""
 
 
 def test_an_old_python_is_told() -> None:
     found = judge_python((3, 10, 9), LIBRARIES)
     assert found.finding.startswith("3.10.9, librdkafka ")
-    assert found.mend == "Install Python 3.11 or newer."
+    assert found.hint == "Install Python 3.11 or newer."
 
 
 def test_a_missing_library_is_told() -> None:
     found = judge_python((3, 12, 1), LIBRARIES | {"streamlit": None})
     assert "streamlit not installed" in found.finding
-    assert "make install" in found.mend
+    assert "make install" in found.hint
 
 
 def test_this_disk_is_measured() -> None:
@@ -69,24 +69,24 @@ def test_this_disk_is_measured() -> None:
 def test_a_full_disk_is_told(free_bytes: int, is_enough: bool) -> None:
     found = judge_disk(free_bytes)
     assert found.finding == "2.0 GB free here"
-    assert bool(found.mend) != is_enough
+    assert bool(found.hint) != is_enough
 
 
 def test_a_broker_that_is_away_is_told_once_and_no_topic_is_called_missing() -> None:
     with nobody() as address:
         kafka, topics, groups = (check(address) for check in (check_kafka, check_topics, check_coordinators))
     assert kafka.finding.startswith(f"no answer from {address}")
-    assert "TAPEWATCH_KAFKA" in kafka.mend
+    assert "TAPEWATCH_KAFKA" in kafka.hint
     for dependent in (topics, groups):
         assert dependent.finding == "not checked, as no broker answers"
-        assert dependent.mend == "First mend Kafka."
+        assert dependent.hint == "Fix Kafka first."
 
 
 def test_a_stuck_coordinator_is_told_with_the_broker_to_restart() -> None:
     stuck = StuckCoordinator("tapewatch-indexer", 7, "1 (kafka:9092)", "timed out")
     found = judge_coordinators([None, stuck])
     assert found.finding == stuck.finding
-    assert found.mend == stuck.hint
+    assert found.hint == stuck.hint
 
 
 def test_two_groups_of_one_stuck_coordinator_name_the_broker_once() -> None:
@@ -94,66 +94,66 @@ def test_two_groups_of_one_stuck_coordinator_name_the_broker_once() -> None:
     found = judge_coordinators(stuck)
     assert "group a" in found.finding
     assert "group b" in found.finding
-    assert found.mend == stuck[0].hint
+    assert found.hint == stuck[0].hint
 
 
 def test_coordinators_that_write_are_well() -> None:
-    assert judge_coordinators([None, None]).mend == ""
+    assert judge_coordinators([None, None]).hint == ""
 
 
 def test_a_good_cluster_is_well() -> None:
     found = diagnosis_of(FullCluster(security=False))
     assert found.finding.endswith(", green")
-    assert found.mend == ""
+    assert found.hint == ""
 
 
 @pytest.mark.parametrize("number", ["8.19.2", "10.0.0"])
 def test_another_major_version_is_told(number: str) -> None:
     found = diagnosis_of(FullCluster(security=False, version=number))
     assert f"version {number}" in found.finding
-    assert "The client needs version 9" in found.mend
+    assert "The client needs version 9" in found.hint
 
 
 def test_an_older_server_that_does_not_take_this_clients_requests_is_told() -> None:
     cluster = FullCluster(security=False, refuses={"/_cluster": 400}, reason="media_type_header_exception")
     found = diagnosis_of(cluster)
     assert "another major version" in found.finding
-    assert "The client needs version 9" in found.mend
+    assert "The client needs version 9" in found.hint
 
 
 def test_a_red_cluster_is_told() -> None:
     found = diagnosis_of(FullCluster(security=False, health="red"))
     assert found.finding.endswith(", red")
-    assert "Shards are missing" in found.mend
+    assert "Shards are missing" in found.hint
 
 
 def test_a_yellow_cluster_is_well_as_one_node_never_is_green() -> None:
-    assert diagnosis_of(FullCluster(security=False, health="yellow")).mend == ""
+    assert diagnosis_of(FullCluster(security=False, health="yellow")).hint == ""
 
 
 def test_a_login_that_is_refused_is_told_as_such() -> None:
     found = diagnosis_of(FullCluster(), ("elastic", "wrong"))
     assert "refuses this login (401)" in found.finding
-    assert "TAPEWATCH_ELASTICSEARCH_USER" in found.mend
+    assert "TAPEWATCH_ELASTICSEARCH_USER" in found.hint
 
 
 def test_a_login_that_is_taken_is_well() -> None:
     found = diagnosis_of(FullCluster(), ADMIN)
-    assert found.mend == ""
+    assert found.hint == ""
 
 
 def test_a_server_error_is_told_with_its_status() -> None:
     found = diagnosis_of(FullCluster(security=False, refuses={"/_cluster": 503}))
     assert "answers with status 503" in found.finding
-    assert "look at its log" in found.mend
+    assert "look at its log" in found.hint
 
 
 def test_an_elasticsearch_that_is_away_is_told_and_no_template_is_called_missing() -> None:
     with nobody() as address, new_client(f"http://{address}") as client:
         found, templates = check_elasticsearch(client, f"http://{address}"), check_templates(client)
     assert found.finding.startswith(f"no answer from http://{address}")
-    assert "TAPEWATCH_ELASTICSEARCH" in found.mend
-    assert templates.mend == "First mend Elasticsearch."
+    assert "TAPEWATCH_ELASTICSEARCH" in found.hint
+    assert templates.hint == "Fix Elasticsearch first."
 
 
 def test_missing_templates_are_named() -> None:
@@ -162,9 +162,9 @@ def test_missing_templates_are_named() -> None:
     with FullCluster(security=False, kept=kept) as cluster, new_client(cluster.url) as client:
         found = check_templates(client)
         assert found.finding == f"missing: {first}"
-        assert found.mend == "Run `tapewatch setup`."
+        assert found.hint == "Run `tapewatch setup`."
         cluster.kept[f"/_index_template/{first}"] = {}
-        assert check_templates(client).mend == ""
+        assert check_templates(client).hint == ""
 
 
 def test_everything_away_ends_with_exit_code_1_and_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +175,7 @@ def test_everything_away_ends_with_exit_code_1_and_a_way_out(capsys: pytest.Capt
     assert said.count("tapewatch stack") == 2
 
 
-def test_the_table_marks_what_is_wrong_and_puts_the_mend_below() -> None:
+def test_the_table_marks_what_is_wrong_and_puts_the_hint_below() -> None:
     rows = diagnoses_table([Diagnosis("A", "good"), Diagnosis("B", "bad", "do this")])
     marks, _, findings = (list(map(str, column.cells)) for column in rows.columns)
     assert marks == ["ok", "wrong"]

@@ -14,7 +14,7 @@ def test_too_little_space_names_the_folder_and_the_sizes(tmp_path: Path) -> None
     with pytest.raises(TapewatchError, match=r"GB free, and 1000000000\.0 GB are needed") as caught:
         check_free_space({tmp_path / "data": 10**18})
     assert str(tmp_path / "data") in caught.value.cause
-    assert "--data-dir" in caught.value.mend
+    assert "--data-dir" in caught.value.hint
 
 
 def test_folders_on_one_disk_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

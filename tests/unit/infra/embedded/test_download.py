@@ -120,7 +120,7 @@ def test_wrong_content_is_refused_and_not_kept(repository: Repository, tmp_path:
     with pytest.raises(TapewatchError, match="SHA-256") as caught:
         fetch_jars([jar], tmp_path)
     assert "org.example:lib:1 " in caught.value.cause
-    assert REPOSITORY_VARIABLE in caught.value.mend
+    assert REPOSITORY_VARIABLE in caught.value.hint
     assert files_below(tmp_path) == []
 
 
@@ -171,7 +171,7 @@ def test_unreachable_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     jar = Jar("org.example", "lib", "1", "", "0" * 64, 1)
     with pytest.raises(TapewatchError, match="could not be reached") as caught:
         fetch_jars([jar], tmp_path)
-    assert "proxy" in caught.value.mend
+    assert "proxy" in caught.value.hint
 
 
 def test_full_disk(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def test_taken_port_names_its_holder(address: str, monkeypatch: pytest.MonkeyPat
         port = listener.getsockname()[1]
         with pytest.raises(TapewatchError, match=f"Kafka cannot use port {port}") as caught:
             check_port_free(port, "Kafka", "--kafka-port")
-    assert "--kafka-port" in caught.value.mend
+    assert "--kafka-port" in caught.value.hint
     if sys.platform == "linux":
         assert f"process {os.getpid()}" in caught.value.cause
 

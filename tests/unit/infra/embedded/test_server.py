@@ -79,7 +79,7 @@ def test_end_while_running_is_found(running: ScriptServer) -> None:
     process.wait()
     with pytest.raises(TapewatchError, match="Script was ended by SIGKILL while it ran") as caught:
         running.check()
-    assert "memory" in caught.value.mend
+    assert "memory" in caught.value.hint
 
 
 def test_slow_start_times_out(log_file: Path) -> None:

@@ -165,5 +165,5 @@ def test_a_refusal_names_the_user_and_never_the_password(
     with pytest.raises(TapewatchError) as caught:
         set_up_users(client, folder)
     assert caught.value.cause.startswith("Elasticsearch refused the user tapewatch-indexer: ")
-    assert "manage_security" in caught.value.mend
+    assert "manage_security" in caught.value.hint
     assert "first-password" not in str(caught.value)

@@ -31,17 +31,17 @@ def test_without_the_right_credentials_nothing_is_taken_for_missing(settings: Se
     ):
         find_abilities(client)
     assert "does not accept these credentials" in caught.value.cause
-    assert "TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE" in caught.value.mend
+    assert "TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE" in caught.value.hint
     assert "not-the-password" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("status", "mend"), [(403, "manage_ilm"), (500, "Elasticsearch's log")])
+@pytest.mark.parametrize(("status", "hint"), [(403, "manage_ilm"), (500, "Elasticsearch's log")])
 @pytest.mark.parametrize("path", ["/_ilm/status", "/_security/_authenticate"])
-def test_a_refusal_is_not_taken_for_a_missing_ability(path: str, status: int, mend: str) -> None:
+def test_a_refusal_is_not_taken_for_a_missing_ability(path: str, status: int, hint: str) -> None:
     with (
         FullCluster(refuses={path: status}) as cluster,
         new_client(cluster.url, settings=AS_ADMIN) as client,
         pytest.raises(TapewatchError) as caught,
     ):
         find_abilities(client)
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint

@@ -61,7 +61,7 @@ def test_a_refusal_is_an_error_and_not_a_missing_ability(cluster: FullCluster, c
     cluster.refuses["/_ilm/policy/"] = 403
     with pytest.raises(TapewatchError, match="refused the lifecycle policy tapewatch-trades") as caught:
         set_up_lifecycle(client, SetupSettings())
-    assert "manage_ilm" in caught.value.mend
+    assert "manage_ilm" in caught.value.hint
 
 
 def test_less_than_a_day_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def test_messages_of_trades_and_anomalies_are_put_back() -> None:
     [
         (
             letter(file="day.csv", line="17"),
-            "day.csv line 17 is no message; mend the file and publish it again",
+            "day.csv line 17 is no message; fix the file and publish it again",
         ),
         (letter(topic="orders", partition="0", offset="1"), "nothing is put back into the topic orders"),
         (letter(key=None, topic="trades", partition="4", offset="1"), "the topic trades has no partition 4"),

@@ -44,7 +44,7 @@ def test_file_of_another_compression_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"ts_event,price\n"))
     with pytest.raises(TapewatchError, match="is compressed with gzip, which is not read") as caught:
         open_sources([str(tmp_path / "a.csv.gz")])
-    assert "zstd" in caught.value.mend
+    assert "zstd" in caught.value.hint
 
 
 def test_empty_file_is_an_error(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "cause", "mend"),
+    ("name", "changes", "cause", "hint"),
     [
         ("trades", {"cleanup_policy": "compact"}, "messages but the last", "tapewatch setup"),
         ("trades", {"cleanup_policy": "compact,delete"}, "messages but the last", "tapewatch setup"),
@@ -73,14 +73,14 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
     ],
 )
 def test_a_setting_that_breaks_the_promise_is_told(
-    name: str, changes: dict[str, Any], cause: str, mend: str
+    name: str, changes: dict[str, Any], cause: str, hint: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
         judge_topics(topics(name, **changes))
     ((setting, value),) = changes.items()
     assert caught.value.cause.startswith(f"The topic {name} has {setting.replace('_', '.')}={value}: ")
     assert cause in caught.value.cause
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_topics_that_must_hold_any_trade_may_not_hold_less_than_trades() -> None:
@@ -91,7 +91,7 @@ def test_topics_that_must_hold_any_trade_may_not_hold_less_than_trades() -> None
 def test_a_message_that_one_of_several_replicas_may_lose_is_told() -> None:
     with pytest.raises(TapewatchError, match=r"min.insync.replicas=1: one of its 3 replicas") as caught:
         judge_topics(topics(replicas=3))
-    assert "--topic trades --add-config min.insync.replicas=2" in caught.value.mend
+    assert "--topic trades --add-config min.insync.replicas=2" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["trades", "anomalies", "detector-checkpoints"])

@@ -116,7 +116,7 @@ def test_usual_ports_that_are_all_taken_are_told(monkeypatch: pytest.MonkeyPatch
         pytest.raises(TapewatchError, match=f"listen on {usual}, {usual + 10}") as caught,
     ):
         serve_metrics(detector, Settings(), Health())
-    assert "TAPEWATCH_METRICS_PORT" in caught.value.mend
+    assert "TAPEWATCH_METRICS_PORT" in caught.value.hint
 
 
 def test_a_given_port_that_is_taken_is_told() -> None:
@@ -132,7 +132,7 @@ def test_a_given_port_that_is_taken_is_told() -> None:
 def test_an_address_of_another_machine_is_told(host: str) -> None:
     with pytest.raises(TapewatchError, match=f"cannot serve its metrics on {host}:0: ") as caught:
         serve_metrics(DETECTOR, Settings(metrics_host=host, metrics_port=0), Health())
-    assert "TAPEWATCH_METRICS_HOST" in caught.value.mend
+    assert "TAPEWATCH_METRICS_HOST" in caught.value.hint
 
 
 class TestRate:

@@ -119,7 +119,7 @@ def test_a_folder_of_somebody_else_is_refused(
     monkeypatch.setattr(os, "getuid", lambda: somebody)
     with pytest.raises(TapewatchError, match="is not a folder of this user") as caught:
         claim_instance("detector", Settings())
-    assert "TAPEWATCH_INSTANCE" in caught.value.mend
+    assert "TAPEWATCH_INSTANCE" in caught.value.hint
 
 
 def test_a_link_in_the_folders_place_is_refused(temporary_folder: Path) -> None:

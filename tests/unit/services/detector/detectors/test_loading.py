@@ -25,13 +25,13 @@ def test_a_name_that_is_not_registered_is_none() -> None:
         ("services.detector.detectors.size.high_volume", r"has no class \(none named\)"),
     ],
 )
-def test_a_registration_that_does_not_fit_says_how_to_mend_it(
+def test_a_registration_that_does_not_fit_says_how_to_fix_it(
     code: str, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
     with pytest.raises(TapewatchError, match=cause) as caught:
         load_detector("thing")
-    assert "services/contracts/detectors.py" in caught.value.mend or "Derive" in caught.value.mend
+    assert "services/contracts/detectors.py" in caught.value.hint or "Derive" in caught.value.hint
 
 
 class NoParameters(HighVolume):
