@@ -40,10 +40,8 @@ def page(view: str) -> Callable[[], None]:
             client = connect(Settings().elasticsearch)
             import_module(f"dashboard.pages.{view}.page").show(client)
         if unread := url_state.take_unread():
-            names = ", ".join(unread)
             complaint.warning(
-                f"What the address of this page says of {names} cannot be read; it was left out.",
-                icon=":material/link_off:",
+                f"Ignored invalid URL parameters: {', '.join(unread)}.", icon=":material/link_off:"
             )
 
     return show_page

@@ -58,7 +58,7 @@ def main(host: str, port: int) -> None:
     # Uvicorn ends in order, and then gives the signal to whoever had it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = BrowserCode(streamlit.App(APP))
-    print(f"The dashboard is at http://{host}:{port}; Ctrl-C ends it.", flush=True)
+    print(f"The dashboard is at http://{host}:{port}; press Ctrl-C to stop.", flush=True)
     uvicorn.run(app, host=host, port=port, ws="websockets-sansio", access_log=False, log_level="warning")
 
 

@@ -74,7 +74,7 @@ def check_can_listen(host: str, port: int) -> None:
             probe.listen()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            cause = f"The dashboard cannot use port {port}: another process has it."
+            cause = f"The dashboard cannot use port {port}: another process is using it."
             hint = "Stop that process, or choose another port with --port."
         elif error.errno == errno.EACCES:
             cause = f"The dashboard may not use port {port}: it is reserved for the system."

@@ -23,7 +23,8 @@ def error_boundary() -> Iterator[None]:
         _show("The data cannot be shown.", error)
     except Exception:
         _log.exception("page_failed")
-        _show("This page has a fault.", TapewatchError("Its log says which.", "Load the page again."))
+        error = TapewatchError("The dashboard's log says what.", "Reload the page.")
+        _show("Something went wrong on this page.", error)
 
 
 def _show(title: str, error: TapewatchError) -> None:

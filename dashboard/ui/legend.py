@@ -36,7 +36,7 @@ def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], can
         for label, shape in label_shapes(by_label).items()
     ]
     sides = [entry("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()]
-    price = [entry("━", PRICE_COLOR, "Last price, in the range traded")]
+    price = [entry("━", PRICE_COLOR, "Last price and price range")]
     if candles:
         price = [entry("▮", color, f"Price went {way}") for way, color in CANDLE_COLORS.items()]
     groups = "".join(

@@ -28,7 +28,7 @@ def anomaly(client: Elasticsearch) -> Iterator[Document]:
 @pytest.fixture
 def page(open_page: OpenPage, dashboard_url: str, anomaly: Document) -> Iterator[Page]:
     page = open_page(f"{dashboard_url}/anomaly?id={ITSELF}")
-    expect(page.get_by_text("Earlier ones of the same kind")).to_be_visible()
+    expect(page.get_by_text("Earlier anomalies of the same kind")).to_be_visible()
     yield page
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -63,9 +63,9 @@ def test_more_trades_around_it_stay_in_the_address(page: Page) -> None:
 def test_a_verdict_is_recorded_over_another_and_withdrawn(
     page: Page, client: Elasticsearch, anomaly: Document
 ) -> None:
-    expect(page.get_by_text("Nobody has recorded a verdict yet.")).to_be_visible()
+    expect(page.get_by_text("No verdict has been recorded yet.")).to_be_visible()
     page.get_by_role("button", name="Record").click()
-    expect(page.get_by_text("Choose what it is")).to_be_visible()
+    expect(page.get_by_text("Choose a verdict")).to_be_visible()
     page.get_by_role("radio", name="False alarm").click()
     page.get_by_label("Comment").fill("**Not** <i>one</i>")
     page.get_by_label("Your name").fill("Kim")
@@ -74,8 +74,8 @@ def test_a_verdict_is_recorded_over_another_and_withdrawn(
     expect(page.get_by_text("It replaces “confirmed” by Lee")).to_be_visible()
     expect(page.get_by_text("**Not** <i>one</i>").first).to_be_visible()
     assert verdicts_of(client, [ITSELF])[ITSELF].verdict == "false alarm"
-    page.get_by_role("button", name="Withdraw it").click()
-    expect(page.get_by_text("Nobody has recorded a verdict yet.")).to_be_visible()
+    page.get_by_role("button", name="Withdraw verdict").click()
+    expect(page.get_by_text("No verdict has been recorded yet.")).to_be_visible()
     assert verdicts_of(client, [ITSELF]) == {}
 
 

@@ -67,7 +67,7 @@ def test_services_are_followed_as_they_come_and_go(
     try:
         with page_of([server.address, away], stack.elasticsearch_url, tmp_path, open_page) as page:
             table = page.locator("[data-testid=stDataFrame] table").first
-            expect(page.get_by_text("is not ready. It waits for Kafka at *nowhere*:1.")).to_be_visible()
+            expect(page.get_by_text("is not ready. It is waiting for Kafka at *nowhere*:1.")).to_be_visible()
             expect(page.get_by_text(f"The service at {away} is not running.")).to_be_visible()
             expect(table).to_contain_text("not ready")
             health.ready = True

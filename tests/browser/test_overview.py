@@ -67,7 +67,7 @@ def test_the_newest_session_is_shown_as_a_recount_has_it(page: Page, tape: list[
     expect_metric(page, "Shares traded", f"{sum(trade['size'] for trade in trades):,}")
     expect_metric(page, "Anomalies", f"{len(anomalies):,}")
     expect_metric(page, "Critical or high", f"{len(urgent):,}")
-    expect(page.get_by_text("Marked are the 500 with the highest scores of 600 anomalies.")).to_be_visible()
+    expect(page.get_by_text("The charts show the 500 highest-scoring of 600 anomalies.")).to_be_visible()
     expect(page.get_by_text("The 100 newest of 600 anomalies.")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
     assert marks(page) == MAX_ANOMALIES
@@ -110,7 +110,7 @@ def test_the_filters_choose_what_is_marked_and_listed(page: Page, tape: list[Doc
     label = next(a for a in anomalies if a["severity"] == Severity.CRITICAL)["anomalies"][0]
     page.keyboard.press("Escape")
     choose(page, "Labels", "Z-Score" if label != "Z-Score" else "High Volume")
-    expect(page.get_by_text("No anomaly in this time has these labels and severities")).to_be_visible()
+    expect(page.get_by_text("No anomaly in this time range has these labels and severities")).to_be_visible()
 
 
 def test_the_time_can_be_narrowed(page: Page, tape: list[Document]) -> None:
@@ -127,9 +127,9 @@ def test_the_time_can_be_narrowed(page: Page, tape: list[Document]) -> None:
 def test_a_time_without_trades_says_so(page: Page) -> None:
     choose(page, "Symbol", "QUIET")
     expect_metric(page, "Trades", "1")
-    expect(page.get_by_text("No anomalies in this time.")).to_be_visible()
+    expect(page.get_by_text("No anomalies in this time range.")).to_be_visible()
     page.get_by_role("slider").nth(1).press("Home")
-    expect(page.get_by_text("This symbol has no trades in this time.")).to_be_visible()
+    expect(page.get_by_text("This symbol has no trades in this time range.")).to_be_visible()
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
     before = scrolled.evaluate("table => table.scrollTop")
     with one_more_trade(stack, tape):
         expect_metric(page, "Trades", f"{len(main_trades(tape)) + 1:,}")
-        expect(page.get_by_text("newest indexed")).to_be_visible()
+        expect(page.get_by_text("last indexed")).to_be_visible()
         expect(page.locator("svg[data-seen=yes]")).to_have_count(2)
         assert scrolled.evaluate("table => table.scrollTop") == before
 
@@ -190,7 +190,7 @@ def test_a_view_is_in_its_address(page: Page, tape: list[Document]) -> None:
     other.goto(page.url)
     expect(other.get_by_text("Price went up")).to_be_visible()
     expect(other.get_by_text("09:01 to 21:00 in New York")).to_be_visible()
-    expect(other.get_by_role("button", name="All of the time")).to_be_visible()
+    expect(other.get_by_role("button", name="Reset zoom")).to_be_visible()
     high = sum(a["severity"] == Severity.HIGH for a in anomalies_of(in_view(tape, minute=1)))
     expect(other.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")).to_have_count(high)
     other.close()
@@ -214,7 +214,7 @@ def test_a_chart_that_the_browser_had_before_is_sent_whole(page: Page) -> None:
     page.get_by_text("Candles").click()
     expect(page.get_by_text("Price went up")).to_be_visible()
     page.get_by_text("Line", exact=True).click()
-    expect(page.get_by_text("Last price, in the range traded")).to_be_visible()
+    expect(page.get_by_text("Last price and price range")).to_be_visible()
     page.wait_for_url(lambda url: "candles" not in url)
     assert {kind for message in sent if (kind := message.WhichOneof("type"))} >= {"delta", "script_finished"}
     assert not any(message.HasField("ref_hash") for message in sent)
@@ -226,7 +226,7 @@ def test_going_back_goes_back_to_the_view_before(page: Page) -> None:
     page.wait_for_url("**chart=candles**")
     expect(page.get_by_text("Price went up")).to_be_visible()
     page.go_back()
-    expect(page.get_by_text("Last price, in the range traded")).to_be_visible()
+    expect(page.get_by_text("Last price and price range")).to_be_visible()
 
 
 def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Document]) -> None:
@@ -245,7 +245,7 @@ def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Doc
     assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
     inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
     expect_metric(page, "Trades", f"{len(inside):,}")
-    page.get_by_role("button", name="All of the time").click()
+    page.get_by_role("button", name="Reset zoom").click()
     expect_metric(page, "Trades", f"{len(main_trades(tape)):,}")
 
 
@@ -307,11 +307,11 @@ def test_a_watched_symbol_is_remembered_by_the_browser(
     [
         ("symbol=NOSUCH", "This symbol has no trades in this session."),
         ("symbol=%2A", "This symbol has no trades in this session."),
-        ("session=1999-01-04", "The session in the address has no trades here."),
-        ("session=<script>", "The session in the address has no trades here."),
+        ("session=1999-01-04", "The session in the address has no trades."),
+        ("session=<script>", "The session in the address has no trades."),
         ("from=1999-01-04T10:00Z&to=1999-01-04T11:00Z", "The time in the address is outside this session."),
-        ("severity=bad", "What the address of this page says of severity cannot be read"),
-        ("from=x&chart=%00", "What the address of this page says of chart, from cannot be read"),
+        ("severity=bad", "Ignored invalid URL parameters: severity."),
+        ("from=x&chart=%00", "Ignored invalid URL parameters: chart, from."),
     ],
 )
 def test_an_address_edited_by_hand_is_told_what_is_wrong(

@@ -131,7 +131,7 @@ def test_the_page_shows_them(
     expect_metric(page, "Shares traded", f"{trades['size'].sum():,}")
     expect_metric(page, "Anomalies", f"{len(anomalies):,}")
     expect_metric(page, "Critical or high", f"{urgent:,}")
-    expect_metric(page, "Anomalies in 1,000 trades", f"{1000 * len(anomalies) / len(trades):.1f}")
+    expect_metric(page, "Anomalies per 1,000 trades", f"{1000 * len(anomalies) / len(trades):.1f}")
     markers = page.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")
     expect(markers).to_have_count(min(len(anomalies), MAX_ANOMALIES))
 

@@ -138,7 +138,7 @@ def test_every_filter_narrows_and_stands_in_the_address(search: OpenSearch, foun
     expect_count(page, f"1 to {len(fits)} of {len(fits)}")
     page.get_by_label("Words in the message").fill("medium")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("No anomaly fits all of these filters.")).to_be_visible()
+    expect(page.get_by_text("No anomaly matches all of these filters.")).to_be_visible()
     page.get_by_role("button", name="Clear filters").click()
     expect(page.get_by_text(re.compile(rf"^1 to {PAGE_ROWS} of \d+ anomalies$"))).to_be_visible()
     expect(page).to_have_url(re.compile("/search$"))
@@ -181,7 +181,7 @@ def test_a_symbol_that_does_not_exist_is_told(search: OpenSearch) -> None:
 
 def test_a_time_that_ends_before_it_begins_is_told(search: OpenSearch) -> None:
     page = search(to="2040-01-01T00:00")
-    expect(page.get_by_text("The time ends before it begins.")).to_be_visible()
+    expect(page.get_by_text("The end must be later than the start.")).to_be_visible()
 
 
 def test_the_result_and_the_labels_are_saved(

@@ -43,7 +43,7 @@ def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch
 def page(open_page: OpenPage, dashboard_url: str, tape: list[Document]) -> Iterator[Page]:
     page = open_page(dashboard_url + SHOWN)
     question = page.get_by_role("button", name="Read 4,000 trades")
-    answer = page.get_by_text("4,000 trades judged.")
+    answer = page.get_by_text("4,000 trades scored.")
     expect(question.or_(answer)).to_be_visible(timeout=LOADING_MS)
     if question.is_visible():  # not read yet: what was, is kept for all visitors
         question.click()
@@ -129,7 +129,7 @@ def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(
     page.get_by_label("Threshold: shares in one trade").fill("450")
     page.get_by_label("Threshold: shares in one trade").press("Enter")
     count = sum(trade["symbol"] == MAIN and trade["size"] > 450 for trade in tape)
-    expect(page.get_by_text(f"{count:,} flagged, {count / 4:g} in 1,000 trades.")).to_be_visible()
+    expect(page.get_by_text(f"{count:,} flagged, {count / 4:g} per 1,000 trades.")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart").first.get_by_text("chosen")).to_be_visible()
     code = page.get_by_test_id("stCode").last
     expect(code).to_contain_text("high_volume: null")
@@ -156,7 +156,7 @@ def test_an_address_written_by_hand_shows_what_there_is(
     expect(page.get_by_role("combobox", name="Symbol")).to_have_value(MAIN, timeout=LOADING_MS)
     expect(page.get_by_role("combobox", name="Profile")).to_have_value("default")
     expect(
-        page.get_by_text(re.compile(r"of day, (high_volume, )?profile, symbol(, z_score)? cannot be read"))
+        page.get_by_text(re.compile(r"parameters: day, (high_volume, )?profile, symbol(, z_score)?\."))
     ).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -166,7 +166,7 @@ def test_a_symbol_from_the_data_is_text(
 ) -> None:
     page = open_page(f"{dashboard_url}/tuning?day={FIRST_DAY}")
     page.get_by_role("button", name="Read 1 trade").click(timeout=LOADING_MS)
-    expect(page.get_by_text("1 trade judged.")).to_be_visible()
+    expect(page.get_by_text("1 trade scored.")).to_be_visible()
     expect(page.get_by_test_id("stCode").first).to_contain_text(f"--symbol '{EVIL}'")
     assert page.locator("b", has_text="EV").count() == 0
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -211,7 +211,7 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("price:Q", title="Price", format=",.10~g"),
         alt.Tooltip("size:Q", title="Size", format=","),
         alt.Tooltip("side_name:N", title="Side"),
-        alt.Tooltip("since:N", title="From the anomaly"),
+        alt.Tooltip("since:N", title="Time from the anomaly"),
         alt.Tooltip("utc:N", title="Time (UTC)"),
         alt.Tooltip("exchange:N", title=exchange().city),
         alt.Tooltip("label:N", title="Anomaly"),

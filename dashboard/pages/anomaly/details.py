@@ -120,7 +120,7 @@ def verdict_html(verdict: Verdict) -> str:
 
 def said_by(verdict: Verdict) -> str:
     """Say who recorded a verdict and when, such as `by Kim on 2026-03-02 15:30 UTC`."""
-    return f"by {verdict.recorded_by or 'nobody named'} on {verdict.recorded_at:%Y-%m-%d %H:%M} UTC"
+    return f"by {verdict.recorded_by or 'an unnamed person'} on {verdict.recorded_at:%Y-%m-%d %H:%M} UTC"
 
 
 def number(value: float | None) -> str:

@@ -49,8 +49,8 @@ def show(client: Elasticsearch) -> None:
         st.info("No anomaly with this id is indexed.", icon=":material/search_off:")
         st.text(trade_id)
         st.text(
-            "Check the id: it may have been cut. The anomaly may also be too old to be kept, or a new run of "
-            "the detector no longer flags this trade. Look for it on the search page."
+            "Check that the id is complete. The anomaly may also have been deleted because of its age, or a "
+            "later run of the detector no longer flags this trade. Look for it on the search page."
         )
         ask_for_one()
         return
@@ -71,7 +71,7 @@ def ask_for_one() -> None:
     if trade_id.strip() and trade_id.strip() != st.query_params.get("id"):
         url_state.write(id=trade_id.strip())
         st.rerun()
-    st.caption("Each row of the tables on the overview and the search page leads to its anomaly.")
+    st.caption("Each row of the tables on the overview and the search page links to its anomaly.")
 
 
 def show_links(anomaly: Document) -> None:
@@ -96,7 +96,7 @@ def show_why(anomaly: Document) -> None:
     st.html(detections_html(anomaly.get("detections") or []))
     contributions = anomaly.get("contributions")
     if contributions:
-        st.markdown("**What contributed how much**")
+        st.markdown("**Contribution of each feature**")
         table = contributions_table(contributions, anomaly.get("features") or {})
         st.altair_chart(contributions_chart(table), width="stretch")
     if features := anomaly.get("features"):
@@ -126,9 +126,9 @@ def show_verdict(client: Elasticsearch, anomaly: Document) -> None:
         if is_submitted:
             st.session_state[_WHO] = name
             if verdict is None:
-                st.warning("Choose what it is: confirmed, or a false alarm.")
+                st.warning("Choose a verdict: confirmed, or false alarm.")
             elif not name.strip():
-                st.warning("Say who you are: others see whose verdict it is.")
+                st.warning("Enter your name: others see who gave the verdict.")
             else:
                 replaced = record(client, anomaly, verdict, comment, name)
                 st.success("Recorded.")
@@ -136,11 +136,15 @@ def show_verdict(client: Elasticsearch, anomaly: Document) -> None:
                     st.text(f"It replaces “{replaced.verdict}” {said_by(replaced)}.")
         current = verdicts_of(client, [trade_id]).get(trade_id)
         if current is None:
-            st.caption("Nobody has recorded a verdict yet.")
+            st.caption("No verdict has been recorded yet.")
             return
         st.html(verdict_html(current))
         st.button(
-            "Withdraw it", icon=":material/undo:", on_click=withdraw, args=(client, trade_id), type="tertiary"
+            "Withdraw verdict",
+            icon=":material/undo:",
+            on_click=withdraw,
+            args=(client, trade_id),
+            type="tertiary",
         )
 
 
@@ -157,7 +161,7 @@ def show_around(client: Elasticsearch, anomaly: Document) -> None:
     url_state.write(around=None if count == AROUND[0] else count)
     trades = find_trades_around(client, anomaly, count)
     if len(trades) == 1:
-        st.info("No other trade of this symbol is indexed: the day may no longer be kept.")
+        st.info("No other trade of this symbol is indexed: the day may have been deleted because of its age.")
         return
     st.html(around_legend_html(trades))
     with st.container(gap=None):
@@ -200,7 +204,7 @@ def show_trades(trades: pd.DataFrame, decimals: int) -> None:
 def show_earlier(client: Elasticsearch, anomaly: Document) -> None:
     """Show anomalies of the same kind on the same symbol."""
     earlier = find_earlier(client, anomaly)
-    st.markdown("#### Earlier ones of the same kind")
+    st.markdown("#### Earlier anomalies of the same kind")
     if not earlier.total:
         st.text(f"{anomaly['symbol']} has no earlier anomaly with the label {earlier.label}.")
         return

@@ -157,7 +157,7 @@ def show_watched(urgent: Mapping[str, int], symbol: str) -> None:
             icon=":material/bookmark_added:" if is_watched else ":material/bookmark_add:",
             help="Stop watching this symbol"
             if is_watched
-            else "Keep this symbol at hand; this browser remembers",
+            else "Add this symbol to the watchlist, which this browser remembers",
             on_click=watchlist.toggle,
             args=(symbol,),
             type="tertiary",
@@ -173,7 +173,7 @@ def show_watched(urgent: Mapping[str, int], symbol: str) -> None:
                 key="overview-watched",
                 to_part=lambda chosen: chosen or symbol,
                 format_func=lambda name: f"{as_markdown(name)} · {urgent[name]:,}",
-                help="With their critical and high anomalies in this session",
+                help="With the number of their critical and high anomalies in this session",
                 label_visibility="collapsed",
             )
 
@@ -184,7 +184,7 @@ def choose_chart() -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         if view.time_range is not None:
             st.button(
-                "All of the time",
+                "Reset zoom",
                 icon=":material/zoom_out_map:",
                 on_click=partial(overview_state.change, time_range=None),
                 key="overview-all-time",

@@ -52,9 +52,9 @@ def describe(freshness: Freshness, arrival: Arrival, now: dt.datetime) -> str:
     since = ago((now - arrival.at).total_seconds())
     if freshness.newest_trade is not None:
         behind = ago((now - freshness.newest_trade).total_seconds())
-        parts.append(f"Newest trade {_by_both_clocks(freshness.newest_trade)}, {behind} behind the clock")
+        parts.append(f"Newest trade {_by_both_clocks(freshness.newest_trade)}, {behind} ago")
     if arrival.trades:
-        parts.append(f"newest indexed {since} ago ({arrival.trades:,} trades)")
+        parts.append(f"last indexed {since} ago ({arrival.trades:,} trades)")
     else:
         parts.append(f"nothing new indexed in the last {since}")
     if freshness.newest_anomaly is not None:

@@ -117,7 +117,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
         period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
-            st.info("There are no trades in this session any more. Choose another one.")
+            st.info("This session no longer has any trades. Choose another one.")
             return
         with symbol_place:
             symbol = choose_symbol(summary)
@@ -144,7 +144,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
         if answers.trades.trades:
             _show_charts(answers.trades, answers.anomalies, verdicts, time_range)
         elif symbol in summary.symbols:
-            st.info("This symbol has no trades in this time. Choose a longer time, or another session.")
+            st.info("This symbol has no trades in this time range. Choose a longer one, or another session.")
         else:
             st.info("This symbol has no trades in this session. Choose another symbol, or another session.")
 
@@ -185,10 +185,10 @@ def _tell_what_is_not_there(choices: list[Period], shown: TimeRange) -> None:
     """Say where the address asks for what there is not."""
     view = overview_state.current()
     if view.period is not None and view.period not in [period.name for period in choices]:
-        st.info("The session in the address has no trades here. Shown is the newest one; or choose another.")
+        st.info("The session in the address has no trades. Showing the newest session instead.")
     asked = view.time_range
     if asked is not None and (asked.end <= shown.start or shown.end <= asked.start):
-        st.info("The time in the address is outside this session. Shown is all of it; or choose another.")
+        st.info("The time in the address is outside this session. Showing the whole session instead.")
 
 
 def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
@@ -201,7 +201,7 @@ def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
             ("Shares traded", f"{trades.shares:,}"),
             ("Anomalies", f"{count:,}"),
             ("Critical or high", f"{urgent:,}"),
-            ("Anomalies in 1,000 trades", f"{1000 * count / trades.trades:.1f}"),
+            ("Anomalies per 1,000 trades", f"{1000 * count / trades.trades:.1f}"),
         ):
             st.metric(name, value, border=True)
 
@@ -213,7 +213,7 @@ def _show_charts(
     st.html(legend_html(anomalies.by_severity, anomalies.by_label, candles=view.chart == CANDLES))
     if anomalies.chosen > len(anomalies.rows):
         st.caption(
-            f"Marked are the {MAX_ANOMALIES:,} with the highest scores of {anomalies.chosen:,} anomalies."
+            f"The charts show the {MAX_ANOMALIES:,} highest-scoring of {anomalies.chosen:,} anomalies."
         )
     shown = f"{view.chart}-{time_range.start.timestamp():.0f}-{time_range.end.timestamp():.0f}"
     charts = {
@@ -229,9 +229,7 @@ def _show_charts(
             st.vega_lite_chart(
                 spec=chart.to_dict(), width="stretch", key=key, on_select=partial(_take_selection, key)
             )
-    st.caption(
-        "Draw over a chart with the mouse to look at that stretch of time; click a marker to choose it."
-    )
+    st.caption("Drag across a chart to zoom in; click a marker to select it.")
 
 
 def _take_selection(key: str) -> None:
@@ -263,7 +261,7 @@ def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
                 st.text(f"{row['symbol']} · {at} · {row['severity']}, score {row['score']:.3f}{judged}")
                 st.text(row["message"])
             else:
-                st.text("The chosen anomaly is not among those listed or marked here.")
+                st.text("The selected anomaly is not among those listed or marked here.")
         st.link_button("Open", page_url(selected), icon=":material/open_in_new:")
         st.button(
             "Close",
@@ -278,12 +276,12 @@ def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
     view = overview_state.current()
     listed = answers.listed
     shown = len(listed.rows)
-    order = "newest" if view.order == NEWEST_FIRST else "highest-scored"
+    order = "newest" if view.order == NEWEST_FIRST else "highest-scoring"
     text = f"The {shown:,} {order} of {listed.passing:,} anomalies. "
     if listed.passing == shown:
         text = f"{shown:,} anomalies. " if shown > 1 else "1 anomaly. "
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(text + "Double-click a cell to read all of it." if shown else " ", width="content")
+        st.caption(text + "Double-click a cell to read its full text." if shown else " ", width="content")
         with st.container(horizontal=True, width="content"):
             choose_one("Listed", "listed", view.listed, LISTED)
             choose_one("Order", "order", view.order, ORDERS)
@@ -296,6 +294,6 @@ def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
             lambda chosen: overview_state.change(selected=chosen),
         )
     elif view.labels or view.severities:
-        st.info("No anomaly in this time has these labels and severities. Remove a filter to see more.")
+        st.info("No anomaly in this time range has these labels and severities. Remove a filter to see more.")
     else:
-        st.info("No anomalies in this time.")
+        st.info("No anomalies in this time range.")

@@ -235,7 +235,7 @@ def _markers(labels: tuple[str, ...]) -> alt.Chart:
             shape=label_shape(labels),
             opacity=alt.value(0.95),
             tooltip=[
-                alt.Tooltip("message:N", title="What"),
+                alt.Tooltip("message:N", title="Message"),
                 alt.Tooltip("labels:N", title="Labels"),
                 alt.Tooltip("severity:N", title="Severity"),
                 alt.Tooltip("score:Q", title="Score", format=".3f"),

@@ -37,7 +37,7 @@ STATE_COLORS = {
 CLUSTER_COLORS: dict[str, BadgeColor] = {"green": "green", "yellow": "orange", "red": "red"}
 NUMBERS = (
     "Per second",
-    "In all",
+    "Total",
     "Behind",
     "Event lag",
     "Commit (ms)",
@@ -46,7 +46,7 @@ NUMBERS = (
     "Dead letters",
     "Checkpoint",
     "To replay",
-    "Up for",
+    "Uptime",
     "Memory",
 )
 """Columns of the table of services that are set to the right."""
@@ -87,11 +87,12 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
         },
     )
     st.caption(
-        "Per second and in all: trades published, trades scored, documents indexed. "
-        "Behind: messages not dealt with yet. "
-        "Event lag: how long ago the newest event was; days, when a past day is replayed. "
-        "Commit and bulk: the mean time since the last refresh, or since the start where nothing was done "
-        "since. Checkpoint: the largest session saved last. To replay: messages that a restart reads again."
+        "Per second and total: trades published, trades scored, documents indexed. "
+        "Behind: messages not processed yet. "
+        "Event lag: age of the newest event processed; days, when a past day is replayed. "
+        "Commit and bulk: mean time since the last refresh, or since the start if nothing happened "
+        "since. Checkpoint: size of the largest session in the last save. "
+        "To replay: messages that a restart reads again."
     )
     st.session_state[_BEFORE] = {service.address: service for service in services}
     st.subheader("Elasticsearch", anchor=False)
@@ -115,12 +116,12 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
             case Status.NO_ANSWER:
                 show_box, text = st.error, f"The {name} at {service.address} does not answer."
             case Status.UNKNOWN:
-                show_box, text = st.error, f"The {name} does not run at {service.address}."
+                show_box, text = st.error, f"The {name} is not running at {service.address}."
             case _:
                 show_box = st.error
         advice = component.start_hint if component and service.state == Status.NOT_RUNNING else ""
         if service.state in (Status.NOT_RUNNING, Status.UNKNOWN) and not addresses:
-            advice += " Where it runs elsewhere, name its address in TAPEWATCH_SERVICES."
+            advice += " If it runs elsewhere, put its address into TAPEWATCH_SERVICES."
         show_box(f"{as_markdown(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
 
 
@@ -140,7 +141,7 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
     """Show how the cluster does and what is newest in it."""
     now = dt.datetime.now(dt.UTC)
     if state.cluster is None:
-        st.text("The dashboard's user may not ask for the cluster's state (privilege `monitor`).")
+        st.text("The dashboard's user lacks the privilege `monitor`, so the cluster's state is unknown.")
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(state.cluster.status, color=CLUSTER_COLORS.get(state.cluster.status, "gray"))
@@ -153,7 +154,7 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
             [
                 ("Trades", _number(state.trades.documents), *_moments(state.trades.newest, now)),
                 ("Anomalies", _number(state.anomalies.documents), *_moments(state.anomalies.newest, now)),
-                ("Anomalies, when detected", "", *_moments(state.newest_detected, now)),
+                ("Anomalies, by time of detection", "", *_moments(state.newest_detected, now)),
             ],
             columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
         ),
@@ -185,7 +186,7 @@ def to_table(
                 "State": [str(one.state)],
                 "Address": one.address,
                 "Per second": _number(one.per_second, 1),
-                "In all": _number(one.done),
+                "Total": _number(one.done),
                 "Behind": _number(one.lag_messages),
                 "Event lag": span(one.event_lag_s),
                 "Commit (ms)": _mean_ms(one.commit, _earlier(before, one, "commit")),
@@ -194,7 +195,7 @@ def to_table(
                 "Dead letters": _number(one.dead_letters),
                 "Checkpoint": _size(one.checkpoint_bytes or None),
                 "To replay": _number(one.checkpoint_age_messages),
-                "Up for": span((now - one.started).total_seconds() if one.started else None),
+                "Uptime": span((now - one.started).total_seconds() if one.started else None),
                 "Memory": _size(one.memory_bytes),
                 "Version": one.version or "",
             }

@@ -237,7 +237,7 @@ def probe(target: Target) -> ServiceState:
             target.address, target.name, Status.NO_ANSWER, f"It did not answer within {TIMEOUT_S:g} s."
         )
     except ConnectionRefusedError:
-        return ServiceState(target.address, target.name, Status.NOT_RUNNING, "Nothing listens there.")
+        return ServiceState(target.address, target.name, Status.NOT_RUNNING, "Nothing listens on this port.")
     except OSError as error:
         why = f"It cannot be reached: {error.strerror or error}."
         return ServiceState(target.address, target.name, Status.NOT_RUNNING, why)
@@ -258,7 +258,7 @@ def _unknown(target: Target) -> ServiceState:
         target.address,
         target.name,
         Status.UNKNOWN,
-        "Another program listens there, not a service of Tapewatch.",
+        "Another program listens on this port, not a service of Tapewatch.",
     )
 
 
@@ -269,9 +269,12 @@ def _health(address: str) -> tuple[Status, str]:
         except (OSError, http.client.HTTPException, ValueError):
             return Status.NO_ANSWER, f"It did not answer {path} within {TIMEOUT_S:g} s."
         if status != 200:
-            # `/readyz` says what is waited for.
+            # `/readyz` says what the service is waiting for.
             why = text.strip()[:300]
-            return bad, f"It waits for {why}." if bad == Status.NOT_READY else f"{why[:1].upper()}{why[1:]}."
+            return (
+                bad,
+                f"It is waiting for {why}." if bad == Status.NOT_READY else f"{why[:1].upper()}{why[1:]}.",
+            )
     return Status.WORKING, ""
 
 

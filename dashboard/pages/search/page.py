@@ -67,11 +67,11 @@ def show(client: Elasticsearch) -> None:
     place: Place = st.session_state[_PLACE]
     write_to_address(filters, order, place)
     if filters.start and filters.end and filters.start >= filters.end:
-        st.warning("The time ends before it begins. Change one of the two.")
+        st.warning("The end must be later than the start. Change one of the two.")
         return
     page = find_page(client, filters, order, place, PAGE_ROWS)
     if page is None:
-        st.info("The anomaly that this page begins at is no longer there; this is the first page.")
+        st.info("The anomaly that this page starts from no longer exists. Showing the first page.")
         st.session_state[_PLACE] = Place()
         page = find_page(client, filters, order, Place(), PAGE_ROWS)
     if page is None or not page.total:
@@ -81,8 +81,8 @@ def show(client: Elasticsearch) -> None:
         judged = verdicts_of(client, list(page.rows["trade_id"]))
         show_search_table(page.rows, judged, order, on_sort=sort_by)
         st.caption(
-            "A click on a heading sorts all that was found, not only this page. "
-            "Double-click a cell to read all of it."
+            "Click a heading to sort all results, not only this page. "
+            "Double-click a cell to read its full text."
         )
         # In a container: what comes and goes in it must not move, and so close, the part below.
         with st.container():
@@ -192,7 +192,7 @@ def write_to_address(filters: Filters, order: Order, place: Place) -> None:
 
 def show_nothing_found(filters: Filters, symbols: list[str]) -> None:
     """Say that there is nothing, and what to do."""
-    st.info("No anomaly fits all of these filters. Remove one to see more.", icon=":material/search_off:")
+    st.info("No anomaly matches all of these filters. Remove one to see more.", icon=":material/search_off:")
     if unknown := [symbol for symbol in filters.symbols if symbol not in symbols]:
         st.text(f"No anomaly of {', '.join(unknown)} is indexed: check the symbol.")
 
@@ -237,11 +237,11 @@ def show_labels_export(client: Elasticsearch) -> None:
     total = count_verdicts(client)
     with st.expander("Verdicts as labels for training"):
         if not total:
-            st.text("Nobody has recorded a verdict yet. The page of an anomaly is where it is done.")
+            st.text("There are no verdicts yet. Record one on the page of an anomaly.")
             return
         rows = min(total, MAX_LABELS_EXPORTED)
         limit = f" (the oldest {rows:,})" if total > rows else ""
-        st.text(f"All {total:,} verdicts{limit}, whatever the filters, as CSV: trade_id, verdict, and more.")
+        st.text(f"All {total:,} verdicts{limit}, regardless of filters, as CSV: trade_id, verdict, and more.")
         if st.button("Prepare the labels"):
             content = with_progress(rows, partial(export_labels, client))
             name, mime = "verdict-labels.csv", _MIME_TYPES[FileType.CSV]

@@ -251,8 +251,8 @@ def _with_verdicts(
     ids = [bucket["key"] for bucket in answer.get("aggregations", {}).get("ids", {}).get("buckets", [])]
     if len(ids) > MAX_VERDICTS:
         raise TapewatchError(
-            f"There are more than {MAX_VERDICTS:,} verdicts in the time searched.",
-            "Choose a shorter time or a symbol, or do not filter by verdict.",
+            f"There are more than {MAX_VERDICTS:,} verdicts in the time range searched.",
+            "Choose a shorter time range or a symbol, or remove the filter by verdict.",
         )
     among = {"terms": {"trade_id": ids}}
     return [{"bool": {"must_not": [among]}}] if takes_unjudged else [among]

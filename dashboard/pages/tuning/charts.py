@@ -66,10 +66,10 @@ def threshold_chart(curve: Curve, trades: int, present: Present, chosen: float, 
         tooltip=[
             alt.Tooltip("threshold:Q", title="Threshold", format=",.6~g"),
             alt.Tooltip("anomalies:Q", title="Anomalies", format=","),
-            alt.Tooltip("per_1000:Q", title="In 1,000 trades", format=",.3~f"),
+            alt.Tooltip("per_1000:Q", title="Per 1,000 trades", format=",.3~f"),
         ]
     )
-    name = "present" if present.runs else "default"
+    name = "current" if present.runs else "default"
     layers = [line, _mark(points, present.value, chosen, name, PRICE_COLOR, [4, 3], "top", x, y)]
     if chosen != present.value:
         layers.append(_mark(points, chosen, present.value, "chosen", RING_COLOR, [1, 0], "bottom", x, y))

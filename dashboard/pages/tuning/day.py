@@ -65,8 +65,8 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
         question = st.empty()
         with question.container():
             st.text(
-                f"To draw the curves, all trades of {symbol} on this day are read once and kept; "
-                f"at most {MAX_TRADES:,} can be."
+                f"To draw the curves, all trades of {symbol} on this day are read once and kept "
+                f"in memory, at most {MAX_TRADES:,}."
             )
             if not st.button(f"Read {_many(trades)}", type="primary", icon=":material/query_stats:"):
                 return
@@ -85,8 +85,8 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
             return measure_day(tape, profile, symbol, bar)
 
     found = results.get(key, measured)
-    late = f"; {found.late_trades:,} came late or repeated and are not judged" if found.late_trades else ""
-    st.text(f"{_many(found.trades)} judged{late}.")
+    late = f"; {found.late_trades:,} late or repeated ones skipped" if found.late_trades else ""
+    st.text(f"{_many(found.trades)} scored{late}.")
     chosen: dict[str, dict[str, float] | None] = {}
     st.subheader("Rules", anchor=False)
     places = _grid(len(RULES) + 1)
@@ -100,8 +100,8 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
     if alerts:
         st.subheader("Calibrated detectors", anchor=False)
         st.caption(
-            "From one run with the present levels: a detector with another level also learns a little "
-            "differently, so other levels are close, not exact. A burst counts once, however often it grows."
+            "Measured in one run at the current levels. At another level a detector also learns a little "
+            "differently, so counts there are close, not exact. A burst counts once, however often it grows."
         )
         for place, alert in zip(_grid(len(alerts)), alerts, strict=True):
             with place:
@@ -155,9 +155,7 @@ def show_forest(
     if key not in results:
         place = st.empty()
         with place.container():
-            st.text(
-                "This forest is fitted again and again as the day goes on: 200,000 trades take 10 s or more."
-            )
+            st.text("This forest is refitted many times during the day: 200,000 trades take 10 s or more.")
             if not st.button("Fit the forests", icon=":material/forest:"):
                 return setting(rule, chosen, now, runs)
         place.empty()
@@ -184,8 +182,8 @@ def show_configuration(
     """Show the profile with what was chosen, and how to check it."""
     st.subheader("Configuration", anchor=False)
     st.caption(
-        "The thresholds chosen above, for this symbol alone. Copy it into a file, such as tuned.yaml, "
-        "and check what it flags altogether:"
+        "A profile with the thresholds chosen above, for this symbol alone. Copy it into a file, such as "
+        "tuned.yaml, and check what it flags in total:"
     )
     text = configuration(
         profile, source, symbol, chosen, [f"Thresholds chosen for {symbol} on {period.first}."]
@@ -231,12 +229,12 @@ def _tell(count: int, trades: int, count_now: int, now: Present, is_exact: bool 
     shown = count_now if is_exact else count
     value = f"{now.value:,.6g}" if now.value < 1e6 else f"{now.value:,.0f}"
     about = (
-        f"The present setting, {value}, flags {count_now:,}."
+        f"The current setting, {value}, flags {count_now:,}."
         if now.runs
-        else f"This profile does not run it; its default, {value}, would flag {count_now:,}."
+        else f"This profile does not run this detector; its default, {value}, would flag {count_now:,}."
     )
     rate = f"{1000 * shown / max(trades, 1):.3f}".rstrip("0").rstrip(".")
-    st.text(f"{shown:,} flagged, {rate} in 1,000 trades. {about}")
+    st.text(f"{shown:,} flagged, {rate} per 1,000 trades. {about}")
 
 
 def _many(trades: int) -> str:

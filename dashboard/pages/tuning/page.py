@@ -29,7 +29,7 @@ def show(client: Elasticsearch) -> None:
         period = Period(date, date)
         summary = summarize_period(client, period.time_range)
         if summary is None:
-            st.info("There are no trades in this session any more. Choose another one.")
+            st.info("This session no longer has any trades. Choose another one.")
             return
         with symbol_place:
             symbol = choose("Symbol", "symbol", summary.symbols, summary.most_anomalous, width=200)

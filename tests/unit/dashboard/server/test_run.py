@@ -16,7 +16,7 @@ def test_a_taken_port_is_told() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(TapewatchError, match=f"port {port}: another process has it") as caught:
+        with pytest.raises(TapewatchError, match=f"port {port}: another process is using it") as caught:
             serve.run_dashboard(DashboardSettings(), "127.0.0.1", port)
     assert "--port" in caught.value.hint
 

@@ -112,7 +112,7 @@ def test_a_service_that_works_and_one_that_waits_are_told_apart() -> None:
         waiting = probe(target)
         health.ready = True
         working = probe(target)
-    assert (waiting.state, waiting.why) == (Status.NOT_READY, "It waits for Kafka at nowhere:1.")
+    assert (waiting.state, waiting.why) == (Status.NOT_READY, "It is waiting for Kafka at nowhere:1.")
     assert (working.state, working.why, working.name) == (Status.WORKING, "", "detector")
     assert working.memory_bytes is not None
 
@@ -186,7 +186,7 @@ def test_the_table_has_what_is_known_and_nothing_else() -> None:
         "host:1": state_of(SCRAPED.replace('count{service="detector"} 4.0', 'count{service="detector"} 2.0'))
     }
     table = to_table([state_of(SCRAPED), ServiceState("host:2", "", Status.NOT_RUNNING)], before, now)
-    assert table["Up for"].tolist() == ["2 h", ""]
+    assert table["Uptime"].tolist() == ["2 h", ""]
     assert table["Commit (ms)"].tolist() == ["0.0", ""]
     assert table["Checkpoint"].tolist() == ["17.0 kB", ""]
     assert table["Service"].tolist() == ["detector", "unknown"]
