@@ -12,19 +12,19 @@ INSTALLED := $(VENV)/.installed
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## a generated day through the whole pipeline; DATA=FILE[,FILE…] for real files, ONCE=1 to exit when indexed
+demo: $(INSTALLED) ## run a generated day through the whole pipeline; DATA=FILE[,FILE…] for your own files, ONCE=1 to exit when indexed
 	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(ARGS)
 
-test: $(INSTALLED) ## run the tests, those against real Kafka and Elasticsearch included, in under 10 minutes
+test: $(INSTALLED) ## run the tests, including those against real Kafka and Elasticsearch, in under 10 minutes
 	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" $(ARGS)
 
 slow: $(INSTALLED) ## run the tests that take more than 20 seconds each
 	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m slow $(ARGS)
 
-chaos: $(INSTALLED) ## kill every part again and again while a day flows, and compare the end; three seeds, 50 kills each
+chaos: $(INSTALLED) ## kill every part repeatedly while a day is processed, and compare the result; three seeds, 50 kills each
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
 
-compose-test: $(INSTALLED) ## docker compose up for real: a day through it, detectors added, the broker killed; taken down again
+compose-test: $(INSTALLED) ## test docker compose up: process a day, add detectors, kill the broker, remove everything again
 	@exec $(VENV)/bin/python -m tests.compose.run $(if $(wildcard ../shared/compose-lab/setup),--stand-ins ../shared/compose-lab/setup) $(ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and types
@@ -33,23 +33,23 @@ lint: $(INSTALLED) ## check style, formatting and types
 types: $(INSTALLED) ## check types alone, with mypy in strict mode
 	@$(VENV)/bin/mypy
 
-bench: $(INSTALLED) ## measure the table of docs/performance.md now
+bench: $(INSTALLED) ## measure the table of docs/performance.md
 	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)
 
-install: $(INSTALLED) ## make .venv with every extra, from the hash-pinned lock
+install: $(INSTALLED) ## create .venv with every extra, from the hash-pinned lock
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Tapewatch needs Python 3.11 or newer with its venv module." >&2; \
-		echo "Install it (Debian and Ubuntu: python3 and python3-venv), or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+		echo "Install it (Debian and Ubuntu: python3 and python3-venv), or choose one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "Installing into $(VENV) with $(PYTHON) (the first time takes a minute or two) ..."
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: $(INSTALLED) ## pin the newest allowed versions in requirements.lock again
+lock: $(INSTALLED) ## update requirements.lock to the newest allowed versions
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock pyproject.toml
 
-clean: ## remove .venv and everything that was produced
+clean: ## delete .venv and out
 	rm -rf $(VENV) out
