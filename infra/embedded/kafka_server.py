@@ -27,9 +27,11 @@ STUCK_AFTER_S = 20.0
 _CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
 """Kafka leaves it when it stops in good order, and takes it away when it runs."""
 
+_METADATA_FOLDER = "__cluster_metadata-0"
 _FENCED = "Fencing broker"
 _STARTED = "Kafka Server started"
 _FENCING_TIMEOUT_S = 60.0
+_IN_LOG_WITHIN_S = 10.0
 _FENCING_PAUSE_S = 3.0
 """A controller that has run for so long without fencing the broker had nothing to fence."""
 
@@ -261,7 +263,7 @@ class KafkaServer(Server):
             self._java("kafka.Kafka", [str(properties)], heap_mb=128, options=[verbose]), log_file=log_file
         )
         try:
-            _wait_for_fencing(child, log_file)
+            _wait_for_fencing(child, log_file, self._data / _METADATA_FOLDER)
         finally:
             child.terminate()
             try:
@@ -277,15 +279,25 @@ class KafkaServer(Server):
         return java_command(main_class, arguments, class_path=self._class_path, options=options)
 
 
-def _wait_for_fencing(child: "subprocess.Popen[bytes]", log_file: Path) -> None:
-    """Wait until the controller has fenced the broker, or has nothing to fence, or ends."""
+def _wait_for_fencing(child: "subprocess.Popen[bytes]", log_file: Path, metadata: Path) -> None:
+    """Wait until the controller's log has that the broker is fenced, or it has nothing to fence, or ends.
+
+    The controller says that it fences before that is in its log, from which a stop at that moment keeps it.
+    So the log must have grown since it was said: by that record or, twice a second, by one behind it.
+    """
     deadline_s = time.monotonic() + _FENCING_TIMEOUT_S
     is_started = False
+    size_when_said: int | None = None
     while child.poll() is None and time.monotonic() < deadline_s:
         text = log_file.read_text(errors="replace")
         if _FENCED in text:
-            return
-        if _STARTED in text and not is_started:
+            size = sum(file.stat().st_size for file in metadata.glob("*.log"))
+            if size_when_said is None:
+                size_when_said = size
+                deadline_s = time.monotonic() + _IN_LOG_WITHIN_S
+            elif size > size_when_said:
+                return
+        elif _STARTED in text and not is_started:
             is_started = True
             deadline_s = time.monotonic() + _FENCING_PAUSE_S
         time.sleep(0.05)

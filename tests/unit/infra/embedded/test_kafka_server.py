@@ -63,22 +63,32 @@ def test_one_that_goes_on_taking_none_gets_kafka_started_again(tmp_path: Path) -
 
 
 def fencing_s(tmp_path: Path, code: str) -> float:
-    """Return how long a controller that is a script is waited for."""
+    """Return how long a controller that is a script is waited for; it is told where its log is."""
     log_file = tmp_path / "fencing.log"
-    child = start_child([sys.executable, "-u", "-c", code], log_file=log_file)
+    metadata = tmp_path / "metadata"
+    metadata.mkdir()
+    (metadata / "0.log").write_bytes(b"old")
+    child = start_child([sys.executable, "-u", "-c", code, str(metadata / "0.log")], log_file=log_file)
     began_s = time.monotonic()
     try:
-        kafka_server._wait_for_fencing(child, log_file)
+        kafka_server._wait_for_fencing(child, log_file, metadata)
     finally:
         child.kill()
         child.wait()
     return time.monotonic() - began_s
 
 
-def test_a_controller_is_waited_for_until_it_has_fenced_the_broker(tmp_path: Path) -> None:
-    begin, end = "import time; print('Kafka Server started'); ", "print('Fencing broker 1'); time.sleep(60)"
-    code = f"{begin} time.sleep(0.3); {end}"
-    assert 0.3 <= fencing_s(tmp_path, code) < 20
+def test_a_controller_is_waited_for_until_its_log_has_that_the_broker_is_fenced(tmp_path: Path) -> None:
+    code = """
+import sys, time
+print('Kafka Server started')
+time.sleep(0.2)
+print('Fencing broker 1')
+time.sleep(0.4)
+open(sys.argv[1], 'a').write('new')
+time.sleep(60)
+"""
+    assert 0.6 <= fencing_s(tmp_path, code) < 20
 
 
 def test_a_controller_without_anything_to_fence_is_not_waited_for_long(
