@@ -63,8 +63,8 @@ class DetectorSpec:
         The same for the head of a narrow column; the title unless given.
     color, shape, terminal_style
         Its own, where they are not its family's.
-    has_alert
-        Whether a parameter `alert` says how rare a trade must be to be flagged; `tapewatch tune` sets it.
+    has_alert_rarity
+        Whether it has the parameter `alert_rarity`: how rare a flagged trade is; `tapewatch tune` sets it.
     is_expected
         Whether its anomalies are natural and expected: severity `info`, and its word goes before others'.
     """
@@ -79,7 +79,7 @@ class DetectorSpec:
     color: str = ""
     shape: str = ""
     terminal_style: str = ""
-    has_alert: bool = False
+    has_alert_rarity: bool = False
     is_expected: bool = False
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ DETECTORS: dict[str, DetectorSpec] = {
             unit="price per share",
             code=f"{_CODE}.price.off_market_price:OffMarketPrice",
             short_title="price",
-            has_alert=True,
+            has_alert_rarity=True,
         ),
         DetectorSpec(
             name="unusual_size",
@@ -124,7 +124,7 @@ DETECTORS: dict[str, DetectorSpec] = {
             unit="in shares",
             code=f"{_CODE}.size.unusual_size:UnusualSize",
             short_title="size",
-            has_alert=True,
+            has_alert_rarity=True,
         ),
         DetectorSpec(
             name="burst",
@@ -133,7 +133,7 @@ DETECTORS: dict[str, DetectorSpec] = {
             unit="intensity, 0 for none",
             code=f"{_CODE}.activity.burst:Burst",
             short_title="burst",
-            has_alert=True,
+            has_alert_rarity=True,
         ),
         DetectorSpec(
             name="isolation_forest",
@@ -143,7 +143,7 @@ DETECTORS: dict[str, DetectorSpec] = {
             code=f"{_CODE}.multivariate.isolation_forest:IsolationForest",
             title="Isolation Forest",
             short_title="forest",
-            has_alert=True,
+            has_alert_rarity=True,
         ),
         DetectorSpec(
             name="high_volume",

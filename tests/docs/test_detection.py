@@ -22,5 +22,5 @@ def test_the_profile_shown_is_one(tmp_path: Path) -> None:
     shown = TEXT.split("```yaml\n")[1].split("```")[0]
     (tmp_path / "shown.yaml").write_text(shown)
     profile = load_profile(tmp_path / "shown.yaml")
-    assert profile.detectors.model_dump()["unusual_size"]["alert"] == 3.6
+    assert profile.detectors.model_dump()["unusual_size"]["alert_rarity"] == 3.6
     assert profile.for_symbol("NVDA").get("isolation_forest") is None

@@ -44,7 +44,7 @@ def number_input(threshold: Threshold, now: Present, profile: Profile, symbol: s
         st.session_state[key] = read(
             threshold.detector, lambda text: parsed(threshold, text, kind, kind(now.value)), kind(now.value)
         )
-    step = 0.05 if threshold.parameter == "alert" else float(f"{now.value / 20:.1g}") or 1.0
+    step = 0.05 if threshold.parameter == "alert_rarity" else float(f"{now.value / 20:.1g}") or 1.0
     return st.number_input(
         f"Threshold: {threshold.unit}",
         min_value=kind(min(threshold.least, now.value)),

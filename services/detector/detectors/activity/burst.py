@@ -33,17 +33,17 @@ from services.detector.engine.batch import Batch
 
 class BurstParameters(
     TailParameters,
-    level=0.03,
-    u=3.0,
-    beta=0.8,
-    beta_least=0.4,
+    tail_probability=0.03,
+    threshold_prior=3.0,
+    excess_scale_prior=0.8,
+    excess_scale_floor=0.4,
     prior_trades=1000.0,
     prior_excesses=40.0,
     memory=3000.0,
     excesses=100.0,
-    alert=4.15,
-    credence=1.0,
-    gain=1.0,
+    alert_rarity=4.15,
+    evidence_offset=1.0,
+    evidence_slope=1.0,
 ):
     """Of the detector Burst."""
 
@@ -53,7 +53,9 @@ class BurstParameters(
     )
     least_times: int = Field(6, ge=3, description="fewest distinct times of a burst")
     episode_s: float = Field(1.0, ge=0, description="how long an episode lasts after its last flag")
-    regrow: float = Field(1.0, ge=0, description="decades by which an episode must grow to flag again")
+    reflag_growth: float = Field(
+        1.0, ge=0, description="growth of rarity (decades) at which an episode flags again"
+    )
     clusters: float = Field(0.3, gt=0, lt=1, description="prior of clusters for each trade")
 
 
@@ -136,7 +138,7 @@ def measure_burst(s: Record, p: Record, event_ns: int, price: float, out: Record
     tail = s.tails[BURST]
     per_trade = log(s.cluster_rate) / LN10
     if s.trades > 0 and (event_ns - s.last_ns > window_ns or event_ns - s.cluster_start_ns > SECOND_NS):
-        learn(tail, s.cluster_max, value_at(tail, p.alert + per_trade, p), p)
+        learn(tail, s.cluster_max, value_at(tail, p.alert_rarity + per_trade, p), p)
         s.cluster_max = 0.0
         s.cluster_start_ns = event_ns
         s.cluster_rate += (1.0 - s.cluster_rate) / 5000.0
@@ -148,15 +150,15 @@ def measure_burst(s: Record, p: Record, event_ns: int, price: float, out: Record
     if times >= p.least_times:
         rarity = max(0.0, rarity_of(tail, value, p) - per_trade)
     evidence = evidence_of(rarity, p)
-    if rarity >= p.alert:
-        if event_ns - s.episode_ns < p.episode_s * SECOND_NS and rarity < s.episode_rarity + p.regrow:
+    if rarity >= p.alert_rarity:
+        if event_ns - s.episode_ns < p.episode_s * SECOND_NS and rarity < s.episode_rarity + p.reflag_growth:
             evidence = 0.99 * ALERT
         else:
             s.episode_rarity = rarity
         s.episode_ns = event_ns
     out.burst_evidence = evidence
     out.burst_rarity = rarity
-    out.burst_threshold = value_at(tail, p.alert + per_trade, p)
+    out.burst_threshold = value_at(tail, p.alert_rarity + per_trade, p)
     out.burst_value = value
     out.burst_times = times
     out.burst_trades = trades

@@ -28,17 +28,17 @@ from services.detector.engine.batch import Batch, SessionKey
 
 class IsolationForestParameters(
     TailParameters,
-    level=0.003,
-    u=0.25,
-    beta=0.02,
-    beta_least=0.01,
+    tail_probability=0.003,
+    threshold_prior=0.25,
+    excess_scale_prior=0.02,
+    excess_scale_floor=0.01,
     prior_trades=8000.0,
     prior_excesses=60.0,
     memory=30000.0,
     excesses=150.0,
-    alert=4.6,
-    credence=0.0,
-    gain=0.3,
+    alert_rarity=4.6,
+    evidence_offset=0.0,
+    evidence_slope=0.3,
 ):
     """Of the detector Isolation Forest."""
 
@@ -115,7 +115,7 @@ def measure_forest(
         tail = states[slots[i]].tails[FOREST]
         value = scores[i] - p.floor
         rarity = rarity_of(tail, value, p)
-        threshold = value_at(tail, p.alert, p)
+        threshold = value_at(tail, p.alert_rarity, p)
         out[i].forest_score = scores[i]
         out[i].forest_rarity = rarity
         out[i].forest_threshold = threshold + p.floor

@@ -33,17 +33,17 @@ from services.detector.engine.batch import Batch
 
 class OffMarketPriceParameters(
     TailParameters,
-    level=0.002,
-    u=1.3,
-    beta=0.2,
-    beta_least=0.12,
+    tail_probability=0.002,
+    threshold_prior=1.3,
+    excess_scale_prior=0.2,
+    excess_scale_floor=0.12,
     prior_trades=8000.0,
     prior_excesses=60.0,
     memory=30000.0,
     excesses=150.0,
-    alert=4.0,
-    credence=0.7,
-    gain=1.3,
+    alert_rarity=4.0,
+    evidence_offset=0.7,
+    evidence_slope=1.3,
 ):
     """Of the detector Off-Market Price."""
 
@@ -181,7 +181,7 @@ def measure_price(
         value += p.against * max(0.0, -log(calm))
     tail = s.tails[PRICE]
     rarity = rarity_of(tail, value, p)
-    threshold = value_at(tail, p.alert, p)
+    threshold = value_at(tail, p.alert_rarity, p)
     learn(tail, value, threshold, p)
 
     # A price off the half-tick grid on which the session trades is odd in itself.
@@ -201,12 +201,12 @@ def measure_price(
         and distance * s.bad_distance > 0.0
         and abs(distance) < p.run_growth * abs(s.bad_distance)
     )
-    if rarity >= p.alert:
+    if rarity >= p.alert_rarity:
         s.bad_trade = s.trades
         s.bad_distance = distance
     total = rarity + p.off_grid_weight * grid_rarity
     if is_run:
-        total = min(total, 0.99 * p.alert)
+        total = min(total, 0.99 * p.alert_rarity)
 
     out.price_evidence = evidence_of(total, p)
     out.price_rarity = rarity

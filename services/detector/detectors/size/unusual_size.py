@@ -31,17 +31,17 @@ from services.detector.engine.batch import Batch
 
 class UnusualSizeParameters(
     TailParameters,
-    level=0.003,
-    u=2.8,
-    beta=1.6,
-    beta_least=0.8,
+    tail_probability=0.003,
+    threshold_prior=2.8,
+    excess_scale_prior=1.6,
+    excess_scale_floor=0.8,
     prior_trades=2000.0,
     prior_excesses=8.0,
     memory=30000.0,
     excesses=150.0,
-    alert=3.35,
-    credence=0.0,
-    gain=0.5,
+    alert_rarity=3.35,
+    evidence_offset=0.0,
+    evidence_slope=0.5,
 ):
     """Of the detector Unusual Size.
 
@@ -189,10 +189,10 @@ def measure_size(
 
     tail = s.tails[SIZE]
     rarity = rarity_of(tail, value, p)
-    threshold = value_at(tail, p.alert, p)
+    threshold = value_at(tail, p.alert_rarity, p)
     if not is_cross:
-        learn(tail, value, value_at(tail, p.alert + p.learn_beyond, p), p)
-    if rarity >= p.alert:
+        learn(tail, value, value_at(tail, p.alert_rarity + p.learn_beyond, p), p)
+    if rarity >= p.alert_rarity:
         needed = p.surprise_scale * log(max(threshold, 1e-9)) - p.surprise_origin - context
         out.size_limit = mean * exp(_ratio_of(needed, p))
     out.size_evidence = evidence_of(rarity, p)

@@ -21,12 +21,12 @@ from services.sources.base import Source
 def _tail_detector(name: str) -> type[TailDetector]:
     kind = load_detector(name)
     if not issubclass(kind, TailDetector):
-        raise TypeError(f"{name} is registered with `has_alert`, but is no `TailDetector`")
+        raise TypeError(f"{name} is registered with `has_alert_rarity`, but is no `TailDetector`")
     return kind
 
 
 PARTS: dict[str, type[TailDetector]] = {
-    name: _tail_detector(name) for name, spec in DETECTORS.items() if spec.has_alert
+    name: _tail_detector(name) for name, spec in DETECTORS.items() if spec.has_alert_rarity
 }
 """Detectors that flag by rarity: they say which measure carries it, and which tail of a session is theirs."""
 
@@ -158,7 +158,9 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
             continue
         evidence = measures[kind.evidence]
         rarity = np.where(
-            evidence < ALERT, evidence * p.alert / ALERT, p.alert + (evidence - ALERT - p.credence) / p.gain
+            evidence < ALERT,
+            evidence * p.alert_rarity / ALERT,
+            p.alert_rarity + (evidence - ALERT - p.evidence_offset) / p.evidence_slope,
         )
         is_held_back = np.abs(evidence - HELD_BACK * ALERT) < 1e-9
         rarities[:, column] = np.where(is_held_back, 0.0, rarity)
@@ -183,8 +185,11 @@ def _end(states: np.ndarray, slot: int, parameters: Detectors) -> tuple[int, Pri
     state = states[slot]
     priors: Priors = {}
     for name, p in running_parts(parameters).items():
-        u, beta = state["tails"][PARTS[name].part][:2]
-        priors[name] = {"u": float(u), "beta": max(float(beta), p.beta_least)}
+        threshold, excess_scale = state["tails"][PARTS[name].part][:2]
+        priors[name] = {
+            "threshold_prior": float(threshold),
+            "excess_scale_prior": max(float(excess_scale), p.excess_scale_floor),
+        }
     price = abs(float(np.median(state["prices"])))
     if "off_market_price" in priors and price > 0:
         priors["off_market_price"] |= {

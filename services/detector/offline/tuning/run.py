@@ -146,7 +146,7 @@ def tune(
     if not before:
         raise TapewatchError("The files have no trades to tune on.", "Give files of past days with trades.")
     given = {
-        symbol: {name: p.alert for name, p in running_parts(profile.for_symbol(symbol)).items()}
+        symbol: {name: p.alert_rarity for name, p in running_parts(profile.for_symbol(symbol)).items()}
         for symbol in before
     }
     if not any(given.values()):
@@ -269,7 +269,7 @@ def _with(profile: Profile, measured: dict[str, Measured], alerts: dict[str, Ale
     for symbol, one in measured.items():
         own = symbols.setdefault(symbol, {})
         for part, alert in alerts[symbol].items():
-            own[part] = {**(own.get(part) or {}), **one.priors.get(part, {}), "alert": alert}
+            own[part] = {**(own.get(part) or {}), **one.priors.get(part, {}), "alert_rarity": alert}
     return profile.model_copy(update={"symbols": symbols})
 
 

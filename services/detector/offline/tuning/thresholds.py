@@ -82,14 +82,14 @@ CONTAMINATION = Threshold(
 ALERTS = tuple(
     Threshold(
         spec.name,
-        "alert",
+        "alert_rarity",
         spec.title,
         "alert level (3: once in 1,000 trades, 4: once in 10,000)",
         LOWEST_ALERT,
         HIGHEST_ALERT,
     )
     for spec in DETECTORS.values()
-    if spec.has_alert
+    if spec.has_alert_rarity
 )
 _DEFAULTS = {
     "high_volume": HighVolumeParameters(),
@@ -178,7 +178,7 @@ def curve_of(seen: Seen, threshold: Threshold, trades: int, present_value: float
     present_value
         Is one of the points.
     """
-    if threshold.parameter == "alert":
+    if threshold.parameter == "alert_rarity":
         points = np.round(np.arange(LOWEST_ALERT, HIGHEST_ALERT + 0.01, 0.05), 2)
     else:
         rest = seen.values[-int(max(1, _MOST_FLAGGED * trades)) :]

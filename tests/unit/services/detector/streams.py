@@ -13,10 +13,10 @@ EVERYTHING = Profile.model_validate(
     {
         "detectors": {
             "auction_cross": {},
-            "off_market_price": {"alert": 2.5},
-            "unusual_size": {"alert": 2.0},
-            "burst": {"alert": 2.0},
-            "isolation_forest": {"refit_trades": 20, "window_trades": 50, "trees": 5, "alert": 1.5},
+            "off_market_price": {"alert_rarity": 2.5},
+            "unusual_size": {"alert_rarity": 2.0},
+            "burst": {"alert_rarity": 2.0},
+            "isolation_forest": {"refit_trades": 20, "window_trades": 50, "trees": 5, "alert_rarity": 1.5},
             "high_volume": {"threshold_shares": 900},
             "rapid_price_change": {"threshold_ratio": 0.002},
             "z_score": {"window_trades": 40, "min_trades": 10, "threshold_sigmas": 2.0},

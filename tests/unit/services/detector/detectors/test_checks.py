@@ -13,10 +13,10 @@ from services.detector.detectors.size.high_volume import HighVolume
 from services.detector.engine.batch import Batch
 
 EAGER: dict[str, dict[str, Any]] = {
-    "off_market_price": {"alert": 2.0},
-    "unusual_size": {"alert": 1.5},
-    "burst": {"alert": 1.5},
-    "isolation_forest": {"refit_trades": 20, "window_trades": 50, "trees": 5, "alert": 1.5},
+    "off_market_price": {"alert_rarity": 2.0},
+    "unusual_size": {"alert_rarity": 1.5},
+    "burst": {"alert_rarity": 1.5},
+    "isolation_forest": {"refit_trades": 20, "window_trades": 50, "trees": 5, "alert_rarity": 1.5},
     "auction_cross": {"least_ratio": 5.0},
     "high_volume": {"threshold_shares": 300},
     "rapid_price_change": {"threshold_ratio": 0.001},

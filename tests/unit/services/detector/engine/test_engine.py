@@ -21,10 +21,10 @@ EVERYTHING = Profile.model_validate(
     {
         "detectors": {
             "auction_cross": {},
-            "off_market_price": {"alert": 2.5},
-            "unusual_size": {"alert": 2.0},
+            "off_market_price": {"alert_rarity": 2.5},
+            "unusual_size": {"alert_rarity": 2.0},
             "burst": {},
-            "isolation_forest": {"refit_trades": 50, "window_trades": 100, "trees": 10, "alert": 2.0},
+            "isolation_forest": {"refit_trades": 50, "window_trades": 100, "trees": 10, "alert_rarity": 2.0},
             "high_volume": {"threshold_shares": 900},
             "rapid_price_change": {"threshold_ratio": 0.02},
             "z_score": {"window_trades": 40, "threshold_sigmas": 3.0},

@@ -152,7 +152,7 @@ def test_sessions_saved_at_different_times_meet_again_after_a_replay(
 LONG = load_profile(None).model_copy(
     update={
         "detectors": load_profile(None).detectors.replaced(
-            isolation_forest=IsolationForestParameters(alert=1.5)
+            isolation_forest=IsolationForestParameters(alert_rarity=1.5)
         )
     }
 )
@@ -232,13 +232,13 @@ def test_parameters_come_from_the_profile_and_not_from_the_bytes() -> None:
         "high_volume": {"threshold_shares": 10},
         "rapid_price_change": {"threshold_ratio": 0.01},
         "z_score": {"min_trades": 2, "threshold_sigmas": 0.1},
-        "unusual_size": {"alert": 0.5},
+        "unusual_size": {"alert_rarity": 0.5},
     }
     numb = {
         "high_volume": {"threshold_shares": 10**9},
         "rapid_price_change": {"threshold_ratio": 1e6},
         "z_score": {"threshold_sigmas": 1e6},
-        "unusual_size": {"alert": 1e6},
+        "unusual_size": {"alert_rarity": 1e6},
     }
     trades = session_trades("AAA", 0, 60, seed=1)
     engine = Engine(Profile.model_validate({"detectors": rules}))

@@ -47,7 +47,7 @@ def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "name: mine\ndetectors:\n  high_volume: {threshold_shares: 10000}\n  burst: null\n"
-        "  unusual_size: {alert: 3.5}\n",
+        "  unusual_size: {alert_rarity: 3.5}\n",
     )
     profile = load_profile(path)
     assert running(profile) == {
@@ -58,7 +58,7 @@ def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
         "high_volume",
     }
     size, default = (one.detectors.model_dump()["unusual_size"] for one in (profile, load_profile()))
-    assert size == default | {"alert": 3.5}
+    assert size == default | {"alert_rarity": 3.5}
     on_classic = load_profile(write(tmp_path, "base: classic\n"))
     assert on_classic.detectors == load_profile("classic").detectors
 

@@ -34,7 +34,7 @@ def test_rarity_and_value_are_inverse() -> None:
 
 
 def test_tail_learns_the_frequencies_of_exponential_values() -> None:
-    p = record(OffMarketPriceParameters(beta_least=1e-3))
+    p = record(OffMarketPriceParameters(excess_scale_floor=1e-3))
     tail = tail_of(p)
     for value in np.random.default_rng(3).exponential(0.5, 200_000):
         learn(tail, value, 1e9, p)
@@ -47,12 +47,12 @@ def test_what_alerts_does_not_stretch_the_tail() -> None:
     p = record(OffMarketPriceParameters())
     tail = tail_of(p)
     for _ in range(50):
-        learn(tail, 1e9, value_at(tail, p.alert, p), p)
-    assert tail[1] == OffMarketPriceParameters().beta
-    assert tail[0] < 2 * OffMarketPriceParameters().u
+        learn(tail, 1e9, value_at(tail, p.alert_rarity, p), p)
+    assert tail[1] == OffMarketPriceParameters().excess_scale_prior
+    assert tail[0] < 2 * OffMarketPriceParameters().threshold_prior
 
 
 def test_evidence_is_the_alert_line_where_a_part_flags() -> None:
     p = record(BurstParameters())
-    assert evidence_of(p.alert * 0.999, p) < ALERT <= evidence_of(p.alert, p)
+    assert evidence_of(p.alert_rarity * 0.999, p) < ALERT <= evidence_of(p.alert_rarity, p)
     assert score_of(np.array([ALERT]))[0] == 0.5

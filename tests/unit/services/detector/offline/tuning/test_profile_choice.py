@@ -6,14 +6,14 @@ from services.detector.profiles.profile import Profile, load_profile
 
 def test_the_configuration_is_a_profile_and_leaves_other_symbols_alone(tmp_path: Path) -> None:
     before = Profile.model_validate(
-        {"symbols": {"BBB": {"burst": None}, "NO": {"unusual_size": {"alert": 3.7}}}}
+        {"symbols": {"BBB": {"burst": None}, "NO": {"unusual_size": {"alert_rarity": 3.7}}}}
     )
     before = before.model_copy(update={"detectors": load_profile("default").detectors})
     chosen: dict[str, dict[str, float] | None] = {
         "high_volume": {"threshold_shares": 12_345},
         "z_score": None,
         "burst": None,
-        "unusual_size": {"alert": 3.9},
+        "unusual_size": {"alert_rarity": 3.9},
         "price_history_forest": {"contamination": 0.003},
     }
     path = tmp_path / "tuned.yaml"
@@ -21,7 +21,7 @@ def test_the_configuration_is_a_profile_and_leaves_other_symbols_alone(tmp_path:
     after = load_profile(path)
     own = after.for_symbol("NO").model_dump()
     assert own["high_volume"]["threshold_shares"] == 12_345
-    assert own["unusual_size"]["alert"] == 3.9
+    assert own["unusual_size"]["alert_rarity"] == 3.9
     assert own["price_history_forest"] is not None
     assert (own["z_score"], own["burst"]) == (None, None)
     assert after.for_symbol("BBB") == before.for_symbol("BBB")

@@ -64,8 +64,10 @@ def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Pat
     first, second = (yaml.safe_load(path.read_text())["symbols"] for path in (tuned, again))
     for symbol in first:
         for part in PARTS:
-            assert second[symbol][part]["alert"] == pytest.approx(first[symbol][part]["alert"], abs=0.3)
-            for name in ("u", "beta"):
+            assert second[symbol][part]["alert_rarity"] == pytest.approx(
+                first[symbol][part]["alert_rarity"], abs=0.3
+            )
+            for name in ("threshold_prior", "excess_scale_prior"):
                 assert second[symbol][part][name] == pytest.approx(first[symbol][part][name], rel=0.4)
 
 
@@ -73,7 +75,7 @@ def test_keeps_what_a_given_profile_says(days: list[str], tmp_path: Path) -> Non
     given, output = tmp_path / "given.yaml", tmp_path / "out.yaml"
     given.write_text(
         "detectors:\n  isolation_forest: null\n  high_volume: {threshold_shares: 5000}\n"
-        "  burst: {regrow: 2}\n"
+        "  burst: {reflag_growth: 2}\n"
         "symbols:\n  'NO': {high_volume: null}\n"
     )
     run_tune(open_sources(days[1:]), BUDGET, str(given), output)
@@ -89,7 +91,8 @@ def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
     run_tune(open_sources([str(file)]), BUDGET, None, output)
     assert "too few trades" in output.read_text()
     assert (
-        load_profile(output).for_symbol("NVDA").model_dump()["unusual_size"]["alert"] == GIVEN["unusual_size"]
+        load_profile(output).for_symbol("NVDA").model_dump()["unusual_size"]["alert_rarity"]
+        == GIVEN["unusual_size"]
     )
 
 
