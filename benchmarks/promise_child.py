@@ -84,13 +84,13 @@ def detect(promises: bool) -> None:
     """Detect until stopped."""
     settings = DetectorSettings() if promises else DetectorSettings(checkpoint_trades=NEVER)
     if promises:
-        detector.run_detect(settings, None, None, begin_anew=False)
+        detector.run_detect(settings, None, None, reset_first=False)
         return
     with (
         patch.object(detector, "Transactions", NoTransactions),
         patch.object(consumer_loop, "new_consumer", remember_consumer),
     ):
-        detector.run_detect(settings, None, None, begin_anew=False)
+        detector.run_detect(settings, None, None, reset_first=False)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one interface of every detector."""
+"""The interface of every detector."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ class Flags:
     score
         0 to 1, higher is more anomalous; 0.5 is what just reaches the threshold. Shape (k,).
     value, expected, threshold
-        What was seen, what was expected, and what would just not have been flagged. Shape (k,).
+        The observed value, the expected one, and the largest that is not flagged. Shape (k,).
     reasons
-        A sentence each, for a person, without its capital and full stop.
+        A sentence each, without its capital and full stop.
     contributions
         Feature name to its share in the score, shape (k,) each; a trade's shares add up to 1.
     features
@@ -42,7 +42,7 @@ class Flags:
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def only(self, stays: np.ndarray) -> "Flags":
-        """Return those flags that stay, bool, shape (k,)."""
+        """Return the flags that `stays` selects, bool, shape (k,)."""
         if stays.all():
             return self
         return Flags(
@@ -57,68 +57,68 @@ class Flags:
         )
 
 
-class Keeper(Protocol):
-    """Keeps what detectors know of each session under its slot, bounded, so that it can be saved.
+class StateStore(Protocol):
+    """Holds the detectors' state of each session by slot; its size is bounded, so that it can be saved.
 
-    Saved are windows and numbers; parameters come from the profile, and models are fitted again.
+    Only windows and numbers are saved; parameters come from the profile, and models are fitted again.
     """
 
     name: str
-    layout: str
-    """A text that differs whenever saved bytes are to be read in another way."""
+    state_schema: str
+    """A text that changes whenever the format of the saved bytes does."""
 
     def save(self, slot: int) -> bytes:
-        """Return all that is known of a slot's session; the same bytes for all that goes on the same way."""
+        """Return the complete state of a slot's session; equal states give equal bytes."""
         ...
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """Put what was saved under a slot that was just opened for the same session.
+        """Restore saved state into a slot that was just opened for the same session.
 
         Raises
         ------
         ValueError
-            The bytes are not what `save` returns; says why.
+            The bytes are not what `save` returns; the message says why.
         """
         ...
 
 
 class Detector(ABC):
-    """Watches any number of sessions; what it says of a trade depends on its session's trades before alone.
+    """Judges trades of any number of sessions; its result depends only on the session's trades up to then.
 
-    What is known of a session is kept under its slot, so that one call serves a batch of many symbols. It is
-    made once for a profile, and registered in `services.contracts.detectors`.
+    The state of a session is kept by slot, so that one call serves a batch of many symbols. A detector is
+    created once per profile, and registered in `services.contracts.detectors`.
 
     Parameters
     ----------
     context
-        Gives parameters, the calendar, and the walk that the calibrated ones share.
+        Provides parameters, the calendar, and the walk that calibrated detectors share.
     """
 
     name: str
-    """Its key in `services.contracts.detectors.DETECTORS`."""
+    """Key in `services.contracts.detectors.DETECTORS`."""
     parameters: type[Parameters]
-    """What a profile can set, with defaults for all of it."""
+    """What a profile can set; every parameter has a default."""
 
     @abstractmethod
     def __init__(self, context: DetectorContext) -> None: ...
 
     @property
     @abstractmethod
-    def keeper(self) -> Keeper | None:
-        """What keeps this detector's state; detectors may share one. None if it is not bounded."""
+    def state_store(self) -> StateStore | None:
+        """The store of this detector's state, which detectors may share; None if its size is not bounded."""
 
     @abstractmethod
     def open(self, slot: int, session: SessionKey) -> None:
-        """Begin a session afresh under a slot; slots are small numbers, given again after a session's end."""
+        """Start a new session in a slot; slots are small numbers, reused after a session's end."""
 
     @abstractmethod
     def flag(self, batch: Batch) -> Flags:
         """Judge the next trades; any cut into batches and any mixture of sessions gives the same flags.
 
-        The batch is left as it is. Its `measures` are there if any calibrated detector runs.
+        The batch is not modified. It has `measures` if any calibrated detector runs.
         """
 
 
 def score_beyond(value: np.ndarray, threshold: np.ndarray | float) -> np.ndarray:
-    """Map how far a positive value lies beyond its threshold to a score: 0.5 at it, 1 far beyond."""
+    """Map a positive value's distance beyond its threshold to a score: 0.5 at the threshold, 1 far beyond."""
     return 1.0 - 0.5 * threshold / value

@@ -1,4 +1,4 @@
-"""What detectors are made with."""
+"""What detectors are created with."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from services.detector.detectors.core.walk import FeatureWalk
 
 AuctionTimes = Callable[[str], tuple[int, int]]
-"""From a day, `YYYY-MM-DD`, to its opening and closing auction in ns since 1970; 0 where there is none."""
+"""From a day, `YYYY-MM-DD`, to its opening and closing auction in ns since 1970; 0 without an auction."""
 
 P = TypeVar("P", bound=Parameters)
 
 
 class DetectorContext:
-    """What a detector is given when it is made; one context for all of a profile's.
+    """What a detector is created with; a profile's detectors share one context.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class DetectorContext:
     auction_times
         The exchange's calendar.
     new_walk
-        Makes the walk that the calibrated detectors share; none of them can be made without it.
+        Creates the walk that calibrated detectors share; they cannot be created without it.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class DetectorContext:
         self.walk_in_use: FeatureWalk | None = None
 
     def parameters_of(self, name: str, kind: type[P]) -> Callable[[str], P]:
-        """Return what gives a detector's parameters for a symbol.
+        """Return a function from a symbol to a detector's parameters.
 
-        For a symbol that the detector does not run for they are the defaults: its flags are dropped then.
+        For a symbol that the detector does not run for, they are the defaults; its flags are dropped.
         """
 
         def own(symbol: str) -> P:
@@ -52,7 +52,7 @@ class DetectorContext:
 
     @property
     def walk(self) -> "FeatureWalk":
-        """The walk that measures trades for the calibrated detectors; made for the first that asks."""
+        """The walk that measures trades for the calibrated detectors; created on first use."""
         if self.walk_in_use is None:
             if self._new_walk is None:
                 raise ValueError("this context has no walk")

@@ -1,4 +1,4 @@
-"""A profile's detectors, ready to watch sessions."""
+"""A profile's detectors, ready to judge trades."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.contracts.detectors import DETECTORS
-from services.detector.detectors.base import Detector, Flags, Keeper
+from services.detector.detectors.base import Detector, Flags, StateStore
 from services.detector.detectors.context import AuctionTimes, DetectorContext
 from services.detector.detectors.loading import load_detector
 from services.detector.engine.batch import Batch, SessionKey
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _new_walk(context: DetectorContext) -> "FeatureWalk":
-    # Its libraries are loaded for profiles with calibrated detectors alone.
+    # Its libraries are loaded only for profiles with calibrated detectors.
     from services.detector.detectors.core.walk import FeatureWalk
 
     return FeatureWalk(context)
@@ -46,17 +46,17 @@ class DetectorSet:
         self._runs = np.zeros((0, len(self.detectors)), bool)  # by slot, for each detector
 
     @property
-    def keepers(self) -> list[Keeper | None]:
-        """What keeps each detector's state."""
-        return [detector.keeper for detector in self.detectors]
+    def state_stores(self) -> list[StateStore | None]:
+        """The store of each detector's state; None where its size is not bounded."""
+        return [detector.state_store for detector in self.detectors]
 
     @property
     def states(self) -> np.ndarray:
-        """What calibrated detectors know of each session, by slot: `core.state.STATE`; only to be read."""
+        """The calibrated detectors' state of each session, by slot: `core.state.STATE`; read-only."""
         return self._context.walk.states
 
     def open(self, slot: int, session: SessionKey) -> None:
-        """Begin a session afresh under a slot."""
+        """Start a new session in a slot."""
         running = self._context.running(session.symbol)
         self._runs = with_room(self._runs, slot)
         self._runs[slot] = [detector.name in running for detector in self.detectors]
@@ -66,15 +66,15 @@ class DetectorSet:
             detector.open(slot, session)
 
     def advance(self, batch: Batch) -> Batch:
-        """Take the next trades into what the calibrated detectors know; returns them with their measures.
+        """Update the calibrated detectors' state with the next trades; returns these with their measures.
 
-        To be called once for each batch, before the detectors are asked about it.
+        Must be called once for each batch, before `flag`.
         """
         walk = self._context.walk_in_use
         return batch if walk is None else batch.with_measures(walk.advance(batch))
 
     def flag(self, batch: Batch) -> dict[str, Flags]:
-        """Let each detector judge what `advance` has returned; flags where it does not run are dropped."""
+        """Let each detector judge a batch that `advance` returned; drops flags where it does not run."""
         found = {}
         for number, detector in enumerate(self.detectors):
             flags = detector.flag(batch)

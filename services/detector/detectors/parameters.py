@@ -1,9 +1,9 @@
-"""What the parameters of all detectors have in common."""
+"""The base of all detectors' parameters."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Parameters(BaseModel):
-    """Numbers that decide what a detector flags; names that it does not know are refused."""
+    """Numbers that decide what a detector flags; unknown names are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -13,7 +13,7 @@ import numpy as np
 from services.common.exchange_calendar import ExchangeCalendar
 from services.contracts.anomaly import Model
 from services.contracts.trade import Trade
-from services.detector.detectors.base import Flags, Keeper
+from services.detector.detectors.base import Flags, StateStore
 from services.detector.detectors.detector_set import DetectorSet
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.build_anomaly import Found, combine
@@ -49,10 +49,10 @@ class Engine:
         self.time_zone = calendar.time_zone
         self._set = DetectorSet(profile, calendar.auction_times)
         self._sessions = Sessions(endless=profile.sessions == "endless")
-        keepers = self._set.keepers
-        self.checkpointable = None not in keepers
+        stores = self._set.state_stores
+        self.checkpointable = None not in stores
         """Whether sessions can be saved: False where a detector's state grows with every trade."""
-        self._keepers: dict[str, Keeper] = {keeper.name: keeper for keeper in keepers if keeper}
+        self._stores: dict[str, StateStore] = {store.name: store for store in stores if store}
         self._model = Model(MODEL_NAME, version("tapewatch"), profile.hash)
 
     @property
@@ -66,9 +66,9 @@ class Engine:
         return self._sessions.late_trades
 
     @property
-    def layout(self) -> str:
+    def state_schema(self) -> str:
         """A short text that differs whenever saved states are to be read in another way."""
-        parts = [f"{name} {self._keepers[name].layout}" for name in sorted(self._keepers)]
+        parts = [f"{name} {self._stores[name].state_schema}" for name in sorted(self._stores)]
         return hashlib.sha256("\n".join([str(_STATE_VERSION), *parts]).encode()).hexdigest()[:12]
 
     def take_changes(self) -> Changes:
@@ -87,7 +87,7 @@ class Engine:
         """
         self._check_checkpointable()
         slot = self._sessions.slot_of(session)
-        detectors = {name: keeper.save(slot) for name, keeper in self._keepers.items()}
+        detectors = {name: store.save(slot) for name, store in self._stores.items()}
         return SessionState(session, *self._sessions.last_of(slot), detectors)
 
     def restore(self, state: SessionState) -> None:
@@ -99,16 +99,16 @@ class Engine:
             The state does not fit this engine; the engine is of no use then.
         """
         self._check_checkpointable()
-        if state.detectors.keys() != self._keepers.keys():
+        if state.detectors.keys() != self._stores.keys():
             raise ValueError(
                 f"state of {', '.join(sorted(state.detectors)) or 'nothing'} was saved, "
-                f"not of {', '.join(sorted(self._keepers)) or 'nothing'}"
+                f"not of {', '.join(sorted(self._stores)) or 'nothing'}"
             )
         slot = self._sessions.restore(state)
         self._set.open(slot, state.session)
-        for name, keeper in self._keepers.items():
+        for name, store in self._stores.items():
             try:
-                keeper.restore(slot, state.detectors[name])
+                store.restore(slot, state.detectors[name])
             except ValueError as error:
                 raise ValueError(f"the saved state of {name} cannot be read: {error}") from error
 

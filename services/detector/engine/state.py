@@ -19,7 +19,7 @@ class SessionState:
     last_ns, last_sequence
         Event time, in ns since 1970 (UTC), and number of the last trade that was judged; -1 before one was.
     detectors
-        Name of what keeps state to its bytes; how they are read is told by `Engine.layout`.
+        Name of what keeps state to its bytes; how they are read is told by `Engine.state_schema`.
     """
 
     session: SessionKey

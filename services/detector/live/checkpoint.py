@@ -16,9 +16,9 @@ A value is, byte by byte:
   checksum. The content is one MessagePack map from names to values, with no name missing and no other:
 
   - `kind`: `session` or `partition`
-  - `run`: whole number; counts the runs over the topic, from 0
+  - `run`: the epoch, a whole number from 0, which each reset of the topic's detection increases
   - `profile`: hash of the profile
-  - `layout`: of the engine that saved the state (`Engine.layout`): how `detectors` is to be read
+  - `layout`: of the engine that saved the state (`Engine.state_schema`): how `detectors` is to be read
 
   and, of a session:
 
@@ -31,9 +31,9 @@ A value is, byte by byte:
 
   - `replay_from`: a restart replays from this offset of the partition of `trades`
   - `retract_until`: the offset before which a reset removes what is no longer flagged, or nil
-  - `letters_from`: what was refused before this offset has its dead letter from an earlier run
+  - `letters_from`: messages rejected before this offset have a dead letter from an earlier epoch
 
-The bytes in `detectors` are those of numpy records, little-endian, which each keeper of state describes.
+The bytes in `detectors` are those of numpy records, little-endian, which each `StateStore` describes.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ VERSION = 2
 PARTITION_KEY = b"partition"
 
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
-"""More is not unpacked: several times the widest windows that a profile may ask for."""
+"""Larger contents are rejected; several times the widest windows that a profile can set."""
 
 _COMPRESSION_LEVEL = 1
 
@@ -60,9 +60,9 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 @dataclass(frozen=True)
 class SessionCheckpoint:
-    """A session's state, and where in `trades` it belongs; see the module for each field."""
+    """A session's state and its offset in `trades`; see the module for each field."""
 
-    run: int
+    epoch: int
     profile: str
     layout: str
     offset: int
@@ -71,9 +71,9 @@ class SessionCheckpoint:
 
 @dataclass(frozen=True)
 class PartitionCheckpoint:
-    """What a restart must know of a partition; see the module for each field."""
+    """A partition's record for a restart; see the module for each field."""
 
-    run: int
+    epoch: int
     profile: str
     layout: str
     replay_from: int
@@ -82,11 +82,11 @@ class PartitionCheckpoint:
 
 
 class UnreadableCheckpointError(ValueError):
-    """A value that is no checkpoint, or not one of this version; says why."""
+    """A value is not a checkpoint, or not of this version; the message says why."""
 
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
-    run: _Count
+    epoch: _Count = msgspec.field(name="run")
     profile: str
     layout: str
 
@@ -137,7 +137,7 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
     if isinstance(checkpoint, SessionCheckpoint):
         state = checkpoint.state
         content: _Content = _Session(
-            run=checkpoint.run,
+            epoch=checkpoint.epoch,
             profile=checkpoint.profile,
             layout=checkpoint.layout,
             offset=checkpoint.offset,
@@ -150,7 +150,7 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
         )
     else:
         content = _Partition(
-            run=checkpoint.run,
+            epoch=checkpoint.epoch,
             profile=checkpoint.profile,
             layout=checkpoint.layout,
             replay_from=checkpoint.replay_from,
@@ -162,12 +162,12 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
 
 
 def decode(value: bytes) -> SessionCheckpoint | PartitionCheckpoint:
-    """Return what a message's value says.
+    """Return the checkpoint in a message's value.
 
     Raises
     ------
     UnreadableCheckpointError
-        It is cut off, corrupt, too large, of another version, or no checkpoint at all.
+        It is truncated, corrupt, too large, of another version, or not a checkpoint.
     """
     if value[: len(MAGIC)] != MAGIC:
         raise UnreadableCheckpointError("it does not begin as a checkpoint does")
@@ -183,7 +183,7 @@ def decode(value: bytes) -> SessionCheckpoint | PartitionCheckpoint:
         raise UnreadableCheckpointError(f"its content is not a checkpoint's: {error}") from error
     if isinstance(content, _Partition):
         return PartitionCheckpoint(
-            content.run,
+            content.epoch,
             content.profile,
             content.layout,
             content.replay_from,
@@ -197,7 +197,7 @@ def decode(value: bytes) -> SessionCheckpoint | PartitionCheckpoint:
         content.last_sequence,
         content.detectors,
     )
-    return SessionCheckpoint(content.run, content.profile, content.layout, content.offset, state)
+    return SessionCheckpoint(content.epoch, content.profile, content.layout, content.offset, state)
 
 
 def _unpacked(frame: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What the detector counts; what other services have too is in `services.common.observability.counters`."""
+"""The detector's own metrics; those shared by services are in `services.common.observability.counters`."""
 
 import datetime as dt
 import time
@@ -30,7 +30,7 @@ RECOVERY_SECONDS = Gauge(
 
 
 class Tally:
-    """What this process has committed so far."""
+    """Totals of what this process has committed."""
 
     def __init__(self) -> None:
         self.trades = self.anomalies = self.dead_letters = self.late_trades = 0
@@ -38,7 +38,7 @@ class Tally:
         self._uncounted: list[Detected] = []
 
     def add(self, found: Detected) -> None:
-        """Note what is published, but not committed yet."""
+        """Add results that are published but not committed yet."""
         self._uncounted.append(found)
 
     def discard(self) -> None:
@@ -46,7 +46,7 @@ class Tally:
         self._uncounted.clear()
 
     def count(self) -> None:
-        """Count what was added, as it is committed now."""
+        """Count the added results, which are now committed."""
         for found in self._uncounted:
             self._count(found)
         self._uncounted.clear()
@@ -54,12 +54,12 @@ class Tally:
     def _count(self, found: Detected) -> None:
         self.trades += found.trades
         self.anomalies += len(found.anomalies)
-        self.dead_letters += len(found.refused)
+        self.dead_letters += len(found.rejected)
         self.late_trades += found.late_trades
         TRADES.inc(found.trades)
         LATE_TRADES.inc(found.late_trades)
         REPLAYED.inc(found.replayed)
-        DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.refused))
+        DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.rejected))
         self._rate.add(found.trades)
         for _, anomaly in found.anomalies:
             for label in anomaly.anomalies:
@@ -75,9 +75,9 @@ def count_checkpoints(sizes_bytes: list[int], all_bytes: int) -> None:
     Parameters
     ----------
     sizes_bytes
-        Of each session's.
+        Size of each session's checkpoint.
     all_bytes
-        The partitions' own included.
+        Total size, including the partitions' records.
     """
     CHECKPOINT_BYTES.inc(all_bytes)
     CHECKPOINTS.inc(len(sizes_bytes))

@@ -1,4 +1,4 @@
-"""What a detector publishes: anomalies, dead letters, checkpoints and offsets become visible together."""
+"""The detector's output: anomalies, dead letters, checkpoints and offsets become visible together."""
 
 import datetime as dt
 import time
@@ -17,7 +17,7 @@ from services.detector.live.retraction import TRADE_OFFSET, StandingAnomaly, pub
 
 
 class Outbox:
-    """One transaction after the other; each method may end in a `TransactionAbortedError`.
+    """Publishes in one transaction after another; each method may raise `TransactionAbortedError`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Outbox:
         self._log = structlog.get_logger()
         self._transactions = transactions
         self.open_since_s: float | None = None
-        """Since when a transaction is open, by `time.monotonic`; None if none is."""
+        """Start of the open transaction, by `time.monotonic`; None without one."""
 
     def begin(self) -> None:
         """Begin a transaction unless one is open."""
@@ -38,16 +38,18 @@ class Outbox:
             self.open_since_s = time.monotonic()
 
     def publish(self, number: int, found: Detected) -> None:
-        """Publish what a batch of a partition came to, into the partition of the same number."""
+        """Publish the results of a partition's batch to the partition of the same number."""
         producer = self._transactions.producer
         now = dt.datetime.now(dt.UTC)
         try:
             for origin, anomaly in found.anomalies:
                 try:
                     value = anomaly_json(origin.value() or b"", anomaly, now)
-                # JSON to the decoder alone, or nested too deeply: the indexer refuses it, with a letter.
+                # JSON only to the decoder, or nested too deeply; the indexer rejects it with a dead letter.
                 except (ValueError, TypeError) as error:
-                    self._log.warning("anomaly of a trade that cannot be written as JSON", error=str(error))
+                    self._log.warning(
+                        "anomaly skipped: its trade cannot be written as JSON", error=str(error)
+                    )
                     continue
                 producer.produce(
                     ANOMALIES_TOPIC,
@@ -56,7 +58,7 @@ class Outbox:
                     headers={TRADE_OFFSET: str(origin.offset())},
                     partition=number,
                 )
-            for origin, reason in found.refused:
+            for origin, reason in found.rejected:
                 publish_refused_message(producer, DETECTOR.service, reason, origin)
         except KafkaException as failure:
             self._transactions.fail(failure)
@@ -82,11 +84,10 @@ class Outbox:
         Parameters
         ----------
         fence
-            Offsets to commit, even if they are the same as before: only with them does the broker look
-            whether this detector still has the partitions, and one that has slept must not write over its
-            successor's checkpoints.
+            Offsets to commit, even if unchanged: only with them does the broker check that this detector
+            still owns the partitions, and a stalled one must not overwrite its successor's checkpoints.
         group
-            This detector's membership.
+            This detector's group membership.
         """
         began_s = time.monotonic()
         self._transactions.commit(fence, group)
@@ -94,14 +95,14 @@ class Outbox:
         self.open_since_s = None
 
     def abort(self, reason: str) -> None:
-        """End the open transaction without a trace; nothing happens if none is open."""
+        """Abort the open transaction, if there is one."""
         if self.open_since_s is not None:
             self._transactions.abort(reason)
 
     def discard(self) -> None:
-        """Forget the open transaction: it was aborted, or its time limit shall end it."""
+        """Forget the open transaction, which was aborted or will time out."""
         self.open_since_s = None
 
     def reopen(self) -> None:
-        """Become the one client of the name again, after another took it or a transaction ran out of time."""
+        """Register the transactional id again, after a fence or a transaction timeout."""
         self._transactions.open()

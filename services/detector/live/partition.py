@@ -1,4 +1,4 @@
-"""One partition of `trades` as a detector sees it: its engine, what may be published, what is to be saved."""
+"""A partition of `trades` in the detector: its engine, what to publish and what to save."""
 
 import math
 from dataclasses import dataclass, field
@@ -19,31 +19,31 @@ from services.detector.live.checkpoint import (
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a partition's work begins with.
+    """The restored state that a partition starts from.
 
     Parameters
     ----------
     engine
-        With the state of the checkpoints, or fresh.
-    run
-        Number of the run that writes checkpoints from now on; those of other runs count for nothing.
+        Restored from checkpoints, or new.
+    epoch
+        Epoch of the checkpoints written from now on; those of other epochs are ignored.
     replay_from
         The offset to read from.
     publish_from
-        The committed offset: what was found before it was published already.
+        The committed offset; results before it are already published.
     skip
-        By symbol: its trades before this offset are in the state already.
+        Offset by symbol; the state already covers the symbol's trades before it.
     stale
-        Keys of checkpoints that count for nothing any more, to be removed.
+        Keys of obsolete checkpoints, to be removed.
     retract_until
-        The end of what has to be withdrawn from the partition's anomalies before new ones are published;
-        None if nothing has to be.
+        Offset before which the partition's anomalies must be withdrawn before new ones are published;
+        None without a reset.
     letters_from
-        What was refused before this offset has its dead letter from an earlier run.
+        Messages rejected before this offset have a dead letter from an earlier epoch.
     """
 
     engine: Engine
-    run: int
+    epoch: int
     replay_from: int
     publish_from: int
     skip: dict[str, int] = field(default_factory=dict)
@@ -54,10 +54,10 @@ class Recovered:
 
 @dataclass
 class Detected:
-    """What a batch of messages came to; of those before the committed offset nothing."""
+    """Results of a batch of messages; those before the committed offset have none."""
 
     anomalies: list[tuple[Record, Anomaly]] = field(default_factory=list)
-    refused: list[tuple[Record, str]] = field(default_factory=list)
+    rejected: list[tuple[Record, str]] = field(default_factory=list)
     trades: int = 0
     late_trades: int = 0
     replayed: int = 0
@@ -66,13 +66,13 @@ class Detected:
 
 @dataclass
 class _Unsaved:
-    """A symbol's sessions that changed, or were dropped, since they were saved.
+    """A symbol's sessions that changed or were dropped since the last checkpoint.
 
-    They are written together: a session's tombstone without the others would not fit their offset.
+    They are written together: a session's tombstone alone would not match the others' offset.
     """
 
     since: int
-    """No trade before this offset is missing in what was saved."""
+    """The last checkpoint covers all trades before this offset."""
     changed: set[SessionKey] = field(default_factory=set)
     dropped: set[SessionKey] = field(default_factory=set)
 
@@ -83,17 +83,17 @@ class WatchedPartition:
     Parameters
     ----------
     recovered
-        What to begin with.
+        State to start from.
     profile_hash
-        Of the engine's profile.
+        Hash of the engine's profile.
     checkpoint_trades
-        A restart shall replay so many messages of the partition at most, and those of a transaction.
+        A restart replays at most this many messages of the partition, plus those of one transaction.
     """
 
     def __init__(self, recovered: Recovered, profile_hash: str, checkpoint_trades: int) -> None:
         self._engine = recovered.engine
-        self.run = recovered.run
-        """Number of the run that it belongs to."""
+        self.epoch = recovered.epoch
+        """The epoch it belongs to."""
         self._profile_hash = profile_hash
         self._checkpoint_trades = checkpoint_trades
         self._stale = recovered.stale
@@ -102,15 +102,15 @@ class WatchedPartition:
         self._unsaved: dict[str, _Unsaved] = {}  # the longest unsaved first
         self._credit = 0.0
         self.position = recovered.replay_from
-        """The next offset to read."""
+        """Next offset to read."""
         self.publish_from = recovered.publish_from
         self._letters_from = max(recovered.letters_from, recovered.publish_from)
         self.replay_from = recovered.replay_from
-        """Where a restart would begin to replay."""
+        """Offset from which a restart would replay."""
 
     @property
     def is_replaying(self) -> bool:
-        """Whether it has not come to the committed offset yet."""
+        """Whether it is still before the committed offset."""
         return self.position < self.publish_from
 
     def detect(self, messages: list[Record]) -> Detected:
@@ -124,7 +124,7 @@ class WatchedPartition:
         return found
 
     def _detect(self, messages: list[Record]) -> Detected:
-        """Run messages through the engine that are all to be published, or all replayed."""
+        """Run messages through the engine; all of them are to be published, or all are replayed."""
         found = Detected()
         trades: list[Trade] = []
         origins: list[Record] = []
@@ -134,7 +134,7 @@ class WatchedPartition:
                 trade = decode_trade(message.value())
             except NotATradeError as error:
                 if message.offset() >= self._letters_from:
-                    found.refused.append((message, str(error)))
+                    found.rejected.append((message, str(error)))
                 continue
             if message.offset() < self._skip_until and message.offset() < self._skip.get(trade.symbol, 0):
                 continue
@@ -165,8 +165,8 @@ class WatchedPartition:
     def checkpoints(self) -> list[tuple[bytes, bytes | None]]:
         """Return keys and values to write now, together with the offset `position`.
 
-        In each call a few symbols have their turn, those first that wait the longest, so that each has it
-        about every `checkpoint_trades` messages and no transaction carries them all.
+        Each call writes a few symbols, those that have waited longest first, so that each is written about
+        every `checkpoint_trades` messages and no transaction carries them all.
         """
         if not self._engine.checkpointable or self.is_replaying:
             return []
@@ -190,12 +190,12 @@ class WatchedPartition:
         return written
 
     def partition_checkpoint(self) -> bytes:
-        """Return the partition's own record, with nothing to be withdrawn."""
+        """Return the partition's own record, with nothing to withdraw."""
         return encode(
             PartitionCheckpoint(
-                run=self.run,
+                epoch=self.epoch,
                 profile=self._profile_hash,
-                layout=self._engine.layout,
+                layout=self._engine.state_schema,
                 replay_from=self.replay_from,
                 retract_until=None,
                 letters_from=self._letters_from,
@@ -205,9 +205,9 @@ class WatchedPartition:
     def _encoded(self, session: SessionKey) -> bytes:
         return encode(
             SessionCheckpoint(
-                run=self.run,
+                epoch=self.epoch,
                 profile=self._profile_hash,
-                layout=self._engine.layout,
+                layout=self._engine.state_schema,
                 offset=self.position,
                 state=self._engine.save(session),
             )

@@ -1,4 +1,4 @@
-"""From a partition's checkpoints to the engine that goes on where they were written."""
+"""Restores a partition's engine from its checkpoints."""
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -20,7 +20,7 @@ from services.detector.profiles.profile import Profile
 
 
 class _UnusableError(Exception):
-    """The checkpoints cannot be gone on from; says why."""
+    """The checkpoints cannot be used; the message says why."""
 
 
 def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes, bytes]]:
@@ -33,7 +33,7 @@ def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes
     numbers
         The partitions.
     stop
-        Ends the reading early; what is returned then is not to be used.
+        Ends the reading early; the result must not be used then.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes
 def recover(
     stored: dict[bytes, bytes], number: int, committed: int, beginning: int, profile: Profile
 ) -> Recovered:
-    """Rebuild what is known of a partition's symbols, as far as checkpoints have it.
+    """Rebuild the state of a partition's symbols from its checkpoints.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def recover(
     committed
         The detectors' committed offset in it.
     beginning
-        The first offset that `trades` still has.
+        The first offset that is still in `trades`.
     profile
         What counts as unusual.
 
     Returns
     -------
     Recovered
-        If the checkpoints are another profile's or cannot be read, that is logged, and everything is
+        If the checkpoints are of another profile or cannot be read, a warning says so, and everything is
         replayed from the beginning.
     """
     log = structlog.get_logger().bind(partition=number)
@@ -86,7 +86,7 @@ def recover(
     if recovered is None:
         recovered = Recovered(
             engine=Engine(profile),
-            run=next_run(stored),
+            epoch=next_epoch(stored),
             replay_from=beginning,
             publish_from=committed,
             stale=tuple(key for key in stored if key != PARTITION_KEY),
@@ -103,40 +103,40 @@ def recover(
 
 
 def partition_record(stored: dict[bytes, bytes]) -> PartitionCheckpoint | None:
-    """Return the partition's own record; None without one that can be read."""
+    """Return the partition's own record; None if it is missing or unreadable."""
     try:
         return _partition(stored)
     except UnreadableCheckpointError:
         return None
 
 
-def is_as_left(partition: WatchedPartition, stored: dict[bytes, bytes], committed: int) -> bool:
-    """Tell whether a partition that comes back is as this process gave it away.
+def is_unchanged(partition: WatchedPartition, stored: dict[bytes, bytes], committed: int) -> bool:
+    """Tell whether a partition that comes back is unchanged since this process gave it up.
 
-    Not so if others have read on in it, or have begun a new run, even if that has come just as far.
+    It is not if another detector has continued it, or has started a new epoch, even up to the same offset.
     """
     record = partition_record(stored)
-    return partition.position == committed and (record is None or record.run <= partition.run)
+    return partition.position == committed and (record is None or record.epoch <= partition.epoch)
 
 
-def next_run(stored: dict[bytes, bytes]) -> int:
-    """Return a run's number that no checkpoint has yet."""
-    runs = [0]
+def next_epoch(stored: dict[bytes, bytes]) -> int:
+    """Return an epoch that no checkpoint has yet."""
+    epochs = [0]
     for value in stored.values():
         try:
-            runs.append(decode(value).run)
+            epochs.append(decode(value).epoch)
         except UnreadableCheckpointError:
             continue
-    return max(runs) + 1
+    return max(epochs) + 1
 
 
 def _partition(stored: dict[bytes, bytes]) -> PartitionCheckpoint | None:
-    """Return the partition's own record; None if nothing was ever saved."""
+    """Return the partition's own record; None if nothing was saved."""
     if PARTITION_KEY not in stored:
         return None
     partition = decode(stored[PARTITION_KEY])
     if not isinstance(partition, PartitionCheckpoint):
-        raise UnreadableCheckpointError("a session's checkpoint stands under the partition's key")
+        raise UnreadableCheckpointError("the partition's key has a session's checkpoint")
     return partition
 
 
@@ -154,7 +154,7 @@ def _restored(
     engine = Engine(profile)
     if not engine.checkpointable:
         return None
-    if partition.layout != engine.layout:
+    if partition.layout != engine.state_schema:
         raise _UnusableError("they are of another version of Tapewatch")
     if partition.replay_from > committed:
         raise _UnusableError(f"they are ahead of the committed offset {committed}")
@@ -166,7 +166,7 @@ def _restored(
         checkpoint = decode(value)
         if not isinstance(checkpoint, SessionCheckpoint):
             raise UnreadableCheckpointError(f"the checkpoint of {key!r} is not a session's")
-        if checkpoint.run != partition.run:
+        if checkpoint.epoch != partition.epoch:
             stale.append(key)
             continue
         if checkpoint.state.session != parse_session_key(key):
@@ -178,7 +178,7 @@ def _restored(
         skip[symbol] = max(checkpoint.offset, skip.get(symbol, 0))
     return Recovered(
         engine=engine,
-        run=partition.run,
+        epoch=partition.epoch,
         replay_from=partition.replay_from,
         publish_from=committed,
         skip=skip,

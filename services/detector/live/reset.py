@@ -1,8 +1,8 @@
 """`tapewatch detect --reset`: every partition is detected again from its beginning.
 
-One transaction puts the detectors' committed offsets back to the beginning, and tells in each partition's
-checkpoint up to where its anomalies have to be withdrawn; whoever gets the partition does that first. So a
-reset happens as a whole or not at all, and a restart goes on with it.
+One transaction sets the detectors' committed offsets back to the beginning, and records in each partition's
+checkpoint the offset up to which its anomalies must be withdrawn; the detector that gets the partition does
+that first. A reset is therefore atomic, and a restart resumes it.
 """
 
 import structlog
@@ -19,25 +19,25 @@ from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
 from services.detector.engine.engine import Engine
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, encode
-from services.detector.live.recovery import load, next_run, partition_record
+from services.detector.live.recovery import load, next_epoch, partition_record
 from services.detector.profiles.profile import Profile
 
 LEAVE_TIMEOUT_S = 10.0
-"""A detector that was killed is a member of the group for some seconds more."""
+"""A detector that was killed stays a member of the group for some seconds."""
 
 
 def reset(settings: Settings, profile: Profile, transactions: Transactions, stop: Stop) -> bool:
-    """Let the detection begin anew with a profile.
+    """Restart the detection from the beginning with a profile.
 
     Returns
     -------
     bool
-        False if a stop came first; nothing was changed then.
+        False if a stop was requested first; nothing was changed then.
 
     Raises
     ------
     TapewatchError
-        Other detectors are at work, or the broker refused.
+        Other detectors are running, or Kafka rejected the reset.
     """
     log = structlog.get_logger()
     consumer = new_consumer(settings.kafka, DETECTOR.group)
@@ -45,13 +45,13 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         admin = new_admin(settings.kafka)
         _wait_until_alone(admin, stop)
         topic = admin.list_topics(TRADES_TOPIC, REQUEST_TIMEOUT_S).topics[TRADES_TOPIC]
-        layout = Engine(profile).layout
+        layout = Engine(profile).state_schema
         stored = load(settings.kafka, list(topic.partitions), stop)
         all_committed = consumer.committed(
             [TopicPartition(TRADES_TOPIC, number) for number in topic.partitions], timeout=REQUEST_TIMEOUT_S
         )
         anomalies = [TopicPartition(ANOMALIES_TOPIC, number) for number in topic.partitions]
-        # What stands behind an abandoned transaction is to be withdrawn too.
+        # Anomalies after an abandoned transaction must be withdrawn too.
         ends = end_offsets(admin, anomalies, IsolationLevel.READ_UNCOMMITTED)
         transactions.begin()
         beginnings = []
@@ -62,7 +62,7 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
                 TopicPartition(TRADES_TOPIC, number), REQUEST_TIMEOUT_S
             )
             record = PartitionCheckpoint(
-                run=next_run(stored[number]),
+                epoch=next_epoch(stored[number]),
                 profile=profile.hash,
                 layout=layout,
                 replay_from=beginning,
@@ -76,24 +76,24 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         if stop.requested:
             return False
         transactions.commit(beginnings, consumer.consumer_group_metadata())
-        log.info("reset: all trades in the topic are scored anew", partitions=len(beginnings))
+        log.info("reset: all trades in the topic are scored again", partitions=len(beginnings))
         return True
     except (KafkaException, TransactionAbortedError) as error:
         raise TapewatchError(
-            f"Kafka refused the reset, and nothing was changed: {error}.",
-            "Look at the broker, and try again.",
+            f"Kafka rejected the reset; nothing was changed: {error}.",
+            "Check the broker and try again.",
         ) from error
     finally:
         consumer.close()
 
 
 def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:
-    """Wait for detectors that have just ended to be forgotten.
+    """Wait until detectors that have just stopped have left the group.
 
     Raises
     ------
     TapewatchError
-        One is at work.
+        A detector is running.
     """
     for _ in range(int(LEAVE_TIMEOUT_S)):
         groups = admin.describe_consumer_groups([DETECTOR.group], request_timeout=REQUEST_TIMEOUT_S)
@@ -103,6 +103,6 @@ def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:
         stop.wait(1.0)
     members = ", ".join(sorted({member.client_id for member in group.members}))
     raise TapewatchError(
-        f"Other detectors are at work: {members}.",
-        "Stop them all, run `tapewatch detect --reset` once, and start them again with the same profile.",
+        f"Other detectors are running: {members}.",
+        "Stop all of them, run `tapewatch detect --reset` once, and start them again with the same profile.",
     )

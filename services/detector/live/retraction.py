@@ -1,8 +1,8 @@
-"""Withdraws anomalies before a new run finds them anew: a null value that names the trade.
+"""Withdraws anomalies before a new epoch finds them again: a null value that names the trade.
 
 A message in `anomalies` with a null value and the headers `trade_id` and `timestamp` says that this trade is
 not flagged any more. Anomalies carry the offset of their trade in the header `trade_offset`; those whose
-trade the topic `trades` does not have any more cannot be found anew, so they stay.
+trade the topic `trades` does not have any more cannot be found again, so they stay.
 """
 
 from collections.abc import Iterator
@@ -59,14 +59,14 @@ def standing_anomalies(
             try:
                 anomaly = _decoder.decode(value)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                continue  # somebody else's message, which the indexer has refused
+                continue  # a foreign message, which the indexer has rejected
             standing[anomaly.trade_id] = (message.key(), anomaly.timestamp)
     for trade_id, (key, timestamp) in standing.items():
         yield key, trade_id, timestamp
 
 
 def _trade_offset(headers: dict[str, bytes | None]) -> int:
-    """Return the offset of an anomaly's trade; 0 of one that somebody else has written."""
+    """Return the offset of an anomaly's trade; 0 if it was written by another program."""
     try:
         return int(headers.get(TRADE_OFFSET) or 0)
     except ValueError:
@@ -76,6 +76,6 @@ def _trade_offset(headers: dict[str, bytes | None]) -> int:
 def publish_retraction(
     producer: Producer, number: int, key: bytes | None, trade_id: str, timestamp: str
 ) -> None:
-    """Say that an anomaly is withdrawn, behind it in the same partition."""
+    """Publish the withdrawal of an anomaly, after it in the same partition."""
     headers: dict[str, str | bytes | None] = {**retraction_headers(trade_id, timestamp)}
     producer.produce(ANOMALIES_TOPIC, value=None, key=key, headers=headers, partition=number)

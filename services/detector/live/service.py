@@ -1,10 +1,10 @@
 """`tapewatch detect`: the topic `trades` through the engine into the topic `anomalies`.
 
 Each partition has an engine of its own. A transaction holds, in this order: the anomalies and dead letters
-of some batches, the checkpoints whose turn it is, and the offsets behind those batches. What is committed is
-therefore always of one moment. A partition that was just assigned begins with its checkpoints and replays,
-without publishing, up to the committed offset: so the state is the same as if this process had always been
-here. After an aborted transaction every partition begins in that way again.
+of some batches, the checkpoints that are due, and the offsets behind those batches. A commit is
+therefore always consistent. A newly assigned partition starts from its checkpoints and replays, without
+publishing, up to the committed offset: the state is then the same as if this process had always worked on
+it. After an aborted transaction every partition is restored in the same way.
 """
 
 import time
@@ -30,7 +30,7 @@ from services.detector.live.assignment import Assignment
 from services.detector.live.checkpoint import PARTITION_KEY
 from services.detector.live.outbox import Outbox
 from services.detector.live.partition import WatchedPartition
-from services.detector.live.recovery import is_as_left, load, recover
+from services.detector.live.recovery import is_unchanged, load, recover
 from services.detector.live.reset import reset
 from services.detector.live.retraction import standing_anomalies
 from services.detector.live.settings import DetectorSettings
@@ -40,15 +40,15 @@ TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, CHECKPOINTS_TOPIC]
 MAX_BATCH_TRADES = 10_000
 POLL_S = 0.1
 COMMIT_S = 0.25
-"""While batches are full, a transaction goes on for so long; a batch that is not full ends it at once."""
+"""Length of a transaction while batches are full; a batch that is not full ends it at once."""
 
 RETRACTIONS_AT_ONCE = 5_000
 
 
 def run_detect(
-    settings: DetectorSettings, profile_name: str | None, until_idle_s: float | None, begin_anew: bool
+    settings: DetectorSettings, profile_name: str | None, until_idle_s: float | None, reset_first: bool
 ) -> int:
-    """Detect until stopped, or until the end has been reached and nothing came for a while.
+    """Detect until stopped, or until the end has been reached and nothing has arrived for a while.
 
     Parameters
     ----------
@@ -57,19 +57,19 @@ def run_detect(
     profile_name
         What counts as unusual.
     until_idle_s
-        Exit after having been at the end for that long; None for never.
-    begin_anew
-        First put all partitions back to their beginning; see `reset`.
+        Exit after this long without new trades at the end of the topic; None never exits.
+    reset_first
+        Whether to set all partitions back to their beginning first; see `reset`.
 
     Returns
     -------
     int
-        Exit code; a stop is a success, but before a reset was done.
+        Exit code; 0 on a stop, unless the stop came before the reset was done.
 
     Raises
     ------
     TapewatchError
-        The profile is wrong, a topic is missing or unsafe, or another detector has this one's name.
+        The profile is invalid, a topic is missing or unsafe, or another detector has the same name.
     """
     search_seldom()
     stop = Stop()
@@ -83,7 +83,7 @@ def run_detect(
             transactions = Transactions(
                 settings.kafka, f"{DETECTOR.group}-{instance}", stop, health.beat, **{"linger.ms": 0}
             )
-            if begin_anew and not reset(settings, profile, transactions, stop):
+            if reset_first and not reset(settings, profile, transactions, stop):
                 return 128 + (stop.signal or 0)
             service = DetectorService(settings, profile, instance, transactions, stop, health)
             try:
@@ -92,7 +92,7 @@ def run_detect(
                 service.close()
         except StoppedWaitingError:
             structlog.get_logger().warning(
-                "stopped while Kafka was away; the next start goes on after the last commit"
+                "stopped while Kafka was unavailable; the next run resumes after the last commit"
             )
     return 0
 
@@ -111,9 +111,9 @@ class DetectorService:
     transactions
         Opened under that name.
     stop
-        Ends the work.
+        Requests the end of the work.
     health
-        Told how it goes.
+        Receives this instance's state.
     """
 
     def __init__(
@@ -151,9 +151,7 @@ class DetectorService:
         try:
             self._commit()
         except TransactionAbortedError as error:
-            self._log.warning(
-                "the last transaction was aborted; the next start does it again", error=str(error)
-            )
+            self._log.warning("the last transaction was aborted; the next run repeats it", error=str(error))
         self._log.info(
             "detected",
             trades=self._tally.trades,
@@ -163,7 +161,7 @@ class DetectorService:
         )
 
     def close(self) -> None:
-        """Leave the group; what is not committed by now is left to the next start."""
+        """Leave the group; what is not committed yet is left to the next run."""
         self._outbox.discard()
         self._loop.close()
 
@@ -175,7 +173,7 @@ class DetectorService:
             return True
 
     def _turn(self) -> bool:
-        """Read and work off one batch; returns whether there was anything to do."""
+        """Read and process one batch; returns whether there was anything to do."""
         records = self._loop.read(MAX_BATCH_TRADES, POLL_S)
         began_s = time.monotonic()
         self._process(records)
@@ -189,7 +187,7 @@ class DetectorService:
         return True
 
     def revoke(self) -> None:
-        """Commit while the partitions are still this detector's."""
+        """Commit while this detector still owns the partitions."""
         try:
             self._commit()
         except TransactionAbortedError as error:
@@ -197,7 +195,7 @@ class DetectorService:
         self._assignment.hand_over()
 
     def lose(self) -> None:
-        """Give up what is not committed: others have gone on from the last commit."""
+        """Discard what is not committed: other detectors have resumed from the last commit."""
         try:
             self._outbox.abort("partitions lost")
         except TransactionAbortedError as error:
@@ -205,9 +203,9 @@ class DetectorService:
         self._assignment.drop()
 
     def _start_over(self, error: TransactionAbortedError) -> None:
-        """After an abort: position and state are read again from what was committed."""
+        """Restore offsets and state from what was committed, after an aborted transaction."""
         ABORTS.labels(DETECTOR.service).inc()
-        self._log.warning("transaction aborted, reading position and state again", error=str(error))
+        self._log.warning("transaction aborted, restoring offsets and state", error=str(error))
         self._outbox.discard()
         self._tally.discard()
         self._assignment.forget()
@@ -216,19 +214,19 @@ class DetectorService:
             self._outbox.reopen()
 
     def restore(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Recover the partitions, keeping those on which nobody else has worked meanwhile."""
+        """Recover the partitions, keeping those that no other detector has changed meanwhile."""
         if not partitions:
             return []
-        # Partitions that were added to one topic alone have no checkpoints to be read.
+        # Partitions that were added to only one topic have no checkpoints to read.
         check_topics(self._loop.admin, TOPICS)
-        # Offsets before checkpoints: this call waits for a transaction that is just ending, so they fit.
+        # Offsets before checkpoints: this call waits for a transaction in flight, so the two match.
         starts = find_starts(self._loop.consumer, partitions)
         stored = load(self._settings.kafka, [start.number for start in starts], self._stop)
         self._assignment.begin()
         places = []
         for start in starts:
             partition = self._restored(start, stored[start.number])
-            # Where retention has removed what comes next, the new beginning is yet to be committed.
+            # Where retention has removed the next records, the new beginning is not committed yet.
             committed = start.committed if start.committed >= 0 else start.offset
             self._assignment.take(start.number, partition, committed)
             places.append(start.at(partition.position))
@@ -236,7 +234,7 @@ class DetectorService:
         return places
 
     def started(self, seconds: float) -> None:
-        """Say what was assigned."""
+        """Log the assigned partitions."""
         self._recovering_since_s = time.monotonic() - seconds
         self._log.info(
             "assigned",
@@ -246,8 +244,8 @@ class DetectorService:
         )
 
     def _restored(self, start: Start, stored: dict[bytes, bytes]) -> WatchedPartition:
-        left = self._assignment.handed_over(start.number)
-        if left is not None and is_as_left(left, stored, start.offset):
+        left = self._assignment.standby(start.number)
+        if left is not None and is_unchanged(left, stored, start.offset):
             return left
         recovered = recover(stored, start.number, start.offset, start.beginning, self._profile)
         partition = WatchedPartition(recovered, self._profile.hash, self._settings.checkpoint_trades)
@@ -256,10 +254,10 @@ class DetectorService:
         return partition
 
     def _retract(self, partition: WatchedPartition, start: Start, until: int) -> None:
-        """Withdraw a partition's anomalies of the run before, before this run's first one.
+        """Withdraw a partition's anomalies of the previous epoch, before the first one of this epoch.
 
-        Each transaction carries the unchanged offset: so one of a detector that has lost the partition
-        cannot come after what its successor published.
+        Each transaction commits the unchanged offset, so that one of a detector that has lost the partition
+        cannot be committed after what its successor published.
         """
         number = start.number
         standing = list(standing_anomalies(self._settings.kafka, number, until, start.beginning, self._stop))
@@ -273,20 +271,20 @@ class DetectorService:
                 self._outbox.save(number, PARTITION_KEY, partition.partition_checkpoint())
             self._outbox.commit([start.at(start.committed)], self._loop.consumer.consumer_group_metadata())
             metrics.RETRACTIONS.inc(len(part))
-        self._log.info("anomalies of the run before withdrawn", partition=number, anomalies=len(standing))
+        self._log.info("withdrew anomalies found before the reset", partition=number, anomalies=len(standing))
 
     def _uncommitted(self) -> list[TopicPartition]:
         return self._assignment.uncommitted(self._loop.positions.next_offsets)
 
     def _process(self, records: list[Record]) -> None:
-        """Run messages through their partitions' engines, and publish what they come to."""
+        """Run messages through their partitions' engines and publish the results."""
         by_partition: dict[int, list[Record]] = {}
         for record in records:
             by_partition.setdefault(record.partition(), []).append(record)
         for number, messages in by_partition.items():
             partition = self._assignment.partitions[number]
             found = partition.detect(messages)
-            if found.anomalies or found.refused or not partition.is_replaying:
+            if found.anomalies or found.rejected or not partition.is_replaying:
                 self._outbox.begin()
             self._outbox.publish(number, found)
             self._tally.add(found)

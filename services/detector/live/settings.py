@@ -1,4 +1,4 @@
-"""What only `tapewatch detect` needs to know."""
+"""Settings of `tapewatch detect` only."""
 
 from typing import Annotated
 
@@ -8,13 +8,13 @@ from services.common.config.settings import Settings
 
 
 class DetectorSettings(Settings):
-    """Each can be set as `TAPEWATCH_<NAME>`; an empty variable counts as one that is not set.
+    """Each can be set as `TAPEWATCH_<NAME>`; an empty variable counts as unset.
 
     Raises
     ------
     TapewatchError
-        A value is impossible.
+        A value is invalid.
     """
 
     checkpoint_trades: Annotated[int, Field(ge=1_000)] = 100_000
-    """About so many messages of each partition a detector reads again after a crash, at most."""
+    """Approximate limit of messages per partition that a detector replays after a crash."""

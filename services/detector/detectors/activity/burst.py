@@ -1,8 +1,9 @@
-"""Burst: distinct times within a moment, together with the drift of the price.
+"""Burst: many trades at distinct times within a moment that move the price.
 
-Trades that share one time are one large order meeting many small ones, natural and frequent; a machine gone
-wild trades again and again, and moves the price. The tail is that of the greatest value of each cluster of
-trades, so that a flurry counts as one; an episode flags once, and again only when it grows.
+Trades that share one time are one large order meeting many small ones, which is natural and frequent; a
+malfunctioning program trades again and again, and moves the price. The tail is fitted on the greatest value
+of each cluster of trades, so that a flurry counts as one; an episode flags once, and again only when it
+grows.
 """
 
 from math import log
@@ -45,7 +46,7 @@ class BurstParameters(
     evidence_offset=1.0,
     evidence_slope=1.0,
 ):
-    """Of the detector Burst."""
+    """Parameters of Burst."""
 
     window_s: float = Field(0.05, gt=0, description="how far back a burst is looked for")
     unit: float = Field(
@@ -60,7 +61,7 @@ class BurstParameters(
 
 
 class Burst(TailDetector):
-    """Flags trades at many distinct times within a moment that move the price, once an episode."""
+    """Flags trades at many distinct times within a moment that move the price, once per episode."""
 
     name = "burst"
     parameters = BurstParameters
@@ -68,7 +69,7 @@ class Burst(TailDetector):
     evidence = "burst_evidence"
 
     def flag(self, batch: Batch) -> Flags:
-        """See `Detector`; value and threshold are intensities, expected is 0: no burst."""
+        """See `Detector`; value and threshold are intensities; expected is 0, no burst."""
         at, found = self._alerts(batch)
         return Flags(
             at=at,
@@ -78,7 +79,7 @@ class Burst(TailDetector):
             threshold=found["burst_threshold"],
             reasons=[
                 f"{row['burst_trades']:,.0f} trades at {row['burst_times']:,.0f} distinct times within a "
-                f"moment moved the price by {row['burst_drift']:+.4g}; such a burst is seen "
+                f"moment moved the price by {row['burst_drift']:+.4g}; a burst this strong occurs "
                 f"{once_in(row['burst_rarity'])}"
                 for row in found
             ],

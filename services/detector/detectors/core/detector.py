@@ -1,10 +1,10 @@
-"""What the calibrated detectors have in common."""
+"""The base of the calibrated detectors."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.detector.detectors.base import Detector, Keeper
+from services.detector.detectors.base import Detector, StateStore
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.tail import ALERT
 from services.detector.engine.batch import Batch, SessionKey
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
 
 
 class CalibratedDetector(Detector):
-    """Judges the measures that the walk takes of each trade, most of them by their rarity."""
+    """Judges the measures that the walk takes of each trade, most of them by rarity."""
 
     def __init__(self, context: DetectorContext) -> None:
         self._walk: FeatureWalk = context.walk
 
     @property
-    def keeper(self) -> Keeper:
+    def state_store(self) -> StateStore:
         """See `Detector`."""
         return self._walk
 
     def open(self, slot: int, session: SessionKey) -> None:
-        """See `Detector`; the walk knows of sessions."""
+        """See `Detector`; the walk opens sessions."""
 
 
 class TailDetector(CalibratedDetector):
-    """Flags by the rarity of one of the measures."""
+    """Flags trades by the rarity of one of the measures."""
 
     evidence: str
-    """Which of `state.MEASURES` flags, from `tail.ALERT` on."""
+    """Name of the measure in `state.MEASURES` that flags a trade if it is at least `tail.ALERT`."""
     part: int
-    """Its tail in a session's record, such as `state.PRICE`."""
+    """Index of its tail in a session's record, such as `state.PRICE`."""
 
     def _alerts(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return the places where the evidence flags, and the measures there.
 
-        An auction's print raises no alert, whatever it looks like.
+        An auction's print never raises an alert.
         """
         measures = batch.measured()
         at = np.flatnonzero((measures[self.evidence] >= ALERT) & (measures["is_cross"] == 0))

@@ -1,18 +1,18 @@
-"""What the calibrated detectors say in the same way."""
+"""Texts, contributions and features that the calibrated detectors share."""
 
 import numpy as np
 
 from services.detector.detectors.core.tail import ALERT
 
 FEATURES = ("price_distance", "size_surprise", "burst_intensity", "isolation")
-"""What a calibrated detection may rest on, in the order of `state.PRICE`, `SIZE`, `BURST`, `FOREST`."""
+"""Contributions to a calibrated detection, in the order of `state.PRICE`, `SIZE`, `BURST`, `FOREST`."""
 
 _EVIDENCE = ("price_evidence", "size_evidence", "burst_evidence", "forest_evidence")
 
 
 def once_in(rarity: float) -> str:
     """Write a rarity as a frequency, to two digits."""
-    if rarity > 6.0:  # beyond what a session's trades can tell
+    if rarity > 6.0:  # more than a session's trades can tell
         return "less than once in a million trades"
     trades = 10.0**rarity
     unit = 10 ** max(0, int(np.log10(trades)) - 1)
@@ -20,14 +20,14 @@ def once_in(rarity: float) -> str:
 
 
 def contributions_of(measures: np.ndarray, part: int) -> dict[str, np.ndarray]:
-    """Share a detection out among the parts by what evidence each has beyond half of an alert.
+    """Divide a detection among the parts, by each one's evidence beyond half of an alert.
 
     Parameters
     ----------
     measures
         Of the k flagged trades.
     part
-        The one that flags them; it has all where no part stands out.
+        The part that flags them; it gets everything where no part stands out.
     """
     evidence = np.column_stack([np.maximum(measures[name] - 0.5 * ALERT, 0.0) for name in _EVIDENCE])
     evidence[evidence.sum(axis=1) == 0.0, part] = 1.0
@@ -36,7 +36,7 @@ def contributions_of(measures: np.ndarray, part: int) -> dict[str, np.ndarray]:
 
 
 def features_of(measures: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what a person may want to see of the k flagged trades."""
+    """Return the features shown of the k flagged trades."""
     return {
         "price_distance": measures["distance"],
         "price_low": measures["low"],

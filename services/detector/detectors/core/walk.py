@@ -30,8 +30,8 @@ from services.detector.detectors.price.off_market_price import (
     remember_price,
     start_price,
 )
-from services.detector.detectors.saved import one_record, records
 from services.detector.detectors.scheduled.auction_cross import AuctionCrossParameters, measure_cross
+from services.detector.detectors.serialize import one_record, records
 from services.detector.detectors.size.unusual_size import (
     UnusualSizeParameters,
     measure_size,
@@ -42,7 +42,7 @@ from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
 
 FORESTS_KEPT = 1024
-"""Forests at hand, those used last, 0.15 MB each; another one is fitted again, in 2 ms, when it is needed."""
+"""Fitted forests in memory, those used last, 0.15 MB each; others are fitted again in 2 ms when needed."""
 
 _ROW = np.dtype((np.float32, (FOREST_FEATURES,)))
 
@@ -53,20 +53,20 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "isolation_forest": IsolationForestParameters,
     "auction_cross": AuctionCrossParameters,
 }
-"""What the walk goes by, by detector; one that does not run has its defaults, as others build on it."""
+"""Parameters by detector; one that does not run has its defaults, as others build on it."""
 
 
 class FeatureWalk:
-    """Goes over a session's trades once and measures each for all calibrated detectors; keeps what they know.
+    """Measures each trade once for all calibrated detectors, and holds their state.
 
     Parameters
     ----------
     context
-        Gives parameters and the calendar.
+        Provides parameters and the calendar.
     """
 
     name = "tape"  # that of saved states
-    layout = f"{STATE.descr} and {_ROW}"
+    state_schema = f"{STATE.descr} and {_ROW}"
 
     def __init__(self, context: DetectorContext) -> None:
         self._running = context.running
@@ -79,7 +79,7 @@ class FeatureWalk:
         self._refit_least: int | None = None
 
     def open(self, slot: int, session: SessionKey) -> None:
-        """Begin a session afresh under a slot."""
+        """Start a new session in a slot."""
         running = self._running(session.symbol)
         self._states = with_room(self._states, slot)
         for name, kind in PARAMETERS.items():
@@ -97,7 +97,7 @@ class FeatureWalk:
             self._refit_least = min(forest.refit_trades, self._refit_least or forest.refit_trades)
 
     def save(self, slot: int) -> bytes:
-        """See `Keeper`: the record, with 0 for times of bursts that are over, and the rows that fits need."""
+        """See `StateStore`: the record, with 0 for the times of past bursts, and the rows that fits need."""
         head = self._states[slot : slot + 1].copy()
         places = np.arange(BURST_TIMES)
         is_over = (places - head["burst_tail"]) % BURST_TIMES >= head["burst_head"] - head["burst_tail"]
@@ -107,7 +107,7 @@ class FeatureWalk:
         return head.tobytes() + self._rows.read(slot, self._first_row(slot, trades), trades).tobytes()
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """See `Keeper`."""
+        """See `StateStore`."""
         head = one_record(saved[: STATE.itemsize], STATE).copy()
         trades = int(head["trades"])
         if trades < 0:
@@ -127,11 +127,11 @@ class FeatureWalk:
 
     @property
     def states(self) -> np.ndarray:
-        """What is known of each session, by slot: `state.STATE`; to be read only."""
+        """The state of each session, by slot: `state.STATE`; read-only."""
         return self._states
 
     def advance(self, batch: Batch) -> np.ndarray:
-        """Take the next trades into what is known of their sessions.
+        """Update the sessions' state with the next trades.
 
         Returns
         -------
@@ -219,14 +219,14 @@ class FeatureWalk:
         return scores, scored
 
     def _forest_of(self, slot: int, fitted: int) -> Forest:
-        """Return the forest fitted at a trade count; fitted now if it is not at hand."""
+        """Return the forest fitted at a trade count; fitted now if it is not in memory."""
         known = self._forests.pop(slot, None)
         if known is None or known[0] != fitted:
             session, p = self._sessions[slot]
             assert p is not None  # noqa: S101 - only sessions with a forest come here
             rows = self._rows.read(slot, p.first_row_needed(fitted), fitted)
             known = (fitted, fit_forest(rows, p, session, fitted))
-        self._forests[slot] = known  # the last one now
+        self._forests[slot] = known  # moved to the end
         if len(self._forests) > FORESTS_KEPT:
             del self._forests[next(iter(self._forests))]
         return known[1]

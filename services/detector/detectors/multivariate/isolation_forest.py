@@ -40,7 +40,7 @@ class IsolationForestParameters(
     evidence_offset=0.0,
     evidence_slope=0.3,
 ):
-    """Of the detector Isolation Forest."""
+    """Parameters of Isolation Forest."""
 
     trees: int = Field(50, ge=1, description="trees of a forest")
     subsample_trades: int = Field(256, ge=2, description="trades that a tree learns from")
@@ -54,7 +54,7 @@ class IsolationForestParameters(
 
     @model_validator(mode="after")
     def _rows_suffice(self) -> "IsolationForestParameters":
-        # The newest fit may be up to one step old, and is made anew in a restored session, after the rows of
+        # The newest fit may be up to one step old, and a restored session fits it again, after the rows of
         # up to one more step have been written.
         if self.window_trades + 2 * self.refit_trades > FOREST_ROWS:
             raise ValueError(f"window_trades + 2 * refit_trades must be at most {FOREST_ROWS}")
@@ -79,8 +79,8 @@ class IsolationForest(TailDetector):
             expected=np.full(len(at), 0.5),
             threshold=found["forest_threshold"],
             reasons=[
-                "price distance, size and pace together are unlike those of the recent trades; "
-                f"such a mixture is seen {once_in(row['forest_rarity'])}"
+                "price distance, size and pace together are unlike those of recent trades; "
+                f"a combination this isolated occurs {once_in(row['forest_rarity'])}"
                 for row in found
             ],
             contributions={
@@ -107,7 +107,7 @@ def fit_forest(rows: np.ndarray, p: IsolationForestParameters, session: SessionK
 def measure_forest(
     states: np.ndarray, slots: np.ndarray, scores: np.ndarray, parameters: np.ndarray, out: np.ndarray
 ) -> None:
-    """Put the forests' scores, shape (n,), 0 where there is no forest yet, through their sessions' tails."""
+    """Pass the forests' scores, shape (n,), 0 where a session has no forest yet, through the tails."""
     for i in range(len(scores)):
         if scores[i] <= 0.0:
             continue

@@ -1,7 +1,7 @@
-"""Off-Market Price: how far a price lies beyond what the last trades, and a few before, have traded at.
+"""Off-Market Price: how far a price lies outside the prices of the last trades and of a few earlier ones.
 
 The distance is taken from a robust envelope (the second lowest to the second highest of the recent prices,
-and some spaced ones), not from the last trade, which would flag the innocent trade after a bad print, too.
+and some spaced ones), not from the last trade, which would also flag the normal trade after a bad print.
 Its unit mixes the tick, the dispersion of prices about the envelope's middle, and the volatility over the
 time in which the price could have moved.
 """
@@ -45,7 +45,7 @@ class OffMarketPriceParameters(
     evidence_offset=0.7,
     evidence_slope=1.3,
 ):
-    """Of the detector Off-Market Price."""
+    """Parameters of Off-Market Price."""
 
     tick: float = Field(0.01, gt=0, description="smallest price step")
     tick_below_one: float = Field(
@@ -108,8 +108,8 @@ def _reason(price: float, row: Record) -> str:
     distance = row["distance"]
     if distance == 0.0:
         return (
-            f"price {price:,.10g} lies off the grid on which nearly all prices of this session are; "
-            f"such a price is seen {once_in(row['grid_rarity'])}"
+            f"price {price:,.10g} is off the price grid that nearly all trades of this session follow; "
+            f"this occurs {once_in(row['grid_rarity'])}"
         )
     near = row["high"] if distance > 0 else row["low"]
     low, high = f"{row['low']:,.10g}", f"{row['high']:,.10g}"
@@ -118,8 +118,8 @@ def _reason(price: float, row: Record) -> str:
     share = f"{ratio:.2%}" if ratio >= 0.001 else f"{ratio:.3%}"
     return (
         f"price {price:,.10g} is {share} "
-        f"{'above' if distance > 0 else 'below'} the {recent} of the recent trades; "
-        f"such a distance is seen {once_in(row['price_rarity'] + row['grid_rarity'])}"
+        f"{'above' if distance > 0 else 'below'} the {recent} of recent trades; "
+        f"a distance this large occurs {once_in(row['price_rarity'] + row['grid_rarity'])}"
     )
 
 
@@ -184,7 +184,7 @@ def measure_price(
     threshold = value_at(tail, p.alert_rarity, p)
     learn(tail, value, threshold, p)
 
-    # A price off the half-tick grid on which the session trades is odd in itself.
+    # A price off the half-tick grid of the session is unusual in itself.
     cell = price / (0.5 * s.tick)
     grid_rarity = 0.0
     if abs(cell - round(cell)) > 1e-3:
@@ -195,7 +195,7 @@ def measure_price(
             s.off_grid += 1.0
             s.off_grid_ns = event_ns
 
-    # The next trade of an off-market run at about that distance tells of a new level.
+    # The next trade of an off-market run at about the same distance suggests a new price level.
     is_run = (
         s.bad_trade == s.trades - 1
         and distance * s.bad_distance > 0.0
@@ -222,7 +222,7 @@ def measure_price(
 
 @njit(cache=True)
 def remember_price(s: Record, p: Record, event_ns: int, price: float, middle: float) -> None:
-    """Take a measured price into what the next one is compared with."""
+    """Update what the next price is compared with."""
     gap_s = (event_ns - s.last_ns) * 1e-9
     deviation = min(abs(price - middle), 6.0 * s.dispersion + s.tick)
     s.dispersion += (deviation - s.dispersion) / min(

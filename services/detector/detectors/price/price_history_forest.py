@@ -1,10 +1,10 @@
-"""Isolation forest on the price history: the rule of the tutorials, made fast without changing what it says.
+"""Isolation forest on the price history: the rule of the tutorials, made fast without changing its results.
 
 Liu, Ting and Zhou, "Isolation Forest", ICDM 2008. A forest has learnt from the prices of a session's whole
 history, each divided by their mean. Each trade is appended to the history, divided by the mean of the history
 including it, and judged by the forest of the last fit; then, if the number of trades is a multiple of
 `refit_trades`, a forest is fitted to the history divided by that mean. Trades before the first fit are not
-judged. `benchmarks/plain_tutorial.py` has the same, trade by trade, in the words of scikit-learn.
+judged. `benchmarks/plain_tutorial.py` does the same, trade by trade, with scikit-learn.
 
 With one feature the score of a forest is a step function: it changes at the thresholds of the trees only. So
 after a fit all steps are computed at once, and judging a trade is one binary search.
@@ -36,7 +36,7 @@ _MOST_SEED = np.iinfo(np.int32).max
 
 
 class PriceHistoryForestParameters(Parameters):
-    """Of `PriceHistoryForest`."""
+    """Parameters of `PriceHistoryForest`."""
 
     contamination: float = Field(
         0.01, gt=0, le=0.5, description="The share of the learnt prices that a new one must be beyond."
@@ -146,8 +146,8 @@ class PriceHistoryForest(Detector):
         self.sessions: dict[int, _Session] = {}
 
     @property
-    def keeper(self) -> None:
-        """See `Detector`: it has none, as its state grows."""
+    def state_store(self) -> None:
+        """See `Detector`; None, as its state grows with every trade."""
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
@@ -180,7 +180,7 @@ class PriceHistoryForest(Detector):
         at = np.flatnonzero(value > threshold)
         reasons = [
             f"price {price:,.10g} is {ratio:.5g} times {history_mean:,.6g}, the mean of all {count:,} trades "
-            f"so far, a level more isolated than {self.sessions[slot].rank} of the prices in the history"
+            f"so far, and more isolated than {self.sessions[slot].rank} of the prices in the history"
             for slot, price, ratio, history_mean, count in zip(
                 batch.slot[at].tolist(),
                 batch.price[at].tolist(),

@@ -1,13 +1,13 @@
-"""Rapid Price Change: a price far from that of the trade before."""
+"""Rapid Price Change: a price far from that of the previous trade."""
 
 import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.detector.detectors.base import Detector, Flags, Keeper, score_beyond
+from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
-from services.detector.detectors.saved import one_record
+from services.detector.detectors.serialize import one_record
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
 
@@ -15,7 +15,7 @@ _STATE = np.dtype(np.float64)
 
 
 class RapidPriceChangeParameters(Parameters):
-    """Of `RapidPriceChange`."""
+    """Parameters of `RapidPriceChange`."""
 
     threshold_ratio: float = Field(
         0.05,
@@ -30,7 +30,7 @@ class RapidPriceChange(Detector):
 
     name = "rapid_price_change"
     parameters = RapidPriceChangeParameters
-    layout = str(_STATE.descr)
+    state_schema = str(_STATE.descr)
 
     def __init__(self, context: DetectorContext) -> None:
         self._parameters_of = context.parameters_of(self.name, RapidPriceChangeParameters)
@@ -38,7 +38,7 @@ class RapidPriceChange(Detector):
         self._last_price = np.zeros(0, _STATE)
 
     @property
-    def keeper(self) -> Keeper:
+    def state_store(self) -> StateStore:
         """See `Detector`."""
         return self
 
@@ -50,15 +50,15 @@ class RapidPriceChange(Detector):
         self._last_price[slot] = np.nan
 
     def save(self, slot: int) -> bytes:
-        """See `Keeper`."""
+        """See `StateStore`."""
         return self._last_price[slot].tobytes()
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """See `Keeper`."""
+        """See `StateStore`."""
         self._last_price[slot] = one_record(saved, _STATE)
 
     def flag(self, batch: Batch) -> Flags:
-        """See `Detector`; value and threshold are ratios, and no change is expected."""
+        """See `Detector`; value and threshold are ratios; expected is 0, no change."""
         before = _prices_before(batch.slot, batch.price, self._last_price)
         change = price_change(batch.price, before)
         limit_of_each = self._threshold_ratio[batch.slot]
@@ -67,7 +67,7 @@ class RapidPriceChange(Detector):
         limit = limit_of_each[at]
         reasons = [
             f"price {price:,.10g} is {abs(ratio):.2%} {'above' if ratio > 0 else 'below'} the {last:,.10g} "
-            f"of the trade before, more than the limit of {limit_ratio:.2%}"
+            f"of the previous trade, more than the limit of {limit_ratio:.2%}"
             for price, last, ratio, limit_ratio in zip(
                 batch.price[at].tolist(), before[at].tolist(), value.tolist(), limit.tolist(), strict=True
             )
@@ -85,7 +85,7 @@ class RapidPriceChange(Detector):
 
 
 def price_change(price: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Return the change as a share of the price before; 0 where there is none or it was 0."""
+    """Return the change as a share of the previous price; 0 where that is missing or 0."""
     known = np.isfinite(before) & (before != 0)
     return np.divide(price - before, np.abs(before), out=np.zeros(len(price)), where=known)
 

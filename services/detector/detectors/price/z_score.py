@@ -12,11 +12,11 @@ import numpy as np
 from numba import njit
 from pydantic import Field, model_validator
 
-from services.detector.detectors.base import Detector, Flags, Keeper, score_beyond
+from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.record import Record
 from services.detector.detectors.parameters import Parameters
-from services.detector.detectors.saved import one_record, records
+from services.detector.detectors.serialize import one_record, records
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
 
@@ -36,11 +36,11 @@ _WINDOW = np.dtype(
 )
 
 _SAVED = np.dtype([("last_price", np.float64), ("windows", _WINDOW, (2,))])
-"""What a saved session begins with; the returns and the sizes of the windows, float64, follow."""
+"""Head of a saved session; the returns and sizes of the windows follow, float64."""
 
 
 class ZScoreParameters(Parameters):
-    """Of `ZScore`."""
+    """Parameters of `ZScore`."""
 
     window_trades: int = Field(
         500, ge=2, le=100_000, description="A trade is compared with so many trades before it."
@@ -63,7 +63,7 @@ class ZScoreParameters(Parameters):
 
 
 class ZScore(Detector):
-    """Flags returns and sizes that lie far from those of the last trades before.
+    """Flags returns and sizes far from those of the last trades.
 
     Where fewer than `min_trades` are known, or all of them are the same, or a price is not positive and so
     has no log return, the z-score is 0. Memory for a session: 16 bytes for each trade of the widest window of
@@ -72,7 +72,7 @@ class ZScore(Detector):
 
     name = "z_score"
     parameters = ZScoreParameters
-    layout = f"{_SAVED.descr} and float64"
+    state_schema = f"{_SAVED.descr} and float64"
 
     def __init__(self, context: DetectorContext) -> None:
         self._parameters_of = context.parameters_of(self.name, ZScoreParameters)
@@ -82,7 +82,7 @@ class ZScore(Detector):
         self._values = np.zeros((0, 2, 0))
 
     @property
-    def keeper(self) -> Keeper:
+    def state_store(self) -> StateStore:
         """See `Detector`."""
         return self
 
@@ -102,7 +102,7 @@ class ZScore(Detector):
             self._values = wider
 
     def save(self, slot: int) -> bytes:
-        """See `Keeper`; what lies beyond a window's count is an earlier session's and is left out."""
+        """See `StateStore`; what lies beyond a window's count is an earlier session's and is left out."""
         head = np.zeros((), _SAVED)
         head["last_price"] = self._last_price[slot]
         head["windows"] = self._windows[slot]
@@ -111,7 +111,7 @@ class ZScore(Detector):
         return head.tobytes() + b"".join(values)
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """See `Keeper`."""
+        """See `StateStore`."""
         head = one_record(saved[: _SAVED.itemsize], _SAVED)
         window_trades = self._parameters[slot]["window_trades"]
         counts, places = head["windows"]["count"], head["windows"]["next"]
@@ -185,7 +185,7 @@ def _reason(
 ) -> str:
     side = "above" if sigmas > 0 else "below"
     seen = (
-        f"price {price:,.10g} is {abs(change):.3%} {'above' if change > 0 else 'below'} the trade before, "
+        f"price {price:,.10g} is {abs(change):.3%} {'above' if change > 0 else 'below'} the previous trade, "
         f"{abs(sigmas):.1f} standard deviations of {100 * sigma_return:.2g}% {side} the mean change "
         f"of the last {trades:,} trades"
         if is_return
@@ -232,7 +232,7 @@ def _z_scores(
 
 @njit(cache=True)
 def _z_score(window: Record, value: float, min_trades: int) -> float:
-    """Return the distance from the window's mean in its standard deviations; 0 where that means nothing."""
+    """Return the distance from the window's mean in its standard deviations; 0 where it is undefined."""
     if window.count < min_trades or window.alike >= window.count or window.square_sum <= 0.0:
         return 0.0
     return (value - window.mean) / math.sqrt(window.square_sum / (window.count - 1))
@@ -240,7 +240,7 @@ def _z_score(window: Record, value: float, min_trades: int) -> float:
 
 @njit(cache=True)
 def _push(window: Record, values: np.ndarray, window_trades: int, value: float) -> None:
-    """Take a value in, for the oldest one where the window is full."""
+    """Add a value; it replaces the oldest one of a full window."""
     if window.count < window_trades:
         window.count += 1
         distance = value - window.mean
@@ -257,8 +257,8 @@ def _push(window: Record, values: np.ndarray, window_trades: int, value: float) 
     window.next += 1
     if window.next == window_trades:
         window.next = 0
-        # Once in a window's length all is summed anew, so that rounding cannot pile up; `next` decides when,
-        # and it depends on the session alone.
+        # Once per window length the sums are recomputed, so that rounding errors cannot accumulate; `next`
+        # decides when, and it depends only on the session.
         window.mean = 0.0
         for k in range(window_trades):
             window.mean += values[k] / window_trades

@@ -1,4 +1,4 @@
-"""Auction Cross: the print of an opening or closing auction, enormous and natural."""
+"""Auction Cross: the print of an opening or closing auction, very large and expected."""
 
 import numpy as np
 from numba import njit
@@ -14,20 +14,20 @@ from services.detector.engine.batch import Batch
 
 
 class AuctionCrossParameters(Parameters):
-    """Of the detector Auction Cross."""
+    """Parameters of Auction Cross."""
 
     least_ratio: float = Field(30.0, gt=1, description="least size of a cross, in mean sizes")
     window_s: float = Field(60.0, gt=0, description="how long after the auction's time its prints may come")
 
 
 class AuctionCross(CalibratedDetector):
-    """Names a huge print without a side just after an auction's time, so that it raises no alert."""
+    """Labels a very large print without a side just after an auction's time, so that it raises no alert."""
 
     name = "auction_cross"
     parameters = AuctionCrossParameters
 
     def flag(self, batch: Batch) -> Flags:
-        """See `Detector`; the score is 0, as there is nothing anomalous. Value and expected are shares."""
+        """See `Detector`; the score is 0, as the trade is not anomalous. Value and expected are shares."""
         measures = batch.measured()
         at = np.flatnonzero(measures["is_cross"])
         found = measures[at]
@@ -38,7 +38,7 @@ class AuctionCross(CalibratedDetector):
             expected=found["mean_size"],
             threshold=batch.size[at].astype(np.float64),
             reasons=[
-                f"auction cross of {size:,} shares at {price:,.10g}, natural at this time of the day"
+                f"auction cross of {size:,} shares at {price:,.10g}, expected at this time of day"
                 for size, price in zip(batch.size[at], batch.price[at], strict=True)
             ],
             contributions={FEATURES[1]: np.ones(len(at))},

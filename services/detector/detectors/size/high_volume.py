@@ -4,10 +4,10 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.detector.detectors.base import Detector, Flags, Keeper, score_beyond
+from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
-from services.detector.detectors.saved import one_record
+from services.detector.detectors.serialize import one_record
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import with_room
 
@@ -15,7 +15,7 @@ _STATE = np.dtype([("trades", np.int64), ("shares", np.int64)])
 
 
 class HighVolumeParameters(Parameters):
-    """Of `HighVolume`."""
+    """Parameters of `HighVolume`."""
 
     threshold_shares: int = Field(
         20_000, ge=0, le=10**15, description="The largest size that is not flagged."
@@ -27,7 +27,7 @@ class HighVolume(Detector):
 
     name = "high_volume"
     parameters = HighVolumeParameters
-    layout = str(_STATE.descr)
+    state_schema = str(_STATE.descr)
 
     def __init__(self, context: DetectorContext) -> None:
         self._parameters_of = context.parameters_of(self.name, HighVolumeParameters)
@@ -35,7 +35,7 @@ class HighVolume(Detector):
         self._state = np.zeros(0, _STATE)
 
     @property
-    def keeper(self) -> Keeper:
+    def state_store(self) -> StateStore:
         """See `Detector`."""
         return self
 
@@ -47,11 +47,11 @@ class HighVolume(Detector):
         self._state[slot] = (0, 0)
 
     def save(self, slot: int) -> bytes:
-        """See `Keeper`."""
+        """See `StateStore`."""
         return self._state[slot].tobytes()
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """See `Keeper`."""
+        """See `StateStore`."""
         self._state[slot] = one_record(saved, _STATE)
 
     def flag(self, batch: Batch) -> Flags:
@@ -65,7 +65,7 @@ class HighVolume(Detector):
         expected = shares_before[at] / np.maximum(seen, 1)
         reasons = [
             f"{shares:,} shares in one trade, above the limit of {limit_shares:,}"
-            + (f"; the trades of this session before it had {mean:,.0f} on average" if trades else "")
+            + (f"; the earlier trades of this session averaged {mean:,.0f}" if trades else "")
             for shares, limit_shares, mean, trades in zip(
                 size.tolist(), limit.tolist(), expected.tolist(), seen.tolist(), strict=True
             )

@@ -1,9 +1,9 @@
-"""Unusual Size: against the mean size of the last trades, less what a size's surroundings explain.
+"""Unusual Size: a size against the mean of the last trades, less what its context explains.
 
-Large lots come in company: in volume of the last moments, with the side that leads, at the edge of the
-prices. A size is compared with what such a context usually brings (a log-linear model; its weights were
-fitted on real days and are parameters). Sizes are clipped before they enter a mean, or one auction would
-poison it for hours.
+Large lots come together: after recent volume, on the dominant side, at the edge of the recent prices. A
+size is compared with what its context usually brings (a log-linear model; its weights were fitted on real
+days and are parameters). Sizes are clipped before they enter a mean; otherwise one auction would distort it
+for hours.
 """
 
 from math import exp, log
@@ -43,7 +43,7 @@ class UnusualSizeParameters(
     evidence_offset=0.0,
     evidence_slope=0.5,
 ):
-    """Of the detector Unusual Size.
+    """Parameters of Unusual Size.
 
     Surprise grows with log(size / mean) by slopes that change at knees (multiples of the mean).
     """
@@ -84,7 +84,7 @@ class UnusualSizeParameters(
 
 
 class UnusualSize(TailDetector):
-    """Flags sizes that neither the mean of the last trades nor the moment explains, by how rare they are."""
+    """Flags sizes that neither the mean of the last trades nor their context explains, by rarity."""
 
     name = "unusual_size"
     parameters = UnusualSizeParameters
@@ -92,7 +92,7 @@ class UnusualSize(TailDetector):
     evidence = "size_evidence"
 
     def flag(self, batch: Batch) -> Flags:
-        """See `Detector`; value, mean and what would just flag at this moment, in shares."""
+        """See `Detector`; value, mean and the size that would just be flagged at this moment, in shares."""
         at, found = self._alerts(batch)
         return Flags(
             at=at,
@@ -109,8 +109,8 @@ class UnusualSize(TailDetector):
 def _reason(size: int, row: Record) -> str:
     mean = row["mean_size"]
     return (
-        f"size {size:,} is {size / mean:,.0f} times the mean of {mean:,.0f} shares, and nothing around it "
-        f"explains a block; such a surprise is seen {once_in(row['size_rarity'])}"
+        f"size {size:,} is {size / mean:,.0f} times the mean of {mean:,.0f} shares, and the trades around it "
+        f"do not explain it; a surprise this large occurs {once_in(row['size_rarity'])}"
     )
 
 
@@ -136,7 +136,7 @@ def measure_size(
     is_cross: bool,
     out: Record,
 ) -> None:
-    """Measure one size; `lowest` and `highest` are the recent prices', an auction's print is not learnt."""
+    """Measure one size; `lowest` and `highest` are recent prices; an auction's print is not learnt."""
     gap_s = (event_ns - s.last_ns) * 1e-9
     if gap_s > 0.0:
         decay = exp(-gap_s / 0.05)
@@ -223,7 +223,7 @@ def _ratio_of(surprise: float, p: Record) -> float:
 
 @njit(cache=True)
 def remember_size(s: Record, p: Record, size: float, side: int) -> None:
-    """Take a measured size into what the next one is compared with."""
+    """Update what the next size is compared with."""
     clipped = min(size, p.size_clip * 0.5 * (s.mean200 + s.mean1000))
     s.mean30 = max(s.mean30 + (clipped - s.mean30) / 30.0, 1.0)
     s.mean200 = max(s.mean200 + (clipped - s.mean200) / 200.0, 1.0)

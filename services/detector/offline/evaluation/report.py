@@ -1,4 +1,4 @@
-"""What an evaluation found: tables for a person, JSON for whatever comes after."""
+"""The report of an evaluation: tables to read, and JSON for other programs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.common.process.atomic_file import replaced_when_done
-from services.detector.offline.evaluation.reshape import STOCKS
+from services.detector.offline.evaluation.reshape import STOCK_KINDS
 from services.sources.synthetic.kinds import KINDS
 
 Days = list[dict[str, Any]]
@@ -20,36 +20,36 @@ Days = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure and what is expected of it.
+    """A figure and its limits.
 
     Parameters
     ----------
     name
         As in `metrics.figures`.
     title
-        For a person.
-    asked, hoped
-        What it should reach at least (or at most, if `less_is_better`), as a mean.
-    asked_of_each_day
-        What its worst day should reach; None if only the mean counts.
+        For display.
+    required, target
+        What its mean must reach and what it should reach; upper limits if `less_is_better`.
+    required_each_day
+        What its worst day must reach; None if only the mean counts.
     less_is_better
         True for alarms.
     """
 
     name: str
     title: str
-    asked: float
-    hoped: float
-    asked_of_each_day: float | None = None
+    required: float
+    target: float
+    required_each_day: float | None = None
     less_is_better: bool = False
 
-    def reaches(self, value: float, wanted: float) -> bool:
-        """Tell whether a value is as good as is wanted."""
-        return value <= wanted if self.less_is_better else value >= wanted
+    def reaches(self, value: float, limit: float) -> bool:
+        """Tell whether a value reaches a limit."""
+        return value <= limit if self.less_is_better else value >= limit
 
 
 FIGURES = (
-    Figure("ap", "AP, all kinds", 0.80, 0.85, asked_of_each_day=0.75),
+    Figure("ap", "AP, all kinds", 0.80, 0.85, required_each_day=0.75),
     Figure("ap_price", "AP, price kinds", 0.99, 0.999),
     Figure("ap_off_market_small", "AP, errors of 0.1-0.4 %", 0.85, 0.92),
     Figure("recall_in_0.05_percent", "found in 0.05 % of trades", 0.76, 0.80),
@@ -61,16 +61,16 @@ FIGURES = (
 )
 
 _ALARMS = Figure("false_alarms_per_1000", "false alarms", 1.5, 0.8, less_is_better=True)
-STOCK_FIGURES = {
-    stock.name: (Figure("ap", "AP", asked, hoped), _ALARMS)
-    for stock, asked, hoped in zip(STOCKS[1:], (0.65, 0.70, 0.85), (0.80, 0.80, 0.88), strict=True)
+STOCK_KIND_FIGURES = {
+    stock.name: (Figure("ap", "AP", required, target), _ALARMS)
+    for stock, required, target in zip(STOCK_KINDS[1:], (0.65, 0.70, 0.85), (0.80, 0.80, 0.88), strict=True)
 }
-"""What is expected on other kinds of stock."""
+"""Limits on other kinds of stock."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured.
+    """Everything that was measured.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Evaluation:
     seed, runs
         As given to `run_evaluate`.
     events_per_trade
-        Rate of the anomalies.
+        Rate of the injected anomalies.
     days
         As `run.evaluate_day` gives them, with `file`.
     """
@@ -99,14 +99,14 @@ class Result:
     title: str
     mean: float | None
     worst: float | None
-    asked: float
-    hoped: float
-    meets_asked: bool
-    meets_hoped: bool
+    required: float
+    target: float
+    meets_required: bool
+    meets_target: bool
 
 
 def results_of(days: Days, figures: tuple[Figure, ...]) -> dict[str, Result]:
-    """Sum up the figures of some days, by the figures' names."""
+    """Aggregate the figures of some days, by name."""
     results = {}
     for figure in figures:
         by_file: dict[object, list[float]] = {}
@@ -116,25 +116,27 @@ def results_of(days: Days, figures: tuple[Figure, ...]) -> dict[str, Result]:
                 by_file.setdefault(day["file"], []).append(value)
         means = [float(np.mean(values)) for values in by_file.values()]
         if not means:
-            results[figure.name] = Result(figure.title, None, None, figure.asked, figure.hoped, False, False)
+            results[figure.name] = Result(
+                figure.title, None, None, figure.required, figure.target, False, False
+            )
             continue
         mean = float(np.mean(means))
         worst = max(means) if figure.less_is_better else min(means)
-        of_each = figure.asked_of_each_day
+        of_each = figure.required_each_day
         results[figure.name] = Result(
             figure.title,
             mean,
             worst,
-            figure.asked,
-            figure.hoped,
-            figure.reaches(mean, figure.asked) and (of_each is None or figure.reaches(worst, of_each)),
-            figure.reaches(mean, figure.hoped) and (of_each is None or figure.reaches(worst, of_each)),
+            figure.required,
+            figure.target,
+            figure.reaches(mean, figure.required) and (of_each is None or figure.reaches(worst, of_each)),
+            figure.reaches(mean, figure.target) and (of_each is None or figure.reaches(worst, of_each)),
         )
     return results
 
 
 def kinds_of(days: Days) -> dict[str, dict[str, Any]]:
-    """Sum up what is found and missed, by kind: counts, shares, and what the findings give as reason."""
+    """Aggregate what is found and missed, by kind: counts, shares, labels and top contributions."""
     all_events = [event for day in days for event in day["events"]]
     kinds: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
@@ -194,11 +196,12 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if others:
         rows = []
         for stock, days in others:
-            results = results_of(days, STOCK_FIGURES[stock])
+            results = results_of(days, STOCK_KIND_FIGURES[stock])
             rows += [
-                (f"{stock}: {figure.title}", figure, results[figure.name]) for figure in STOCK_FIGURES[stock]
+                (f"{stock}: {figure.title}", figure, results[figure.name])
+                for figure in STOCK_KIND_FIGURES[stock]
             ]
-        console.print(_figures_table("Other kinds of stock, made of the same days", rows))
+        console.print(_figures_table("Other kinds of stock, made from the same days", rows))
 
 
 def _by_stock(days: Days) -> dict[str, Days]:
@@ -209,24 +212,29 @@ def _by_stock(days: Days) -> dict[str, Days]:
 
 
 def _all_figures(stock: str) -> tuple[Figure, ...]:
-    """Return every figure, with what is expected of this stock where that is its own."""
-    own = {figure.name: figure for figure in STOCK_FIGURES[stock]}
+    """Return every figure, with the limits of this kind of stock where it has its own."""
+    own = {figure.name: figure for figure in STOCK_KIND_FIGURES[stock]}
     return tuple(own.get(figure.name, figure) for figure in FIGURES)
 
 
 def _figures_table(title: str, rows: list[tuple[str, Figure, Result]]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("figure", no_wrap=True)
-    for heading in ("mean", "worst day", "asked", "hoped"):
+    for heading in ("mean", "worst day", "required", "target"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for row_title, figure, result in rows:
-        asked = f"{'≤' if figure.less_is_better else '≥'} {figure.asked:g}"
-        if figure.asked_of_each_day is not None:
-            table.caption = "in brackets: asked of the worst day"
-            asked += f" ({figure.asked_of_each_day:g})"
+        required = f"{'≤' if figure.less_is_better else '≥'} {figure.required:g}"
+        if figure.required_each_day is not None:
+            table.caption = "in parentheses: required on the worst day"
+            required += f" ({figure.required_each_day:g})"
         table.add_row(
-            row_title, _number(result.mean), _number(result.worst), asked, f"{figure.hoped:g}", _mark(result)
+            row_title,
+            _number(result.mean),
+            _number(result.worst),
+            required,
+            f"{figure.target:g}",
+            _mark(result),
         )
     return table
 
@@ -258,9 +266,9 @@ def _kinds_table(kinds: dict[str, dict[str, Any]]) -> Table:
 def _mark(result: Result) -> str:
     if result.mean is None:
         return ""
-    if not result.meets_asked:
+    if not result.meets_required:
         return "[red]✗[/red]"
-    return "[green]✓✓[/green]" if result.meets_hoped else "[green]✓[/green]"
+    return "[green]✓✓[/green]" if result.meets_target else "[green]✓[/green]"
 
 
 def _share(events: Days, is_so: Callable[[dict[str, Any]], bool]) -> float | None:

@@ -1,7 +1,7 @@
-"""Stocks of another kind made of a real day: what is natural on one share is not so on another.
+"""Other kinds of stock made from a real day: what is natural for one stock is not for another.
 
 Each reshaping takes a day's trades as the sources give them and returns such trades; of several symbols each
-is reshaped by itself.
+is reshaped separately.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ FLURRY_GAP_NS = 5_000_000
 
 
 @dataclass(frozen=True)
-class Stock:
+class StockKind:
     """A kind of stock.
 
     Parameters
@@ -30,8 +30,8 @@ class Stock:
     reshape
         From a day's trades and a seed to trades of this kind.
     days_per_run
-        Days made of each real one for each run, all different: a thin stock has a few anomalies a day only,
-        and a handful of them says little. 1 where no chance is in the reshaping.
+        Days made from each real one for each run, all different: a thin stock has only a few anomalies a day,
+        too few to tell much. 1 where the reshaping is not random.
     """
 
     name: str
@@ -89,10 +89,10 @@ def thin(trades: pl.DataFrame, count: int, seed: int | Sequence[int]) -> pl.Data
     return trades.filter(keep)
 
 
-STOCKS = (
-    Stock("as it is", lambda trades, _: trades),
-    Stock(f"{LOW_DOLLARS:,.0f} dollars", lambda trades, _: at_price(trades, LOW_DOLLARS)),
-    Stock(f"{THIN_TRADES:,} trades", lambda trades, seed: thin(trades, THIN_TRADES, seed), 10),
-    Stock(f"{HIGH_DOLLARS:,.0f} dollars", lambda trades, _: at_price(trades, HIGH_DOLLARS)),
+STOCK_KINDS = (
+    StockKind("as it is", lambda trades, _: trades),
+    StockKind(f"{LOW_DOLLARS:,.0f} dollars", lambda trades, _: at_price(trades, LOW_DOLLARS)),
+    StockKind(f"{THIN_TRADES:,} trades", lambda trades, seed: thin(trades, THIN_TRADES, seed), 10),
+    StockKind(f"{HIGH_DOLLARS:,.0f} dollars", lambda trades, _: at_price(trades, HIGH_DOLLARS)),
 )
 """The day itself first."""

@@ -18,7 +18,7 @@ from services.detector.offline.evaluation.detection import Finding, alert_scores
 from services.detector.offline.evaluation.injection import EVENTS_PER_TRADE, inject
 from services.detector.offline.evaluation.metrics import BUDGETS, NATURAL, Judged, figures, flagged_per_1000
 from services.detector.offline.evaluation.report import Evaluation, print_evaluation, write_evaluation
-from services.detector.offline.evaluation.reshape import STOCKS, Stock
+from services.detector.offline.evaluation.reshape import STOCK_KINDS, StockKind
 from services.detector.profiles.profile import Profile, load_profile
 from services.sources.base import Source
 from services.sources.columns import COLUMNS, PRICE_SCALE
@@ -55,7 +55,7 @@ def run_evaluate(
         A source has no trades, the profile is wrong, or the output cannot be written.
     """
     profile = load_profile(profile_path)
-    stocks = STOCKS if reshape else STOCKS[:1]
+    stocks = STOCK_KINDS if reshape else STOCK_KINDS[:1]
     days: list[dict[str, Any]] = []
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -79,7 +79,7 @@ def run_evaluate(
 
 
 def evaluate_day(
-    trades: pl.DataFrame, stock: Stock, profile: Profile, seed: int, runs: int
+    trades: pl.DataFrame, stock: StockKind, profile: Profile, seed: int, runs: int
 ) -> Iterator[dict[str, Any]]:
     """Judge a profile by one day.
 

@@ -330,16 +330,18 @@ def test_only_profiles_of_bounded_state_are_checkpointable() -> None:
         classic.restore(saved())
 
 
-def test_layout_tells_states_apart_but_not_parameters() -> None:
-    layout = Engine(EVERYTHING).layout
-    assert Engine(OWN_PARAMETERS).layout == layout
-    assert len({layout, Engine(WITHOUT_RULES).layout, Engine(load_profile("classic")).layout}) == 3
+def test_state_schema_tells_states_apart_but_not_parameters() -> None:
+    schema = Engine(EVERYTHING).state_schema
+    assert Engine(OWN_PARAMETERS).state_schema == schema
+    assert (
+        len({schema, Engine(WITHOUT_RULES).state_schema, Engine(load_profile("classic")).state_schema}) == 3
+    )
 
 
 def test_layout_tells_versions_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = Engine(EVERYTHING).layout
+    schema = Engine(EVERYTHING).state_schema
     monkeypatch.setattr("services.detector.engine.engine._STATE_VERSION", 2)
-    assert Engine(EVERYTHING).layout != layout
+    assert Engine(EVERYTHING).state_schema != schema
 
 
 def test_changes_are_what_was_given_a_trade_since() -> None:

@@ -70,12 +70,12 @@ def test_partition_handed_over_is_kept_for_the_next_time() -> None:
     assignment = taken(p0=5, p1=7)
     kept = assignment.partitions[0]
     assignment.hand_over()
-    assert assignment.phase(0) is Phase.HANDED_OVER
+    assert assignment.phase(0) is Phase.STANDBY
     assert assignment.partitions == {}
     assert assignment.unchanged() == []
-    assert assignment.handed_over(0) is kept
+    assert assignment.standby(0) is kept
     assignment.hand_over()  # what comes and goes without being restored changes nothing
-    assert assignment.handed_over(0) is kept
+    assert assignment.standby(0) is kept
 
 
 def test_what_does_not_come_back_at_once_is_not_known_any_more() -> None:
@@ -85,7 +85,7 @@ def test_what_does_not_come_back_at_once_is_not_known_any_more() -> None:
     assignment.take(1, watched(7), 7)
     assignment.begun()
     assert assignment.phase(0) is None
-    assert assignment.handed_over(1) is None
+    assert assignment.standby(1) is None
 
 
 def test_lost_partition_is_not_kept_but_one_handed_over_before_is() -> None:
@@ -94,7 +94,7 @@ def test_lost_partition_is_not_kept_but_one_handed_over_before_is() -> None:
     assignment.take(1, watched(7), 7)
     assignment.drop()
     assert assignment.phase(1) is None
-    assert assignment.phase(0) is Phase.HANDED_OVER
+    assert assignment.phase(0) is Phase.STANDBY
 
 
 def test_after_an_abort_nothing_is_known() -> None:

@@ -22,7 +22,7 @@ from services.detector.live.checkpoint import (
 
 NOISE = hashlib.sha512(b"noise").digest() * 3
 SESSION = SessionCheckpoint(
-    run=3,
+    epoch=3,
     profile="0123456789ab",
     layout="ba9876543210",
     offset=41,
@@ -35,7 +35,7 @@ SESSION = SessionCheckpoint(
     ),
 )
 PARTITION = PartitionCheckpoint(
-    run=3, profile="0123456789ab", layout="ba9876543210", replay_from=17, retract_until=None, letters_from=9
+    epoch=3, profile="0123456789ab", layout="ba9876543210", replay_from=17, retract_until=None, letters_from=9
 )
 SESSION_FIELDS = {
     "kind": "session",
@@ -80,7 +80,7 @@ def reason_of(value: bytes) -> str:
 @given(
     st.builds(
         SessionCheckpoint,
-        run=counts,
+        epoch=counts,
         profile=texts,
         layout=texts,
         offset=counts,
@@ -95,7 +95,7 @@ def reason_of(value: bytes) -> str:
     )
     | st.builds(
         PartitionCheckpoint,
-        run=counts,
+        epoch=counts,
         profile=texts,
         layout=texts,
         replay_from=counts,

@@ -99,7 +99,7 @@ def test_refused_trade_becomes_a_dead_letter_and_an_anomaly_goes_to_the_partitio
         (record(at, values[at]), anomaly) for at, anomaly in engine.detect([decode_trade(v) for v in values])
     ]
     assert found.anomalies
-    found.refused = [(record(9, b"no trade"), "no JSON")]
+    found.rejected = [(record(9, b"no trade"), "no JSON")]
     outbox.publish(4, found)
     *anomalies, (topic, letter) = transactions.producer.produced
     assert [(topic, m["partition"], m["key"]) for topic, m in anomalies] == [("anomalies", 4, b"NVDA")] * len(
@@ -132,7 +132,7 @@ def test_error_of_the_client_while_publishing_ends_the_transaction(
     with pytest.raises(TransactionAbortedError):
         outbox.withdraw(0, [(b"NVDA", "id", "time")])
     found = Detected()
-    found.refused = [(record(9, b"no trade"), "no JSON")]
+    found.rejected = [(record(9, b"no trade"), "no JSON")]
     with pytest.raises(TransactionAbortedError):
         outbox.publish(0, found)
     assert transactions.calls == ["fail"] * 3

@@ -10,7 +10,7 @@ from services.common.kafka.records import Record
 from services.contracts.anomaly import anomaly_json
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, decode, encode
 from services.detector.live.partition import WatchedPartition
-from services.detector.live.recovery import is_as_left, next_run, recover
+from services.detector.live.recovery import is_unchanged, next_epoch, recover
 from services.detector.profiles.profile import Profile, load_profile
 from tests.narrow import value_of
 from tests.samples import kafka_record
@@ -49,7 +49,7 @@ class Process:
         if batch:
             found = self.partition.detect(batch)
             self.anomalies += [anomaly_json(value_of(origin), one, NOW) for origin, one in found.anomalies]
-            self.letters += [origin.offset() for origin, _ in found.refused]
+            self.letters += [origin.offset() for origin, _ in found.rejected]
 
     def commit(self) -> None:
         for key, value in self.partition.checkpoints():
@@ -196,25 +196,25 @@ def test_a_batch_across_the_committed_offset_counts_only_what_is_behind_it() -> 
     ledger.committed = 210  # the first late trade is at 200, the others come later
     across = ledger.started().detect(ledger.messages)
     assert late_in_all > across.late_trades > 0
-    assert across.trades + 210 == whole.trades + len(whole.refused)
+    assert across.trades + 210 == whole.trades + len(whole.rejected)
     assert across.replayed == 210
-    assert across.refused == []
+    assert across.rejected == []
 
 
-def test_a_partition_is_as_left_until_others_read_on_or_begin_anew() -> None:
+def test_a_partition_is_unchanged_until_others_continue_or_reset_it() -> None:
     ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
     process = Process(ledger, ledger.started())
-    assert is_as_left(process.partition, {}, 0)
+    assert is_unchanged(process.partition, {}, 0)
     for _ in range(10):
         process.read(30)
         process.commit()
     left = process.partition
-    assert is_as_left(left, ledger.checkpoints, ledger.committed)
-    assert not is_as_left(left, ledger.checkpoints, ledger.committed + 1)
-    assert is_as_left(left, {PARTITION_KEY: b"garbage"}, ledger.committed)
+    assert is_unchanged(left, ledger.checkpoints, ledger.committed)
+    assert not is_unchanged(left, ledger.checkpoints, ledger.committed + 1)
+    assert is_unchanged(left, {PARTITION_KEY: b"garbage"}, ledger.committed)
     record = decode(ledger.checkpoints[PARTITION_KEY])
-    begun_anew = replace(record, run=next_run(ledger.checkpoints))
-    assert not is_as_left(left, {PARTITION_KEY: encode(begun_anew)}, ledger.committed)
+    next_record = replace(record, epoch=next_epoch(ledger.checkpoints))
+    assert not is_unchanged(left, {PARTITION_KEY: encode(next_record)}, ledger.committed)
 
 
 def test_what_an_earlier_run_refused_gets_no_second_letter() -> None:
@@ -222,8 +222,8 @@ def test_what_an_earlier_run_refused_gets_no_second_letter() -> None:
     run = decode(Process(ledger, ledger.started()).partition.partition_checkpoint())
     refused_at = TAPE.index(b"no trade")
     for letters_from, letters in ((refused_at, [refused_at]), (refused_at + 1, [])):
-        begun_anew = PartitionCheckpoint(run.run, run.profile, run.layout, 0, None, letters_from)
-        ledger = Ledger(ledger.messages, checkpoints={PARTITION_KEY: encode(begun_anew)})
+        next_record = PartitionCheckpoint(run.epoch, run.profile, run.layout, 0, None, letters_from)
+        ledger = Ledger(ledger.messages, checkpoints={PARTITION_KEY: encode(next_record)})
         worked_off(ledger, [(40, "commit")] * 3 + [(40, "commit and die")] * 3)
         assert ledger.letters == letters
         assert ledger.anomalies == detect(TRADES)
@@ -234,10 +234,10 @@ def test_checkpoints_of_another_profile_are_not_used() -> None:
     worked_off(ledger, [(50, "commit")] * 8)
     assert ledger.started().position > 0
     assert ledger.started(OTHER).position == 0
-    run = decode(ledger.checkpoints[PARTITION_KEY]).run
+    run = decode(ledger.checkpoints[PARTITION_KEY]).epoch
     ledger.committed, ledger.anomalies = 200, []
     worked_off(ledger, [(70, "commit")] * 7, OTHER)
-    assert decode(ledger.checkpoints[PARTITION_KEY]).run == run + 1
+    assert decode(ledger.checkpoints[PARTITION_KEY]).epoch == run + 1
     assert ledger.anomalies == [
         anomaly
         for anomaly in detect(TRADES, profile=OTHER)

@@ -309,7 +309,7 @@ def test_partition_that_comes_back_as_it_went_keeps_its_engine(broker: Broker) -
     before = detector.service._assignment.partitions[0]
     detector.client.takes()
     detector.turn()
-    assert detector.phase(0) is Phase.HANDED_OVER
+    assert detector.phase(0) is Phase.STANDBY
     detector.gets([0])
     detector.turn()
     detector.turn()

@@ -34,8 +34,7 @@ def test_first_trade_can_be_flagged() -> None:
 
 def test_reason_names_the_mean_before() -> None:
     assert high_volume(10).flag(batch(size=[4, 8, 1200])).reasons == [
-        "1,200 shares in one trade, above the limit of 10; "
-        "the trades of this session before it had 6 on average"
+        "1,200 shares in one trade, above the limit of 10; the earlier trades of this session averaged 6"
     ]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from services.detector.offline.evaluation.reshape import FLURRY_GAP_NS, STOCKS, at_price, thin
+from services.detector.offline.evaluation.reshape import FLURRY_GAP_NS, STOCK_KINDS, at_price, thin
 from tests.narrow import number
 from tests.unit.services.detector.offline.evaluation.days import generated_day
 
@@ -57,7 +57,7 @@ def test_a_thin_day_stays_as_it_is() -> None:
 
 def test_every_stock_can_be_made_of_a_day() -> None:
     day = generated_day()
-    for stock in STOCKS:
+    for stock in STOCK_KINDS:
         made = stock.reshape(day, [1, 2])
         assert made.columns == day.columns
         assert made.schema == day.schema

@@ -9,7 +9,7 @@ from services.common.errors import TapewatchError
 from services.detector.offline.evaluation.detection import alert_scores, detect_in_frame
 from services.detector.offline.evaluation.injection import inject
 from services.detector.offline.evaluation.report import FIGURES, Figure, results_of
-from services.detector.offline.evaluation.reshape import STOCKS, Stock
+from services.detector.offline.evaluation.reshape import STOCK_KINDS, StockKind
 from services.detector.offline.evaluation.run import describe_events, evaluate_day, judge, run_evaluate
 from services.detector.profiles.profile import Profile, load_profile
 from services.sources.files import open_sources
@@ -54,7 +54,7 @@ def test_every_event_is_described_by_its_best_trade() -> None:
 
 def test_figures_do_not_depend_on_other_runs_or_stocks() -> None:
     trades = generated_day()
-    stock = Stock("as it is", lambda trades, _: trades)
+    stock = StockKind("as it is", lambda trades, _: trades)
     once = list(evaluate_day(trades, stock, LARGE_ONLY, 7, 1))
     twice = list(evaluate_day(trades, stock, LARGE_ONLY, 7, 2))
     assert json.dumps(once) == json.dumps(twice[:2])
@@ -70,10 +70,10 @@ def test_means_are_over_days_and_the_worst_day_counts() -> None:
     result = results_of(days, (figure,))["ap"]
     assert result.mean == pytest.approx(0.8)
     assert result.worst == 0.7
-    assert result.meets_asked
-    assert not result.meets_hoped
-    strict = Figure("ap", "", 0.75, 0.78, asked_of_each_day=0.75)
-    assert not results_of(days, (strict,))["ap"].meets_asked
+    assert result.meets_required
+    assert not result.meets_target
+    strict = Figure("ap", "", 0.75, 0.78, required_each_day=0.75)
+    assert not results_of(days, (strict,))["ap"].meets_required
     assert results_of([], (figure,))["ap"].mean is None
 
 
@@ -82,8 +82,8 @@ def test_alarms_are_better_the_fewer() -> None:
     result = results_of(days, (Figure("x", "", 0.5, 0.3, less_is_better=True),))["x"]
     assert result.mean == pytest.approx(0.4)
     assert result.worst == 0.6
-    assert result.meets_asked
-    assert not result.meets_hoped
+    assert result.meets_required
+    assert not result.meets_target
 
 
 def test_the_command_reports_every_stock(
@@ -96,8 +96,8 @@ def test_the_command_reports_every_stock(
     report = json.loads(output.read_text())
     assert set(report["figures"]) == {figure.name for figure in FIGURES}
     assert set(report["kinds"]) == set(KINDS)
-    assert set(report["stocks"]) == {stock.name for stock in STOCKS[1:]}
-    assert len(report["days"]) == 2 * sum(stock.days_per_run for stock in STOCKS)
+    assert set(report["stocks"]) == {stock.name for stock in STOCK_KINDS[1:]}
+    assert len(report["days"]) == 2 * sum(stock.days_per_run for stock in STOCK_KINDS)
     assert report["figures"]["ap_price"]["mean"] > 0.5
     assert list(tmp_path.glob(".report*")) == []
 
@@ -135,7 +135,7 @@ INJECTED_QUANTITY = {
 def test_top_contribution_names_the_injected_quantity() -> None:
     source = open_sources([str(sorted(REAL_DATA.glob("*.csv.zst"))[0])])[0]
     trades = pl.concat([chunk.trades for chunk in source.chunks()])
-    days = evaluate_day(trades, STOCKS[0], load_profile(), seed=5, runs=1)
+    days = evaluate_day(trades, STOCK_KINDS[0], load_profile(), seed=5, runs=1)
     flagged = [event for day in days for event in day["events"] if event["score"] > 0]
     right = [event["top_contribution"] in INJECTED_QUANTITY[event["kind"]] for event in flagged]
     assert len(right) > 50
