@@ -1,9 +1,10 @@
 """The tutorials' rules: the `classic` profile's detectors against the plain program that defines them.
 
-Both ways see the same trades of one day. The plain one is timed over the first trades after its first fit
-only, as a whole day would take hours; a fit's time, which it would need after each 1000 trades, is left out
-in its favour. The detectors are timed over whole thousands of trades in batches of 1000, all fits included.
-Where both have judged a trade, their labels are compared, and again over more trades with smaller forests.
+Both programs get the same trades of one day. The plain one is timed over the first trades after its first fit
+only, as a whole day would take hours; the time of a fit, which it would need after each 1000 trades, is not
+counted, which favours it. The detectors are timed over whole thousands of trades in batches of 1000, all fits
+included. Where both have scored a trade, their labels are compared, and again over more trades with smaller
+forests.
 """
 
 import itertools

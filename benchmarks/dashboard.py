@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, on a day of 221,402 trades: how long a person waits.
+"""Waiting times of the dashboard in a real browser, on a day of 221,402 trades.
 
 The day (a real one where there is one, else a generated one of as many trades) goes through the pipeline into
 the embedded Elasticsearch; then Kafka and the services are stopped, so that the two servers and the browser
@@ -90,7 +90,7 @@ def measure() -> list[Row]:
 
 
 def _index(stack: EmbeddedStack, day: Path) -> int:
-    """Bring a day through the pipeline, and return how many trades are indexed."""
+    """Run a day through the pipeline, and return the number of trades indexed."""
     surroundings = environment(stack.kafka_bootstrap) | {"TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url}
     for arguments in (
         ("setup",),
@@ -129,7 +129,7 @@ def _dashboard(elasticsearch_url: str) -> Iterator[str]:
         deadline_s = time.monotonic() + 60
         while not _answers(f"{url}/_stcore/health"):
             if process.poll() is not None or time.monotonic() > deadline_s:
-                raise TapewatchError("The dashboard did not start.", f"Look at {log}.")
+                raise TapewatchError("The dashboard did not start.", f"See its log, {log}.")
             time.sleep(0.2)
         yield url
     finally:
@@ -153,8 +153,8 @@ def _browser() -> Iterator[Browser]:
         found = next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
         if found is None:
             raise TapewatchError(
-                "There is no Chromium to measure the dashboard in.",
-                "Install one, with `.venv/bin/playwright install chromium` or from the system's packages.",
+                "Chromium, which the dashboard is measured in, was not found.",
+                "Install it with `.venv/bin/playwright install chromium` or from the system's packages.",
             )
         browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         try:
@@ -180,7 +180,7 @@ def _turns(client: Elasticsearch, browser: Browser, url: str) -> dict[str, list[
         except Error as error:
             raise TapewatchError(
                 f"The dashboard did not show what it should: {error.message[:300]}",
-                f"Look at {OUT / 'dashboard.log'}.",
+                f"See the log, {OUT / 'dashboard.log'}.",
             ) from error
         finally:
             context.close()

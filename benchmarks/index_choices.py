@@ -1,9 +1,9 @@
 """The choices of `infra/elasticsearch/` against their alternatives: `python -m benchmarks.index_choices`.
 
-Each variant changes one thing of the index that `tapewatch setup` gives to a day of trades. A turn indexes
+Each variant changes one thing about the index that `tapewatch setup` gives to a day of trades. A turn indexes
 the day into every variant, one after the other, and the next turn does so in the opposite order; then every
-query is asked of all variants in turns. Figures are medians. Beside trades a second stands the processor
-time that Elasticsearch itself took for a trade, which moves much less with what else the machine does. Disk
+query is run on all variants in turns. Figures are medians. Beside trades a second the table has the processor
+time that Elasticsearch itself took for a trade, which depends much less on the machine's other load. Disk
 space is that of one segment, so that it does not depend on when merges happened.
 """
 
@@ -55,7 +55,7 @@ Change = Callable[[dict[str, Any], dict[str, Any]], None]
 
 @dataclass
 class Variant:
-    """One way to keep a day, and what was measured of it."""
+    """One way to store a day, and its measurements."""
 
     name: str
     change: Change
@@ -65,7 +65,7 @@ class Variant:
     """Elasticsearch's processor time for a trade, by turn."""
     bytes_a_trade: float = 0.0
     query_ms: dict[str, list[float]] = field(default_factory=dict)
-    """By query, one for each round."""
+    """Milliseconds by query, one number for each round."""
 
     @property
     def index(self) -> str:
@@ -79,19 +79,19 @@ class Day:
 
     title: str
     bodies: list[bytes]
-    """Of bulk requests."""
+    """Bodies of bulk requests."""
     trades: int
     symbol: str
-    """The one with the most trades."""
+    """The symbol with the most trades."""
     trade_id: str
-    """Of the trade in the middle."""
+    """Id of the trade in the middle of the day."""
     start: str
-    """Of an hour in the middle of the day."""
+    """Start of an hour in the middle of the day."""
     end: str
 
 
 def variants() -> list[Variant]:
-    """Return what is chosen, and what else could have been."""
+    """Return the chosen settings, and their alternatives."""
 
     def sort(*fields: str) -> Change:
         return lambda settings, _: settings.update(
@@ -177,7 +177,7 @@ def _read(title: str, path: Path) -> Day:
 
 
 def _measure(client: Elasticsearch, day: Day, turns: int) -> list[Variant]:
-    """Index the day into all variants by turns, then ask each the queries, by turns too."""
+    """Index the day into all variants in turns, then run the queries on each, in turns too."""
     chosen = client.indices.simulate_index_template(name="trades-2000.01.01")["template"]
     compared = [
         variant
@@ -226,7 +226,7 @@ def _composed(chosen: dict[str, Any], variant: Variant) -> tuple[dict[str, Any],
 
 
 def _index(client: Elasticsearch, day: Day, variant: Variant, chosen: dict[str, Any]) -> tuple[float, float]:
-    """Index the day into a new index, until all is acknowledged and searchable.
+    """Index the day into a new index, until everything is acknowledged and searchable.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def _index(client: Elasticsearch, day: Day, variant: Variant, chosen: dict[str, 
             body=body,
         )
         if answer.body["errors"]:
-            raise RuntimeError(f"{variant.name}: Elasticsearch refused documents")
+            raise RuntimeError(f"{variant.name}: Elasticsearch rejected documents")
 
     began_s, began_cpu_ms = time.perf_counter(), _cpu_ms(client)
     with ThreadPoolExecutor(CONNECTIONS) as threads:
@@ -262,7 +262,7 @@ def _cpu_ms(client: Elasticsearch) -> int:
 
 
 def _queries(day: Day) -> dict[str, dict[str, Any]]:
-    """Return what the dashboard and Kibana ask most."""
+    """Return the most frequent queries of the dashboard and Kibana."""
     of_symbol = {"term": {"symbol": day.symbol}}
     within_hour = {"range": {"@timestamp": {"gte": day.start, "lte": day.end}}}
     newest = [{"@timestamp": "desc"}, {"sequence": "desc"}]

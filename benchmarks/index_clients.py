@@ -1,13 +1,13 @@
-"""What the indexer is compared with: other programs that send the same trades to the same index.
+"""The indexer's peers: other programs that send the same trades to the same index.
 
-Each sends so many trades of the topic `trades` and ends; bulk requests have as many documents as the
-indexer's:
+Each sends the given number of trades from the topic `trades` and exits; bulk requests have as many documents
+as the indexer's:
 
-- `bare`: as little Python as it takes; messages become bodies by joining bytes, id and day are cut out
-  unchecked, several connections send. It commits nothing, and stops at the first trouble;
-- `ready`: the same, but all bodies lie ready in memory before the first is sent;
-- `bulk`, `parallel_bulk`: the helpers of elasticsearch-py, fed with parsed messages as its documentation has
-  it.
+- `bare`: as little Python as possible; messages become bodies by joining bytes, id and day are cut out
+  unchecked, several connections send. It commits nothing, and stops at the first error;
+- `ready`: the same, but all bodies are ready in memory before the first is sent;
+- `bulk`, `parallel_bulk`: the helpers of elasticsearch-py, fed with parsed messages as in its
+  documentation.
 
 Usage: python -m benchmarks.index_clients FORM BOOTSTRAP URL TRADES CONNECTIONS
 """
@@ -53,7 +53,7 @@ def main(form: str, bootstrap: str, url: str, trades: str, connections: str) -> 
 
 
 def read_batches(bootstrap: str, trades: int) -> Iterator[list[bytes]]:
-    """Read so many trades of the topic, from its beginning."""
+    """Read the given number of trades from the beginning of the topic."""
     consumer: Consumer = new_consumer(bootstrap, "benchmark-reads-only")
     numbers = partition_numbers(consumer, TRADES_TOPIC)
     consumer.assign([TopicPartition(TRADES_TOPIC, number, 0) for number in numbers])
@@ -83,7 +83,7 @@ def to_body(values: list[bytes]) -> bytes:
 
 
 def send_all(bodies: Iterable[bytes], url: str, connections: int) -> None:
-    """Send bulk requests over so many connections.
+    """Send bulk requests over the given number of connections.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def send_all(bodies: Iterable[bytes], url: str, connections: int) -> None:
 
 
 def to_action(value: bytes) -> dict[str, Any]:
-    """Make what the helpers want of a message."""
+    """Turn a message into an action for the helpers."""
     fields = orjson.loads(value)
     day = fields["@timestamp"][:10].replace("-", ".")
     return {"_index": f"{TRADES_INDEX_PREFIX}{day}", "_id": fields["trade_id"], "_source": fields}

@@ -1,23 +1,23 @@
-"""The running indexer, against the least that a client can do, and against what others would use.
+"""The running indexer, against a minimal client and against common alternatives.
 
 All forms index the same trades of the topic `trades` (one real day where there is one, else a generated one,
 published once) under the same ids into the same index, on one embedded Kafka and one embedded Elasticsearch,
 with the index settings of `tapewatch setup`. Bulk requests have the same number of documents:
 
-- `tapewatch index` as it runs anywhere: checks each message, retries, commits offsets, serves metrics;
-- a bare client that reads the same trades, and one whose bulk bodies lie ready in memory, each with the
-  number of connections that suits it best (`benchmarks/index_clients.py`);
+- `tapewatch index` as in production: checks each message, retries, commits offsets, serves metrics;
+- a bare client that reads the same trades, and one whose bulk bodies are ready in memory, each with its
+  best number of connections (`benchmarks/index_clients.py`);
 - elasticsearch-py's `helpers.bulk` and `helpers.parallel_bulk`, and Quix Streams' sink for Elasticsearch.
 
-Each runs as one process of its own, one after the other. Before each run the index is deleted and made anew,
-empty, and the indexer's group has no offsets.
+Each runs as one process of its own, one after the other. Before each run the index is deleted and created
+again, and the indexer's group has no offsets.
 
-What is timed is the same for all, and seen from outside: Elasticsearch's own count of what it has indexed,
-asked every 50 ms. The clock starts when the first documents are seen, and stops when all are but those of one
-request: a service does not know which trade is the last, so the indexer waits half a second for more before
-it sends the rest. The rate is the documents in between by the time in between, so the start of the process,
-joining the group, and preparing bodies are not counted for any of them. After each run the index has to have
-each trade, indexed once.
+The same is timed for all, from outside: Elasticsearch's own count of indexed documents, queried every 50 ms.
+The clock starts when the first documents are seen, and stops when all are but those of one request: a service
+does not know which trade is the last, so the indexer waits half a second for more before it sends the rest.
+The rate is the documents in between by the time in between, so the start of the process, joining the group,
+and preparing bodies are not counted for any of them. After each run the index has to have each trade, indexed
+once.
 
 First all three of the indexer and its two rivals run unmeasured, so that servers and caches are warm; then
 both rivals try each number of connections with a part of the trades, and keep the best. The figures are
@@ -226,10 +226,10 @@ class Bench:
                 if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                     raise
             return
-        raise RuntimeError(f"the group {COMPONENT.group} does not become empty")
+        raise RuntimeError(f"the group {COMPONENT.group} did not become empty")
 
     def _rate(self, form: str, arguments: list[str], env: dict[str, str], trades: int) -> float:
-        """Run a program that indexes so many trades and ends; return trades a second."""
+        """Run a program that indexes the given number of trades and exits; return trades a second."""
         for index in self._indices:
             self._client.options(ignore_status=404).indices.delete(index=index)
             self._client.indices.create(index=index)
@@ -246,14 +246,14 @@ class Bench:
             program.wait()
         if rate is None or code != 0:
             raise TapewatchError(
-                f"{form} did not index {trades:,} trades in {TIMEOUT_S:.0f} s, or ended with code {code}.",
-                f"Its log is {log_file}.",
+                f"{form} did not index {trades:,} trades in {TIMEOUT_S:.0f} s, or exited with code {code}.",
+                f"See its log, {log_file}.",
             )
         self._check(form, trades)
         return rate
 
     def _watch(self, program: "subprocess.Popen[bytes]", trades: int) -> float | None:
-        """Return documents a second from the first to those of the last request; None if they do not come."""
+        """Return documents a second from the first to those of the last request; None if some are missing."""
         deadline_s = time.monotonic() + TIMEOUT_S
         first: tuple[float, int] | None = None
         has_ended = False
@@ -276,7 +276,7 @@ class Bench:
         return int(stats["_all"]["primaries"]["indexing"]["index_total"])
 
     def _check(self, form: str, trades: int) -> None:
-        """Fail unless the index has so many trades, each indexed once."""
+        """Fail unless the index has the given number of trades, each indexed once."""
         self._client.indices.refresh(index=self._indices)
         there = self._client.count(index=self._indices)["count"]
         if not there == self._indexed() == trades:

@@ -26,7 +26,7 @@ def peer_version(name: str) -> str:
 
 
 def peers_python() -> Path:
-    """Return the peers' Python; install them first where they are not there as the lock has them.
+    """Return the peers' Python; install the peers first unless they are installed as locked.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, and the performance table of docs/performance.md, measured now."""
+"""`make bench`: every benchmark, which prints the performance table of docs/performance.md."""
 
 import argparse
 import importlib

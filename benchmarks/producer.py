@@ -1,12 +1,13 @@
 """The producer: a day's file into messages, and into Kafka.
 
 Reading and serialising goes through the same calls as `tapewatch produce`, without a broker, from the
-compressed file to keys and values, on one core. Its peer is the plain way: `pandas.read_csv`, `iterrows`
-and `json.dumps`. The plain way reads the whole file and serialises only the first rows of it; its time for
-one trade is the sum of both per row. Both go in turns, and the ratio is the median of the turns' ratios.
+compressed file to keys and values, on one core. Its peer is the straightforward way: `pandas.read_csv`,
+`iterrows` and `json.dumps`. The plain way reads the whole file and serialises only the first rows of it; its
+time for one trade is the sum of both per row. Both go in turns, and the ratio is the median of the turns'
+ratios.
 
-Publishing is the command `tapewatch produce` on the embedded Kafka, by its own account: from the first chunk
-read to the last acknowledgement, without the start of the process.
+Publishing is the command `tapewatch produce` on the embedded Kafka, as measured by itself: from the first
+chunk read to the last acknowledgement, without the start of the process.
 """
 
 import json
@@ -95,4 +96,4 @@ def _publish() -> float:
     for line in reversed(log.splitlines()):
         if line.startswith("{") and (entry := json.loads(line)).get("event") == "published":
             return float(entry["trades_per_s"])
-    raise TapewatchError(f"`tapewatch produce` failed: {log[-500:]}", "Fix what it says.")
+    raise TapewatchError(f"`tapewatch produce` failed: {log[-500:]}", "Fix the error that it reports.")

@@ -1,10 +1,11 @@
-"""What exactly-once costs: producer and detector with their promise against the same code without it.
+"""The cost of exactly-once delivery: producer and detector with it against the same code without it.
 
-`benchmarks/promise_child.py` runs both forms. Without the promise the producer is the plain idempotent one,
-flushed at the end; the detector commits offsets without waiting for anything, and writes no checkpoints.
+`benchmarks/promise_child.py` runs both forms. Without exactly-once delivery the producer is the plain
+idempotent one, flushed at the end; the detector commits offsets without waiting for anything, and writes no
+checkpoints.
 
-The producer publishes a generated day anew each time; its clock runs from the first row to the last
-acknowledgement, by the child's account. The detector reads the same day from its beginning, timed from
+The producer publishes a generated day again each time; its clock runs from the first row to the last
+acknowledgement, as measured by the child. The detector reads the same day from its beginning, timed from
 outside as in `benchmarks/service.py`. Both forms go in alternating pairs, the first pair unmeasured; the
 figures are medians, the ratio is the median of the pairs' ratios.
 """
@@ -76,5 +77,5 @@ def _produced(bootstrap: str, form: str, day: str) -> float:
         check=False,
     )
     if done.returncode != 0:
-        raise TapewatchError(f"The producer failed: {done.stderr[-500:]}", "Fix what it says.")
+        raise TapewatchError(f"The producer failed: {done.stderr[-500:]}", "Fix the error that it reports.")
     return float(json.loads(done.stdout)["trades_per_s"])

@@ -1,4 +1,4 @@
-"""Runs the producer or the detector with or without its promise, for `benchmarks/promise.py`.
+"""Runs the producer or the detector with or without exactly-once delivery, for `benchmarks/promise.py`.
 
 python -m benchmarks.promise_child produce with|without FILE
 python -m benchmarks.promise_child detect with|without
@@ -27,25 +27,25 @@ NEVER = 10**15
 
 
 class NoTransactions(Transactions):
-    """The same calls upon a plain idempotent producer."""
+    """The same interface with a plain idempotent producer."""
 
     opened: "NoTransactions"
     consumer: Consumer | None = None
 
     def open(self) -> None:
-        """Do not become the only one."""
+        """Create the producer without fencing others."""
         NoTransactions.opened = self
         self.producer = new_producer(self._bootstrap, **self._config)
 
     def begin(self) -> None:
-        """Begin nothing."""
+        """Do nothing: no transaction is begun."""
 
     def commit(
         self,
         offsets: list[TopicPartition] | None = None,
         group: GroupMetadata | None = None,  # noqa: ARG002
     ) -> None:
-        """Let messages and offsets go their way."""
+        """Send messages and commit offsets without waiting."""
         self.producer.poll(0)
         if offsets and NoTransactions.consumer is not None:
             NoTransactions.consumer.commit(offsets=offsets, asynchronous=True)
@@ -61,7 +61,7 @@ detector_consumer = new_consumer
 
 
 def produce(file: str, promises: bool) -> None:
-    """Publish a file anew and print trades a second."""
+    """Publish a file again and print trades a second."""
     first_row_s: list[float] = []
     publish_rows = publisher.Publisher._publish_rows
 

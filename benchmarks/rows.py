@@ -1,4 +1,4 @@
-"""What a benchmark hands back: the rows of the performance table."""
+"""The result of a benchmark: rows of the performance table."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ class Row:
     figure
         The result.
     unit
-        Of `figure`.
+        Unit of `figure`.
     peer
-        What it is compared with, and the peer's figure; None where there is no peer.
+        What it is compared with, and the peer's figure; None without a peer.
     ratio
         `figure` against the peer's, measured in the same run.
     asked
-        What the project asks of `figure` or `ratio`.
+        Target of the project for `figure` or `ratio`.
     """
 
     name: str

@@ -1,18 +1,18 @@
-"""The running detector on Kafka, against Quix Streams that applies a mere threshold.
+"""The running detector on Kafka, against Quix Streams that applies only a threshold.
 
 Both read the same topic `trades` (a generated day of many symbols, published once) on the same embedded
 Kafka, from its beginning to its end, one after the other in alternating pairs. Each has a consumer group
 without offsets, its own empty output topic, transactions on, and one process:
 
-- `tapewatch detect` as it runs anywhere: decodes each trade, applies every detector of the default profile,
+- `tapewatch detect` as in production: decodes each trade, applies every detector of the default profile,
   publishes anomalies, commits each batch in a transaction;
-- `benchmarks/quix_threshold.py`: JSON in, `size > 20000`, JSON out, `processing_guarantee="exactly-once"`.
-  It commits every 100,000 messages. On two cores that suited it best (one run each, timed from joining the
-  group): 113,000 trades a second, against 92,000 when it commits every 10,000 as the detector does, and
+- `benchmarks/quix_threshold.py`: JSON in, `size > 20000`, JSON out, `processing_guarantee="exactly-once"`. It
+  commits every 100,000 messages. On two cores that was its fastest setting (one run each, timed from joining
+  the group): 113,000 trades a second, against 92,000 when it commits every 10,000 as the detector does, and
   99,000 with its default of 5 seconds, whose last commit comes late. The number of trades is a multiple of
   100,000, so no remainder waits for the clock.
 
-What is timed is the same for both, and seen from outside: a reader polls the group's committed offsets every
+The same is timed for both, from outside: a reader polls the group's committed offsets every
 20 ms. The clock starts when the first commit is seen, and stops when the last one is (every partition
 committed up to its last trade). The rate is the trades committed in between by the time in between. So the
 start of the process, joining the group, and the first transaction are not counted for either; every later
@@ -132,7 +132,7 @@ class Bench:
         self._ends: dict[int, int] = {}
 
     def publish(self, config: DayConfig) -> None:
-        """Publish a generated day behind what is there."""
+        """Publish a generated day after the existing trades."""
         day = generated_day(config)
         note(f"service: publishes {config.trades:,} trades of {config.symbols} symbols")
         run_command(self._env, RUN_TIMEOUT_S, "produce", str(day))
@@ -175,7 +175,7 @@ class Bench:
         return rate
 
     def _forget_detector(self) -> None:
-        """Remove what an earlier run left: offsets, state and anomalies."""
+        """Delete what an earlier run left: offsets, state and anomalies."""
         with contextlib.suppress(KafkaException):  # there is no group before the first run
             for deleted in self._admin.delete_consumer_groups([DETECTOR.group]).values():
                 deleted.result()
@@ -225,7 +225,7 @@ class Bench:
             time.sleep(POLL_S)
         raise TapewatchError(
             f"{name} did not commit all trades within {RUN_TIMEOUT_S:.0f} s, or ended.",
-            f"Its log is {log_file}.",
+            f"See its log, {log_file}.",
         )
 
     def _committed(self, reader: Consumer) -> _Seen:

@@ -1,4 +1,4 @@
-"""What the benchmarks need around them: days of trades, a Kafka of their own, the commands as processes."""
+"""Shared by the benchmarks: days of trades, a Kafka of their own, the commands as processes."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ _console = Console(stderr=True, highlight=False)
 
 
 def note(text: str) -> None:
-    """Tell a person what happens now; stdout is for the table alone."""
+    """Print progress on stderr; stdout is for the table alone."""
     _console.print(text, style="dim")
 
 
@@ -32,13 +32,13 @@ def generated_day(config: DayConfig) -> Path:
     """Return the file of a generated day; the same values give the same bytes."""
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"{config.date}-{config.seed}-{config.trades}x{config.symbols}.csv.zst"
-    # Generated anew each time: a file of an older generator would make two runs look comparable.
+    # Generated again each time: a file of an older generator would make two runs look comparable.
     write_day(config, path, path.with_suffix("").with_suffix(".labels.csv"))
     return path
 
 
 def real_day() -> Path | None:
-    """Return a real day's file, read where it lies; None where there is none."""
+    """Return a real day's file, read in place; None without one."""
     return next(iter(sorted(REAL_DAYS.glob("*.csv.zst"))), None)
 
 
@@ -90,5 +90,7 @@ def run_command(env: dict[str, str], timeout_s: float, *arguments: str) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise TapewatchError(f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Fix what it says.")
+        raise TapewatchError(
+            f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Fix the error that it reports."
+        )
     return done.stderr

@@ -1,4 +1,4 @@
-"""The dashboard: its pages, the way from one to the other, and the client that they share."""
+"""The dashboard: its pages, the navigation between them, and the client that they share."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -14,7 +14,7 @@ from services.common.elastic.client import Elasticsearch
 STYLE = """<style>
 /* The space on top is for a bar that is switched off. */
 .stMainBlockContainer { padding-top: 1rem; padding-bottom: 2rem }
-/* There only so that its code is fetched. */
+/* Exists only so that its code is fetched. */
 .st-key-overview-awaited { display: none }
 /* While a page refreshes, what it shows is not old: nothing fades. */
 [data-stale="true"] { opacity: 1 !important; transition: none !important }
@@ -32,15 +32,15 @@ def connect(url: str) -> Elasticsearch:
 
 
 def page(view: str) -> Callable[[], None]:
-    """Return what shows a page of the module of this name; other pages' modules are not imported for it."""
+    """Return a function that shows the page of this name; other pages' modules are not imported for it."""
 
     def show_page() -> None:
-        complaint = st.container()
+        warning_place = st.container()
         with error_boundary():
             client = connect(Settings().elasticsearch)
             import_module(f"dashboard.pages.{view}.page").show(client)
         if unread := url_state.take_unread():
-            complaint.warning(
+            warning_place.warning(
                 f"Ignored invalid URL parameters: {', '.join(unread)}.", icon=":material/link_off:"
             )
 
@@ -48,7 +48,7 @@ def page(view: str) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Show the page that the address says."""
+    """Show the page that the address names."""
     st.set_page_config(page_title="Tapewatch", page_icon="📈", layout="wide")
     st.html(STYLE)
     pages = [

@@ -1,4 +1,4 @@
-"""What only the dashboard needs to know: `TAPEWATCH_*` variables over defaults that fit one machine."""
+"""The dashboard's own settings: `TAPEWATCH_*` variables, with defaults that fit one machine."""
 
 from typing import Annotated
 
@@ -10,20 +10,20 @@ from services.common.config.urls import HttpUrl
 
 
 class DashboardSettings(Settings):
-    """Each can be set as `TAPEWATCH_<NAME>`; an empty variable counts as one that is not set.
+    """Settings, each read from `TAPEWATCH_<NAME>`; an empty variable counts as not set.
 
     Raises
     ------
     TapewatchError
-        A value is impossible.
+        A value is invalid.
     """
 
     services: Annotated[tuple[str, ...], NoDecode] = ()
-    """Where the services serve their metrics, `host:port[,host:port…]`; empty for this machine's usual
+    """Addresses of the services' metrics, `host:port[,host:port…]`; empty for this machine's usual
     ports."""
 
     kibana: HttpUrl | None = None
-    """URL of Kibana as visitors' browsers reach it; None where there is none."""
+    """URL of Kibana as visitors' browsers reach it; None without Kibana."""
 
     exchange: str = "XNAS"
     """Market identifier code of the exchange whose days and clock are shown: the profile's `exchange`."""

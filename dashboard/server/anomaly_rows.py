@@ -19,7 +19,7 @@ SHOWN_FIELDS = (
     "detections.label",
     "detections.score",
 )
-"""Of an anomaly: what `to_anomaly_rows` takes."""
+"""Fields of an anomaly that `to_anomaly_rows` reads."""
 
 
 def to_anomaly_rows(sources: Sequence[dict[str, Any]]) -> pd.DataFrame:

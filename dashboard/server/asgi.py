@@ -55,7 +55,7 @@ def main(host: str, port: int) -> None:
     except TapewatchError as error:
         sys.exit(str(error))
     load_config_options(OPTIONS | {"server.address": host, "server.port": port})
-    # Uvicorn ends in order, and then gives the signal to whoever had it before.
+    # Uvicorn shuts down cleanly, and then passes the signal to the previous handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = BrowserCode(streamlit.App(APP))
     print(f"The dashboard is at http://{host}:{port}; press Ctrl-C to stop.", flush=True)

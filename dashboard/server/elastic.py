@@ -1,4 +1,4 @@
-"""How every page asks Elasticsearch; the size of every answer is bounded."""
+"""Queries to Elasticsearch that every page uses; the size of every answer is bounded."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def open_client(url: str) -> Elasticsearch:
     Raises
     ------
     TapewatchError
-        The URL is not one, or the settings for logging in are wrong.
+        The URL or the settings for logging in are invalid.
     """
     return new_client(url, connections=_CONNECTIONS).options(request_timeout=TIMEOUT_S)
 
@@ -43,7 +43,7 @@ def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any
     Parameters
     ----------
     client
-        To ask.
+        Elasticsearch client.
     index
         Name or pattern.
     **arguments
@@ -52,7 +52,7 @@ def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     with explain_errors(client):
         # Half a count would be a wrong count.
@@ -70,7 +70,7 @@ def aggregate(
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     answer = search(
         client, index, query={"bool": {"filter": filters}}, aggs=aggs, size=0, track_total_hits=False
@@ -80,7 +80,7 @@ def aggregate(
 
 
 def newest_of(aggregations: dict[str, Any], name: str) -> dt.datetime | None:
-    """Return what a `max` over a time gave, UTC; None where there is nothing, or no index yet."""
+    """Return what a `max` over a time gave, UTC; None without documents or indices."""
     value = aggregations[name]["value"] if aggregations else None
     return None if value is None else from_ms(value)
 

@@ -1,7 +1,7 @@
 """The code that a browser needs for the overview: named in the page itself, and answered from memory.
 
 Streamlit's page fetches the code of each kind of element when the first element of that kind comes, from
-files that Streamlit opens anew for each request. Named in the page, the code is there before any element is.
+files that Streamlit opens again for each request. Named in the page, the code is loaded before any element.
 """
 
 import re
@@ -31,7 +31,7 @@ KINDS = (
     "embed",
     "loadVegaEmbed",
 )
-"""What the scripts of the overview's elements are called; a hash follows in the name of the file."""
+"""Names of the scripts of the overview's elements; in a file's name a hash follows."""
 
 PAGE = Path(streamlit.__file__).with_name("static") / "index.html"
 _FOLDER = "static/js"

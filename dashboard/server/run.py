@@ -33,8 +33,8 @@ def run_dashboard(settings: DashboardSettings, host: str, port: int) -> int:
     Raises
     ------
     TapewatchError
-        The port is taken, the host is not this machine's, the URL of Elasticsearch is not one, or another
-        setting is impossible.
+        The port is in use, the host is not this machine's, the URL of Elasticsearch is invalid, or another
+        setting is.
     """
     open_client(settings.elasticsearch).close()
     check_can_listen(host, port)
@@ -63,7 +63,7 @@ def check_can_listen(host: str, port: int) -> None:
     Raises
     ------
     TapewatchError
-        It is not possible; says why.
+        It is not possible; the error says why.
     """
     try:
         (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""Which sessions there are, and what was traded in them."""
+"""Sessions with trades, and what was traded in them."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ MAX_SYMBOLS = 1000
 
 @dataclass(frozen=True)
 class PeriodSummary:
-    """What was traded in a period."""
+    """Symbols and times of the trades in a period."""
 
     symbols: list[str]
-    """In alphabetical order; the `MAX_SYMBOLS` with the most trades at most."""
+    """Symbols traded, in alphabetical order; at most `MAX_SYMBOLS`, those with the most trades."""
     most_anomalous: str
-    """The symbol with the most anomalies; the one with the most trades where there are none."""
+    """The symbol with the most anomalies; without anomalies, the one with the most trades."""
     first_trade: dt.datetime
     last_trade: dt.datetime
 
@@ -34,7 +34,7 @@ def find_sessions(client: Elasticsearch) -> list[dt.date]:
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     answer = aggregate(
         client,
@@ -63,7 +63,7 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     filters = [during(time_range)]
     symbols = {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}

@@ -17,7 +17,7 @@ from services.review.verdicts import Verdict
 HEIGHT = 460
 
 _ECHO_S = 2.0
-"""So long after a move, the browser may still send the row that was chosen before it."""
+"""For this long after a move, the browser may still send the row that was chosen before it."""
 
 
 def show_anomaly_table(
@@ -36,12 +36,12 @@ def show_anomaly_table(
     verdicts
         By `trade_id`.
     key
-        Of the table in the session's state.
+        Key of the table in the session's state.
     selected
-        The `trade_id` of the row that is chosen, wherever it stands now; None, or one that is not there, for
-        none.
+        The `trade_id` of the selected row, wherever it is now; None, or an id that is not in the table,
+        selects no row.
     on_select
-        Is told the `trade_id` that a person has chosen, or None.
+        Called with the `trade_id` that a person has selected, or None.
     """
     trade_ids = rows["trade_id"].tolist()
 
@@ -111,7 +111,7 @@ def _chosen_rows(key: str) -> list[int]:
 
 
 def to_judged_table(rows: pd.DataFrame, verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
-    """Lay anomalies out as `to_table` does, with the way to each and what was said of it.
+    """Lay anomalies out as `to_table` does, with a link to each and its verdict.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a page shows in place of what it cannot show; never a traceback."""
+"""Shows an error in place of what a page cannot show; never a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ _log = structlog.get_logger()
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
-    """Show what a `TapewatchError` that the block raises says; of any other fault, that the log has it.
+    """Show the cause and hint of a `TapewatchError` that the block raises; else point to the log.
 
-    Either ends the block. A fragment that refreshes by itself needs a guard of its own, inside.
+    Either error ends the block. A fragment that refreshes by itself needs a boundary of its own, inside.
     """
     try:
         yield

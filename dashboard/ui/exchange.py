@@ -19,12 +19,12 @@ class Exchange:
 
     @property
     def city(self) -> str:
-        """What its clock is called, such as `London`."""
+        """Name of its clock, such as `London`."""
         return self.time_zone.rpartition("/")[2].replace("_", " ")
 
     @property
     def zone(self) -> ZoneInfo:
-        """Its time zone for times that are no columns."""
+        """Its time zone, for single times instead of columns."""
         return ZoneInfo(self.time_zone)
 
     def local(self, times: pd.Series) -> pd.Series:
@@ -40,6 +40,6 @@ def exchange() -> Exchange:
     Raises
     ------
     TapewatchError
-        There is no such exchange.
+        The exchange is unknown.
     """
     return Exchange(ExchangeCalendar(DashboardSettings().exchange).time_zone)

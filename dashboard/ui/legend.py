@@ -1,4 +1,4 @@
-"""What the shapes and colours in the charts mean, with the counts; text that wraps in a narrow window."""
+"""The legend of the charts: shapes and colours with counts, as text that wraps in a narrow window."""
 
 from collections.abc import Mapping
 from html import escape

@@ -30,7 +30,7 @@ CANDLE_COLORS = {"up": SIDE_COLORS["buys"], "down": SIDE_COLORS["sells"]}
 
 PRICE_COLOR = "#75889c"
 RING_COLOR = "#2f8fd0"
-"""Around the marker that was chosen."""
+"""Colour of the ring around the selected marker."""
 
 LABEL_SHAPES = {label: spec.shape for label, spec in by_label().items()}
 _SPARE_SHAPES = ("wedge", "arrow")

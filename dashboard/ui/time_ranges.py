@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dashboard.ui.exchange import exchange
 
 MAX_BUCKETS = 600
-"""A chart has no more of them, however long its range."""
+"""Largest number of buckets in a chart, however long its time range."""
 
 MAX_CANDLES = 150
 """More would be too narrow to tell a body from a wick."""
@@ -38,14 +38,14 @@ class Period:
 
     @property
     def title(self) -> str:
-        """What a person chooses it by."""
+        """Title in the list of sessions."""
         if self.sessions > 1:
             return f"Last {self.sessions} sessions"
         return f"{self.first:%a} {self.first.day} {self.first:%b %Y}"
 
     @property
     def name(self) -> str:
-        """What the address of a view calls it: a date, or `last-5`."""
+        """Value in the address of a view: a date, or `last-5`."""
         return f"last-{self.sessions}" if self.sessions > 1 else self.first.isoformat()
 
     @property

@@ -1,7 +1,7 @@
-"""What the page's address says: the filters of a view, so that a view can be sent.
+"""Reads and writes the page's address, which holds the filters of a view so that the view can be sent.
 
-Whatever stands there was written by anybody: a value that cannot be read counts as missing, and none of it is
-taken as markup or as a part of a query.
+Anybody can write an address: a value that cannot be read counts as missing, and none of them is taken as
+markup or as a part of a query.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import streamlit as st
 T = TypeVar("T")
 
 MAX_LENGTH = 2000
-"""Characters of a value; a longer one is nobody's filter."""
+"""Longest accepted value, in characters."""
 
 _WRITTEN = "url-written"
 _UNREAD = "url-unread"
@@ -25,10 +25,10 @@ def read(name: str, parse: Callable[[str], T], default: T) -> T:
     Parameters
     ----------
     name
-        Of the query parameter; where it stands there more than once, the last counts.
+        Name of the query parameter; if it occurs more than once, the last one counts.
     parse
         Turns the text into the value; raises `ValueError` (or any of its kind, `KeyError`, `TypeError`,
-        `OverflowError`) for a text that is none.
+        `OverflowError`) for an invalid text.
     default
         Returned where the parameter is missing, too long, or cannot be parsed.
     """
@@ -72,13 +72,13 @@ def write(**values: object) -> None:
 def note_control() -> None:
     """Note that a control was used, in its callback: the address did not change in the same moment.
 
-    Of somebody quick, the browser sends with it the address from before the last `write`.
+    If the person is quick, the browser sends with it the address from before the last `write`.
     """
     st.session_state[_USED] = True
 
 
 def was_changed() -> bool:
-    """Return whether the address is another than `write` left: a view was opened, or the person went back."""
+    """Return whether the address changed since the last `write`: by opening a view, or by going back."""
     if st.session_state.pop(_USED, False):
         return False
     return bool(st.session_state.get(_WRITTEN) != st.query_params.to_dict())

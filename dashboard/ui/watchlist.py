@@ -30,7 +30,7 @@ def watched() -> list[str]:
 
 
 def toggle(symbol: str) -> None:
-    """Watch a symbol, or watch it no more; of more than `MAX_WATCHED` the oldest goes."""
+    """Start or stop watching a symbol; beyond `MAX_WATCHED` the oldest one is dropped."""
     symbols = watched()
     if symbol in symbols:
         symbols.remove(symbol)

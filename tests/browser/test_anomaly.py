@@ -79,7 +79,7 @@ def test_a_verdict_is_recorded_over_another_and_withdrawn(
     assert verdicts_of(client, [ITSELF]) == {}
 
 
-def test_an_id_that_is_none_is_told_and_another_can_be_given(open_page: OpenPage, dashboard_url: str) -> None:
+def test_unknown_id_is_reported_and_another_can_be_given(open_page: OpenPage, dashboard_url: str) -> None:
     page = open_page(f"{dashboard_url}/anomaly?id=%3Cb%3Enosuch%3C%2Fb%3E%22*")
     expect(page.get_by_text("No anomaly with this id is indexed.")).to_be_visible()
     expect(page.get_by_text('<b>nosuch</b>"*')).to_be_visible()

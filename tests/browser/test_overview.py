@@ -314,7 +314,7 @@ def test_a_watched_symbol_is_remembered_by_the_browser(
         ("from=x&chart=%00", "Ignored invalid URL parameters: chart, from."),
     ],
 )
-def test_an_address_edited_by_hand_is_told_what_is_wrong(
+def test_invalid_values_in_an_address_are_reported(
     query: str, told: str, open_page: OpenPage, dashboard_url: str, tape: list[Document]
 ) -> None:
     page = open_page(f"{dashboard_url}/?{query}")
@@ -355,7 +355,9 @@ class _EmptyElasticsearch(BaseHTTPRequestHandler):
         pass
 
 
-def test_no_index_and_then_no_elasticsearch_are_told(open_page: OpenPage, tmp_path: Path) -> None:
+def test_missing_index_and_unavailable_elasticsearch_are_reported(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
     port = free_port()
     server = ThreadingHTTPServer(("127.0.0.1", port), _EmptyElasticsearch)
     Thread(target=server.serve_forever, daemon=True).start()

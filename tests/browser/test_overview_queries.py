@@ -45,7 +45,7 @@ def test_a_period_has_its_symbols_and_times(client: Elasticsearch, tape: list[Do
     assert abs(summary.last_trade - max(times)) < dt.timedelta(milliseconds=2)
 
 
-def test_a_period_without_trades_is_none(client: Elasticsearch) -> None:
+def test_period_without_trades_has_no_summary(client: Elasticsearch) -> None:
     long_ago = dt.date(1999, 1, 4)
     assert sessions.summarize_period(client, Period(long_ago, long_ago).time_range) is None
 
@@ -152,7 +152,7 @@ def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: p
     assert queries.find_freshness(client) == queries.Freshness(0, None, None, None)
 
 
-def test_a_refused_query_is_told(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_query_is_an_error(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "MAX_ANOMALIES", 1_000_000)
     with pytest.raises(TapewatchError, match="refused a query with status 400: Result window is too large"):
         queries.find_anomalies(client, MAIN, RANGE)

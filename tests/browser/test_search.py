@@ -174,12 +174,12 @@ def test_an_address_that_cannot_be_read_shows_the_first_page(
     expect(page.get_by_text(re.compile(rf"^1 to {PAGE_ROWS} of \d+ anomalies$"))).to_be_visible()
 
 
-def test_a_symbol_that_does_not_exist_is_told(search: OpenSearch) -> None:
+def test_unknown_symbol_is_reported(search: OpenSearch) -> None:
     page = search(symbol="NOSUCH*")
     expect(page.get_by_text("No anomaly of NOSUCH* is indexed: check the symbol.")).to_be_visible()
 
 
-def test_a_time_that_ends_before_it_begins_is_told(search: OpenSearch) -> None:
+def test_time_range_that_ends_before_its_start_is_reported(search: OpenSearch) -> None:
     page = search(to="2040-01-01T00:00")
     expect(page.get_by_text("The end must be later than the start.")).to_be_visible()
 

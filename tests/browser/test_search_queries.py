@@ -107,7 +107,7 @@ def test_verdicts_are_filtered_by(
     }
 
 
-def test_too_many_verdicts_are_told(
+def test_too_many_verdicts_are_an_error(
     client: Elasticsearch, judged: dict[str, Decision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_queries, "MAX_VERDICTS", 5)
@@ -146,7 +146,7 @@ def test_the_pages_are_a_recount_cut_into_pieces(
     assert (last.skipped, last.rows["trade_id"].tolist()) == (len(expected) - 170, expected[-170:])
 
 
-def test_a_page_next_to_one_that_is_not_there_is_none(client: Elasticsearch) -> None:
+def test_page_next_to_an_unknown_anomaly_is_not_found(client: Elasticsearch) -> None:
     assert find_page(client, EVERYTHING, Order(), Place(Side.AFTER, "nosuch"), 10) is None
 
 

@@ -111,7 +111,7 @@ def test_trades_are_read_page_by_page_as_a_backtest_reads_them(
         assert list(getattr(trades, field.name)) == list(getattr(whole.columns, field.name)[:3_500])
 
 
-def test_a_symbol_or_a_day_without_trades_and_one_with_too_many_are_told(
+def test_symbol_or_day_without_trades_and_one_with_too_many_are_errors(
     client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for symbol in ("NOSUCH", "*", '"}}]}}'):
@@ -147,7 +147,7 @@ def test_the_forest_is_fitted_on_demand(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"its default, 0\.01, would flag [\d,]+\."))).to_be_visible()
 
 
-def test_an_address_written_by_hand_shows_what_there_is(
+def test_invalid_values_in_an_address_fall_back_to_the_defaults(
     open_page: OpenPage, dashboard_url: str, tape: list[Document]
 ) -> None:
     page = open_page(

@@ -34,7 +34,7 @@ def client(stack: EmbeddedStack) -> Iterator[Elasticsearch]:
         opened.indices.delete(index=VERDICTS_INDEX, ignore_unavailable=True)
 
 
-def test_before_the_first_verdict_there_is_none(client: Elasticsearch) -> None:
+def test_new_cluster_has_no_verdict(client: Elasticsearch) -> None:
     assert verdicts_of(client, ["a", "b"]) == {}
     assert verdicts_of(client, []) == {}
     assert verdicts.count_verdicts(client) == 0
@@ -56,7 +56,7 @@ def test_the_last_one_counts_and_says_whose_it_replaced(client: Elasticsearch) -
     assert verdicts_of(client, ["a"])["a"].recorded_by == "Lee"
 
 
-def test_one_who_was_faster_is_told_too(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_verdict_is_reported_too(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     read = verdicts._get
     others = iter(["Lee"])
 
@@ -79,7 +79,7 @@ def test_a_verdict_can_be_withdrawn(client: Elasticsearch) -> None:
     assert verdicts_of(client, ["a"]) == {}
 
 
-def test_nobody_cannot_record(client: Elasticsearch) -> None:
+def test_verdict_without_a_name_is_rejected(client: Elasticsearch) -> None:
     with pytest.raises(TapewatchError, match="without a name"):
         record(client, anomaly("a"), Decision.CONFIRMED, "", "  ")
 

@@ -32,7 +32,7 @@ def lost_paths(text: str, root: Path) -> list[str]:
     return [path for path in paths if not (root / path).exists()]
 
 
-def test_path_that_is_not_there_is_found(tmp_path: Path) -> None:
+def test_missing_path_is_found(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     assert lost_paths("`docs` `docs/` `docs/gone.md` `infra/<name>/x` `and/or`", tmp_path) == ["docs/gone.md"]
 

@@ -1,4 +1,4 @@
-"""The charts of one anomaly; nothing here asks anybody anything."""
+"""The charts of one anomaly; makes no queries."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ MAX_BARS = 20
 
 _Y_AXIS_WIDTH = 48
 _HALF_BAR = 0.4
-"""Of the room between two trades."""
+"""Half a bar's width, as a share of the space between two trades."""
 
 
 def contributions_table(contributions: Mapping[str, float], features: Mapping[str, float]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from services.contracts.detectors import by_label
 from services.review.verdicts import Verdict
 
 UNITS = {label: spec.unit for label, spec in by_label().items()}
-"""What the numbers of a detection are."""
+"""Unit of a detection's numbers, by label."""
 
 SIDE_WORDS = {"B": "Buy", "A": "Sell", "N": "No side"}
 
@@ -110,7 +110,7 @@ def around_legend_html(trades: pd.DataFrame) -> str:
 
 
 def verdict_html(verdict: Verdict) -> str:
-    """Return what was said of an anomaly, by whom and when."""
+    """Return a verdict as HTML: what, by whom and when."""
     comment = f"<div>{escape(verdict.comment)}</div>" if verdict.comment else ""
     return (
         f'<div style="line-height:1.45;overflow-wrap:anywhere"><b>{escape(verdict.verdict.capitalize())}</b>'
@@ -124,7 +124,7 @@ def said_by(verdict: Verdict) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a number with the digits that matter: `50,000`, `139.25`, `0.000123`; `-` where there is none."""
+    """Write a number with the digits that matter: `50,000`, `139.25`, `0.000123`; `-` for None."""
     if value is None:
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:

@@ -1,4 +1,4 @@
-"""The page of one anomaly: why it was flagged, what was traded around it, and what people say of it."""
+"""The page of one anomaly: why it was flagged, the trades around it, and its verdict."""
 
 import datetime as dt
 from urllib.parse import quote
@@ -42,7 +42,7 @@ def show(client: Elasticsearch) -> None:
     """Show the anomaly that the address names."""
     trade_id = url_state.read("id", str, "")
     if not trade_id:
-        ask_for_one()
+        ask_for_id()
         return
     anomaly = find_anomaly(client, trade_id)
     if anomaly is None:
@@ -52,7 +52,7 @@ def show(client: Elasticsearch) -> None:
             "Check that the id is complete. The anomaly may also have been deleted because of its age, or a "
             "later run of the detector no longer flags this trade. Look for it on the search page."
         )
-        ask_for_one()
+        ask_for_id()
         return
     st.html(headline_html(anomaly))
     show_links(anomaly)
@@ -65,7 +65,7 @@ def show(client: Elasticsearch) -> None:
     show_earlier(client, anomaly)
 
 
-def ask_for_one() -> None:
+def ask_for_id() -> None:
     """Let an anomaly be opened by its id."""
     trade_id = st.text_input("Trade id of the anomaly", key="asked-id", max_chars=512, width=420)
     if trade_id.strip() and trade_id.strip() != st.query_params.get("id"):
@@ -91,7 +91,7 @@ def show_links(anomaly: Document) -> None:
 
 
 def show_why(anomaly: Document) -> None:
-    """Show what each detector saw, and which features weighed how much."""
+    """Show what each detector saw, and the contribution of each feature."""
     st.markdown("#### Why it was flagged")
     st.html(detections_html(anomaly.get("detections") or []))
     contributions = anomaly.get("contributions")
@@ -111,7 +111,7 @@ def show_why(anomaly: Document) -> None:
 
 
 def show_verdict(client: Elasticsearch, anomaly: Document) -> None:
-    """Show what was said of the anomaly, and let it be said."""
+    """Show the anomaly's verdict, and let one be recorded."""
     st.markdown("#### Verdict")
     place = st.container()
     trade_id = anomaly["trade_id"]

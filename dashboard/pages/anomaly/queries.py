@@ -31,12 +31,12 @@ class Earlier:
 
 
 def find_anomaly(client: Elasticsearch, trade_id: str) -> Document | None:
-    """Return an anomaly as it is indexed, or None if there is none of this id.
+    """Return an anomaly as it is indexed, or None if no anomaly has this id.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     if not 0 < len(trade_id) <= MAX_ID:
         return None
@@ -57,7 +57,7 @@ def find_trades_around(client: Elasticsearch, anomaly: Document, count: int) -> 
     Parameters
     ----------
     client
-        Of the cluster.
+        Elasticsearch client.
     anomaly
         As `find_anomaly` returns it.
     count
@@ -73,7 +73,7 @@ def find_trades_around(client: Elasticsearch, anomaly: Document, count: int) -> 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     before = _neighbours(client, anomaly, count, "desc")
     after = _neighbours(client, anomaly, count, "asc")
@@ -92,12 +92,12 @@ def find_trades_around(client: Elasticsearch, anomaly: Document, count: int) -> 
 
 
 def find_earlier(client: Elasticsearch, anomaly: Document) -> Earlier:
-    """Return what there was of the same kind on the same symbol.
+    """Return earlier anomalies of the same kind on the same symbol.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     label = to_anomaly_rows([anomaly])["label"][0]
     answer = search(

@@ -1,8 +1,8 @@
-"""What the overview's charts share: a specification with its data, and the time axes.
+"""Shared by the overview's charts: a specification with its data, and the time axes.
 
 Between two refreshes only the data of a chart change, not its specification (scales, axes, layers). So the
-browser exchanges the data in the chart that stands there, instead of building another one; and the
-specification, which takes longer to make than all else here, is made once.
+browser replaces the data in the existing chart instead of building another one; and the
+specification, which takes longer to make than anything else here, is made once.
 """
 
 import copy
@@ -17,10 +17,10 @@ from dashboard.ui.exchange import exchange
 from dashboard.ui.time_ranges import TimeRange, exchange_clock_js
 
 SPAN = "span"
-"""Selection in both charts: a stretch of time that was drawn up with the mouse."""
+"""Selection in both charts: a time range that was dragged with the mouse."""
 
 CHARTS_KEPT = 100
-"""Specifications, of about 10 kB."""
+"""Number of specifications kept, each of about 10 kB."""
 
 SILENT: dict[str, Any] = {"aria": False}
 """For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
@@ -34,9 +34,9 @@ class Chart:
     """A specification of Vega-Lite, and the data that it names."""
 
     spec: dict[str, Any]
-    """Is shared: not to be changed."""
+    """The specification, which is shared: it must not be changed."""
     datasets: dict[str, pd.DataFrame]
-    """By name; times in milliseconds since 1970."""
+    """Data frames by name; times in milliseconds since 1970."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return both as `st.vega_lite_chart` takes them."""

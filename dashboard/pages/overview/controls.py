@@ -40,7 +40,7 @@ def controlled(
     to_part: Callable[[Any], object] | None = None,
     **options: object,
 ) -> None:
-    """Show a widget that has a part of the view, and changes it when a person changes the widget."""
+    """Show a widget that holds a part of the view, and changes the view when a person changes it."""
     key = key or f"overview-{part}"
 
     def take() -> None:
@@ -85,7 +85,7 @@ def choose_symbol(summary: PeriodSummary) -> str:
     if symbol is None or (may_move and symbol not in summary.symbols):
         symbol = summary.most_anomalous
         overview_state.change(symbol=symbol)
-    # One that has no trades here is what was asked for all the same; the page says so.
+    # A symbol without trades in this period stays chosen; the page says so.
     choices = summary.symbols if symbol in summary.symbols else [symbol, *summary.symbols]
     controlled(st.selectbox, "Symbol", "symbol", symbol, choices)
     return symbol
@@ -149,7 +149,7 @@ def choose_filters() -> None:
 
 
 def show_watched(urgent: Mapping[str, int], symbol: str) -> None:
-    """Show the way to each watched symbol, and let this one be watched."""
+    """Show a button for each watched symbol, and let this one be watched."""
     is_watched = symbol in urgent
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="stretch"):
         st.button(
@@ -179,7 +179,7 @@ def show_watched(urgent: Mapping[str, int], symbol: str) -> None:
 
 
 def choose_chart() -> None:
-    """Let the kind of chart be chosen, and all of the time be shown again."""
+    """Let the kind of chart be chosen and the zoom be reset."""
     view = overview_state.current()
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         if view.time_range is not None:

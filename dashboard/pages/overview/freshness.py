@@ -1,4 +1,4 @@
-"""How far the data is behind: the newest events, and when something new was last seen."""
+"""How fresh the data is: the newest events, and when new trades were last seen."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from dashboard.ui.time_ranges import ago
 
 @dataclass(frozen=True)
 class Arrival:
-    """When the number of trades was last seen to be another, or first seen at all."""
+    """The last time the number of trades was seen to grow, or the first look."""
 
     trades: int
-    """That came with it; 0 if none have come since the first look."""
+    """Number of new trades; 0 if none have arrived since the first look."""
     at: dt.datetime
     """UTC."""
 
@@ -33,7 +33,7 @@ class Arrivals:
         Parameters
         ----------
         trades
-            In all indices; fewer than before is a retention's work and no arrival.
+            Number in all indices; fewer than before means that retention deleted some.
         now
             UTC.
         """
@@ -47,7 +47,7 @@ class Arrivals:
 
 
 def describe(freshness: Freshness, arrival: Arrival, now: dt.datetime) -> str:
-    """Say how far the data is behind, in Markdown; none of it is a name from the data."""
+    """Say how fresh the data is, in Markdown that contains no text from the data."""
     parts = []
     since = ago((now - arrival.at).total_seconds())
     if freshness.newest_trade is not None:

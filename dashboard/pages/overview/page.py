@@ -62,19 +62,19 @@ _AWAITED = "overview-awaited"
 
 @dataclass(frozen=True)
 class Answers:
-    """What Elasticsearch has for a view."""
+    """Elasticsearch's answers for a view."""
 
     trades: TradeSummary
     anomalies: AnomalySummary
     listed: AnomalyList
     urgent: dict[str, int]
-    """By watched symbol, in the whole period."""
+    """Number of urgent anomalies by watched symbol, in the whole period."""
     freshness: Freshness
 
 
 @st.cache_resource
 def arrivals() -> Arrivals:
-    """Return what was seen to arrive, by whichever visitor's page."""
+    """Return the record of arrivals, which all visitors share."""
     return Arrivals()
 
 
@@ -123,7 +123,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
             symbol = choose_symbol(summary)
         time_range = choose_time(period, to_full_hours(summary.first_trade, summary.last_trade))
         choose_filters()
-    _tell_what_is_not_there(choices, time_range)
+    _tell_what_was_not_found(choices, time_range)
     answers = _ask(client, symbol, period, time_range)
     awaited.empty()
     now = dt.datetime.now(dt.UTC)
@@ -181,8 +181,8 @@ def _ask(client: Elasticsearch, symbol: str, period: Period, time_range: TimeRan
     )
 
 
-def _tell_what_is_not_there(choices: list[Period], shown: TimeRange) -> None:
-    """Say where the address asks for what there is not."""
+def _tell_what_was_not_found(choices: list[Period], shown: TimeRange) -> None:
+    """Say which session or time of the address was not found."""
     view = overview_state.current()
     if view.period is not None and view.period not in [period.name for period in choices]:
         st.info("The session in the address has no trades. Showing the newest session instead.")
@@ -192,7 +192,7 @@ def _tell_what_is_not_there(choices: list[Period], shown: TimeRange) -> None:
 
 
 def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
-    """Show how much there is in the time chosen, whatever the filter."""
+    """Show the numbers for the chosen time range, regardless of the filter."""
     count = sum(anomalies.by_severity.values())
     urgent = sum(anomalies.by_severity.get(severity, 0) for severity in URGENT)
     with st.container(horizontal=True):
@@ -224,7 +224,7 @@ def _show_charts(
     }
     with st.container(gap=None):
         for name, chart in charts.items():
-            # A chart of another time is another chart, in which no stretch of time is drawn up yet.
+            # A chart of another time range is another chart, in which nothing has been dragged yet.
             key = f"overview-{name}-{shown}"
             st.vega_lite_chart(
                 spec=chart.to_dict(), width="stretch", key=key, on_select=partial(_take_selection, key)
@@ -233,7 +233,7 @@ def _show_charts(
 
 
 def _take_selection(key: str) -> None:
-    """Take a stretch of time drawn up in a chart as the time to show, a clicked marker as the chosen one."""
+    """Zoom to a time range dragged in a chart; select a clicked marker."""
     selection = st.session_state[key]["selection"]
     span = next(iter((selection.get(SPAN) or {}).values()), None)
     if span:
@@ -246,7 +246,7 @@ def _take_selection(key: str) -> None:
 
 
 def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
-    """Show all of the chosen anomaly's message, and the way to its page."""
+    """Show the selected anomaly's whole message, and a link to its page."""
     selected = overview_state.current().selected
     if selected is None:
         return
@@ -272,7 +272,7 @@ def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
 
 
 def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
-    """Show the table, and say how much of all it is."""
+    """Show the table, and how many of all anomalies it holds."""
     view = overview_state.current()
     listed = answers.listed
     shown = len(listed.rows)

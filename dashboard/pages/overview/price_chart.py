@@ -1,4 +1,4 @@
-"""The overview's chart of prices with the anomalies on them; nothing here asks anybody anything."""
+"""The overview's chart of prices with the anomalies on them; makes no queries."""
 
 from collections.abc import Mapping
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What the overview asks of Elasticsearch; the size of every answer is bounded."""
+"""The overview's queries to Elasticsearch; the size of every answer is bounded."""
 
 import datetime as dt
 import math
@@ -17,10 +17,10 @@ from services.contracts.anomaly import Severity
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 
 MAX_ANOMALIES = 500
-"""Marked in the chart."""
+"""Largest number of anomalies marked in the chart."""
 
 MAX_LISTED = 100
-"""In the table."""
+"""Largest number of anomalies in the table."""
 
 MAX_LABELS = 50
 URGENT = (Severity.CRITICAL, Severity.HIGH)
@@ -45,9 +45,9 @@ class AnomalySummary:
     """The anomalies of one symbol in a time range."""
 
     by_severity: dict[str, int]
-    """All of them, each counted once."""
+    """Number of anomalies by severity, each counted once."""
     by_label: dict[str, int]
-    """All of them; one with several labels is counted for each."""
+    """Number of anomalies by label; one with several labels is counted for each."""
     chosen: int
     """How many pass the filter."""
     rows: pd.DataFrame
@@ -61,22 +61,22 @@ class AnomalyList:
     """The first of the anomalies that pass a filter."""
 
     passing: int
-    """All that pass."""
+    """How many pass."""
     rows: pd.DataFrame
     """As in `AnomalySummary.rows`, in the order asked for, `MAX_LISTED` at most."""
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """How far the data has come; None for what there is not."""
+    """How fresh the data is; a time is None if there is no such document."""
 
     trades: int
-    """In all indices."""
+    """Number of trades in all indices."""
     newest_trade: dt.datetime | None
     newest_anomaly: dt.datetime | None
     """Event times, UTC."""
     newest_detection: dt.datetime | None
-    """When the detector found the one that it found last, UTC."""
+    """Time of the latest detection, UTC."""
 
 
 def summarize_trades(
@@ -87,18 +87,18 @@ def summarize_trades(
     Parameters
     ----------
     client
-        To ask.
+        Elasticsearch client.
     symbol
         The symbol.
     time_range
-        When.
+        Time range of the events.
     candles
-        With the first price of each bucket, and fewer and wider buckets: `MAX_CANDLES` at most.
+        Whether to add the first price of each bucket; there are then fewer buckets, at most `MAX_CANDLES`.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     width_s = bucket_width_s(time_range, MAX_CANDLES if candles else MAX_BUCKETS)
     first = {"first": _price_of_one("asc")} if candles else {}
@@ -143,18 +143,18 @@ def find_anomalies(
     Parameters
     ----------
     client
-        To ask.
+        Elasticsearch client.
     symbol
         The symbol.
     time_range
-        When.
+        Time range of the events.
     labels, severities
-        Of the chosen ones: any of each; empty for all.
+        An anomaly passes with any of the labels and any of the severities; empty for all.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     answer = search(
         client,
@@ -196,20 +196,20 @@ def list_anomalies(
     Parameters
     ----------
     client
-        To ask.
+        Elasticsearch client.
     symbol
         The symbol; None for all of them.
     time_range
-        When.
+        Time range of the events.
     labels, severities
-        Of the chosen ones: any of each; empty for all.
+        An anomaly passes with any of the labels and any of the severities; empty for all.
     by_score
-        The highest score first; else the newest first.
+        Whether to sort by score, highest first, instead of by time, newest first.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     of_symbol = [] if symbol is None else [{"term": {"symbol": symbol}}]
     answer = search(
@@ -231,7 +231,7 @@ def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: Time
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     if not symbols:
         return {}
@@ -250,12 +250,12 @@ def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: Time
 
 
 def find_freshness(client: Elasticsearch) -> Freshness:
-    """Return how far the data has come, over all symbols and days.
+    """Return how fresh the data is, over all symbols and days.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     trades = search(
         client,
@@ -284,7 +284,7 @@ def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
     Parameters
     ----------
     buckets
-        Of the date histogram, n of them, none without trades.
+        Buckets of the date histogram, n of them, each with at least one trade.
     width_s
         Seconds.
     """

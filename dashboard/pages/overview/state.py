@@ -1,4 +1,4 @@
-"""What a person looks at on the overview, and how the address says it."""
+"""The view that a person has of the overview, and its form in the address."""
 
 import datetime as dt
 from dataclasses import dataclass, replace
@@ -29,14 +29,14 @@ class View:
     """A view of the overview; each part can be sent in the address."""
 
     symbol: str | None = None
-    """None: the one with the most anomalies."""
+    """Symbol; None for the one with the most anomalies."""
     period: str | None = None
-    """The `Period.name`; None: the newest session, whichever that is at the time."""
+    """The `Period.name`; None for the session that is the newest at the time."""
     time_range: TimeRange | None = None
-    """None: all of the period."""
+    """Time range; None for all of the period."""
     labels: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
-    """Shown are those with any of each; empty for all."""
+    """Anomalies with any of the labels and any of the severities are shown; empty for all."""
     chart: str = LINE
     order: str = NEWEST_FIRST
     listed: str = ONE_SYMBOL
@@ -56,7 +56,7 @@ def change(**parts: Any) -> None:
 
 
 def load() -> None:
-    """Take the view from the address, unless that says nothing and there is one to come back to."""
+    """Take the view from the address, unless that is empty and an earlier view exists."""
     if not st.query_params and _KEY in st.session_state:
         return
     start = url_state.read("from", _to_time, None)
@@ -76,7 +76,7 @@ def load() -> None:
 
 
 def save() -> None:
-    """Write the view into the address; what is as usual is left out."""
+    """Write the view into the address, without what equals the default."""
     view = current()
     span = view.time_range
     url_state.write(

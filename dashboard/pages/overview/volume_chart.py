@@ -1,4 +1,4 @@
-"""The overview's chart of the volume by side; nothing here asks anybody anything."""
+"""The overview's chart of the volume by side; makes no queries."""
 
 from functools import lru_cache
 from typing import Any, Literal

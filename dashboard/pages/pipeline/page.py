@@ -1,4 +1,4 @@
-"""The health page: how the services and Elasticsearch do, asked again every few seconds."""
+"""The pipeline page: state of the services and of Elasticsearch, refreshed every few seconds."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ _BEFORE = "health-before"
 
 
 def show(client: Elasticsearch) -> None:
-    """Show the page, and ask again every few seconds if that is switched on."""
+    """Show the page, and refresh it every few seconds if that is switched on."""
     settings = DashboardSettings()
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader("Services", anchor=False, width="content")
@@ -66,7 +66,7 @@ def show(client: Elasticsearch) -> None:
 
 
 def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
-    """Show what all answer now; each part by itself, so that one that is away hides no other."""
+    """Show the current states; each part by itself, so that one that fails hides no other."""
     services = probe_all(targets(addresses))
     st.caption(f"As of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC. Rates are over the last {RATE_WINDOW_S} s.")
     show_problems(services, addresses)
@@ -101,7 +101,7 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
 
 
 def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:
-    """Say which services do not work, why, and what to do."""
+    """Say which services are not working, why, and what to do."""
     for service in services:
         if service.state == Status.WORKING:
             continue
@@ -126,7 +126,7 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
 
 
 def show_card(service: ServiceState) -> None:
-    """Show the few numbers of a service that are looked at first."""
+    """Show the most important numbers of a service."""
     with st.container(border=True, width="stretch", height="stretch"):
         st.text(f"{service.name or 'unknown'} · {service.address}")
         st.badge(str(service.state), color=_badge_color(service.state))
@@ -138,7 +138,7 @@ def show_card(service: ServiceState) -> None:
 
 
 def show_elasticsearch(state: ElasticsearchState) -> None:
-    """Show how the cluster does and what is newest in it."""
+    """Show the state of the cluster and its newest documents."""
     now = dt.datetime.now(dt.UTC)
     if state.cluster is None:
         st.text("The dashboard's user lacks the privilege `monitor`, so the cluster's state is unknown.")
@@ -175,7 +175,7 @@ def to_table(
     services
         As they are now.
     before
-        As they were at the last look, by address.
+        As they were at the last refresh, by address.
     now
         UTC.
     """
@@ -205,7 +205,7 @@ def to_table(
 
 
 def span(seconds: float | None) -> str:
-    """Write a time span in the largest unit that fits, such as `3.2 s` or `718 d`; empty for none."""
+    """Write a time span in the largest unit that fits, such as `3.2 s` or `718 d`; empty for None."""
     if seconds is None:
         return ""
     if seconds < 0:
@@ -218,7 +218,7 @@ def span(seconds: float | None) -> str:
 
 def _earlier(before: dict[str, ServiceState], one: ServiceState, name: str) -> Latency | None:
     known = before.get(one.address)
-    # After a restart, counts begin anew.
+    # After a restart, counts start again at 0.
     return getattr(known, name) if known is not None and known.started == one.started else None
 
 

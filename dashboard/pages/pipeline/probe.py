@@ -1,4 +1,4 @@
-"""How the services do, from their `/metrics`, `/healthz` and `/readyz`; and what Elasticsearch holds."""
+"""State of the services, from their `/metrics`, `/healthz` and `/readyz`, and of Elasticsearch."""
 
 import datetime as dt
 import http.client
@@ -18,17 +18,17 @@ from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 from services.contracts.sinks import SINKS
 
 TIMEOUT_S = 1.0
-"""Of each of the three questions to a service; one that has answered none in that time is not asked on."""
+"""Timeout of each of the three requests to a service; after a timeout no further one is made."""
 
 MAX_BYTES = 4_000_000
-"""Of an answer: what sends more is no service of Tapewatch."""
+"""Largest accepted response; a program that sends more is not a service of Tapewatch."""
 
 _LOCALHOST = "127.0.0.1"
 COMPONENTS = {
     component.service: component
     for component in (PRODUCER, DETECTOR, *(sink.component for sink in SINKS.values()))
 }
-"""What may run, by name, in the order in which trades pass."""
+"""Components that may run, by service name, in the order in which trades pass."""
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 """Name of a sample to its labels and values."""
@@ -47,14 +47,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Latency:
-    """Of something done again and again: how often so far, and the seconds that it took in all."""
+    """Number and total duration of repeated operations."""
 
     count: float = 0.0
     total_s: float = 0.0
 
     def mean_ms(self, before: "Latency | None" = None) -> float | None:
-        """Return the mean since an earlier look, or since the start; None if nothing was done."""
-        # After a restart the counts begin anew.
+        """Return the mean since an earlier probe, or since the start; None without operations since."""
+        # After a restart the counts start again at 0.
         if before is None or before.count > self.count:
             before = Latency()
         if self.count == before.count:
@@ -64,7 +64,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service, as it tells of itself; None for what it does not tell.
+    """State of one service, from its own metrics; None for what it does not report.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ class ServiceState:
     why
         Why it is not working; empty if it is.
     version
-        Of Tapewatch.
+        Version of Tapewatch.
     started
         When its process started, UTC.
     memory_bytes
-        What its process holds.
+        Resident memory of its process.
     per_second
         Trades published, trades scored, or documents indexed, over the last 10 s.
     done
@@ -89,13 +89,13 @@ class ServiceState:
     lag_messages
         Messages not yet read.
     event_lag_s
-        Now minus the newest event time that it has dealt with.
+        Now minus the newest event time that it has processed.
     commit, bulk
         Times of commits to Kafka, and of bulk requests to Elasticsearch.
     retries
-        Transactions and bulk requests that had to be done again.
+        Transactions and bulk requests that were repeated.
     dead_letters
-        Written by it.
+        Dead letters that it has written.
     checkpoint_bytes
         Size of the largest session saved last.
     checkpoint_age_messages
@@ -123,7 +123,7 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a service may be; one that `must_run` is told of when it does not."""
+    """Address at which a service may run; with `must_run` it is reported when it does not."""
 
     address: str
     name: str
@@ -132,7 +132,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Indexed:
-    """What is indexed of one kind: how many documents, and the newest time, UTC; None if there are none."""
+    """Number of indexed documents of one kind, and their newest time, UTC; None without documents."""
 
     documents: int
     newest: dt.datetime | None
@@ -140,16 +140,16 @@ class Indexed:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What Elasticsearch tells of itself.
+    """State of the Elasticsearch cluster.
 
     Parameters
     ----------
     status
         `green`, `yellow` or `red`.
     nodes
-        How many.
+        Number of nodes.
     unassigned_shards
-        Those that are nowhere.
+        Number of shards without a node.
     """
 
     status: str
@@ -159,16 +159,16 @@ class ClusterState:
 
 @dataclass(frozen=True)
 class ElasticsearchState:
-    """How Elasticsearch does and what is in it.
+    """State of Elasticsearch and what it holds.
 
     Parameters
     ----------
     cluster
-        None where the dashboard's user has no right to ask.
+        None if the dashboard's user lacks the privilege to query it.
     trades, anomalies
         With the newest event time.
     newest_detected
-        When the newest anomaly was detected, UTC; None if there is none.
+        Time of the latest detection, UTC; None without anomalies.
     """
 
     cluster: ClusterState | None
@@ -361,12 +361,12 @@ def _latency(samples: Samples, name: str) -> Latency | None:
 
 
 def probe_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
-    """Ask Elasticsearch how it does and what is newest.
+    """Query the state of Elasticsearch and the newest documents.
 
     Raises
     ------
     TapewatchError
-        It does not answer or refuses.
+        It does not answer, or rejects the request.
     """
     newest = {"newest": {"max": {"field": "@timestamp"}}}
     trades = search(client, TRADES_INDICES, size=0, track_total_hits=True, aggs=newest)

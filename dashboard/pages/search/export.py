@@ -1,4 +1,4 @@
-"""What a search finds as a file: CSV or Parquet, written page by page up to a stated number of rows."""
+"""Exports search results as CSV or Parquet, page by page, up to a stated number of rows."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 
 class FileType(StrEnum):
-    """What a result can be saved as."""
+    """File types of an export."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -64,18 +64,18 @@ def export(
     Parameters
     ----------
     client
-        Of the cluster.
+        Elasticsearch client.
     filters, order
         What is searched for, and how it is sorted.
     file_type
         CSV (UTF-8, times as ISO 8601, labels joined by `; `) or Parquet (times and labels typed).
     on_rows
-        Is told, again and again, how many rows have been written so far.
+        Called repeatedly with how many rows have been written so far.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     file = _CsvFile() if file_type is FileType.CSV else _ParquetFile()
     query, sort = to_query(client, filters, order), to_sort(order)

@@ -1,4 +1,4 @@
-"""All verdicts as a file: labels for training."""
+"""Exports all verdicts as a file: labels for training."""
 
 import csv
 import io
@@ -18,9 +18,9 @@ def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> by
     Parameters
     ----------
     client
-        Of the cluster.
+        Elasticsearch client.
     on_rows
-        Is told, again and again, how many verdicts have been written so far; `MAX_LABELS_EXPORTED` at most.
+        Called repeatedly with how many verdicts have been written so far; `MAX_LABELS_EXPORTED` at most.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> by
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)

@@ -40,10 +40,10 @@ _PLACE, _FILE = "search-place", "search-file"
 
 @dataclass(frozen=True)
 class ReadyFile:
-    """An export that waits to be saved."""
+    """An export that is ready to be saved."""
 
     filters: Filters | None
-    """None for the labels."""
+    """Filters of the exported search; None for an export of labels."""
     order: Order | None
     name: str
     mime: str
@@ -170,7 +170,7 @@ def choose_order() -> Order:
 
 
 def write_to_address(filters: Filters, order: Order, place: Place) -> None:
-    """Write what is shown into the address; what is as usual is left out."""
+    """Write what is shown into the address, without what equals the default."""
     at = place.side if place.side is Side.LAST else f"{place.side}:{place.trade_id}"
     has_scores = (filters.min_score, filters.max_score) != (0.0, 1.0)
     url_state.write(
@@ -282,7 +282,7 @@ def clear_filters() -> None:
     """Search for everything, in the order chosen."""
     url_state.write(**dict.fromkeys(_FILTERS))
     to_first_page()
-    del st.session_state["search-symbols"]  # so that all controls are set anew, from the address
+    del st.session_state["search-symbols"]  # so that all controls are set again from the address
 
 
 def go_to(place: Place) -> None:

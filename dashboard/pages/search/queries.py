@@ -35,7 +35,7 @@ _SEVERITIES = list(Severity)
 
 @dataclass(frozen=True)
 class Filters:
-    """What is searched for; what is empty or None does not narrow the search."""
+    """Filters of a search; one that is empty or None does not narrow it."""
 
     symbols: tuple[str, ...] = ()
     start: dt.datetime | None = None
@@ -47,13 +47,13 @@ class Filters:
     min_score: float = 0.0
     max_score: float = 1.0
     verdicts: tuple[str, ...] = ()
-    """Of `VERDICTS`."""
+    """Some of `VERDICTS`."""
     text: str = ""
     """Words that the message must have, all of them; the last may be the beginning of one."""
 
 
 class SortBy(StrEnum):
-    """What the table can be sorted by."""
+    """Fields that the table can be sorted by."""
 
     TIME = "time"
     SCORE = "score"
@@ -65,14 +65,14 @@ class SortBy(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """How the table is sorted; those alike go by `trade_id`."""
+    """Sort order of the table; ties are sorted by `trade_id`."""
 
     by: SortBy = SortBy.TIME
     is_descending: bool = True
 
 
 class Side(StrEnum):
-    """Where a page lies."""
+    """Position of a page among the results."""
 
     FIRST = "first"
     LAST = "last"
@@ -82,7 +82,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """Which page is asked for."""
+    """The requested page."""
 
     side: Side = Side.FIRST
     trade_id: str = ""
@@ -104,12 +104,12 @@ class ResultPage:
 def find_page(
     client: Elasticsearch, filters: Filters, order: Order, place: Place, page_rows: int
 ) -> ResultPage | None:
-    """Return a page of what is found; None if the anomaly that it is next to is not there (any more).
+    """Return a page of what is found; None if the anomaly next to it does not exist (any more).
 
     Parameters
     ----------
     client
-        Of the cluster.
+        Elasticsearch client.
     filters, order, place
         What, sorted how, and which page of it.
     page_rows
@@ -118,7 +118,7 @@ def find_page(
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses; or there are more than `MAX_VERDICTS` to filter by.
+        Elasticsearch does not answer or rejects the request, or there are more than `MAX_VERDICTS` verdicts.
     """
     query = to_query(client, filters, order)
     is_backward = place.side in (Side.LAST, Side.BEFORE)
@@ -161,7 +161,7 @@ def find_symbols(client: Elasticsearch) -> list[str]:
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     answer = search(
         client,
@@ -180,7 +180,7 @@ def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None
     Parameters
     ----------
     client
-        Of the cluster.
+        Elasticsearch client.
     filters
         What is searched for.
     order
@@ -189,7 +189,7 @@ def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses; or there are more than `MAX_VERDICTS` to filter by.
+        Elasticsearch does not answer or rejects the request, or there are more than `MAX_VERDICTS` verdicts.
     """
     scope = _scope(filters)
     found = [*scope, *passing(filters.labels, filters.severities)]
@@ -259,7 +259,7 @@ def _with_verdicts(
 
 
 def _position(client: Elasticsearch, order: Order, trade_id: str) -> list[Any] | None:
-    """Return what an anomaly is sorted by, or None if there is no such anomaly."""
+    """Return the sort values of an anomaly, or None if the anomaly does not exist."""
     query = to_query(client, Filters(), order)
     query["bool"]["filter"].append({"term": {"trade_id": trade_id}})
     answer = search(

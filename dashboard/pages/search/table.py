@@ -42,7 +42,7 @@ def show_search_table(
     order
         In which the rows are: its column's heading has an arrow.
     on_sort
-        Is told by which column a person wants them sorted.
+        Called with the column that a person wants to sort by.
     """
     by_column = sorted_by()
 

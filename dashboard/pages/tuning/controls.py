@@ -57,7 +57,7 @@ def number_input(threshold: Threshold, now: Present, profile: Profile, symbol: s
 
 
 def parsed(threshold: Threshold, text: str, kind: type[float], present: float) -> float:
-    """Read what the address says of a threshold; raises ValueError for what it cannot be."""
+    """Read what the address says of a threshold; raises ValueError for an invalid value."""
     if text == OFF:
         return present
     value = kind(text)

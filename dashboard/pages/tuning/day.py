@@ -124,7 +124,7 @@ def show_rule(rule: Threshold, found: MeasuredDay, profile: Profile, symbol: str
 def show_alert(
     alert: Threshold, found: MeasuredDay, profile: Profile, symbol: str
 ) -> dict[str, float] | None:
-    """Do as `show_rule` for a calibrated detector's alert level."""
+    """Do the same as `show_rule` for a calibrated detector's alert level."""
     now = present(profile, symbol, alert)
     seen = found.seen[alert.detector]
     runs = switch(alert, now, profile, symbol)
@@ -140,7 +140,7 @@ def show_alert(
 def show_forest(
     key: object, columns: Callable[[], TradeColumns], profile: Profile, symbol: str
 ) -> dict[str, float] | None:
-    """Do as `show_rule` for the forest's contamination, once it is asked for: it takes long."""
+    """Do the same as `show_rule` for the forest's contamination, once it is asked for: it takes long."""
     rule = CONTAMINATION
     now = present(profile, symbol, rule)
     results = kept("results", RESULTS_KEPT)

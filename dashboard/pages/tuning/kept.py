@@ -1,4 +1,4 @@
-"""Results that take long, kept for all visitors."""
+"""Results that take long to compute, kept for all visitors."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Kept:
     Parameters
     ----------
     most
-        How many are kept; the one used least lately goes first.
+        How many are kept; the least recently used one is dropped first.
     """
 
     def __init__(self, most: int) -> None:

@@ -1,4 +1,4 @@
-"""What is chosen on the tuning page, in the session and in the address."""
+"""The choices made on the tuning page, in the session and in the address."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,7 +10,7 @@ from dashboard.ui.url_state import note_control, read, write
 T = TypeVar("T")
 
 KEYS = "tuning-"
-"""What the session's names of this page's controls begin with."""
+"""Prefix of this page's keys in the session."""
 
 
 def forget() -> None:

@@ -31,7 +31,7 @@ def test_addresses_and_urls_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("REFRESH_S", "often"),
     ],
 )
-def test_an_impossible_value_is_told_with_its_name(
+def test_error_names_the_variable_with_an_invalid_value(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"TAPEWATCH_{name}", value)

@@ -5,7 +5,7 @@ import sys
 from infra.embedded.ports import free_port
 
 
-def test_an_exchange_that_there_is_not_ends_the_server_at_its_start() -> None:
+def test_unknown_exchange_ends_the_server_at_its_start() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "dashboard.server.asgi", "127.0.0.1", str(free_port())],
         env=os.environ | {"TAPEWATCH_EXCHANGE": "NASDAK"},

@@ -16,7 +16,7 @@ def test_calls_made_together_answer_in_their_order() -> None:
     assert together(slow, lambda: "fast") == ["slow", "fast"]
 
 
-def test_a_call_that_fails_is_told() -> None:
+def test_failing_call_raises_its_error() -> None:
     def fail() -> None:
         raise TapewatchError("It is away.", "Start it.")
 
@@ -24,13 +24,13 @@ def test_a_call_that_fails_is_told() -> None:
         together(lambda: 1, fail)
 
 
-def test_an_address_that_is_none_is_told() -> None:
+def test_invalid_address_is_an_error() -> None:
     with pytest.raises(TapewatchError, match="is not a URL") as caught:
         open_client("elastic")
     assert "TAPEWATCH_ELASTICSEARCH" in caught.value.hint
 
 
-def test_a_server_that_is_away_is_told_with_its_address() -> None:
+def test_error_names_the_address_of_an_unavailable_server() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(TapewatchError, match=f"Nothing answers at {url}") as caught:
         find_sessions(open_client(url))

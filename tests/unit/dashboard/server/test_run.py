@@ -11,7 +11,7 @@ from infra.embedded.ports import free_port
 from services.common.errors import TapewatchError
 
 
-def test_a_taken_port_is_told() -> None:
+def test_port_in_use_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -22,7 +22,7 @@ def test_a_taken_port_is_told() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_a_host_that_is_not_ours_is_told(host: str) -> None:
+def test_host_of_another_machine_is_an_error(host: str) -> None:
     with pytest.raises(TapewatchError, match=f"cannot listen on {host}") as caught:
         serve.check_can_listen(host, free_port())
     assert "--host" in caught.value.hint

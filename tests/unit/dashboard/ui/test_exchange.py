@@ -61,7 +61,7 @@ def test_texts_name_london() -> None:
     assert "London)" in text
 
 
-def test_an_exchange_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_exchange_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_EXCHANGE", "NASDAK")
     exchange.cache_clear()
     with pytest.raises(TapewatchError, match="no calendar for the exchange 'NASDAK'"):

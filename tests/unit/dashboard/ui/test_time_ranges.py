@@ -80,5 +80,5 @@ def test_the_exchange_clock_is_put_forward_when_it_is() -> None:
     ("seconds", "text"),
     [(-3, "0 s"), (7.9, "7 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (2 * 86_400, "2 days")],
 )
-def test_times_past_are_told_in_the_unit_that_fits(seconds: float, text: str) -> None:
+def test_age_is_shown_in_the_unit_that_fits(seconds: float, text: str) -> None:
     assert ago(seconds) == text

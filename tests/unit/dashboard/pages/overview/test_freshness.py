@@ -25,7 +25,7 @@ def test_fewer_trades_are_no_arrival_but_more_after_them_are() -> None:
     assert arrivals.note(41, after(10)) == Arrival(1, after(10))
 
 
-def test_the_newest_events_are_told_by_both_clocks_and_by_how_far_they_are_behind() -> None:
+def test_newest_events_are_shown_in_both_time_zones_and_with_their_age() -> None:
     freshness = Freshness(1200, after(-3), after(-90), after(-80))
     markdown = describe(freshness, Arrival(1200, after(-2)), NOW)
     text = markdown.replace("\\:", ":")
@@ -36,6 +36,6 @@ def test_the_newest_events_are_told_by_both_clocks_and_by_how_far_they_are_behin
     assert not re.search(":[0-9]+:", markdown), "the browser would fetch the emojis"
 
 
-def test_what_there_is_not_is_left_out() -> None:
+def test_missing_parts_are_left_out() -> None:
     text = describe(Freshness(0, None, None, None), Arrival(0, after(-600)), NOW)
     assert text == "nothing new indexed in the last 10 min"

@@ -117,14 +117,14 @@ def test_a_service_that_works_and_one_that_waits_are_told_apart() -> None:
     assert working.memory_bytes is not None
 
 
-def test_a_stuck_service_is_told() -> None:
+def test_stuck_service_is_reported() -> None:
     with running(Health(stale_after_s=0.0)) as server:
         found = probe(Target(server.address, "", must_run=True))
     assert found.state == Status.STUCK
     assert found.why.startswith("The main loop has been stuck")
 
 
-def test_nobody_there_is_not_running() -> None:
+def test_closed_port_means_not_running() -> None:
     found = probe(Target(f"127.0.0.1:{free_port()}", "indexer", must_run=True))
     assert (found.name, found.state) == ("indexer", Status.NOT_RUNNING)
     found = probe(Target("no-such-host.invalid:9101", "producer", must_run=True))
