@@ -106,7 +106,8 @@ def comes_true(is_so: Callable[[], bool], within_s: float = WITHIN_S) -> bool:
 def limit_offsets_topic(stack: EmbeddedStack, operation: AlterConfigOpType, size: str | None) -> None:
     entry = ConfigEntry("max.message.bytes", size, incremental_operation=operation)
     resource = ConfigResource(ConfigResource.Type.TOPIC, OFFSETS_TOPIC, incremental_configs=[entry])
-    for answer in new_admin(stack.kafka_bootstrap).incremental_alter_configs([resource]).values():
+    admin = new_admin(stack.kafka_bootstrap)  # lives until the answer is there
+    for answer in admin.incremental_alter_configs([resource]).values():
         answer.result()
 
 
@@ -147,7 +148,8 @@ def test_one_member_too_many_is_a_standby_and_takes_over_later(
     own_stack: EmbeddedStack, members: Callable[..., Member]
 ) -> None:
     topic = f"one-partition-{uuid.uuid4().hex}"
-    new_admin(own_stack.kafka_bootstrap).create_topics([NewTopic(topic, 1)])[topic].result()
+    admin = new_admin(own_stack.kafka_bootstrap)
+    admin.create_topics([NewTopic(topic, 1)])[topic].result()
     both = [members(topic, topic), members(topic, topic)]
 
     def states() -> list[State]:
@@ -218,7 +220,8 @@ def test_trades_that_retention_removed_are_told_of_once_and_the_rest_goes_on(
     consumer = new_consumer(own_stack.kafka_bootstrap, "reads-only")
     _, end = consumer.get_watermark_offsets(TopicPartition(TRADES_TOPIC, 2), 10)
     consumer.close()
-    removed = new_admin(own_stack.kafka_bootstrap).delete_records([TopicPartition(TRADES_TOPIC, 2, end)])
+    admin = new_admin(own_stack.kafka_bootstrap)
+    removed = admin.delete_records([TopicPartition(TRADES_TOPIC, 2, end)])
     assert all(answer.result().low_watermark == end for answer in removed.values())
     for service in services:
         said = tapewatch(own_stack, *service).stderr
