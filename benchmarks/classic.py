@@ -73,7 +73,7 @@ def measure() -> list[Row]:
         if library == "scikit-learn":
             same = sum(found[at] == labels for at, labels in plain.items()) / len(plain)
             rows.append(
-                Row("  labels equal to the plain program's", 100 * same, "% of trades", asked="100 %")
+                Row("  labels equal to the plain program's", 100 * same, "% of trades", target="100 %")
             )
     note(f"classic: the plain tutorial with {EQUAL_TREES} trees, {EQUAL_TRADES:,} trades")
     same, flagged = _equality(trades[:EQUAL_TRADES])
@@ -82,7 +82,7 @@ def measure() -> list[Row]:
             f"  labels equal, {EQUAL_TREES} trees, {EQUAL_TRADES:,} trades, {flagged:,} of them flagged",
             100 * same,
             "% of trades",
-            asked="100 %",
+            target="100 %",
         )
     )
     note("classic: agreement of the forests' flags under other seeds")
@@ -101,12 +101,12 @@ def measure() -> list[Row]:
 
 def main() -> None:
     """Print the rows as a table."""
-    table = Table("what", "figure", "unit", "compared with", "ratio", "asked")
+    table = Table("what", "figure", "unit", "compared with", "ratio", "target")
     for row in measure():
         figure = f"{row.figure:,.0f}" if row.figure >= 100 else f"{row.figure:,.3g}"
         ratio = f"{row.ratio:,.3g}" if row.ratio is not None and row.ratio < 10 else f"{row.ratio or 0:,.0f}"
         table.add_row(
-            row.name, figure, row.unit, row.peer or "", "" if row.ratio is None else ratio, row.asked or ""
+            row.name, figure, row.unit, row.peer or "", "" if row.ratio is None else ratio, row.target or ""
         )
     Console(width=160).print(table)
 

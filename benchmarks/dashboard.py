@@ -83,7 +83,7 @@ def measure() -> list[Row]:
             f"dashboard: {name}, {trades:,} trades of a {kind} day",
             statistics.median(seconds),
             "s",
-            asked="2 at most" if name == "first meaningful paint" else "1 at most",
+            target="2 at most" if name == "first meaningful paint" else "1 at most",
         )
         for name, seconds in figures.items()
     ]

@@ -121,9 +121,9 @@ def measure() -> list[Row]:
             "trades/s",
             f"{peer}: {statistics.median(rates[form]):,.0f}",
             statistics.median(a / b for a, b in zip(rates[INDEXER], rates[form], strict=False)),
-            asked,
+            target,
         )
-        for form, (peer, asked) in peers.items()
+        for form, (peer, target) in peers.items()
     ]
 
 

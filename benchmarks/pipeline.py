@@ -71,7 +71,7 @@ def _print(rows: list[Row]) -> None:
         ("unit", "left"),
         ("peer, in the same run", "left"),
         ("ratio", "right"),
-        ("asked for", "left"),
+        ("target", "left"),
     )
     for title, justify in columns:
         table.add_column(title, justify=justify)
@@ -82,7 +82,7 @@ def _print(rows: list[Row]) -> None:
             row.unit,
             row.peer or "",
             "" if row.ratio is None else f"{_number(row.ratio)}",
-            row.asked or "",
+            row.target or "",
         )
     console = Console(highlight=False, width=None if for_people else _WIDTH_OF_A_FILE)
     console.print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}\n")

@@ -17,7 +17,7 @@ from quixstreams.sinks.community.elasticsearch import ElasticsearchSink
 def main(
     bootstrap: str, group: str, topic: str, url: str, index: str, trades: str, documents: str, state_dir: str
 ) -> None:
-    """Index so many trades under their ids."""
+    """Index the given number of trades under their ids."""
 
     def trade_id(item: SinkItem) -> str:
         return str(item.value["trade_id"])

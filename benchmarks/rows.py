@@ -19,7 +19,7 @@ class Row:
         What it is compared with, and the peer's figure; None without a peer.
     ratio
         `figure` against the peer's, measured in the same run.
-    asked
+    target
         Target of the project for `figure` or `ratio`.
     """
 
@@ -28,4 +28,4 @@ class Row:
     unit: str
     peer: str | None = None
     ratio: float | None = None
-    asked: str | None = None
+    target: str | None = None

@@ -35,7 +35,7 @@ class Exchange:
 
 @cache
 def exchange() -> Exchange:
-    """Return the exchange of the setting; the server asks at its start, so that no visitor waits for it.
+    """Return the exchange of the setting; the server calls it at its start, so that no visitor waits for it.
 
     Raises
     ------

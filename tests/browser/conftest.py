@@ -36,7 +36,7 @@ OpenPage = Callable[[str], Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; skips the test where there is none."""
+    """Chromium without a window; skips the test if it is not installed."""
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
         found = next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)

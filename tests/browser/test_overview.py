@@ -151,7 +151,7 @@ def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
 ) -> None:
     charts = page.get_by_test_id("stVegaLiteChart").locator("svg")
     expect(charts).to_have_count(2)
-    # A chart that is built anew, or one that fades, has lost this.
+    # A chart that is built again, or one that fades, has lost this.
     charts.evaluate_all("charts => charts.forEach(chart => { chart.dataset.seen = 'yes' })")
     table = page.get_by_test_id("stDataFrame")
     table.hover()

@@ -85,7 +85,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def first_code(cell: str) -> str:
-    """Return the first thing that a cell shows as code; an empty text if it shows none."""
+    """Return the first thing that a cell shows as code; an empty text without any."""
     span = _SPAN.search(cell)
     return span[2].replace("\\|", "|") if span else ""
 
@@ -105,7 +105,7 @@ def commands_in(block: str, program: str) -> list[list[str]]:
                 if part[:1] == [program]:
                     calls.append(part[1:])
                 part = []
-            elif part or "=" not in word:  # a variable before a program is none of its arguments
+            elif part or "=" not in word:  # a variable before a program is not an argument
                 part.append(word)
     return calls
 

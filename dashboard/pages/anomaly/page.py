@@ -178,7 +178,7 @@ def show_around(client: Elasticsearch, anomaly: Document) -> None:
 
 
 def show_trades(trades: pd.DataFrame, decimals: int) -> None:
-    """Show trades, one a row, with so many decimals of the price."""
+    """Show trades, one a row, with the given number of decimals in the price."""
     st.dataframe(
         pd.DataFrame(
             {

@@ -11,7 +11,7 @@ from services.common.elastic.client import Elasticsearch
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 
 MAX_ID = 512
-"""Characters of a `trade_id`; Elasticsearch has none that are longer."""
+"""Longest `trade_id` in Elasticsearch, in characters."""
 
 MAX_EARLIER = 20
 _TRADE_FIELDS = ("@timestamp", "trade_id", "price", "size", "side", "sequence")

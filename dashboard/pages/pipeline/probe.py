@@ -309,7 +309,7 @@ def to_samples(text: str) -> Samples:
 
 
 def to_state(address: str, samples: Samples, state: Status, why: str) -> ServiceState:
-    """Put together what a service tells; each sum is over the labels, so over topics and partitions.
+    """Build a service's state from its metrics; each sum is over the labels, so over topics and partitions.
 
     Parameters
     ----------

@@ -275,7 +275,7 @@ def _position(client: Elasticsearch, order: Order, trade_id: str) -> list[Any] |
 
 
 def _preceding(order: Order, position: list[Any], with_itself: bool) -> dict[str, Any]:
-    """Match what stands before an anomaly, or before it and the anomaly itself."""
+    """Match the anomalies before a position, or also the one at the position."""
     value, trade_id = position
     if order.by is SortBy.SEVERITY:
         rank = round(value) - 1

@@ -12,7 +12,7 @@ from services.review.verdicts import Verdict
 
 HEIGHT = 640
 _LOW_ROWS = 16
-"""A table of so many is lower than `HEIGHT`."""
+"""A table of at most this many rows is lower than `HEIGHT`."""
 
 
 def sorted_by() -> dict[str, SortBy]:

@@ -19,7 +19,7 @@ _TICKS = [0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
 
 
 def threshold_chart(curve: Curve, trades: int, present: Present, chosen: float, is_log: bool) -> ChartType:
-    """Draw how many anomalies each threshold gives, with the present setting and the chosen one.
+    """Draw how many anomalies each threshold gives, with the current setting and the chosen one.
 
     Parameters
     ----------
