@@ -26,7 +26,7 @@ def _settings(kafka: str | None) -> Settings:
 
 @commands.command("list")
 def list_(
-    service: Annotated[str | None, typer.Option(metavar="S", help="Only what this service refused.")] = None,
+    service: Annotated[str | None, typer.Option(metavar="S", help="Only what this service rejected.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show the newest N.")] = 50,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with everything but the value.")

@@ -4,13 +4,13 @@ from services.common.process.shutdown import Stop
 
 
 class AskedFor(Stop):
-    """A stop without signals, which never becomes overdue however slow the machine is."""
+    """A stop without signals, which never becomes grace_expired however slow the machine is."""
 
     def __init__(self) -> None:
         super().__init__(on_signals=False)
 
     @property
-    def overdue(self) -> bool:
+    def grace_expired(self) -> bool:
         """Never."""
         return False
 

@@ -108,9 +108,9 @@ def check_coordinators(bootstrap: str, timeout_s: float = PROBE_TIMEOUT_S) -> Di
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     timeout_s
-        A coordinator that has taken nothing for so long is stuck.
+        A coordinator that has accepted no write for so long is stuck.
     """
     try:
         topics = new_admin(bootstrap).list_topics(timeout=REQUEST_TIMEOUT_S).topics

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from services.common.errors import TapewatchError
-from services.common.process.readiness import wait_until
+from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 
 FILE = Path(__file__).with_name("tapewatch.ndjson")
@@ -52,7 +52,7 @@ def wait_for_kibana(kibana_url: str, login: Login | None, stop: Stop) -> bool:
         Something else than Kibana answers there, or it refuses the user.
     """
     kibana = _Kibana(kibana_url, login)
-    return wait_until(kibana.check_ready, (HTTPError, _NotReadyError), f"Kibana at {kibana.url}", stop)
+    return wait_for_server(kibana.check_ready, (HTTPError, _NotReadyError), f"Kibana at {kibana.url}", stop)
 
 
 def import_objects(kibana_url: str, login: Login | None = None) -> list[str]:

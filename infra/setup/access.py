@@ -6,7 +6,7 @@ from typing import Any
 
 from services.common.config.secret_files import read_secret
 from services.common.elastic.client import Elasticsearch
-from services.common.elastic.errors import AuthenticationException, explain_refusal
+from services.common.elastic.errors import AuthenticationException, explain_rejection
 from services.common.errors import TapewatchError
 
 ROLES = Path(__file__).parents[1] / "elasticsearch" / "roles"
@@ -32,7 +32,7 @@ def set_up_roles(client: Elasticsearch) -> list[str]:
     changes = []
     for path in sorted(ROLES.glob("*.json")):
         name, role = path.stem, json.loads(path.read_text())
-        with explain_refusal(f"the role {name}"):
+        with explain_rejection(f"the role {name}"):
             current = client.options(ignore_status=404).security.get_role(name=name).body.get(name)
             if current is not None and _rights(current) == _rights(role):
                 continue
@@ -47,7 +47,7 @@ def set_up_users(client: Elasticsearch, folder: Path | None) -> list[str]:
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     folder
         Has `USER.password` for each user to set up; None for no user.
 
@@ -68,7 +68,7 @@ def set_up_users(client: Elasticsearch, folder: Path | None) -> list[str]:
         if not path.exists():
             continue
         password = read_secret(path, "TAPEWATCH_SECRETS_DIR")
-        with explain_refusal(f"the user {user}"):
+        with explain_rejection(f"the user {user}"):
             changes += _set_up_user(client, user, password, USERS.get(user))
     return changes
 

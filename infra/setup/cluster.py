@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.common.elastic.client import Elasticsearch
-from services.common.elastic.errors import ApiError, explain_refusal
+from services.common.elastic.errors import ApiError, explain_rejection
 
 _NO_SUCH_API = ("no handler found", "Incorrect HTTP method")
 """How Elasticsearch answers what none of its modules handles."""
@@ -28,7 +28,7 @@ def find_abilities(client: Elasticsearch) -> Abilities:
     TapewatchError
         It refuses to tell.
     """
-    with explain_refusal("to tell what it can do"):
+    with explain_rejection("to tell what it can do"):
         return Abilities(_has(client.ilm.get_status), _has(client.security.authenticate))
 
 

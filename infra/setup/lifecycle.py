@@ -4,7 +4,7 @@ from typing import Any
 
 from infra.setup.settings import SetupSettings
 from services.common.elastic.client import Elasticsearch
-from services.common.elastic.errors import explain_refusal
+from services.common.elastic.errors import explain_rejection
 
 
 def set_up_lifecycle(client: Elasticsearch, settings: SetupSettings) -> list[str]:
@@ -24,7 +24,7 @@ def set_up_lifecycle(client: Elasticsearch, settings: SetupSettings) -> list[str
     }
     for name, days in kept_days.items():
         phases = _phases(days)
-        with explain_refusal(f"the lifecycle policy {name}"):
+        with explain_rejection(f"the lifecycle policy {name}"):
             found = client.options(ignore_status=404).ilm.get_lifecycle(name=name).body
             current = found.get(name, {}).get("policy", {}).get("phases")
             if current == phases:

@@ -12,7 +12,7 @@ from infra.setup.settings import SetupSettings
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
 from services.common.elastic.client import Elasticsearch, new_client
-from services.common.elastic.errors import explain_refusal
+from services.common.elastic.errors import explain_rejection
 from services.common.elastic.preflight import wait_for_cluster
 from services.common.kafka.clients import new_admin
 from services.common.kafka.preflight import wait_for_topics
@@ -75,7 +75,7 @@ def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
     TapewatchError
         It refuses the credentials, or its certificate is not to be trusted.
     """
-    with explain_refusal("to tell its health"):
+    with explain_rejection("to tell its health"):
         return wait_for_cluster(lambda: client.cluster.health(timeout="1s"), url, stop)
 
 
@@ -89,7 +89,7 @@ def set_up_elasticsearch(
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     settings
         How long indices are kept, and where the users' passwords lie.
     note
@@ -98,7 +98,7 @@ def set_up_elasticsearch(
     Raises
     ------
     TapewatchError
-        Elasticsearch refused.
+        Elasticsearch rejected the request.
     """
     abilities = find_abilities(client)
     changes = []

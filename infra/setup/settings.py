@@ -18,7 +18,7 @@ class SetupSettings(Settings):
     Raises
     ------
     TapewatchError
-        A value is impossible.
+        A value is invalid.
     """
 
     kibana: HttpUrl | None = None
@@ -29,7 +29,7 @@ class SetupSettings(Settings):
 
     kibana_password: SecretStr | None = None
     kibana_password_file: Path | None = None
-    """Has the password; safer than a variable."""
+    """File with the password; safer than a variable."""
 
     secrets_dir: Path | None = None
     """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
@@ -59,5 +59,5 @@ class SetupSettings(Settings):
         missing = "PASSWORD_FILE" if password is None else "USER"
         raise TapewatchError(
             f"Of user and password for Kibana only one is set: TAPEWATCH_KIBANA_{missing} is missing.",
-            "Set both, or none.",
+            "Set both, or neither.",
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.setup.cluster import Abilities
 from services.common.elastic.client import Elasticsearch
-from services.common.elastic.errors import explain_refusal
+from services.common.elastic.errors import explain_rejection
 
 FOLDER = Path(__file__).parents[1] / "elasticsearch"
 PREFIX = "tapewatch-"
@@ -26,7 +26,7 @@ def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) 
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     abilities
         What the cluster can do; None for no more than every server does.
 
@@ -42,13 +42,13 @@ def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) 
             continue
         current = _current_component(client, name)
         if not _is_in(template, current):
-            with explain_refusal(f"the component template {name}"):
+            with explain_rejection(f"the component template {name}"):
                 client.cluster.put_component_template(name=name, **_as_arguments(template))
             changes.append(f"{'changed' if current else 'created'} component template {name}")
     for name, template in _read("templates").items():
         current = _current_template(client, name)
         if not _is_in(template, current):
-            with explain_refusal(f"the index template {name}"):
+            with explain_rejection(f"the index template {name}"):
                 client.indices.put_index_template(name=name, **_as_arguments(template))
             changes.append(f"{'changed' if current else 'created'} index template {name}")
     return changes
@@ -60,14 +60,14 @@ def _read(folder: str) -> dict[str, Template]:
 
 
 def _current_component(client: Elasticsearch, name: str) -> Template:
-    with explain_refusal(f"to show the component template {name}"):
+    with explain_rejection(f"to show the component template {name}"):
         found = client.options(ignore_status=404).cluster.get_component_template(name=name)
     templates = found.get("component_templates", [])
     return templates[0]["component_template"] if templates else {}
 
 
 def _current_template(client: Elasticsearch, name: str) -> Template:
-    with explain_refusal(f"to show the index template {name}"):
+    with explain_rejection(f"to show the index template {name}"):
         found = client.options(ignore_status=404).indices.get_index_template(name=name)
     templates = found.get("index_templates", [])
     return templates[0]["index_template"] if templates else {}

@@ -20,13 +20,13 @@ class ExchangeCalendar:
     Raises
     ------
     TapewatchError
-        There is no calendar of that name.
+        The exchange has no calendar.
     """
 
     def __init__(self, code: str) -> None:
         if code not in exchange_calendars.get_calendar_names():
             raise TapewatchError(
-                f"There is no calendar for the exchange {code!r}.",
+                f"The exchange {code!r} is unknown: it has no calendar.",
                 "Give its market identifier code, such as XNAS, XNYS or XLON.",
             )
         self._code = code
@@ -35,13 +35,13 @@ class ExchangeCalendar:
     def auction_times(self, day: str) -> tuple[int, int]:
         """Return a day's opening and closing auction in ns since 1970; (0, 0) if it has none.
 
-        The day is `YYYY-MM-DD`. Beside holidays, those have none that the calendar does not reach to.
+        The day is `YYYY-MM-DD`. Holidays have none, nor do days outside the calendar's range.
         """
         try:
             calendar = _year(self._code, int(day[:4]))
         except ValueError:
             return 0, 0
-        # `is_session` refuses the days of a year before its first session.
+        # `is_session` rejects the days of a year before its first session.
         if pd.Timestamp(day) not in calendar.sessions:
             return 0, 0
         return calendar.session_open(day).value, calendar.session_close(day).value

@@ -1,4 +1,4 @@
-"""What means the same wherever a terminal shows it."""
+"""What looks the same in every terminal report."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Striking(NamedTuple):
 
 
 def striking_table(title: str, anomalies: Iterable[Striking]) -> Table:
-    """Lay the most striking anomalies out, one a row."""
+    """Return a table of the most striking anomalies, one per row."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_lines=True)
     table.add_column("trade", no_wrap=True)
     table.add_column("severity", no_wrap=True)

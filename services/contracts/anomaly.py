@@ -38,7 +38,7 @@ class Detection(msgspec.Struct, gc=False, frozen=True):
     value: float
     expected: float
     threshold: float
-    """What would just not have been flagged; in the detector's unit, as the two before."""
+    """Largest value that would not have been flagged; in the detector's unit, as the two before."""
     reason: str
 
 

@@ -1,4 +1,4 @@
-"""The parts that run as processes of their own, each once: what others see of them."""
+"""The parts that run as separate processes: what other parts need to know of them."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ class Component:
     metrics_port
         The usual one of its first instance on a host; the next ones are `PORT_STEP` higher each.
     unit
-        What it counts.
+        Unit that it counts.
     rate_metric, total_metric
-        So many a second over the last seconds, and since it started.
+        Names of the metrics: units per second recently, and units since the start.
     start_hint
-        What a person is told who finds that it does not run.
+        What to tell a person when it is not running.
     group
         Its consumer group; empty if it consumes nothing.
     is_required

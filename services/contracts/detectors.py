@@ -1,4 +1,4 @@
-"""The detectors: how each is called and shown, and where its code is; the one place that knows them all.
+"""The detectors: how each is named and shown, and where its code is; the registry of all of them.
 
 A new detector is a file and an entry here. Its code is loaded only when a profile names it.
 """
@@ -15,11 +15,11 @@ class Family:
     title
         What they judge, for a person.
     color
-        Of their anomalies where colour tells labels apart, `#rrggbb`.
+        Colour of their anomalies where it tells labels apart, `#rrggbb`.
     shape
-        Of their anomalies' markers; one of those that the dashboard can draw.
+        Shape of their anomalies' markers; one that the dashboard can draw.
     terminal_style
-        The same in a terminal, in Rich's words.
+        The style in a terminal, in Rich's notation.
     """
 
     title: str

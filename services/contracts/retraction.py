@@ -1,6 +1,6 @@
 """A retraction as the topic `anomalies` carries it: a null value, and headers that name the anomaly.
 
-It says that a trade is not flagged any more. It comes behind the anomaly, in the same partition.
+It says that a trade is no longer flagged. It comes after the anomaly, in the same partition.
 """
 
 TRADE_ID = "trade_id"
@@ -9,12 +9,12 @@ TIMESTAMP = "timestamp"
 
 
 def retraction_headers(trade_id: str, timestamp: str) -> dict[str, str]:
-    """Return the headers that take back the anomaly of a trade.
+    """Return the headers that retract a trade's anomaly.
 
     Parameters
     ----------
     trade_id
-        The trade's.
+        Id of the trade.
     timestamp
         The anomaly's `@timestamp`.
     """

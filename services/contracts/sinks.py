@@ -1,4 +1,4 @@
-"""The sinks there are: a line for each. A sink's code is loaded when it is chosen, and not before."""
+"""The registered sinks, one line each. A sink's code is loaded only when it is chosen."""
 
 from dataclasses import dataclass
 

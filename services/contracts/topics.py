@@ -1,4 +1,4 @@
-"""The topics and their settings; what others build on, so none of it changes lightly."""
+"""The topics and their settings; other systems rely on them, so none of them changes lightly."""
 
 TRADES_TOPIC = "trades"
 ANOMALIES_TOPIC = "anomalies"
@@ -36,7 +36,7 @@ TOPICS: dict[str, dict[str, str]] = {
     TRADES_TOPIC: _kept(days=7, max_bytes=TRADE_MAX_BYTES),
     ANOMALIES_TOPIC: _kept(days=30, max_bytes=DEAD_LETTER_MAX_BYTES),
     DEAD_LETTERS_TOPIC: _kept(days=90, max_bytes=DEAD_LETTER_MAX_BYTES),
-    # Longer than letters, so that none outlives the note that it was put back.
+    # Longer than letters, so that no letter outlives the record of its replay.
     REPLAYS_TOPIC: _kept(days=180, max_bytes=TRADE_MAX_BYTES),
     CHECKPOINTS_TOPIC: {
         **_APPEND_TIME,
@@ -50,4 +50,4 @@ TOPICS: dict[str, dict[str, str]] = {
 """Settings by topic."""
 
 SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
-"""Topics of one number of partitions: what belongs to a trade is in the partition of the trade's number."""
+"""Topics with equal numbers of partitions: what belongs to a trade is in the partition of the same number."""

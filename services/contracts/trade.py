@@ -12,14 +12,14 @@ ISO_TIME = re.compile(
 
 MAX_INTEGER = 2**63 - 1
 LEAST_PRICE, MOST_PRICE = 1e-18, 1e18
-"""Of a price without its sign, unless it is 0: far beyond any market, and what can be measured with."""
+"""Limits of a price without its sign, unless it is 0: far beyond any market, and still computable."""
 
 FIRST_YEAR, LAST_YEAR = "1970", "2261"
 """What nanoseconds since 1970 hold; Elasticsearch's `date_nanos` too."""
 
 
 SIDE_COLORS = {"B": "#0f9d8a", "A": "#b0703c", "N": "#8a8f98"}
-"""Of trades by the side that took the initiative: buys, sells and those without, wherever they are drawn."""
+"""Colours of trades by the aggressor's side: buys, sells and those without, wherever they are drawn."""
 
 
 class Trade(msgspec.Struct, gc=False, frozen=True):

@@ -27,7 +27,7 @@ class LetterId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "LetterId | None":
-        """Read an id as it is written; None if it is none."""
+        """Parse an id; None if the text is not one."""
         parts = _ID.fullmatch(text)
         return cls(int(parts[1]), int(parts[2])) if parts else None
 
@@ -39,14 +39,14 @@ class MessageOrigin(NamedTuple):
     partition: int
     offset: int
     at_ms: int | None = None
-    """The broker's time of it, in milliseconds since 1970; None if its letter does not tell."""
+    """The broker's time of the message, in milliseconds since 1970; None if unknown."""
 
     def __str__(self) -> str:
         return f"{self.topic} {self.partition}:{self.offset}"
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "MessageOrigin | None":
-        """Read it from headers; None if they do not tell."""
+        """Read the origin from headers; None if they lack it."""
         partition, offset = headers.get(dead_letter.PARTITION, ""), headers.get(dead_letter.OFFSET, "")
         place = LetterId.parse(f"{partition}-{offset}")
         if place is None or dead_letter.TOPIC not in headers:
@@ -57,7 +57,7 @@ class MessageOrigin(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What `of` reads it from."""
+        """The headers that `of` reads."""
         time = {} if self.at_ms is None else {dead_letter.TIMESTAMP_MS: str(self.at_ms)}
         return {
             dead_letter.TOPIC: self.topic,
@@ -87,7 +87,7 @@ class Letter:
     at_ms
         When it was written there, in milliseconds since 1970.
     key
-        Of the original message.
+        Key of the original message.
     size_bytes
         Length of the value.
     headers
@@ -102,7 +102,7 @@ class Letter:
 
     @classmethod
     def of(cls, message: Record) -> "Letter":
-        """Read a message of `dead-letters`, whoever wrote it."""
+        """Read a message of `dead-letters`, written by any service."""
         return cls(
             LetterId(message.partition(), message.offset()),
             message.timestamp()[1],
@@ -113,22 +113,22 @@ class Letter:
 
     @property
     def service(self) -> str:
-        """Which service refused it."""
+        """The service that rejected it."""
         return self.headers.get(dead_letter.SERVICE, "unknown")
 
     @property
     def error(self) -> str:
-        """Why."""
+        """The reason."""
         return self.headers.get(dead_letter.ERROR, "")
 
     @property
     def error_kind(self) -> str:
-        """What letters refused for the same cause have in common: the error up to its first colon."""
+        """What letters rejected for the same cause have in common: the error up to its first colon."""
         return self.error.split(":", 1)[0][:MAX_KIND_CHARS].strip() or "no error given"
 
     @property
     def origin(self) -> MessageOrigin | RowOrigin | None:
-        """Where it came from; None if its headers do not tell."""
+        """Where it came from; None if its headers do not say."""
         headers = self.headers
         if dead_letter.FILE in headers:
             return RowOrigin(headers[dead_letter.FILE], headers.get(dead_letter.LINE, "unknown"))
@@ -175,7 +175,7 @@ class Origins:
 
 
 class History:
-    """What became of letters: when each was put back, and which of these messages were refused again.
+    """What became of letters: when each was put back, and which of these messages were rejected again.
 
     It is the same for all letters of one origin.
     """
@@ -200,7 +200,7 @@ class History:
     def replays_ms(self, letter: Letter) -> list[int]:
         """Return when a letter was put back, in milliseconds since 1970.
 
-        What is older than the letter speaks of another one that had its id before the topic was made anew.
+        Replays older than the letter belong to one with the same id from before the topic was recreated.
         """
         noted = [*self._replays_ms.get(letter.id, ())]
         if isinstance(letter.origin, MessageOrigin):
@@ -208,7 +208,7 @@ class History:
         return [at_ms for at_ms in noted if at_ms >= letter.at_ms]
 
     def state(self, letter: Letter) -> State:
-        """Return what became of a letter: it failed again if no replay of it is left that did not."""
+        """Return what became of a letter: it failed again if each replay of it did."""
         replays = len(self.replays_ms(letter))
         ids = {letter.id}
         if isinstance(letter.origin, MessageOrigin):

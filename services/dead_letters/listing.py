@@ -65,7 +65,7 @@ def run_list(settings: Settings, service: str | None, limit: int, as_json: bool)
     settings
         Where Kafka is.
     service
-        Only what this service refused; None for all.
+        Only what this service rejected; None for all.
     limit
         How many letters to show.
     as_json

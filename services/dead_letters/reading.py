@@ -1,4 +1,4 @@
-"""Reads the topic `dead-letters` and what was put back of it, without joining any group."""
+"""Reads the topic `dead-letters` and the record of replays, without joining a group."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
 
@@ -9,12 +9,12 @@ from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
 from services.common.kafka.offsets import end_offsets
 from services.common.kafka.reading import read_to_end
 from services.common.kafka.records import Record
-from services.common.process.readiness import wait_until
+from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.dead_letters.letters import LetterId
 
-_LIST = "`tapewatch dead-letters list` shows what is there."
+_LIST = "`tapewatch dead-letters list` shows the ids."
 
 
 def parse_ids(names: list[str]) -> list[LetterId]:
@@ -29,7 +29,7 @@ def parse_ids(names: list[str]) -> list[LetterId]:
     for name in names:
         letter_id = LetterId.parse(name)
         if letter_id is None:
-            raise TapewatchError(f"{name!r} is not the id of a dead letter: these are like 3-17.", _LIST)
+            raise TapewatchError(f"{name!r} is not the id of a dead letter; an id looks like 3-17.", _LIST)
         ids[letter_id] = None
     return list(ids)
 
@@ -43,7 +43,8 @@ def check_found(ids: Iterable[LetterId], found: Container[LetterId]) -> None:
         Some are not.
     """
     if missing := [str(letter_id) for letter_id in ids if letter_id not in found]:
-        raise TapewatchError(f"There is no dead letter {' and none '.join(missing)}.", _LIST)
+        plural = "s" if len(missing) > 1 else ""
+        raise TapewatchError(f"No such dead letter{plural}: {', '.join(missing)}.", _LIST)
 
 
 class StoppedError(Exception):
@@ -56,7 +57,7 @@ class Reader:
     Parameters
     ----------
     kafka
-        Bootstrap servers; a broker that is away is waited for.
+        Bootstrap servers; an unavailable broker is waited for.
     stop
         Ends the reading: each method raises `StoppedError` then.
     """
@@ -67,7 +68,7 @@ class Reader:
         self._admin = new_admin(kafka)
 
     def partitions(self, topic: str) -> list[int]:
-        """Return a topic's partitions; none if there is no such topic."""
+        """Return a topic's partitions; empty if the topic does not exist."""
         found: list[int] = []
 
         def ask() -> None:
@@ -90,7 +91,7 @@ class Reader:
         return ends
 
     def read(self, topic: str) -> Iterator[Record]:
-        """Yield all messages of a topic; a topic that is not there has none."""
+        """Yield all messages of a topic; nothing if the topic does not exist."""
         numbers = self.partitions(topic)
         return self._read([TopicPartition(topic, number, 0) for number in numbers]) if numbers else iter(())
 
@@ -122,5 +123,5 @@ class Reader:
             raise StoppedError
 
     def _ask(self, ask: Callable[[], None]) -> None:
-        if not wait_until(ask, KafkaException, f"Kafka at {self._kafka}", self._stop):
+        if not wait_for_server(ask, KafkaException, f"Kafka at {self._kafka}", self._stop):
             raise StoppedError

@@ -25,27 +25,27 @@ ANY_PARTITION = -1
 """Lets the client choose by the key."""
 MAX_BATCH_LETTERS = 1_000
 MAX_BATCH_BYTES = 8 << 20
-"""A transaction's; far below what would come near its time limit."""
+"""Largest transaction; far from taking as long as its time limit."""
 
 
-class Fate(StrEnum):
+class Outcome(StrEnum):
     """What is to be done with a letter, in the words of the summary."""
 
     PUT_BACK = "put back"
     SKIPPED = "skipped"
-    DONE_BEFORE = "put back before"
-    FAILURE = "refused again after having been put back (give the id to try once more)"
+    DONE_BEFORE = "already put back"
+    FAILURE = "rejected again after replay (pass its id to retry)"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A letter's fate, and the reason if it is skipped."""
+class ReplayDecision:
+    """A letter's outcome, and the reason if it is skipped."""
 
-    fate: Fate
+    outcome: Outcome
     reason: str = ""
 
 
-def judge(letter: Letter, partitions: dict[str, list[int]]) -> Verdict:
+def decide(letter: Letter, partitions: dict[str, list[int]]) -> ReplayDecision:
     """Say whether a letter can be put back.
 
     Parameters
@@ -57,24 +57,26 @@ def judge(letter: Letter, partitions: dict[str, list[int]]) -> Verdict:
     """
     match letter.origin:
         case RowOrigin() as row:
-            return Verdict(Fate.SKIPPED, f"{row} is no message; fix the file and publish it again")
+            return ReplayDecision(
+                Outcome.SKIPPED, f"{row} is not a message; fix the file and publish it again"
+            )
         case MessageOrigin(topic=topic, partition=number):
             if topic not in partitions:
-                return Verdict(Fate.SKIPPED, f"nothing is put back into the topic {topic}")
+                return ReplayDecision(Outcome.SKIPPED, f"nothing can be put back into the topic {topic}")
             if letter.key is None and number not in partitions[topic]:
-                return Verdict(Fate.SKIPPED, f"the topic {topic} has no partition {number}")
-            return Verdict(Fate.PUT_BACK)
+                return ReplayDecision(Outcome.SKIPPED, f"the topic {topic} has no partition {number}")
+            return ReplayDecision(Outcome.PUT_BACK)
         case _:
-            return Verdict(Fate.SKIPPED, "its headers do not tell where it came from")
+            return ReplayDecision(Outcome.SKIPPED, "its headers do not say where it came from")
 
 
-def judge_unasked(letter: Letter, partitions: dict[str, list[int]], history: History) -> Verdict:
+def decide_for_all(letter: Letter, partitions: dict[str, list[int]], history: History) -> ReplayDecision:
     """Say whether `--all` puts a letter back: not a second time, and not what came back from a replay."""
     if letter.replay_of is not None:
-        return Verdict(Fate.FAILURE)
+        return ReplayDecision(Outcome.FAILURE)
     if history.state(letter) != State.NEW:
-        return Verdict(Fate.DONE_BEFORE)
-    return judge(letter, partitions)
+        return ReplayDecision(Outcome.DONE_BEFORE)
+    return decide(letter, partitions)
 
 
 def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
@@ -97,7 +99,7 @@ def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
     Raises
     ------
     TapewatchError
-        A topic is missing, a letter does not exist (nothing has been put back then), or Kafka refused.
+        A topic is missing, a letter does not exist (nothing is put back then), or Kafka rejected them.
     """
     stop = Stop()
     ids = parse_ids(names)
@@ -107,7 +109,7 @@ def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
     try:
         _replay(settings.kafka, ids, dry_run, stop)
     except (StoppedError, StoppedWaitingError):
-        print("stopped; what was put back is noted, the rest is as it was")
+        print("stopped; what was put back is recorded, the rest is unchanged")
         return 128 + (stop.signal or 0)
     return 0
 
@@ -118,20 +120,22 @@ def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
     partitions = {topic: reader.partitions(topic) for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)}
     if ids:
         check_found(ids, {Letter.of(message).id for message in reader.read_letters(ids)})
-    # Opened before the notes are read: whoever replayed until now cannot add any after that.
+    # Opened before the notes are read: an earlier replay is fenced and adds none then.
     sender = None if dry_run else Sender(Transactions(kafka, TRANSACTIONAL_ID, stop, lambda: None), print)
     history = None if ids else load_history(reader)
     origins = Origins()
-    counts: Counter[Fate] = Counter()
+    counts: Counter[Outcome] = Counter()
     for message in reader.read_letters(ids) if ids else _up_to(ends, reader):
         letter = Letter.of(message)
         if history is not None and not origins.is_first(letter):
             continue
-        verdict = judge(letter, partitions) if history is None else judge_unasked(letter, partitions, history)
-        counts[verdict.fate] += 1
-        if verdict.fate == Fate.SKIPPED:
-            print(f"{letter.id}  skipped: {visible(verdict.reason)}")
-        elif verdict.fate == Fate.PUT_BACK and isinstance(letter.origin, MessageOrigin):
+        decision = (
+            decide(letter, partitions) if history is None else decide_for_all(letter, partitions, history)
+        )
+        counts[decision.outcome] += 1
+        if decision.outcome == Outcome.SKIPPED:
+            print(f"{letter.id}  skipped: {visible(decision.reason)}")
+        elif decision.outcome == Outcome.PUT_BACK and isinstance(letter.origin, MessageOrigin):
             if sender is None:
                 print(f"{letter.id}  would be put back into {letter.origin.topic}")
             else:
@@ -150,10 +154,14 @@ def _up_to(ends: dict[int, int], reader: Reader) -> Iterator[Record]:
     )
 
 
-def _summary(counts: Counter[Fate], dry_run: bool) -> str:
+def _summary(counts: Counter[Outcome], dry_run: bool) -> str:
     done = "would be put back" if dry_run else "put back"
-    parts = [f"{counts[Fate.PUT_BACK]:,} {done}"]
-    parts += [f"{counts[fate]:,} {fate}" for fate in Fate if fate != Fate.PUT_BACK and counts[fate]]
+    parts = [f"{counts[Outcome.PUT_BACK]:,} {done}"]
+    parts += [
+        f"{counts[outcome]:,} {outcome}"
+        for outcome in Outcome
+        if outcome != Outcome.PUT_BACK and counts[outcome]
+    ]
     return ", ".join(parts)
 
 
@@ -202,10 +210,10 @@ class Sender:
             self._transactions.commit()
         except TransactionAbortedError as error:
             raise TapewatchError(
-                f"Kafka did not take {'; '.join(self._refused) or 'the letters'}: {error}. "
+                f"Kafka did not accept {'; '.join(self._refused) or 'the letters'}: {error}. "
                 f"The {len(self._batch):,} letters of this transaction were not put back.",
-                "What was put back before is noted. If another replay runs, let it end; else look at the "
-                "broker. Then run this again.",
+                "What was put back before is recorded. If another replay is running, let it finish; else "
+                "check the broker. Then run this again.",
             ) from error
         for letter, origin, _ in self._batch:
             self._report(f"{letter.id}  put back into {origin.topic}")

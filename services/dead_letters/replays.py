@@ -1,7 +1,7 @@
 """Which letters were put back: a note each in the topic `dead-letter-replays`.
 
 A note's key is the letter's id, its value the topic that the message went to, its headers the letter's
-origin. It is written in the message's own transaction, so there is one without the other never. Committed
+origin. It is written in the message's own transaction, so neither exists without the other. Committed
 offsets of a group would not do: Kafka drops those of a group without members after a week, while letters are
 kept for months.
 """
@@ -12,7 +12,7 @@ from services.dead_letters.reading import Reader
 
 
 def load_history(reader: Reader) -> History:
-    """Read all notes; of a topic that was never made, none."""
+    """Read all notes; there are none if the topic was never created."""
     history = History()
     for note in reader.read(REPLAYS_TOPIC):
         letter = LetterId.parse(as_text(note.key()))

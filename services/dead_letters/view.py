@@ -15,11 +15,11 @@ from rich.text import Text
 from services.dead_letters.letters import Letter, State, as_text
 
 HEX_SHOWN_BYTES = 4_096
-"""Of a value that is no text."""
+"""Bytes shown of a value that is not text."""
 KINDS_SHOWN = 5
 """Kinds of error that the summary names for each service."""
 LEAST_ERROR_CHARS = 16
-"""Of an error in a table, however narrow."""
+"""Characters of an error shown in a table, however narrow."""
 
 STATE_STYLES = {State.NEW: "yellow", State.REPLAYED: "green", State.FAILED_AGAIN: "bold red"}
 

@@ -111,7 +111,7 @@ class InFlight:
         return bool(self._sent) and self._sent[0].answer.done()
 
     def take_oldest(self) -> Acknowledged | None:
-        """Take the oldest one out; None if its records were handed away meanwhile.
+        """Take the oldest one out; None if its partitions were handed over meanwhile.
 
         Raises
         ------
@@ -135,6 +135,6 @@ class InFlight:
         return Acknowledged(letters, +written, removed, sent.offsets, batch.records[-1])
 
     def abandon(self) -> None:
-        """Go on waiting for all, as they may still be written, but for no commit and no repetition."""
+        """Keep waiting for all, as they may still be written, but neither commit nor repeat any."""
         for sent in self._sent:
             sent.is_owned = False

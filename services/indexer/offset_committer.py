@@ -1,11 +1,11 @@
-"""Commits offsets beside the work: one commit at a time, each repeated until the broker has taken it."""
+"""Commits offsets during the work: one commit at a time, each repeated until the broker has accepted it."""
 
 import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from services.common.observability.counters import COMMIT_SECONDS
-from services.common.process.readiness import WaitingLog
+from services.common.process.readiness import ThrottledWarning
 from services.indexer.batch import Offsets
 
 COMMIT_EVERY_S = 0.5
@@ -36,7 +36,7 @@ class OffsetCommitter:
         self._committed: Offsets = {}
         self._unanswered = 0
         self._sent_at_s = self._next_s = 0.0
-        self._waiting: WaitingLog | None = None
+        self._waiting: ThrottledWarning | None = None
 
     def request(self, offsets: Offsets) -> None:
         """Commit these next."""
@@ -63,7 +63,7 @@ class OffsetCommitter:
         Raises
         ------
         TapewatchError
-            A dead letter was refused.
+            A dead letter was rejected.
         """
         left = self._left()
         if not left or self._producer.flush(0):
@@ -89,7 +89,7 @@ class OffsetCommitter:
         self._waiting = None
         for partition in partitions:
             key = (partition.topic, partition.partition)
-            if key in self._requested:  # else it was handed away
+            if key in self._requested:  # else it was handed over
                 self._committed[key] = partition.offset
 
     def _left(self) -> Offsets:
@@ -102,5 +102,5 @@ class OffsetCommitter:
         from the last commit on, and of which the consumer will tell.
         """
         self._next_s = time.monotonic() + TRY_AGAIN_S
-        self._waiting = self._waiting or WaitingLog(f"{self._where} to commit offsets")
+        self._waiting = self._waiting or ThrottledWarning(f"{self._where} to commit offsets")
         self._waiting.note(KafkaException(error))

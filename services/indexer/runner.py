@@ -16,7 +16,7 @@ from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_producer
 from services.common.kafka.consumer_loop import ConsumerLoop
-from services.common.kafka.dead_letters import publish_refused_message
+from services.common.kafka.dead_letters import publish_rejected_message
 from services.common.kafka.offsets import find_starts
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
@@ -34,7 +34,7 @@ PATIENCE_S = 2.0
 """A batch that takes longer is waited for with the partitions paused, which drops what was read ahead."""
 
 REVOKE_S = 3.0
-"""So long a rebalance waits for what is in flight."""
+"""A rebalance waits so long for what is in flight."""
 
 SAY_REJECTED_EVERY_S = 1.0
 """All are in the topic `dead-letters`; the log names one of them now and then, and counts them."""
@@ -48,13 +48,13 @@ class Runner:
     settings
         Where Kafka is, and perhaps this instance's name.
     component
-        What this process is called, and its group.
+        Name of this process, and its group.
     sink
         Ready to write.
     stop
         Ends the work.
     health
-        Told that the work goes on.
+        Told that the work is running.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Runner:
         self._batch = Batch()
         self._in_flight = InFlight(sink)
         self._handed_over = 0
-        """How often partitions were; what was read before is then to be forgotten."""
+        """How often partitions were handed over; everything read before that must be forgotten."""
         self._say_rejected_s = -math.inf
         self._rejected_unsaid = 0
         self._loop = ConsumerLoop(
@@ -103,7 +103,7 @@ class Runner:
             self._request_all_that_was_read()
             self._finish_commits()
         except StoppedError:
-            self._log.warning("stopped before all was committed; the rest is sent again at the next start")
+            self._log.warning("stopped before everything was committed; the next run sends the rest again")
         self._log.info(
             "indexed",
             documents=self._tally.indexed,
@@ -190,7 +190,7 @@ class Runner:
         while not is_so():
             self._in_flight.wait(0 if is_paused else POLL_S)
             self._settle()
-            if self._stop.overdue:
+            if self._stop.grace_expired:
                 raise StoppedError
             self._health.beat()
             if time.monotonic() - began_s >= PATIENCE_S:
@@ -220,14 +220,14 @@ class Runner:
     def _finish_commits(self) -> None:
         self._loop.pause()
         while not self._commits.is_complete:
-            if self._stop.overdue:
+            if self._stop.grace_expired:
                 raise StoppedError
             self._health.beat()
             self._commits.poll(self._loop.consumer)
             self._loop.listen(POLL_S)
 
     def restore(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Go on after the committed offsets, or where the topic begins by now."""
+        """Resume after the committed offsets, or at the topic's current beginning."""
         starts = find_starts(self._loop.consumer, partitions)
         return [start.at(start.offset) for start in starts]
 
@@ -240,7 +240,7 @@ class Runner:
         """Finish what is in flight, so that its offsets are committed while they are still ours."""
         deadline_s = time.monotonic() + REVOKE_S
         self._settle()
-        while self._in_flight.has_owned and time.monotonic() < deadline_s and not self._stop.overdue:
+        while self._in_flight.has_owned and time.monotonic() < deadline_s and not self._stop.grace_expired:
             self._in_flight.wait(POLL_S)
             self._settle()
         # Its answer would come too late, but it arrives before this instance asks for new partitions.
@@ -251,19 +251,19 @@ class Runner:
         self._forget()
 
     def lose(self) -> None:
-        """Forget what is in flight: whoever has the partitions sends it again."""
+        """Forget what is in flight: the new owner of the partitions sends it again."""
         self._forget()
 
     def _forget(self) -> None:
-        """Drop all that was read and not committed; whoever gets the partitions reads it again."""
+        """Drop all that was read and not committed; the next owner of the partitions reads it again."""
         self._handed_over += 1
         self._batch = Batch()
         self._in_flight.abandon()
         self._commits.forget()
 
     def _reject(self, record: Record, reason: str) -> None:
-        """Write a dead letter, whoever else may write one: whether others run is nothing to rely on."""
-        publish_refused_message(self._producer, self._service, reason, record, self._delivered)
+        """Write a dead letter, even if another service may write one too: it may not be running."""
+        publish_rejected_message(self._producer, self._service, reason, record, self._delivered)
         self._tally.add_dead_letter()
         self._rejected_unsaid += 1
         if time.monotonic() >= self._say_rejected_s:
@@ -281,5 +281,5 @@ class Runner:
         """Hear of a failed delivery; called within `Producer.flush`, so before anything is committed."""
         if error is not None:
             raise TapewatchError(
-                f"Kafka did not take a dead letter: {error.str()}.", "Look at the broker, then start again."
+                f"Kafka did not accept a dead letter: {error.str()}.", "Check the broker, then start again."
             )

@@ -4,7 +4,7 @@ from services.common.config.settings import Settings
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import search_seldom
+from services.common.process.gc import relax_gc
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.indexer.runner import Runner
@@ -31,13 +31,13 @@ def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) ->
     Raises
     ------
     TapewatchError
-        There is no such sink or its package is missing, a topic or what lies behind the sink is not set up
-        or unsafe, or the sink refuses for good.
+        The sink is unknown or its package is missing, a topic or what lies behind the sink is not set up
+        or unsafe, or the sink rejects for good.
     """
     spec = find_sink(sink_name)
     component = spec.component
     kind = load_sink(spec)
-    search_seldom()
+    relax_gc()
     stop = Stop()
     health = Health()
     sink = kind(settings, stop)

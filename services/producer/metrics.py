@@ -19,7 +19,7 @@ class Tally:
     Parameters
     ----------
     health
-        Told that work goes on.
+        Told that the work is running.
     limit
         Trades to publish at most, None for all.
     """

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
 from services.common.kafka.reading import partition_numbers, read_to_end
-from services.common.process.readiness import wait_until
+from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
 from services.producer.pending import Pending
@@ -73,7 +73,7 @@ def load_progress(bootstrap: str, key: str, stop: Stop) -> Progress | None:
         numbers = partition_numbers(admin, PROGRESS_TOPIC)
         starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in numbers]
 
-    if not wait_until(ask, KafkaException, f"Kafka at {bootstrap}", stop):
+    if not wait_for_server(ask, KafkaException, f"Kafka at {bootstrap}", stop):
         return None
     found = None
     for message in read_to_end(bootstrap, starts, stop):

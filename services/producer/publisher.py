@@ -21,7 +21,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from services.common.errors import TapewatchError
-from services.common.kafka.dead_letters import publish_refused_row
+from services.common.kafka.dead_letters import publish_rejected_row
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
 from services.common.process.shutdown import Stop
@@ -201,7 +201,7 @@ class Publisher:
 
     def _publish_rejected(self, row: RejectedRow) -> None:
         producer = self._transactions.producer
-        publish_refused_row(producer, PRODUCER.service, row.reason, row.raw, self._source.name, row.line)
+        publish_rejected_row(producer, PRODUCER.service, row.reason, row.raw, self._source.name, row.line)
         self._rejected_shown += 1
         if self._rejected_shown <= SHOWN_REJECTED_ROWS:
             self._log.warning("bad row", line=row.line, error=row.reason[:300])

@@ -11,7 +11,7 @@ from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import search_seldom
+from services.common.process.gc import relax_gc
 from services.common.process.shutdown import Stop
 from services.contracts.components import PRODUCER
 from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
@@ -53,7 +53,7 @@ def run_produce(
         refused, or another producer took a file over.
     """
     log = structlog.get_logger()
-    search_seldom()
+    relax_gc()
     stop = Stop()
     sources = open_sources(names)
     health = Health()

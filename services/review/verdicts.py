@@ -49,14 +49,14 @@ def verdicts_of(client: Elasticsearch, trade_ids: Sequence[str]) -> dict[str, Ve
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     trade_ids
         As many as a screen shows.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     if not trade_ids:
         return {}
@@ -78,7 +78,7 @@ def record(
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     anomaly
         The document: `trade_id`, `symbol` and `@timestamp` of it.
     verdict
@@ -138,7 +138,7 @@ def withdraw(client: Elasticsearch, trade_id: str) -> None:
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     with explain_errors(client):
         client.options(ignore_status=404).delete(index=VERDICTS_INDEX, id=trade_id, refresh=True)
@@ -150,7 +150,7 @@ def count_verdicts(client: Elasticsearch) -> int:
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     with explain_errors(client):
         return int(client.count(index=VERDICTS_INDEX, ignore_unavailable=True)["count"])
@@ -162,14 +162,14 @@ def read_verdicts(client: Elasticsearch, most: int) -> Iterator[list[dict[str, A
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     most
         So many are read at most.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     sort = [{"@timestamp": {"order": "asc", "unmapped_type": "date_nanos"}}]
     for hits in read_pages(client, VERDICTS_INDEX, {"match_all": {}}, sort, most):

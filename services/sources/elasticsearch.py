@@ -29,7 +29,7 @@ class IndexRange(Source):
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     start, end
         Event times, UTC; the end is not included.
     symbol

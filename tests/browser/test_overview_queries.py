@@ -154,5 +154,5 @@ def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: p
 
 def test_rejected_query_is_an_error(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "MAX_ANOMALIES", 1_000_000)
-    with pytest.raises(TapewatchError, match="refused a query with status 400: Result window is too large"):
+    with pytest.raises(TapewatchError, match="rejected a query with status 400: Result window is too large"):
         queries.find_anomalies(client, MAIN, RANGE)

@@ -175,11 +175,11 @@ class _Producer:
 def test_dead_letters_have_the_headers_of_the_table() -> None:
     documented = table("Dead letter", "header")
     of_row: Any = _Producer()
-    dead_letters.publish_refused_row(of_row, "producer", "why", b"raw", "day.csv", 2)
+    dead_letters.publish_rejected_row(of_row, "producer", "why", b"raw", "day.csv", 2)
     assert {name for name, row in documented.items() if row["of a row"] == "yes"} == of_row.headers.keys()
     of_message: Any = _Producer()
     message: Any = _Message()
-    dead_letters.publish_refused_message(of_message, "detector", "why", message)
+    dead_letters.publish_rejected_message(of_message, "detector", "why", message)
     told = {name for name, row in documented.items() if row["of a message"] == "yes"}
     assert told == of_message.headers.keys()
 

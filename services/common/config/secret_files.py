@@ -1,4 +1,4 @@
-"""Secrets that are given in a variable, or lie in files, as container platforms hand them out."""
+"""Secrets from environment variables, or from files as container platforms provide them."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from services.common.errors import TapewatchError
 
 
 def given_secret(value: SecretStr | None, path: Path | None, variable: str) -> str | None:
-    """Return a secret that either a variable or a file has, or None if neither is given.
+    """Return a secret from a variable or a file; None if neither is given.
 
     Parameters
     ----------
     value
-        Of the variable.
+        The variable's value.
     path
         The file that `<variable>_FILE` names.
     variable

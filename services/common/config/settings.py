@@ -12,12 +12,12 @@ _PREFIX = "TAPEWATCH_"
 
 
 class EnvironmentSettings(BaseSettings):
-    """Settings of which each can be given as `TAPEWATCH_<NAME>`; an empty variable counts as one not set.
+    """Settings that can each be given as `TAPEWATCH_<NAME>`; an empty variable counts as not set.
 
     Raises
     ------
     TapewatchError
-        A value is impossible.
+        A value is invalid.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True)
@@ -34,18 +34,18 @@ class EnvironmentSettings(BaseSettings):
             else:
                 cause = f"{name} is {wrong['input']!r}: {wrong['msg']}."  # only a number fails so
             # Without the original error, whose text has the value.
-            raise TapewatchError(cause, f"Set {name} to such a value, or not at all.") from None
+            raise TapewatchError(cause, f"Set {name} to a valid value, or unset it.") from None
 
 
 class Settings(EnvironmentSettings):
-    """What the parts share; each can be set as `TAPEWATCH_<NAME>`, some by a flag, too.
+    """The settings that all parts share; each can be set as `TAPEWATCH_<NAME>`, some also by a flag.
 
-    What only one part needs stands beside that part, in a class built on this one.
+    Settings that only one part needs are in a subclass next to that part.
 
     Raises
     ------
     TapewatchError
-        A value is impossible.
+        A value is invalid.
     """
 
     kafka: str = "127.0.0.1:19092"
@@ -55,19 +55,19 @@ class Settings(EnvironmentSettings):
     """URL of the cluster; `new_client` checks it."""
 
     elasticsearch_user: str | None = None
-    """Who logs in, with a password; None where the cluster has no security, or with an API key."""
+    """The user to log in as; None if the cluster has security disabled, or with an API key."""
 
     elasticsearch_password: SecretStr | None = None
     elasticsearch_password_file: Path | None = None
-    """Has the password; safer than a variable."""
+    """File with the password; safer than a variable."""
 
     elasticsearch_api_key: SecretStr | None = None
-    """As the cluster encodes it, in place of user and password."""
+    """The API key as the cluster encodes it; replaces user and password."""
 
     elasticsearch_api_key_file: Path | None = None
 
     elasticsearch_ca: Path | None = None
-    """Certificates (PEM) of who signed the cluster's own; None for those that the machine trusts."""
+    """CA certificates (PEM) that signed the cluster's certificate; None for those that the machine trusts."""
 
     instance: str | None = None
     """Name of this instance of a service; None: `claim_instance` finds one."""
@@ -76,4 +76,4 @@ class Settings(EnvironmentSettings):
     """Address that `/metrics` and the health checks are served on."""
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Their port; 0: any free one; None: the service's usual one, or the next that is free."""
+    """Port of the metrics; 0: any free one; None: the service's usual one, or the next free one."""

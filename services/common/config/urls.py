@@ -1,4 +1,4 @@
-"""Addresses of web servers, which logs, errors and pages show: they have no password in them."""
+"""Addresses of web servers. Logs, errors and pages show them, so they contain no password."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 
 def has_credentials(url: str) -> bool:
-    """Tell whether a URL may have a user or password in it; true for any with an `@`, well-formed or not.
+    """Tell whether a URL may contain a user or password; true for any with an `@`, well-formed or not.
 
     A password with a `/`, `?` or `#` hides the `@` from a parser, and a URL without a scheme does, too.
     """
@@ -17,7 +17,7 @@ def has_credentials(url: str) -> bool:
 def _check(url: str) -> str:
     # The errors do not show the value.
     if has_credentials(url):
-        raise ValueError("it has a user or password in it, which logs and visitors would see")
+        raise ValueError("it contains a user or password, which logs and visitors would see")
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -29,4 +29,4 @@ def _check(url: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_check)]
-"""An `http` or `https` URL without user and password; a slash at its end is taken off."""
+"""An `http` or `https` URL without user and password; a trailing slash is removed."""

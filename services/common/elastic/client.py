@@ -1,4 +1,4 @@
-"""The Elasticsearch client as every service wants it; nothing else names the library's client."""
+"""The Elasticsearch client that every service uses; no other module imports the library's client."""
 
 import ssl
 from pathlib import Path
@@ -25,23 +25,23 @@ def new_client(
     settings: Settings | None = None,
     serializer: OrjsonSerializer | None = None,
 ) -> Elasticsearch:
-    """Return a client that leaves retries to its user; connects to nothing yet.
+    """Return a client that leaves retries to its user; it does not connect yet.
 
     Parameters
     ----------
     url
-        Of the cluster.
+        Address of the cluster.
     connections
-        Kept open at most.
+        Most connections that are kept open.
     settings
-        Say how to log in and whose certificates to trust; None for those of the environment.
+        How to log in and which certificates to trust; None: read from the environment.
     serializer
         Reads the answers; None for one that reads all of them.
 
     Raises
     ------
     TapewatchError
-        The URL is none, a file cannot be read, or the settings contradict each other.
+        The URL is invalid, a file cannot be read, or the settings contradict each other.
     """
     _check_url(url)
     try:
@@ -57,16 +57,16 @@ def new_client(
     except ValueError as error:
         raise TapewatchError(
             f"The address of Elasticsearch, {url}, is not a URL: {error}.",
-            f"Set {_PREFIX} to one such as http://127.0.0.1:9200.",
+            f"Set {_PREFIX} to a URL such as http://127.0.0.1:9200.",
         ) from error
 
 
 def _check_url(url: str) -> None:
     if has_credentials(url):
-        # The address stands in logs and errors, so this one must not be shown there.
+        # Logs and errors show the address, so this one must not get there.
         raise TapewatchError(
-            f"{_PREFIX} has a user or password in it, where logs would show them.",
-            f"Take them out, and set {_PREFIX}_USER and {_PREFIX}_PASSWORD_FILE.",
+            f"{_PREFIX} contains a user or password, which logs would show.",
+            f"Remove them, and set {_PREFIX}_USER and {_PREFIX}_PASSWORD_FILE.",
         )
 
 
@@ -88,8 +88,8 @@ def _access(url: str, settings: Settings) -> dict[str, Any]:
     if (user is None) != (password is None):
         missing = "PASSWORD_FILE" if password is None else "USER"
         raise TapewatchError(
-            f"Of user and password for Elasticsearch only one is set: {_PREFIX}_{missing} is missing.",
-            "Set both, or none.",
+            f"Only one of user and password for Elasticsearch is set: {_PREFIX}_{missing} is missing.",
+            "Set both, or neither.",
         )
     if api_key is not None:
         arguments["api_key"] = api_key
@@ -98,7 +98,8 @@ def _access(url: str, settings: Settings) -> dict[str, Any]:
     if (ca := settings.elasticsearch_ca) is not None:
         if not url.startswith("https:"):
             raise TapewatchError(
-                f"{_PREFIX}_CA is set, but {url} is not https.", "Take the one away, or change the other."
+                f"{_PREFIX}_CA is set, but {url} is not https.",
+                f"Unset {_PREFIX}_CA, or use an https:// address.",
             )
         arguments["ssl_context"] = _trusting(ca)
     return arguments

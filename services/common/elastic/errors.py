@@ -1,4 +1,4 @@
-"""How the client's errors read for people: what Elasticsearch did not do, and what to do about it."""
+"""The client's errors as messages for people: what failed, and what to do about it."""
 
 import time
 from collections.abc import Iterator
@@ -31,26 +31,26 @@ __all__ = [
     "SSLError",
     "TransportError",
     "explain_errors",
-    "explain_refusal",
+    "explain_rejection",
 ]
 
 NOT_NOW = frozenset({429, 502, 503, 504})
-"""Statuses that mean: not now, but later."""
+"""Statuses that mean: try again later."""
 
 
 @contextmanager
 def explain_errors(client: Elasticsearch) -> Iterator[None]:
-    """Turn the errors of reading and writing documents into ones that say what to do.
+    """Turn the errors of reading and writing documents into errors that say what to do.
 
     Parameters
     ----------
     client
-        The one that is used within; its addresses are named.
+        The client used inside the block; the errors name its addresses.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
     began_s = time.monotonic()
@@ -59,45 +59,45 @@ def explain_errors(client: Elasticsearch) -> Iterator[None]:
     except ConnectionTimeout as error:
         raise TapewatchError(
             f"Elasticsearch at {nodes} did not answer within {time.monotonic() - began_s:.0f} s.",
-            "It may be overloaded: choose a shorter time range, or look at its log.",
+            "It may be overloaded: choose a shorter time range, or check its log.",
         ) from error
     except NotReachable as error:
         raise TapewatchError(
-            f"Nothing answers at {nodes}, where Elasticsearch should be.",
-            "Start it (`tapewatch stack` or `make demo`), or set TAPEWATCH_ELASTICSEARCH to where it is.",
+            f"Elasticsearch does not answer at {nodes}.",
+            "Start it (`tapewatch stack` or `make demo`), or set TAPEWATCH_ELASTICSEARCH to its address.",
         ) from error
     except ApiError as error:
         raise TapewatchError(
-            f"Elasticsearch at {nodes} refused a query with status {error.status_code}: {_reason(error)}.",
+            f"Elasticsearch at {nodes} rejected a query with status {error.status_code}: {_reason(error)}.",
             "If it is just starting, wait; otherwise run `tapewatch doctor`.",
         ) from error
     except TransportError as error:
         raise TapewatchError(
-            f"What answers at {nodes} does not talk like Elasticsearch: {error.message}.",
+            f"The server at {nodes} does not answer like Elasticsearch: {error.message}.",
             "Set TAPEWATCH_ELASTICSEARCH to the address of Elasticsearch.",
         ) from error
 
 
 @contextmanager
-def explain_refusal(purpose: str) -> Iterator[None]:
-    """Turn a refusal of what an administrator does into an error that says what to do.
+def explain_rejection(purpose: str) -> Iterator[None]:
+    """Turn the rejection of an administrator's request into an error that says what to do.
 
     Parameters
     ----------
     purpose
-        What was asked, as in `Elasticsearch refused … .`
+        What was requested, as in `Elasticsearch rejected … .`
 
     Raises
     ------
     TapewatchError
-        Elasticsearch refused.
+        Elasticsearch rejected the request.
     """
     try:
         yield
     except ApiError as error:
         if error.status_code == 401:
             raise TapewatchError(
-                f"Elasticsearch refused {purpose}: it does not accept these credentials.",
+                f"Elasticsearch rejected {purpose}: it does not accept these credentials.",
                 "Set TAPEWATCH_ELASTICSEARCH_USER and TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE, or "
                 "TAPEWATCH_ELASTICSEARCH_API_KEY_FILE, to an administrator's.",
             ) from error
@@ -105,9 +105,9 @@ def explain_refusal(purpose: str) -> Iterator[None]:
             "Run setup as an administrator, with cluster privileges manage_index_templates, manage_ilm, "
             "manage_security and monitor."
             if error.status_code == 403
-            else "Look at Elasticsearch's log, fix it, and run `tapewatch setup` again."
+            else "Check Elasticsearch's log, fix the cause, and run `tapewatch setup` again."
         )
-        raise TapewatchError(f"Elasticsearch refused {purpose}: {error}.", hint) from error
+        raise TapewatchError(f"Elasticsearch rejected {purpose}: {error}.", hint) from error
 
 
 def _reason(error: ApiError) -> str:

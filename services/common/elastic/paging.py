@@ -1,4 +1,4 @@
-"""Hits of any number, page by page, as they were when the reading began."""
+"""Any number of hits, read page by page as they were when the reading began."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from services.common.elastic.errors import explain_errors
 
 PAGE_ROWS = 2_000
 PAGE_VALUES = 10_000
-"""Rows of a page of which only a few values are read; Elasticsearch gives no more at once."""
+"""Rows of a page if only a few values are read; Elasticsearch returns at most so many at once."""
 
 TAPE_ORDER: tuple[Mapping[str, Any], ...] = (
     # Nanoseconds as text: as numbers of JavaScript's kind they would lose digits.
@@ -39,7 +39,7 @@ def read_pages(
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     index
         Name or pattern; one that does not exist yet has no hits.
     query, sort
@@ -52,7 +52,7 @@ def read_pages(
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
     return _read(client, index, query, [*sort, _BY_PLACE], page_rows or PAGE_ROWS, max_rows)
 
@@ -72,20 +72,20 @@ def read_values(
     client, index, query, sort, max_rows
         As in `read_pages`; pages have `PAGE_VALUES` rows.
     fields
-        Ones that can be sorted by.
+        Fields that can be sorted by.
 
     Returns
     -------
     iterator of lists
-        Of each hit the values of `sort` and those of `fields`.
+        The values of `sort` and of `fields` for each hit.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses.
+        Elasticsearch does not answer, or rejects the request.
     """
-    # What it sorts by it returns beside each hit, from columns, without a look at the documents. Behind a
-    # sort that tells any two hits apart, further fields change no order.
+    # Elasticsearch returns the sort values with each hit from columns, without reading the documents. After a
+    # sort that tells any two hits apart, further fields do not change the order.
     by = [*sort, _BY_PLACE, *({field: "asc"} for field in fields)]
     place, end = len(sort), len(sort) + 1 + len(fields)
     for hits in _read(client, index, query, by, PAGE_VALUES, max_rows, source=False):

@@ -1,4 +1,4 @@
-"""Waits for the cluster, and refuses settings of indices under which documents would be lost or kept out."""
+"""Waits for the cluster, and rejects index settings that would lose documents or keep them out."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -6,30 +6,30 @@ from collections.abc import Callable, Mapping
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import NOT_NOW, ApiError, ConnectionTimeout, NotReachable, SSLError
 from services.common.errors import TapewatchError
-from services.common.process.readiness import wait_until
+from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, NEEDED_TEMPLATES, TRADES_INDEX_PREFIX
 
-# index.blocks.read_only_allow_delete is none of these: a full disk sets it, and a freed one takes it away.
+# Not index.blocks.read_only_allow_delete: a full disk sets it, and free space removes it.
 _UNSAFE = {
     "index.translog.durability": ("async", "acknowledged documents would be lost in a crash."),
-    "index.blocks.write": ("true", "it would refuse every document."),
-    "index.blocks.read_only": ("true", "it would refuse every document."),
+    "index.blocks.write": ("true", "it would reject every document."),
+    "index.blocks.read_only": ("true", "it would reject every document."),
 }
-"""By an index's setting: the value that is refused, and what it would do."""
+"""By index setting: the unsafe value, and what it would do."""
 
 
 def wait_for_cluster(
     ask: Callable[[], object], url: str, stop: Stop, beat: Callable[[], None] = lambda: None
 ) -> bool:
-    """Ask the cluster something until it answers.
+    """Send the cluster a request until it answers.
 
     Parameters
     ----------
     ask
-        Asks; the client's errors are to come out of it as they are.
+        Sends the request; it must pass the client's errors on.
     url
-        Of the cluster, for the log.
+        Address of the cluster, for the log.
     stop
         Ends the waiting.
     beat
@@ -43,9 +43,9 @@ def wait_for_cluster(
     Raises
     ------
     TapewatchError
-        The cluster's certificate is not to be trusted.
+        The cluster's certificate is not trusted.
     ApiError
-        It refused for good.
+        The cluster rejected the request for good.
     """
 
     def try_once() -> None:
@@ -53,15 +53,16 @@ def wait_for_cluster(
             ask()
         except SSLError as error:
             raise TapewatchError(
-                f"No safe connection to Elasticsearch at {url}: {error.message}.",
-                "Set TAPEWATCH_ELASTICSEARCH_CA to the certificate of who signed Elasticsearch's own.",
+                f"No secure connection to Elasticsearch at {url}: {error.message}.",
+                "Set TAPEWATCH_ELASTICSEARCH_CA to the CA certificate that signed "
+                "Elasticsearch's certificate.",
             ) from error
         except ApiError as error:
             if error.status_code in NOT_NOW:
                 raise NotReachable(str(error)) from error
             raise
 
-    return wait_until(try_once, (NotReachable, ConnectionTimeout), f"Elasticsearch at {url}", stop, beat)
+    return wait_for_server(try_once, (NotReachable, ConnectionTimeout), f"Elasticsearch at {url}", stop, beat)
 
 
 def missing_templates(client: Elasticsearch) -> list[str]:
@@ -70,7 +71,7 @@ def missing_templates(client: Elasticsearch) -> list[str]:
 
 
 def check_indices(client: Elasticsearch) -> None:
-    """Check that neither the indices nor those to come have settings that break what is promised.
+    """Check that neither existing nor future indices have settings that would lose documents.
 
     Parameters
     ----------
@@ -98,21 +99,21 @@ def check_indices(client: Elasticsearch) -> None:
             setting, effect = unsafe
             raise TapewatchError(
                 f"The index templates give a new index {index} {effect}",
-                f"Take {setting} out of them; GET /_index_template lists them.",
+                f"Remove {setting} from them; GET /_index_template lists them.",
             )
 
 
 def unsafe_setting(settings: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the first refused setting of an index with what it would do, or None.
+    """Return the first unsafe setting of an index and its effect, or None.
 
     Parameters
     ----------
     settings
-        By full name.
+        Values by full name of the setting.
     """
-    for setting, (refused, lost) in _UNSAFE.items():
-        if settings.get(setting, "").lower() == refused:
-            return setting, f"{setting}={refused}: {lost}"
+    for setting, (unsafe, effect) in _UNSAFE.items():
+        if settings.get(setting, "").lower() == unsafe:
+            return setting, f"{setting}={unsafe}: {effect}"
     return None
 
 

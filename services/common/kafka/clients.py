@@ -1,4 +1,4 @@
-"""Kafka clients as every service wants them."""
+"""Kafka clients, configured as every service needs them."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ _quiet.propagate = False
 
 
 def client_config(bootstrap: str) -> dict[str, Any]:
-    """Return what every client of this cluster needs."""
+    """Return the settings that every client of this cluster needs."""
     return {
         "bootstrap.servers": bootstrap,
         "logger": _quiet,
@@ -34,7 +34,7 @@ def client_config(bootstrap: str) -> dict[str, Any]:
 
 
 class _Outages:
-    """Logs now and then that no broker answers, for one client."""
+    """Logs now and then for one client that no broker answers."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -52,7 +52,7 @@ def new_admin(bootstrap: str) -> AdminClient:
 
 
 def new_producer(bootstrap: str, **config: object) -> Producer:
-    """Return an idempotent producer; `config` adds librdkafka's own settings.
+    """Return an idempotent producer; `config` adds librdkafka settings.
 
     Keys go to partitions as Java clients send them, so that others may publish to the same topics.
     """

@@ -1,7 +1,7 @@
-"""One member of a consumer group: gets partitions, reads them, hands them back, loses them, gets them again.
+"""One member of a consumer group: it gets partitions, reads them, hands them over, or loses them.
 
-What is done with the records, and what has to be finished before partitions go, is the service's own: see
-`PartitionWork`. The states are drawn in docs/delivery.md.
+What is done with the records, and what must be finished before partitions are handed over, is up to the
+service: see `PartitionWork`. The states are drawn in docs/delivery.md.
 """
 
 import time
@@ -15,12 +15,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
-from services.common.kafka.membership import MembershipWatch, Sight, Standing, look
+from services.common.kafka.membership import GroupCheck, MembershipWatch, Standing, check_membership
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from services.common.process.background import in_background, is_done
-from services.common.process.readiness import WaitingLog
+from services.common.process.readiness import ThrottledWarning
 from services.common.process.shutdown import Stop
 
 CLOSE_S = 1.5
@@ -28,28 +28,28 @@ TRY_AGAIN_S = 0.5
 
 
 class State(StrEnum):
-    """Where a member stands."""
+    """State of a member."""
 
     UNASSIGNED = "unassigned"
     """Has no partitions: it is joining, or the group is rebalancing."""
     STANDBY = "standby"
     """Has no partitions, as the group has more members than partitions."""
     RESTORING = "restoring"
-    """Has partitions, and is finding out where they go on; nothing is fetched."""
+    """Has partitions, and is finding out where to resume; nothing is fetched."""
     LIVE = "live"
     """Has partitions and reads them."""
 
 
 class PartitionWork(Protocol):
-    """What a service does when partitions come and go; all calls come in the thread that reads."""
+    """What a service does when partitions are assigned or taken; all calls are in the reading thread."""
 
     def restore(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Find out where partitions go on.
+        """Find out where partitions resume.
 
         Parameters
         ----------
         partitions
-            All that this member has now, in order; their offsets say nothing.
+            All that this member has now, in order; their offsets are meaningless.
 
         Returns
         -------
@@ -63,13 +63,13 @@ class PartitionWork(Protocol):
         """
 
     def started(self, seconds: float) -> None:
-        """Hear that the partitions are read from now on, and how long the restoring took."""
+        """Note that the partitions are read from now on, and how long restoring took."""
 
     def revoke(self) -> None:
         """Finish and commit what was read: the partitions are this member's until this returns."""
 
     def lose(self) -> None:
-        """Drop what is not committed: others may have gone on from the last commit."""
+        """Drop what is not committed: others may have resumed from the last commit."""
 
 
 class ConsumerLoop:
@@ -78,11 +78,11 @@ class ConsumerLoop:
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     group
         The group's id.
     topics
-        What it reads.
+        Topics that it reads.
     service
         Name of the service, for messages and metrics.
     work
@@ -90,18 +90,18 @@ class ConsumerLoop:
     stop
         Ends the work.
     health
-        Told that the work goes on, and whether there are partitions.
+        Told that the loop is running, and whether it has partitions.
     config
-        Gives librdkafka's own settings beside those of `new_consumer`; called for each new client.
+        Returns librdkafka settings in addition to those of `new_consumer`; called for each new client.
 
     Attributes
     ----------
     state
-        Where this member stands.
+        This member's state.
     positions
-        How far it has read; another object after each restoring.
+        How far it has read; a new object after each restore.
     consumer
-        Its client; another one after it had to join again.
+        Its client; a new one after it had to join again.
     """
 
     def __init__(
@@ -129,22 +129,22 @@ class ConsumerLoop:
         self.positions = Positions()
         self._assigned: list[TopicPartition] = []
         self._handed_over = 0
-        """How often partitions were; what was read before is then to be forgotten."""
+        """How often partitions were handed over; everything read before that must be forgotten."""
         self._aside: list[Message] = []
-        """What came while the partitions were paused."""
+        """Messages that arrived while the partitions were paused."""
         self._is_closed = False
-        self._watch = MembershipWatch(self._look, service, group, health)
+        self._watch = MembershipWatch(self._check, service, group, health)
         self._join()
 
     def run(self, turn: Callable[[], bool], until_idle_s: float | None) -> None:
-        """Work until a stop, or until the end has been reached and nothing came for a while.
+        """Run until a stop, or until the end has been reached and nothing new has come for a while.
 
         Parameters
         ----------
         turn
-            Reads and works off a batch, and returns whether there was anything to do.
+            Reads and processes a batch, and returns whether there was anything to do.
         until_idle_s
-            Return after having been at the end for that long, in seconds; None for never.
+            Return after so long at the end, in seconds; None for never.
         """
         busy_at_s = time.monotonic()
         while not self._stop.requested:
@@ -162,17 +162,17 @@ class ConsumerLoop:
         Parameters
         ----------
         most
-            How many records at most, beside those that came while the partitions were paused.
+            At most so many records, besides those that arrived while the partitions were paused.
         timeout_s
             How long to wait for so many.
 
         Raises
         ------
         TapewatchError
-            The broker refuses for good to let this member read.
+            The broker no longer lets this member read.
         """
         if self.state is State.RESTORING:
-            # What the group has decided meanwhile comes first: without these partitions all below is in vain.
+            # First what the group has decided meanwhile: it may have taken these partitions away.
             self.consumer.assign([])
             self._split(self._consume(1, 0.0))
         if self.state is State.RESTORING:
@@ -186,7 +186,7 @@ class ConsumerLoop:
         return records
 
     def listen(self, timeout_s: float) -> None:
-        """Take part in rebalances while the partitions are paused; what comes is put aside for `read`."""
+        """Take part in rebalances while the partitions are paused; what arrives is kept for `read`."""
         self._aside += self._consume(1, timeout_s)
         self._watch_membership()
 
@@ -197,7 +197,7 @@ class ConsumerLoop:
 
     @property
     def has_aside(self) -> bool:
-        """Whether something came while the partitions were paused."""
+        """Whether messages arrived while the partitions were paused."""
         return bool(self._aside)
 
     def pause(self) -> None:
@@ -205,21 +205,21 @@ class ConsumerLoop:
         self.consumer.pause(self.consumer.assignment())
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Fetch again after `pause`."""
         self.consumer.resume(self.consumer.assignment())
 
     def restore_again(self) -> None:
-        """Restore the partitions once more with the next `read`, as nothing is known of them any more."""
+        """Restore the partitions again with the next `read`, as their state is no longer known."""
         self._aside.clear()
         self.positions = Positions()
         if self.state is State.LIVE:
             self.state = State.RESTORING
 
     def close(self) -> None:
-        """Leave the group, so that others take over at once, unless the broker does not let go."""
-        self._is_closed = True  # what is not committed by now is left to the next start
+        """Leave the group, so that others take over at once, unless the broker does not answer in time."""
+        self._is_closed = True  # what is not committed by now is left to the next run
         if not is_done(in_background(self.consumer.close), CLOSE_S):
-            self._log.warning("the broker does not answer the closing")
+            self._log.warning("timed out while leaving the consumer group")
 
     def _join(self) -> None:
         """Become a member of the group, with a client of its own."""
@@ -235,7 +235,7 @@ class ConsumerLoop:
         if self._handed_over == handed_over:
             return messages
         ours = {(partition.topic, partition.partition) for partition in self.consumer.assignment()}
-        return [m for m in messages if _is_trouble(m) or (m.topic(), m.partition()) in ours]
+        return [m for m in messages if _is_error(m) or (m.topic(), m.partition()) in ours]
 
     def _split(self, messages: list[Message]) -> list[Record]:
         try:
@@ -243,13 +243,13 @@ class ConsumerLoop:
         except KafkaException as error:
             raise TapewatchError(
                 f"Kafka ended this {self._service}'s membership: {error.args[0].str()}.",
-                "Look at the broker's log and at this user's rights.",
+                "Check the broker's log and this user's permissions.",
             ) from error
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if consumer is not self.consumer or self._is_closed:  # one that was left
             return
-        # What is to be read from where is found out later: a broker may fail to answer in between.
+        # The offsets to read from are looked up later: a broker may fail to answer in between.
         self._assigned = sorted(partitions, key=lambda place: (place.topic, place.partition))
         self._aside.clear()
         self.positions = Positions()
@@ -265,7 +265,7 @@ class ConsumerLoop:
     def _on_lost(self, consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         if consumer is not self.consumer or self._is_closed:
             return
-        self._log.warning("partitions lost: the broker was away, or gave them to others")
+        self._log.warning("partitions lost: the broker was unavailable, or assigned them to other members")
         self._work.lose()
         self._hand_over()
 
@@ -279,8 +279,8 @@ class ConsumerLoop:
         self._watch.settle()
 
     def _restore(self) -> None:
-        """Find out where each partition goes on, however long the broker takes to answer."""
-        waiting = WaitingLog(f"Kafka at {self._bootstrap}")
+        """Find out where each partition resumes, however long the broker takes to answer."""
+        waiting = ThrottledWarning(f"Kafka at {self._bootstrap}")
         began_s = time.monotonic()
         while not self._stop.requested:
             self._health.beat()
@@ -314,12 +314,12 @@ class ConsumerLoop:
             self._join()
             in_background(left.close)
 
-    def _look(self, member_id: str, is_probing: bool) -> Future[Sight]:
+    def _check(self, member_id: str, is_probing: bool) -> Future[GroupCheck]:
         arguments = (self._bootstrap, self._group, self._topics[0], member_id, is_probing)
-        return in_background(look, self.admin, *arguments)
+        return in_background(check_membership, self.admin, *arguments)
 
 
-def _is_trouble(message: Message) -> bool:
-    """Tell whether a message reports an error, and no partition's end."""
+def _is_error(message: Message) -> bool:
+    """Tell whether a message reports an error other than a partition's end."""
     error = message.error()
     return error is not None and error.code() != KafkaError._PARTITION_EOF

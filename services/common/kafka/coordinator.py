@@ -1,6 +1,6 @@
 """Which broker coordinates a consumer group, and whether it still can.
 
-After a crash and a quick restart under load the coordinator of Kafka 4.3 may lose step with its log: it
+After a crash and a quick restart under load the coordinator of Kafka 4.3 may get out of step with its log: it
 answers, but no write of its partition of `__consumer_offsets` succeeds any more, so no group forms and no
 offset is committed there until that broker is restarted. Asking for the group's description does not show it;
 a commit does.
@@ -23,10 +23,10 @@ PROBE_TIMEOUT_S = 10.0
 """A coordinator that has just moved loads its log within that time."""
 
 _SUFFIXES = f"{string.digits}{string.ascii_letters}._{{|}}"
-"""With all remainders of 31, by which the hash goes: with less some partitions could not be met."""
+"""They cover all remainders of 31, the hash's factor: with fewer, some partitions could not be reached."""
 
 _POLL_S = 0.1
-_REFUSED_TO_THIS_USER = (
+_NOT_AUTHORIZED = (
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError._AUTHENTICATION,
@@ -42,11 +42,11 @@ class StuckCoordinator:
     group
         A group that it serves.
     partition
-        That of `__consumer_offsets` which holds the group.
+        The partition of `__consumer_offsets` that holds the group.
     broker
         The partition's leader, as `ID (HOST:PORT)`.
     error
-        What became of the last write.
+        Error of the last write.
     """
 
     group: str
@@ -88,7 +88,7 @@ def offsets_partition(group: str, partitions: int) -> int:
         How many that topic has (`offsets.topic.num.partitions`).
     """
     value = java_string_hash(group)
-    # Kafka's own `Utils.abs`: there is no positive counterpart of the least integer.
+    # Kafka's own `Utils.abs`: the least integer has no positive counterpart.
     return 0 if value == -(1 << 31) else abs(value) % partitions
 
 
@@ -106,24 +106,24 @@ def probe_group(group: str, partitions: int) -> str:
 def find_stuck_coordinator(
     bootstrap: str, group: str, topic: str, timeout_s: float = PROBE_TIMEOUT_S
 ) -> StuckCoordinator | None:
-    """Commit an offset in a group of our own that the same coordinator serves; tell if it cannot.
+    """Commit an offset in a probe group that the same coordinator serves; report if that fails.
 
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     group
         The group whose coordinator is meant.
     topic
-        One that exists; the probe's offset is of its partition 0.
+        An existing topic; the probe's offset is for its partition 0.
     timeout_s
-        A coordinator that has taken nothing for so long is stuck.
+        A coordinator that has accepted no write for so long is stuck.
 
     Returns
     -------
     StuckCoordinator or None
-        None if the write succeeds, or cannot be tried: without the topic `__consumer_offsets` there is no
-        group yet, and a user may lack the right to see it or to commit.
+        None if the write succeeds, or cannot be tried: without the topic `__consumer_offsets` no group
+        exists yet, and a user may lack the right to see it or to commit.
 
     Raises
     ------
@@ -136,9 +136,11 @@ def find_stuck_coordinator(
         return None
     partition, broker, partitions = place
     error = _commit_error(bootstrap, probe_group(group, partitions), topic, timeout_s)
-    if error is None or error.code() in _REFUSED_TO_THIS_USER:
+    if error is None or error.code() in _NOT_AUTHORIZED:
         return None
-    new_admin(bootstrap).list_topics(topic, timeout=REQUEST_TIMEOUT_S)  # it may have gone away meanwhile
+    new_admin(bootstrap).list_topics(
+        topic, timeout=REQUEST_TIMEOUT_S
+    )  # it may have become unavailable meanwhile
     return StuckCoordinator(group, partition, broker, error.str())
 
 
@@ -150,7 +152,7 @@ def _place(cluster: ClusterMetadata, group: str) -> tuple[int, str, int] | None:
     number = offsets_partition(group, len(topic.partitions))
     leader = topic.partitions[number].leader
     node = cluster.brokers.get(leader)
-    broker = f"{leader} ({node.host}:{node.port})" if node else "that should lead it, but is not there,"
+    broker = f"{leader} ({node.host}:{node.port})" if node else "that should lead it, but is missing,"
     return number, broker, len(topic.partitions)
 
 
@@ -172,7 +174,7 @@ def _commit_error(bootstrap: str, group: str, topic: str, timeout_s: float) -> K
                 consumer.poll(_POLL_S)
             if answers:
                 error = answers[0]
-                if error is None or error.code() in _REFUSED_TO_THIS_USER:
+                if error is None or error.code() in _NOT_AUTHORIZED:
                     break
                 time.sleep(_POLL_S)
     except KafkaException as failure:

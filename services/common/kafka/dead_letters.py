@@ -1,4 +1,4 @@
-"""Dead letters: what no service could use, kept as it came, with the reason and the origin."""
+"""Dead letters: what a service could not use, kept unchanged, with the reason and the origin."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,17 +12,17 @@ from services.contracts.topics import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
 
 MAX_ERROR_CHARS = 2_000
 MAX_OWN_HEADERS, MAX_OWN_HEADER_BYTES = 100, 16_384
-"""Of a message; more would not fit beside a value as long as the topic takes."""
+"""Limits for a message's own headers; more would not fit with a value of the largest size."""
 
 _ANY_PARTITION = -1
 
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
 
-def publish_refused_row(
+def publish_rejected_row(
     producer: Producer, service: str, error: str, raw: bytes, file: str, line: int
 ) -> None:
-    """Put a file's row into `dead-letters`; of a larger one than the topic takes, the beginning.
+    """Put a file's row into `dead-letters`; only the beginning if the row is larger than the topic allows.
 
     A failure to deliver it fails the producer's transaction.
     """
@@ -38,13 +38,13 @@ def publish_refused_row(
     producer.produce(DEAD_LETTERS_TOPIC, value=raw, headers=headers)
 
 
-def publish_refused_message(
+def publish_rejected_message(
     producer: Producer, service: str, error: str, message: Record, on_delivery: OnDelivery | None = None
 ) -> None:
     """Put a topic's message into `dead-letters`, under its own key and with its own headers.
 
-    All letters of a message, whoever writes them, go to the same partition and name the same origin.
-    `on_delivery` hears of a failure; in a transaction, that fails as a whole.
+    All letters of a message, from any service, go to the same partition and name the same origin.
+    `on_delivery` is told of a failure; a transaction fails as a whole instead.
     """
     _, at_ms = message.timestamp()
     headers: dict[str, str | bytes | None] = {
@@ -79,7 +79,7 @@ def _partition_for(producer: Producer, message: Record) -> int:
         return _ANY_PARTITION
     try:
         return message.partition() % _count_partitions(producer)
-    except KafkaException:  # away: the letter matters more than its place
+    except KafkaException:  # unavailable: the letter matters more than its partition
         return _ANY_PARTITION
 
 

@@ -1,6 +1,6 @@
 """Why a member of a consumer group has no partitions, and what to do about it.
 
-More members than partitions leave some without: those are standbys, and all is well. But after a broker's
+If a group has more members than partitions, the rest are standbys, and all is well. But after a broker's
 crash a client may wait for an answer that never comes, or the group's coordinator may be unable to form any
 group (see `coordinator`). Neither shows in the client's own events: both connections are idle, and the loop
 turns. So a member without partitions asks the broker how the group stands, and joins again with a new client
@@ -22,7 +22,7 @@ from services.common.kafka.coordinator import StuckCoordinator, find_stuck_coord
 from services.common.observability.counters import REJOINS, UNASSIGNED_SECONDS
 from services.common.observability.health import Health
 
-LOOK_EVERY_S = 3.0
+CHECK_EVERY_S = 3.0
 PATIENCE_S = 15.0
 """A rebalance after a kill waits for the dead member's session (6 s) and the others' commits."""
 
@@ -36,19 +36,19 @@ class Standing(StrEnum):
     """A member of a stable group that has more members than partitions."""
     FORMING = "the group is rebalancing"
     ABSENT = "the group does not know this member"
-    UNTOLD = "the group has given partitions to this member, which did not hear of it"
+    UNTOLD = "the group has assigned partitions to this member, which did not receive them"
     UNANSWERED = "the group's coordinator does not answer"
     BROKER_AWAY = "no broker answers"
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What a look at the group showed.
+class GroupCheck:
+    """Result of a check of the group.
 
     Attributes
     ----------
     standing
-        How the member stands.
+        The member's standing.
     stuck
         The coordinator, if it was found to be stuck.
     """
@@ -83,19 +83,19 @@ def judge(group: ConsumerGroupDescription, member_id: str) -> Standing:
     return Standing.UNTOLD if has_some else Standing.STANDBY
 
 
-def look(
+def check_membership(
     admin: AdminClient, bootstrap: str, group: str, topic: str, member_id: str, is_probing: bool
-) -> Sight:
-    """Ask the broker how a member stands; takes up to some seconds.
+) -> GroupCheck:
+    """Ask the broker for a member's standing; takes up to some seconds.
 
     Parameters
     ----------
     admin
-        Asks.
+        Client that asks.
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     group, member_id
-        Who is asked about.
+        The member in question.
     topic
         One that exists; see `find_stuck_coordinator`.
     is_probing
@@ -104,18 +104,18 @@ def look(
     try:
         admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
     except KafkaException:
-        return Sight(Standing.BROKER_AWAY)
+        return GroupCheck(Standing.BROKER_AWAY)
     try:
         answer = admin.describe_consumer_groups([group], request_timeout=REQUEST_TIMEOUT_S)
         standing = judge(answer[group].result(), member_id)
     except KafkaException:
         standing = Standing.UNANSWERED
     if standing is Standing.STANDBY or not is_probing:
-        return Sight(standing)
+        return GroupCheck(standing)
     try:
-        return Sight(standing, find_stuck_coordinator(bootstrap, group, topic))
+        return GroupCheck(standing, find_stuck_coordinator(bootstrap, group, topic))
     except KafkaException:
-        return Sight(Standing.BROKER_AWAY)
+        return GroupCheck(Standing.BROKER_AWAY)
 
 
 class MembershipWatch:
@@ -124,7 +124,7 @@ class MembershipWatch:
     Parameters
     ----------
     ask
-        Begins a look in the background, given the member's id and whether to probe the coordinator.
+        Starts a check in the background, given the member's id and whether to probe the coordinator.
     service
         Name of the service, for the metrics.
     group
@@ -137,7 +137,7 @@ class MembershipWatch:
 
     def __init__(
         self,
-        ask: Callable[[str, bool], Future[Sight]],
+        ask: Callable[[str, bool], Future[GroupCheck]],
         service: str,
         group: str,
         health: Health,
@@ -149,15 +149,15 @@ class MembershipWatch:
         self._clock_s = clock_s
         self._unassigned_s = UNASSIGNED_SECONDS.labels(service)
         self._rejoins = REJOINS.labels(service)
-        self._looking: Future[Sight] | None = None
+        self._check: Future[GroupCheck] | None = None
         self.settle()
 
     def settle(self) -> None:
-        """Begin from the start: the member has partitions now, or needs none."""
+        """Start over: the member has partitions now, or needs none."""
         self._since_s = self._asked_since_s = self._clock_s()
-        self._next_look_s = self._since_s + LOOK_EVERY_S
+        self._next_check_s = self._since_s + CHECK_EVERY_S
         self._tries = 0
-        self._looking = None
+        self._check = None
         self._unassigned_s.set(0)
 
     @property
@@ -166,48 +166,48 @@ class MembershipWatch:
         return float(min(PATIENCE_S * 2**doublings, MAX_PATIENCE_S))
 
     def turn(self, member_id: str) -> Standing | None:
-        """Look at the group now and then; to be called each turn of a member without partitions.
+        """Check the group now and then; to be called on each turn of a member without partitions.
 
         Returns
         -------
         Standing or None
-            STANDBY if the member is one. ABSENT and the like if it shall join again with a new client, which
-            is then counted as done. None if nothing is to be done now.
+            STANDBY if the member is one. ABSENT and the like if it should join again with a new client, which
+            counts as done then. None if nothing is to be done now.
         """
         now_s = self._clock_s()
-        if self._looking is None:
-            if now_s >= self._next_look_s:
+        if self._check is None:
+            if now_s >= self._next_check_s:
                 is_probing = self._tries > 0 and now_s - self._asked_since_s >= self._patience_s
-                self._looking = self._ask(member_id, is_probing)
+                self._check = self._ask(member_id, is_probing)
             return None
-        if not self._looking.done():
+        if not self._check.done():
             return None
-        sight = self._looking.result()
-        self._looking = None
-        self._next_look_s = now_s + LOOK_EVERY_S
-        if sight.standing is Standing.STANDBY:
+        check = self._check.result()
+        self._check = None
+        self._next_check_s = now_s + CHECK_EVERY_S
+        if check.standing is Standing.STANDBY:
             self.settle()
-            return sight.standing
-        if sight.standing is Standing.BROKER_AWAY:
-            # It is waited for; the group can form only after that.
+            return check.standing
+        if check.standing is Standing.BROKER_AWAY:
+            # Wait for it; the group can form only after that.
             self._since_s = self._asked_since_s = now_s
             self._unassigned_s.set(0)
             return None
         self._unassigned_s.set(now_s - self._since_s)
         if now_s - self._asked_since_s < self._patience_s:
             return None
-        self._tell(sight, now_s - self._since_s)
+        self._tell(check, now_s - self._since_s)
         self._asked_since_s = now_s
         self._tries += 1
         self._rejoins.inc()
-        return sight.standing
+        return check.standing
 
-    def _tell(self, sight: Sight, waited_s: float) -> None:
-        self._health.detail = f"partitions: {sight.reason}".rstrip(".")
-        fields = {"waited_s": round(waited_s), "reason": str(sight.standing)}
-        if sight.stuck is None:
+    def _tell(self, check: GroupCheck, waited_s: float) -> None:
+        self._health.detail = f"partitions: {check.reason}".rstrip(".")
+        fields = {"waited_s": round(waited_s), "reason": str(check.standing)}
+        if check.stuck is None:
             self._log.warning("no partitions though Kafka answers; joining the group again", **fields)
         else:
             self._log.error(
-                f"no partitions: {sight.stuck.finding}", **fields, hint=sight.stuck.hint, tries=self._tries
+                f"no partitions: {check.stuck.finding}", **fields, hint=check.stuck.hint, tries=self._tries
             )

@@ -1,4 +1,4 @@
-"""How far a consumer has come, and whether that is the end."""
+"""How far a consumer has read, and whether that is the end."""
 
 import time
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ from services.common.kafka.clients import REQUEST_TIMEOUT_S
 from services.common.kafka.records import Record
 
 ABANDONED_S = 30.0
-"""By then a broker has ended what a killed process left open: after 10 s, looked for every 10 s."""
+"""By then a broker has aborted what a killed process left open: after 10 s, checked every 10 s."""
 
 Partition = tuple[str, int]
 """Topic and number."""
 
 
 class Positions:
-    """How far a consumer has come in each partition, counting the markers of transactions at its end.
+    """How far a consumer has read in each partition, markers of transactions at the end included.
 
     A transaction's end takes an offset of its own that is never delivered; only the event of having
     reached the partition's end tells that it has been passed.
@@ -31,7 +31,7 @@ class Positions:
         self.ends: dict[Partition, int] = {}
         """Where partitions were last read to their ends."""
         self._held_up: tuple[dict[Partition, int | None], float] | None = None
-        """At which offsets an open transaction holds the reading up, and since when."""
+        """Offsets at which an open transaction blocks reading, and since when."""
 
     def split(self, messages: list[Message]) -> list[Record]:
         """Note the positions after `messages`; return those that are records.
@@ -65,8 +65,8 @@ class Positions:
     def at_end(self, consumer: Consumer, admin: AdminClient) -> bool:
         """Whether everything assigned was read, by the end offsets that the broker gives now.
 
-        What stands behind a transaction that is still open counts: others may have committed it, and it can
-        be read once that one has ended. One that has not ended by `ABANDONED_S` never may: a broker that is
+        Records after a transaction that is still open count: others may have committed them, and they can
+        be read once it has ended. One that has not ended by `ABANDONED_S` never may: a broker that is
         just starting can forget it (Kafka's KIP-664).
         """
         assigned = consumer.assignment()
@@ -88,7 +88,7 @@ class Positions:
         if now_s - self._held_up[1] < ABANDONED_S:
             return False
         structlog.get_logger().warning(
-            "a transaction that Kafka does not end hides what may stand behind it "
+            "an open transaction that Kafka does not end hides any messages after it "
             "(kafka-transactions.sh find-hanging names it, abort ends it)",
             waited_s=ABANDONED_S,
         )
@@ -109,19 +109,19 @@ def end_offsets(
     Parameters
     ----------
     admin
-        Asks the broker, in one request.
+        Client that asks the broker, in one request.
     partitions
-        Their offsets do not matter.
+        The partitions; their offsets do not matter.
     level
-        READ_COMMITTED: the first open transaction counts as the end. READ_UNCOMMITTED: what stands behind it
-        counts too.
+        READ_COMMITTED: the first open transaction counts as the end. READ_UNCOMMITTED: records after it
+        count too.
     timeout_s
-        Of the request.
+        Time limit of the request.
 
     Raises
     ------
     KafkaException
-        The broker does not tell.
+        The broker does not answer the question.
     """
     latest = OffsetSpec.latest()
     asked = {TopicPartition(p.topic, p.partition): latest for p in partitions}
@@ -144,7 +144,7 @@ def end_offsets(
 
 @dataclass(frozen=True)
 class Start:
-    """Where a group goes on in a partition."""
+    """Where a group resumes in a partition."""
 
     topic: str
     number: int
@@ -155,7 +155,7 @@ class Start:
 
     @property
     def offset(self) -> int:
-        """The first to read that is there."""
+        """The first offset to read that still exists."""
         return max(self.committed, self.beginning)
 
     @property
@@ -169,14 +169,14 @@ class Start:
 
 
 def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> list[Start]:
-    """Ask where the consumer's group goes on, and say in the log what of it is lost.
+    """Ask where the consumer's group resumes, and log what has been lost.
 
     This waits for a transaction that is just ending.
 
     Raises
     ------
     KafkaException
-        The broker does not tell.
+        The broker does not answer the question.
     """
     wanted = [TopicPartition(p.topic, p.partition) for p in partitions]
     if not wanted:
@@ -209,4 +209,4 @@ _NEVER_RETRIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
-"""All else (a broker that is away, a new coordinator, a rebalance) librdkafka tries again."""
+"""librdkafka retries everything else: an unavailable broker, a new coordinator, a rebalance."""

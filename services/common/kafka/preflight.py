@@ -1,4 +1,4 @@
-"""Refuses settings of topics under which the services would lose or repeat data."""
+"""Rejects topic settings that would make the services lose or repeat data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
 from services.common.observability.health import Health
-from services.common.process.readiness import wait_until
+from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.topics import (
     ANOMALIES_TOPIC,
@@ -25,9 +25,9 @@ SHORTEST_RETENTION_MS = 3_600_000
 """A service that is down for less than that loses nothing."""
 
 LEAST_RETENTION_BYTES = 1 << 30
-"""Of a partition; some million trades, which a service that is down for a day may have to catch up on."""
+"""For a partition; some million trades, which a service that is down for a day may have to catch up on."""
 
-_BY_SETUP = "Run `tapewatch setup` to set it right."
+_BY_SETUP = "Run `tapewatch setup` to correct it."
 _LOST_IF_DELETED = {
     CHECKPOINTS_TOPIC: "the state to resume from would be forgotten, and anomalies missed or changed",
     PROGRESS_TOPIC: "how far a file was published would be forgotten, and its trades published twice",
@@ -40,15 +40,15 @@ class TopicState:
 
     partitions: int
     replicas: int
-    """Of the partition that has the fewest."""
+    """Replicas of the partition that has the fewest."""
     settings: Mapping[str, str]
-    """Those in force, inherited ones included; some brokers do not have all of Kafka's."""
+    """Settings in force, inherited ones included; some brokers do not have all of Kafka's."""
 
 
 def wait_for_topics(
     bootstrap: str, topics: list[str], stop: Stop, beat: Callable[[], None] = lambda: None
 ) -> bool:
-    """Wait for the broker, calling `beat` now and then, and check that the topics are there.
+    """Wait for the broker, calling `beat` now and then, and check that the topics exist.
 
     Returns
     -------
@@ -66,23 +66,23 @@ def wait_for_topics(
     def ask() -> None:
         found.update(admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
 
-    if not wait_until(ask, KafkaException, f"Kafka at {bootstrap}", stop, beat):
+    if not wait_for_server(ask, KafkaException, f"Kafka at {bootstrap}", stop, beat):
         return False
     if missing := [topic for topic in topics if topic not in found]:
         raise TapewatchError(
-            f"Kafka at {bootstrap} has no topic {' and no topic '.join(missing)}.",
+            f"Kafka at {bootstrap} is missing the topic{'s'[: len(missing) > 1]} {', '.join(missing)}.",
             "Run `tapewatch setup` to create the topics.",
         )
     return True
 
 
 def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop, health: Health) -> bool:
-    """Wait for the broker, then check that the topics are there and keep what the services promise.
+    """Wait for the broker, then check that the topics exist and that their settings are safe.
 
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     topics
         See `check_topics`.
     stop
@@ -104,18 +104,18 @@ def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop, health: 
     if not wait_for_topics(bootstrap, topics, stop, health.beat):
         return False
     admin = new_admin(bootstrap)
-    return wait_until(lambda: check_topics(admin, topics), KafkaException, kafka, stop, health.beat)
+    return wait_for_server(lambda: check_topics(admin, topics), KafkaException, kafka, stop, health.beat)
 
 
 def check_topics(admin: AdminClient, topics: list[str]) -> None:
-    """Check that no topic's settings break what the services promise.
+    """Check that no topic's settings would lose or repeat data.
 
     Parameters
     ----------
     admin
         A client of the cluster.
     topics
-        Names from the contract that exist; only these are asked for and compared.
+        Names of existing topics from the contract; only these are compared.
 
     Raises
     ------
@@ -150,16 +150,16 @@ def check_topics(admin: AdminClient, topics: list[str]) -> None:
         partitions = found[name].partitions.values()
         replicas = min(len(partition.replicas) for partition in partitions)
         states[name] = TopicState(len(partitions), replicas, settings[name])
-    judge_topics(states)
+    validate_topics(states)
 
 
-def judge_topics(topics: Mapping[str, TopicState]) -> None:
-    """Do the judging of `check_topics`.
+def validate_topics(topics: Mapping[str, TopicState]) -> None:
+    """Validate the topics that `check_topics` has described.
 
     Parameters
     ----------
     topics
-        States by name. What a state lacks is not judged.
+        States by name. Settings that are missing from a state are not checked.
 
     Raises
     ------
@@ -168,10 +168,10 @@ def judge_topics(topics: Mapping[str, TopicState]) -> None:
     """
     check_partitions({name: topic.partitions for name, topic in topics.items()})
     for name, topic in topics.items():
-        _judge_cleanup(name, topic.settings)
-        _judge_retention(name, topic.settings)
-        _judge_size(name, topics)
-        _judge_replication(name, topic)
+        _validate_cleanup(name, topic.settings)
+        _validate_retention(name, topic.settings)
+        _validate_size(name, topics)
+        _validate_replication(name, topic)
 
 
 def check_partitions(counts: Mapping[str, int]) -> None:
@@ -192,63 +192,63 @@ def check_partitions(counts: Mapping[str, int]) -> None:
         listed = ", ".join(f"{name} has {count}" for name, count in same.items())
         raise TapewatchError(
             f"Topics differ in their number of partitions ({listed}): a symbol's anomalies and checkpoints "
-            "belong in the partition of the number that its trades are in, and would be lost without it.",
+            "belong in the partition with the same number as its trades, and would be lost otherwise.",
             "Delete all of Tapewatch's topics, run `tapewatch setup`, and publish the files again.",
         )
 
 
-def _judge_cleanup(name: str, settings: Mapping[str, str]) -> None:
+def _validate_cleanup(name: str, settings: Mapping[str, str]) -> None:
     policy = settings.get("cleanup.policy")
     if policy is None:
         return
     if TOPICS[name]["cleanup.policy"] == "compact":
         if policy != "compact":
-            raise _refusal(name, "cleanup.policy", policy, f"{_LOST_IF_DELETED[name]}.", _BY_SETUP)
+            raise _unsafe(name, "cleanup.policy", policy, f"{_LOST_IF_DELETED[name]}.", _BY_SETUP)
     elif "compact" in policy:
-        lost = "of each symbol all messages but the last would be dropped."
-        raise _refusal(name, "cleanup.policy", policy, lost, _BY_SETUP)
+        lost = "all but the last message of each symbol would be dropped."
+        raise _unsafe(name, "cleanup.policy", policy, lost, _BY_SETUP)
 
 
-def _judge_retention(name: str, settings: Mapping[str, str]) -> None:
+def _validate_retention(name: str, settings: Mapping[str, str]) -> None:
     retention_ms = int(settings.get("retention.ms", -1))  # -1: for ever
     if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_ms < SHORTEST_RETENTION_MS:
-        lost = f"{name} that no service has read within that time would be lost (1 hour is the least)."
-        raise _refusal(name, "retention.ms", retention_ms, lost, _BY_SETUP)
+        lost = f"{name} that no service has read within that time would be lost (minimum: 1 hour)."
+        raise _unsafe(name, "retention.ms", retention_ms, lost, _BY_SETUP)
     retention_bytes = int(settings.get("retention.bytes", -1))
     if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
-        lost = f"{name} beyond that size would be lost, read or not ({LEAST_RETENTION_BYTES} is the least)."
-        raise _refusal(name, "retention.bytes", retention_bytes, lost, _alter(name, "retention.bytes=-1"))
+        lost = f"{name} beyond that size would be lost, read or not (minimum: {LEAST_RETENTION_BYTES})."
+        raise _unsafe(name, "retention.bytes", retention_bytes, lost, _alter(name, "retention.bytes=-1"))
 
 
-def _judge_size(name: str, topics: Mapping[str, TopicState]) -> None:
+def _validate_size(name: str, topics: Mapping[str, TopicState]) -> None:
     largest = topics[name].settings.get("max.message.bytes")
     if largest is None:
         return
     least = int(TOPICS[name].get("max.message.bytes", 0))
     if int(largest) < least:
-        lost = f"it would refuse messages that Tapewatch allows, which take up to {least}."
-        raise _refusal(name, "max.message.bytes", largest, lost, _BY_SETUP)
+        lost = f"it would reject messages that Tapewatch allows, of up to {least} bytes."
+        raise _unsafe(name, "max.message.bytes", largest, lost, _BY_SETUP)
     trades = topics[TRADES_TOPIC].settings.get("max.message.bytes") if TRADES_TOPIC in topics else None
     if trades and name in (ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC) and int(largest) < int(trades):
-        lost = f"it could not hold the largest that {TRADES_TOPIC} holds, which may have {trades}."
-        raise _refusal(name, "max.message.bytes", largest, lost, _BY_SETUP)
+        lost = f"it could not hold the largest messages of {TRADES_TOPIC}, of up to {trades} bytes."
+        raise _unsafe(name, "max.message.bytes", largest, lost, _BY_SETUP)
 
 
-def _judge_replication(name: str, topic: TopicState) -> None:
+def _validate_replication(name: str, topic: TopicState) -> None:
     if topic.settings.get("unclean.leader.election.enable") == "true":
-        lost = "a broker that lags behind could take over, and acknowledged messages be lost."
+        lost = "a broker that lags behind could become the leader, and acknowledged messages would be lost."
         hint = _alter(name, "unclean.leader.election.enable=false")
-        raise _refusal(name, "unclean.leader.election.enable", "true", lost, hint)
+        raise _unsafe(name, "unclean.leader.election.enable", "true", lost, hint)
     in_sync = topic.settings.get("min.insync.replicas")
     if topic.replicas > 1 and in_sync == "1":
         lost = f"one of its {topic.replicas} replicas alone may acknowledge a message, and lose it."
-        raise _refusal(name, "min.insync.replicas", 1, lost, _alter(name, "min.insync.replicas=2"))
+        raise _unsafe(name, "min.insync.replicas", 1, lost, _alter(name, "min.insync.replicas=2"))
 
 
-def _refusal(topic: str, setting: str, value: object, lost: str, hint: str) -> TapewatchError:
+def _unsafe(topic: str, setting: str, value: object, lost: str, hint: str) -> TapewatchError:
     return TapewatchError(f"The topic {topic} has {setting}={value}: {lost}", hint)
 
 
 def _alter(topic: str, setting: str) -> str:
     command = f"kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {topic} --add-config {setting}"
-    return f"Set it right: {command}"
+    return f"Correct it: {command}"

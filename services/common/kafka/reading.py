@@ -1,4 +1,4 @@
-"""Reads partitions once, from an offset to their ends."""
+"""Reads partitions once, from an offset to the end."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def partition_numbers(client: AdminClient | Consumer, topic: str) -> list[int]:
     Raises
     ------
     KafkaException
-        The broker does not answer, or has no such topic.
+        The broker does not answer, or the topic does not exist.
     """
     found = client.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
     if found.error is not None:
@@ -33,9 +33,9 @@ def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) ->
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     partitions
-        With the offsets to begin at; a broker that is away is waited for.
+        Partitions with the offsets to start at; an unavailable broker is waited for.
     stop
         Ends the reading early.
     """

@@ -1,4 +1,4 @@
-"""What a consumer hands out, where it is not an error."""
+"""A consumed message that is not an error."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ Headers = list[tuple[str, bytes | None]]
 
 
 class Record(Protocol):
-    """A message that is in a topic: it has a place there. The client's own type leaves that open."""
+    """A message with a place in a topic, which the client's own type leaves optional."""
 
     def topic(self) -> str:
         """Return the topic."""

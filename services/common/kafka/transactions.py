@@ -1,8 +1,8 @@
-"""Kafka transactions that survive a broker's outage, an abort and a zombie's return.
+"""Kafka transactions that survive a broker's outage, an abort and the return of a zombie.
 
-A call that timed out is repeated, the same call: committing after a timed-out sending of offsets would not
-end. An error that the client calls abortable ends in an abort; a fatal one in a new client of the same name,
-which fences the old one off. In both cases the user of this class reads again what was committed last.
+A call that timed out is repeated unchanged: a commit after offsets whose sending timed out would hang. An
+error that the client calls abortable ends in an abort; a fatal one in a new client with the same id, which
+fences the old one. In both cases the caller reads again from the last commit.
 """
 
 import threading
@@ -16,33 +16,33 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_producer
-from services.common.process.readiness import WaitingLog
+from services.common.process.readiness import ThrottledWarning
 from services.common.process.shutdown import Stop
 
 TRANSACTION_TIMEOUT_MS = 10_000
-"""An abandoned transaction holds up every reader until then."""
+"""An abandoned transaction blocks every reader for so long."""
 
 CALL_TIMEOUT_S = 2.0
-"""Of one call; short, as a stop is looked for between two."""
+"""Time limit of one call; short, as a stop is checked for between two calls."""
 
 STUCK_S = TRANSACTION_TIMEOUT_MS / 1000 + 2.0
-"""What has not succeeded by then may never do, and its transaction is over anyway: a new client is better."""
+"""A call that takes longer may never succeed, and its transaction has expired: a new client is better."""
 
 MAX_FENCINGS = 3
 FENCINGS_WITHIN_S = 60.0
-"""A client that is fenced so often has a living rival of the same name."""
+"""A client that is fenced so often competes with another one that uses the same id."""
 
 GroupMetadata = object
 """What `Consumer.consumer_group_metadata` returns."""
 
 
 class TransactionAbortedError(Exception):
-    """The transaction came to nothing; what was committed before it stands.
+    """The transaction was aborted; earlier commits stand.
 
     Attributes
     ----------
     fenced
-        Whether this client's name went to another, or its transaction ran out of time; it has to be opened
+        Whether another client took over this id, or the transaction timed out; the client must be opened
         again before the next transaction.
     """
 
@@ -52,11 +52,11 @@ class TransactionAbortedError(Exception):
 
 
 class _StuckError(Exception):
-    """A call of the client does not come back."""
+    """A call of the client does not return."""
 
 
 class StoppedWaitingError(Exception):
-    """A stop came while the broker was away; the open transaction is left to end by its time limit."""
+    """A stop came while the broker was unavailable; the open transaction is left to time out."""
 
 
 class Transactions:
@@ -65,20 +65,20 @@ class Transactions:
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     name
-        The transactional id: the same over restarts, so that a restart ends what its forerunner left open.
+        The transactional id: the same after a restart, which then aborts what the previous run left open.
     stop
-        Ends the waiting for a broker that is away.
+        Ends the waiting for an unavailable broker.
     beat
         Called now and then meanwhile, as by `Health.beat`.
     config
-        librdkafka's own settings beside those of `new_producer`.
+        librdkafka settings in addition to those of `new_producer`.
 
     Attributes
     ----------
     producer
-        What messages are handed to between `begin` and `commit`; another object after `open`.
+        Takes the messages between `begin` and `commit`; a new object after `open`.
     """
 
     producer: Producer
@@ -96,36 +96,37 @@ class Transactions:
         self.open()
 
     def open(self) -> None:
-        """Become the one client of this name; an older one is fenced, its open transaction aborted.
+        """Become the only client with this id; an older one is fenced, its open transaction aborted.
 
         Raises
         ------
         TapewatchError
-            It was fenced so often of late that another one of this name must be at work.
+            It was fenced so often recently that another process must be using the same id.
         StoppedWaitingError
             See there; so do the other methods.
         """
         fenced_s = self._fenced_s
         if len(fenced_s) == MAX_FENCINGS and time.monotonic() - fenced_s[0] < FENCINGS_WITHIN_S:
             raise TapewatchError(
-                f"Another process works under the same name, {self._name}; Kafka lets only one commit.",
-                "Give each its own TAPEWATCH_INSTANCE.",
+                f"Another process uses the transactional id {self._name}; "
+                "Kafka allows one active producer per id.",
+                "Give each process its own TAPEWATCH_INSTANCE.",
             )
         while True:
             self._make_client()
             try:
                 self._repeat(lambda: self.producer.init_transactions(CALL_TIMEOUT_S))
             except (KafkaException, _StuckError) as error:
-                # A newer one of this name was opened at the same moment, or the coordinator moved.
-                self._log.warning("transactions not opened, trying again", error=str(error))
+                # A newer client with this id was opened at the same moment, or the coordinator moved.
+                self._log.warning("transactions could not be initialized; trying again", error=str(error))
                 self._stop.wait(1.0)
-                self._raise_if_overdue()
+                self._raise_if_grace_expired()
             else:
                 return
 
     def _make_client(self) -> None:
         left = [self.__dict__.pop("producer", None)]
-        # A client that is stuck may take its time to go; nobody waits for it.
+        # A stuck client may take its time to close; do not wait for it.
         threading.Thread(target=left.clear, daemon=True).start()
         self.producer = new_producer(
             self._bootstrap,
@@ -158,12 +159,12 @@ class Transactions:
         offsets
             The next ones to read, of a consumer's partitions.
         group
-            That consumer's membership: of an earlier generation, the transaction is refused.
+            That consumer's membership; if it is of an earlier generation, the transaction is rejected.
 
         Raises
         ------
         TransactionAbortedError
-            Nothing of it was committed.
+            Nothing was committed.
         """
         try:
             if offsets:
@@ -178,7 +179,7 @@ class Transactions:
         """Send offsets, but not for ever.
 
         This one call ignores its time limit: after a broker's restart it may wait for an event that has
-        passed (librdkafka's issues 5456 and 5511). It is left behind then, with its client.
+        passed (librdkafka's issues 5456 and 5511). The call is abandoned then, with its client.
         """
         producer = self.producer
         failures: list[KafkaException] = []
@@ -196,13 +197,13 @@ class Transactions:
             self._beat()
             thread.join(0.5)
             if thread.is_alive() and time.monotonic() >= deadline_s:
-                raise _StuckError("the client did not come back from sending offsets")
-            self._raise_if_overdue()
+                raise _StuckError("the client did not return from sending offsets")
+            self._raise_if_grace_expired()
         if failures:
             raise failures[0]
 
     def abort(self, reason: str) -> NoReturn:
-        """End the open transaction without a trace.
+        """Abort the open transaction.
 
         Raises
         ------
@@ -212,7 +213,7 @@ class Transactions:
         raise TransactionAbortedError(reason, fenced=not self._end())
 
     def fail(self, cause: KafkaException) -> NoReturn:
-        """End the open transaction without a trace, as the client reported an error.
+        """Abort the open transaction, as the client reported an error.
 
         Raises
         ------
@@ -222,11 +223,11 @@ class Transactions:
         error = cause.args[0]
         if error.fatal():
             self._fenced_s.append(time.monotonic())
-        is_good = error.txn_requires_abort() and not error.fatal() and self._end()
-        raise TransactionAbortedError(error.str(), fenced=not is_good) from cause
+        is_usable = error.txn_requires_abort() and not error.fatal() and self._end()
+        raise TransactionAbortedError(error.str(), fenced=not is_usable) from cause
 
     def _end(self) -> bool:
-        """Abort the open transaction; returns whether this client is still good."""
+        """Abort the open transaction; returns whether this client is still usable."""
         try:
             self._repeat(lambda: self.producer.abort_transaction(CALL_TIMEOUT_S))
         except (KafkaException, _StuckError) as error:
@@ -235,8 +236,8 @@ class Transactions:
         return True
 
     def _repeat(self, call: Callable[[], None]) -> None:
-        """Make a call, and the same again while the broker does not answer, but not for ever."""
-        waiting = WaitingLog(f"Kafka at {self._bootstrap}")
+        """Make a call, and repeat it while the broker does not answer, but not for ever."""
+        waiting = ThrottledWarning(f"Kafka at {self._bootstrap}")
         deadline_s = time.monotonic() + STUCK_S
         while True:
             self._beat()
@@ -247,13 +248,13 @@ class Transactions:
                 if not error.args[0].retriable():
                     raise
                 waiting.note(error)
-                self._raise_if_overdue()
+                self._raise_if_grace_expired()
                 if time.monotonic() >= deadline_s:
                     raise _StuckError(f"no answer within {STUCK_S:.0f} s: {error.args[0].str()}") from error
                 self._stop.wait(max(0.0, 0.1 - (time.monotonic() - began_s)))
             else:
                 return
 
-    def _raise_if_overdue(self) -> None:
-        if self._stop.overdue:
+    def _raise_if_grace_expired(self) -> None:
+        if self._stop.grace_expired:
             raise StoppedWaitingError

@@ -5,7 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Dead letters written", ["service"])
 ABORTS = Counter(
     "tapewatch_aborted_transactions_total",
-    "Transactions that came to nothing, and were done again",
+    "Transactions that were aborted and done again",
     ["service"],
 )
 COMMIT_SECONDS = Histogram(
@@ -13,7 +13,7 @@ COMMIT_SECONDS = Histogram(
 )
 LAG_MESSAGES = Gauge("tapewatch_lag_messages", "Messages not yet read", ["service", "topic"])
 EVENT_LAG_S = Gauge(
-    "tapewatch_event_time_lag_seconds", "Now minus the newest event time dealt with, in seconds", ["service"]
+    "tapewatch_event_time_lag_seconds", "Now minus the newest event time processed, in seconds", ["service"]
 )
 UNASSIGNED_SECONDS = Gauge(
     "tapewatch_unassigned_seconds",
@@ -21,5 +21,5 @@ UNASSIGNED_SECONDS = Gauge(
     ["service"],
 )
 REJOINS = Counter(
-    "tapewatch_rejoins_total", "Times that a member without partitions joined its group anew", ["service"]
+    "tapewatch_rejoins_total", "Times that a member without partitions joined its group again", ["service"]
 )

@@ -1,4 +1,4 @@
-"""Whether a service is alive, and whether it works: what `/healthz` and `/readyz` tell."""
+"""Whether a service is alive, and whether it is ready: what `/healthz` and `/readyz` report."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ class Health:
     Parameters
     ----------
     stale_after_s
-        Without a beat for that long the main loop counts as stuck, in seconds.
+        Time without a beat after which the main loop counts as stuck, in seconds.
     clock_s
         Seconds that never go back.
     """
@@ -25,7 +25,7 @@ class Health:
         self._beat_at_s = clock_s()
 
     def beat(self) -> None:
-        """Tell that the main loop turns; to be called each turn, also while it waits for a server."""
+        """Report that the main loop is running; call it on each turn, also while waiting for a server."""
         self._beat_at_s = self._clock_s()
 
     def why_not_alive(self) -> str | None:

@@ -20,7 +20,7 @@ from services.contracts.components import PORT_STEP, PORTS_TRIED, Component
 
 _CLIENT_TIMEOUT_S = 10.0
 _POLL_S = 0.1
-"""The longest that closing takes."""
+"""Closing takes at most so long."""
 
 _BUILD = Info("tapewatch_build", "Version of Tapewatch and name of the service.")
 
@@ -55,12 +55,12 @@ def serve_metrics(component: Component, settings: Settings, health: Health) -> M
     Parameters
     ----------
     component
-        What this process is.
+        The component that this process runs.
     settings
         Where to listen. Without a port: on the component's usual one, or on the first free one
         of those 10, 20 … 90 above it.
     health
-        What the two checks tell.
+        Result of the two checks.
 
     Raises
     ------
@@ -107,9 +107,9 @@ class _Server(ThreadingTCPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, _request: object, client_address: object) -> None:
-        """Log in a line what ends in no answer, such as a client that left."""
+        """Log in one line a request that got no answer, such as of a client that left."""
         log = structlog.get_logger()
-        log.warning("metrics not answered", client=str(client_address), error=repr(sys.exception()))
+        log.warning("metrics request failed", client=str(client_address), error=repr(sys.exception()))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/readyz":
                 status, body = _check(self.server.health.why_not_ready(), "ready")
             case _:
-                status, body = 404, b"not found; there are /metrics, /healthz and /readyz\n"
+                status, body = 404, b"not found; available are /metrics, /healthz and /readyz\n"
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

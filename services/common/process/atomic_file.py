@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from services.common.errors import TapewatchError
 def replaced_when_done(path: Path) -> Iterator[Path]:
     """Give a file to write in place of another; it takes its name only if nothing fails or interrupts.
 
-    A link stays one: the file that it leads to is replaced. What is no regular file (`/dev/null`, a terminal,
-    a named pipe) cannot be replaced by one, so it is itself given to be written to.
+    A link stays one: the file that it leads to is replaced. A path that is not a regular file
+    (`/dev/null`, a terminal, a named pipe) cannot be replaced, so it is written in place.
 
     Raises
     ------

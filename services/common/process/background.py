@@ -7,7 +7,7 @@ from typing import Any
 
 
 def in_background(call: Callable[..., Any], *arguments: object, **named: object) -> Future[Any]:
-    """Make a call in a thread of its own; returns its result to come.
+    """Make a call in a thread of its own; returns a future of its result.
 
     A call that hangs for ever keeps its thread, but not the process.
     """

@@ -1,11 +1,11 @@
-"""How often Python searches for cycles of objects, in services that make many objects and hardly a cycle."""
+"""Tunes the garbage collector for services that allocate many objects and hardly any cycles."""
 
 import gc
 
 NEW_OBJECTS = 100_000
-"""Until the next search. With Python's 700, the indexer would spend a fourth of its time on it."""
+"""New objects until the next collection. Python's 700 would take a fourth of the indexer's time."""
 
 
-def search_seldom() -> None:
-    """Set this process's collector so that a batch of messages does not make it search."""
+def relax_gc() -> None:
+    """Raise this process's threshold so that a batch of messages does not trigger a collection."""
     gc.set_threshold(NEW_OBJECTS)

@@ -21,7 +21,7 @@ _held: list[int] = []
 def claim_instance(service: str, settings: Settings) -> str:
     """Return a name that no other living instance of a service on this host has, until the process ends.
 
-    It is the host's name and the lowest number that is free: whoever restarts alone gets the old name
+    It is the host's name and the lowest free number: an instance that restarts alone gets its old name
     again. Different users, and containers that share a host's name, do not see each other's claims and
     need `TAPEWATCH_INSTANCE`, which is taken as it is.
 
@@ -35,7 +35,7 @@ def claim_instance(service: str, settings: Settings) -> str:
     Raises
     ------
     TapewatchError
-        The folder of the claims belongs to somebody else.
+        The folder of the claims belongs to another user.
     """
     if settings.instance:
         return settings.instance
@@ -44,7 +44,9 @@ def claim_instance(service: str, settings: Settings) -> str:
         return f"{host}-{_claim_number(service)}"
     except OSError as error:
         name = f"{host}-{secrets.token_hex(4)}"
-        structlog.get_logger().warning("a restart gets another instance name", name=name, error=str(error))
+        structlog.get_logger().warning(
+            "a restart will get another instance name", name=name, error=str(error)
+        )
         return name
 
 
@@ -77,7 +79,7 @@ def _own_folder() -> Path:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise TapewatchError(
-            f"{folder}, where instances note their names, is not a folder of this user.",
+            f"{folder}, where instances register their names, is not a folder of this user.",
             "Remove it, or set TAPEWATCH_INSTANCE to a name that no other instance has.",
         )
     return folder

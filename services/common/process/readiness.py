@@ -1,4 +1,4 @@
-"""Waiting for a server that is not there yet, with a log line now and then."""
+"""Waits for a server that does not answer yet, with a log line now and then."""
 
 import time
 from collections.abc import Callable
@@ -10,25 +10,25 @@ from services.common.process.shutdown import Stop
 
 LOG_EVERY_S = 10.0
 QUIET_S = 2.0
-"""A server that is just starting deserves no alarm."""
+"""No warning before that: the server may be just starting."""
 TRY_EVERY_S = 0.5
 
 
-def wait_until(
+def wait_for_server(
     answers: Callable[[], None],
     unreachable: type[Exception] | tuple[type[Exception], ...],
     what: str,
     stop: Stop,
     beat: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Call `answers` until it raises `unreachable` no more.
+    """Call `answers` until it no longer raises `unreachable`.
 
     Parameters
     ----------
     answers
         Asks the server something small.
     unreachable
-        What it raises while the server is not there; any other error is passed on.
+        Raised while the server does not answer; any other error is passed on.
     what
         The server and its address, for the log.
     stop
@@ -41,7 +41,7 @@ def wait_until(
     bool
         True once the server has answered, False if a stop came first.
     """
-    waiting = WaitingLog(what)
+    waiting = ThrottledWarning(what)
     while not stop.requested:
         beat()
         try:
@@ -54,8 +54,8 @@ def wait_until(
     return False
 
 
-class WaitingLog:
-    """Says now and then that something is waited for.
+class ThrottledWarning:
+    """Logs now and then that a server is being waited for.
 
     Parameters
     ----------

@@ -6,13 +6,13 @@ import threading
 import time
 
 GRACE_S = 5.0
-"""What is under way may take that long after a stop; then it is left as it is, for the next start."""
+"""Work in flight may take that long after a stop; then it is abandoned, and the next run does it again."""
 
 
 class Stop:
     """Listens for SIGINT and SIGTERM from its creation on; create it in the main thread.
 
-    A thread of its own hears of them, as the main one may be inside a call of a client for seconds.
+    A separate thread receives them, as the main one may be inside a client's call for seconds.
 
     Parameters
     ----------
@@ -48,20 +48,20 @@ class Stop:
         self.request()
 
     def request(self) -> None:
-        """Ask for a stop, as the first signal does."""
+        """Request a stop, as the first signal does."""
         self._asked_s = time.monotonic()
         self._event.set()
 
     @property
     def requested(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop was requested."""
         return self._event.is_set()
 
     @property
-    def overdue(self) -> bool:
-        """Whether a stop was asked for so long ago that nothing may be waited for any more."""
+    def grace_expired(self) -> bool:
+        """Whether a stop was requested so long ago that nothing may be waited for any more."""
         return self.requested and time.monotonic() - self._asked_s >= GRACE_S
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep, but not beyond a stop; returns whether one was asked for."""
+        """Sleep, but not beyond a stop; returns whether one was requested."""
         return self._event.wait(timeout_s)

@@ -6,7 +6,7 @@ import time
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
-from services.common.kafka.dead_letters import publish_refused_message
+from services.common.kafka.dead_letters import publish_rejected_message
 from services.common.kafka.transactions import GroupMetadata, Transactions
 from services.common.observability.counters import COMMIT_SECONDS
 from services.contracts.anomaly import anomaly_json
@@ -59,7 +59,7 @@ class Outbox:
                     partition=number,
                 )
             for origin, reason in found.rejected:
-                publish_refused_message(producer, DETECTOR.service, reason, origin)
+                publish_rejected_message(producer, DETECTOR.service, reason, origin)
         except KafkaException as failure:
             self._transactions.fail(failure)
 

@@ -29,7 +29,7 @@ def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     numbers
         The partitions.
     stop

@@ -37,7 +37,7 @@ def standing_anomalies(
     Parameters
     ----------
     bootstrap
-        Where Kafka is.
+        Bootstrap servers of Kafka.
     number
         The partition.
     until

@@ -20,7 +20,7 @@ from services.common.kafka.transactions import StoppedWaitingError, TransactionA
 from services.common.observability.counters import ABORTS, LAG_MESSAGES
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import search_seldom
+from services.common.process.gc import relax_gc
 from services.common.process.instance import claim_instance
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
@@ -71,7 +71,7 @@ def run_detect(
     TapewatchError
         The profile is invalid, a topic is missing or unsafe, or another detector has the same name.
     """
-    search_seldom()
+    relax_gc()
     stop = Stop()
     profile = load_profile(profile_name)
     health = Health()

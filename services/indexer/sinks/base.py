@@ -1,7 +1,7 @@
-"""What a sink is: where the indexer brings what the topics carry.
+"""What a sink is: the target into which the indexer writes the records of topics.
 
-The runner reads, gathers batches, has a sink write them, and commits the offsets. What the records are to
-their target, only the sink knows.
+The runner reads, gathers batches, has a sink write them, and commits the offsets. Only the sink knows how
+the target stores them.
 """
 
 from abc import ABC, abstractmethod
@@ -49,7 +49,7 @@ class Rejected:
 
 
 class Sink(ABC):
-    """One place where records are brought.
+    """One target that records are written to.
 
     Parameters
     ----------
@@ -60,10 +60,10 @@ class Sink(ABC):
     """
 
     title: ClassVar[str]
-    """What lies behind it, as people call it."""
+    """Name of the target, for people."""
 
     topics: ClassVar[tuple[str, ...]] = (TRADES_TOPIC, ANOMALIES_TOPIC)
-    """What it wants to have."""
+    """Topics that it reads."""
 
     connections: ClassVar[int] = 1
     """How many batches it writes at the same time, each in a thread of its own."""

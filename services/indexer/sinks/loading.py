@@ -13,10 +13,10 @@ def find_sink(name: str) -> SinkSpec:
     Raises
     ------
     TapewatchError
-        There is none.
+        The name is unknown.
     """
     if name not in SINKS:
-        raise TapewatchError(f"There is no sink {name!r}.", f"Choose one of: {', '.join(sorted(SINKS))}.")
+        raise TapewatchError(f"Unknown sink {name!r}.", f"Choose one of: {', '.join(sorted(SINKS))}.")
     return SINKS[name]
 
 

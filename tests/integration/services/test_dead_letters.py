@@ -108,7 +108,7 @@ def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack,
     assert raw_value(stack, text_id) == no_text
 
     skipped = dead_letters(stack, "replay", row_id)
-    assert f"{row_id}  skipped: {file} line 2 is no message; fix the file and publish it again" in skipped
+    assert f"{row_id}  skipped: {file} line 2 is not a message; fix the file and publish it again" in skipped
     assert "0 put back, 1 skipped" in skipped
 
 
@@ -178,7 +178,7 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
 
     last = dead_letters(stack, "replay", "--all").splitlines()[-1]
     assert last.startswith("0 put back")
-    assert "refused again after having been put back" in last
+    assert "rejected again after replay" in last
     assert len(put_back(stack, of={letter_id, failure_id})) == 1
 
     assert f"{failure_id}  put back into trades" in dead_letters(stack, "replay", failure_id)
@@ -226,7 +226,7 @@ def test_nothing_is_put_back_when_one_of_the_letters_is_not_there(stack: Embedde
     partition = letter_id.split("-")[0]
     for missing in (f"{partition}-99999999", "77-1"):
         failed = tapewatch(stack, "dead-letters", "replay", letter_id, missing, code=1)
-        assert f"There is no dead letter {missing}." in failed.stderr
+        assert f"No such dead letter: {missing}." in failed.stderr
         assert failed.stdout == ""
     assert "'oops' is not the id" in tapewatch(stack, "dead-letters", "show", "oops", code=1).stderr
     assert put_back(stack, of={letter_id}) == []

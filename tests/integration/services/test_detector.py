@@ -338,7 +338,7 @@ def test_of_two_detectors_with_one_name_one_ends_with_an_error(stack: EmbeddedSt
         loser, winner = (one, other) if other.poll() is None else (other, one)
         log = logs[0] if loser is one else logs[1]
         assert loser.returncode == 1, log.read_text()
-        assert "Give each its own TAPEWATCH_INSTANCE." in log.read_text()
+        assert "Give each process its own TAPEWATCH_INSTANCE." in log.read_text()
         assert "Traceback" not in log.read_text()
         tapewatch(stack, "produce", str(day))
         wait_until(lambda: is_detected(stack), logs[0])

@@ -298,7 +298,7 @@ def test_nothing_is_lost_when_elasticsearch_ends_in_the_middle(
         assert metrics(indexer.log)["tapewatch_bulk_retries_total"] > 0
         indexer.stop()
     assert log_lines(indexer.log, "indexed")[-1]["dead_letters"] == 0
-    refusals = log_lines(indexer.log, "Elasticsearch refused for now")
+    refusals = log_lines(indexer.log, "Elasticsearch rejected documents for now; trying again")
     assert 1 <= len(refusals) <= 1 + (time.monotonic() - began_s) / LOG_EVERY_S
     assert count(stack, index) == MANY + 100
     assert uncommitted(stack) == {}

@@ -92,7 +92,7 @@ def members(own_stack: EmbeddedStack) -> Iterator[Callable[..., Member]]:
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(membership, "PATIENCE_S", PATIENCE_S)
-    monkeypatch.setattr(membership, "LOOK_EVERY_S", 0.5)
+    monkeypatch.setattr(membership, "CHECK_EVERY_S", 0.5)
 
 
 def comes_true(is_so: Callable[[], bool], within_s: float = WITHIN_S) -> bool:

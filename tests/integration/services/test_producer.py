@@ -14,7 +14,7 @@ import zstandard
 from confluent_kafka import Producer
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka.dead_letters import publish_refused_row
+from services.common.kafka.dead_letters import publish_rejected_row
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
@@ -228,10 +228,10 @@ def test_stop_in_a_long_stretch_of_bad_rows_is_heeded_and_the_rest_follows(
     ) -> None:
         if not stop.requested and next(letters_before_stop, None) is None:
             stop.request()
-        publish_refused_row(producer, service, error, raw, file, line)
+        publish_rejected_row(producer, service, error, raw, file, line)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, "publish_refused_row", publish_until_stopped)
+        patch.setattr(publisher, "publish_rejected_row", publish_until_stopped)
         publish(stack, path, stop, Health())
     halfway = progress_records(stack, path)[-1]
     assert 25_000 < halfway.bad_rows < 45_000
@@ -292,9 +292,9 @@ def test_full_queue_of_the_client_is_an_abort_and_loses_nothing(
         calls += 1
         if calls == 55_000:
             raise BufferError("Local: Queue full")
-        publish_refused_row(producer, service, error, raw, file, line)
+        publish_rejected_row(producer, service, error, raw, file, line)
 
-    monkeypatch.setattr(publisher, "publish_refused_row", refuse_once)
+    monkeypatch.setattr(publisher, "publish_rejected_row", refuse_once)
     publish(stack, path, AskedFor(), Health())
     assert calls > BAD_ROWS + 1
     assert_mostly_bad_published_once(stack, path, "FULLP", read_topic(stack, "trades", begin))

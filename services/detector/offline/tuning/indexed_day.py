@@ -62,7 +62,7 @@ def read_trades(
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     symbol, start, end
         Which trades; the end is not included.
     trades

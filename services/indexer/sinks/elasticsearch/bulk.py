@@ -1,4 +1,4 @@
-"""Sends bulk requests; what Elasticsearch refuses for now is sent again, and only that."""
+"""Sends bulk requests; what Elasticsearch rejects for now is sent again, and only that."""
 
 import random
 import re
@@ -62,7 +62,7 @@ class _Answer:
 
     again: list[int] = field(default_factory=list)
     """Places in the batch of the documents to be sent again."""
-    refused: list[Rejected] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
     split: bool = False
     """Whether those to be sent again go as halves, without waiting."""
     broken: bool = False
@@ -88,7 +88,7 @@ class BulkSender:
         self._lock = threading.Lock()
 
     def send(self, documents: list[Entry], is_wanted: Callable[[], bool]) -> list[Rejected]:
-        """Index and delete documents; returns once each is acknowledged or refused for good.
+        """Index and delete documents; returns once each is acknowledged or rejected for good.
 
         Parameters
         ----------
@@ -103,9 +103,9 @@ class BulkSender:
         StoppedError
             See there.
         TapewatchError
-            The whole request was refused for good, as with wrong credentials.
+            The whole request was rejected for good, as with wrong credentials.
         """
-        refused: list[Rejected] = []
+        rejected: list[Rejected] = []
         waiting = deque([list(range(len(documents)))])
         wait_s = FIRST_WAIT_S
         broken = 0
@@ -113,7 +113,7 @@ class BulkSender:
             part = waiting.popleft()
             sent = documents if len(part) == len(documents) else [documents[at] for at in part]
             answer = self._try(sent, part, is_last_chance=broken >= MOST_BROKEN)
-            refused += answer.refused
+            rejected += answer.rejected
             if not answer.again:
                 continue
             BULK_RETRIES.inc()
@@ -130,7 +130,7 @@ class BulkSender:
             if not is_wanted():
                 break
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
-        return refused
+        return rejected
 
     def _try(self, documents: list[Entry], places: list[int], is_last_chance: bool) -> _Answer:
         """Send one request; `places` are the documents' in the batch."""
@@ -150,11 +150,11 @@ class BulkSender:
             status = error.status_code
             if status in TOO_MUCH_AT_ONCE:
                 if len(places) == 1:
-                    return _Answer(refused=[Rejected(places[0], str(error))])
+                    return _Answer(rejected=[Rejected(places[0], str(error))])
                 return _Answer(again=places, split=True)
             if status in NOT_NOW or (status == BROKEN and not is_last_chance):
                 return _Answer(again=places, broken=status == BROKEN, reason=f"status {status}")
-            raise _refused_as_a_whole(str(error)) from error
+            raise _rejected_as_a_whole(str(error)) from error
         answer = _Answer()
         if body["errors"]:
             for place, item in zip(places, body["items"], strict=True):
@@ -162,14 +162,17 @@ class BulkSender:
         return answer
 
     def _report(self, documents: int, reason: str, wait_s: float) -> None:
-        """Log a refusal, unless one was logged a moment ago, by whichever thread."""
+        """Log a rejection, unless one was logged a moment ago, by any thread."""
         with self._lock:
             now_s = time.monotonic()
             if now_s < self._next_log_s:
                 return
             self._next_log_s = now_s + LOG_EVERY_S
         self._log.warning(
-            "Elasticsearch refused for now", documents=documents, reason=reason, wait_s=round(wait_s, 2)
+            "Elasticsearch rejected documents for now; trying again",
+            documents=documents,
+            reason=reason,
+            wait_s=round(wait_s, 2),
         )
 
 
@@ -186,14 +189,14 @@ def _judge(answer: _Answer, place: int, item: dict[str, dict[str, Any]], is_last
         answer.broken |= status == BROKEN
         answer.reason = error
     elif result["error"].get("type") == "security_exception":
-        raise _refused_as_a_whole(error)
+        raise _rejected_as_a_whole(error)
     else:
-        answer.refused.append(Rejected(place, error))
+        answer.rejected.append(Rejected(place, error))
 
 
-def _refused_as_a_whole(error: str) -> TapewatchError:
+def _rejected_as_a_whole(error: str) -> TapewatchError:
     return TapewatchError(
-        f"Elasticsearch refused a bulk request: {error}.", "Check the service's rights and settings."
+        f"Elasticsearch rejected a bulk request: {error}.", "Check the service's rights and settings."
     )
 
 

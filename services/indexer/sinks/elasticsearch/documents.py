@@ -67,7 +67,7 @@ def to_document(record: Record, /) -> Entry:
     if b"\n" not in value and b"\r" not in value:
         return target, value
     try:
-        # Written anew because a line end inside a document would cut the bulk request there.
+        # Written again because a line end inside a document would cut the bulk request there.
         return target, orjson.dumps(fields)
     except orjson.JSONEncodeError as error:
         raise RejectedRecordError(f"not JSON that can be written: {error}") from error
@@ -98,7 +98,7 @@ def _checked_target(topic: str, trade_id: object, timestamp: object, timestamp_n
 def _target_start(topic: str, day: bytes) -> bytes:
     """Return a target up to its id; `day` as in 2024-12-02.
 
-    A day that cannot be is refused here, before an index is made for it.
+    A day that cannot be is rejected here, before an index is made for it.
     """
     try:
         date.fromisoformat(day.decode())

@@ -1,4 +1,4 @@
-"""Waits for Elasticsearch, and refuses to work where documents would be lost or kept wrongly."""
+"""Waits for Elasticsearch, and rejects to work where documents would be lost or kept wrongly."""
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError
@@ -17,7 +17,7 @@ def wait_until_set_up(client: Elasticsearch, url: str, stop: Stop, health: Healt
     Parameters
     ----------
     client
-        Of the cluster.
+        Client of the cluster.
     url
         Where it is.
     stop

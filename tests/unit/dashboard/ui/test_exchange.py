@@ -64,5 +64,5 @@ def test_texts_name_london() -> None:
 def test_unknown_exchange_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_EXCHANGE", "NASDAK")
     exchange.cache_clear()
-    with pytest.raises(TapewatchError, match="no calendar for the exchange 'NASDAK'"):
+    with pytest.raises(TapewatchError, match="The exchange 'NASDAK' is unknown"):
         exchange()

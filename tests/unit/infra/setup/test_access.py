@@ -164,6 +164,6 @@ def test_a_refusal_names_the_user_and_never_the_password(
     cluster.refuses["/_security/user/"] = 403
     with pytest.raises(TapewatchError) as caught:
         set_up_users(client, folder)
-    assert caught.value.cause.startswith("Elasticsearch refused the user tapewatch-indexer: ")
+    assert caught.value.cause.startswith("Elasticsearch rejected the user tapewatch-indexer: ")
     assert "manage_security" in caught.value.hint
     assert "first-password" not in str(caught.value)

@@ -59,7 +59,7 @@ def test_a_policy_that_would_block_writes_is_set_right(cluster: FullCluster, cli
 
 def test_a_refusal_is_an_error_and_not_a_missing_ability(cluster: FullCluster, client: Elasticsearch) -> None:
     cluster.refuses["/_ilm/policy/"] = 403
-    with pytest.raises(TapewatchError, match="refused the lifecycle policy tapewatch-trades") as caught:
+    with pytest.raises(TapewatchError, match="rejected the lifecycle policy tapewatch-trades") as caught:
         set_up_lifecycle(client, SetupSettings())
     assert "manage_ilm" in caught.value.hint
 

@@ -34,5 +34,5 @@ def test_time_zone_is_the_exchanges() -> None:
 
 
 def test_unknown_exchange_is_an_error() -> None:
-    with pytest.raises(TapewatchError, match="no calendar for the exchange 'NASDAK'"):
+    with pytest.raises(TapewatchError, match="The exchange 'NASDAK' is unknown"):
         ExchangeCalendar("NASDAK")

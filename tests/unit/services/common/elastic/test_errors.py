@@ -11,7 +11,7 @@ import pytest
 
 from infra.embedded.ports import free_port
 from services.common.elastic.client import new_client
-from services.common.elastic.errors import ApiError, explain_errors, explain_refusal
+from services.common.elastic.errors import ApiError, explain_errors, explain_rejection
 from services.common.elastic.preflight import wait_for_cluster
 from services.common.errors import TapewatchError
 from tests.stops import CountedStop
@@ -68,13 +68,13 @@ def explained(url: str, timeout_s: float = 10.0) -> TapewatchError:
 
 def test_cluster_that_is_not_there_is_named() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    assert explained(url).cause == f"Nothing answers at {url}, where Elasticsearch should be."
+    assert explained(url).cause == f"Elasticsearch does not answer at {url}."
 
 
 def test_refusal_has_its_status_and_the_innermost_reason(server: ToldServer) -> None:
     server.answers = [(400, QUERY_ERROR)]
     assert explained(server.url).cause == (
-        f"Elasticsearch at {server.url} refused a query with status 400: no such field."
+        f"Elasticsearch at {server.url} rejected a query with status 400: no such field."
     )
 
 
@@ -90,7 +90,7 @@ def test_answer_that_does_not_come_is_told_with_the_time_waited(server: ToldServ
     [
         (401, "to an administrator's"),
         (403, "Run setup as an administrator"),
-        (400, "Look at"),
+        (400, "Check Elasticsearch's log"),
     ],
 )
 def test_refusal_of_what_an_administrator_does_says_what_to_do(
@@ -99,8 +99,8 @@ def test_refusal_of_what_an_administrator_does_says_what_to_do(
     server.answers = [(status, {"error": "no"})]
     with (
         new_client(server.url) as client,
-        pytest.raises(TapewatchError, match="refused the role reader") as caught,
-        explain_refusal("the role reader"),
+        pytest.raises(TapewatchError, match="rejected the role reader") as caught,
+        explain_rejection("the role reader"),
     ):
         client.info()
     assert hint in str(caught.value)

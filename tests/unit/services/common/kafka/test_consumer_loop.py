@@ -12,7 +12,7 @@ from services.common.errors import TapewatchError
 from services.common.kafka import consumer_loop, membership
 from services.common.kafka.consumer_loop import ConsumerLoop, State
 from services.common.kafka.coordinator import StuckCoordinator
-from services.common.kafka.membership import Sight, Standing
+from services.common.kafka.membership import GroupCheck, Standing
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
@@ -254,11 +254,11 @@ def test_run_ends_with_a_stop(member: Member) -> None:
 STUCK = StuckCoordinator("group", 3, "1 (kafka:9092)", "not written")
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch, sights: Callable[[str, bool], Sight]) -> None:
+def impatient(monkeypatch: pytest.MonkeyPatch, sights: Callable[[str, bool], GroupCheck]) -> None:
     """Let the watch look at each turn, and see what a test says."""
 
-    def look_at_once(_call: object, *arguments: object) -> Future[Sight]:
-        outcome: Future[Sight] = Future()
+    def look_at_once(_call: object, *arguments: object) -> Future[GroupCheck]:
+        outcome: Future[GroupCheck] = Future()
         if len(arguments) == 6:
             outcome.set_result(sights(str(arguments[4]), bool(arguments[5])))
         else:  # a client is closed
@@ -266,14 +266,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch, sights: Callable[[str, bool], Sig
         return outcome
 
     monkeypatch.setattr(consumer_loop, "in_background", look_at_once)
-    monkeypatch.setattr(membership, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(membership, "CHECK_EVERY_S", 0.0)
     monkeypatch.setattr(membership, "PATIENCE_S", 0.0)
 
 
 def test_member_that_the_group_forgot_joins_again_with_a_new_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    impatient(monkeypatch, lambda _member_id, _is_probing: Sight(Standing.ABSENT))
+    impatient(monkeypatch, lambda _member_id, _is_probing: GroupCheck(Standing.ABSENT))
     member = joined(monkeypatch)
     forgotten = member.client
     for _ in range(3):
@@ -299,7 +299,8 @@ def test_member_that_never_gets_partitions_names_the_stuck_coordinator(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     impatient(
-        monkeypatch, lambda _member_id, is_probing: Sight(Standing.FORMING, STUCK if is_probing else None)
+        monkeypatch,
+        lambda _member_id, is_probing: GroupCheck(Standing.FORMING, STUCK if is_probing else None),
     )
     member = joined(monkeypatch)
     for _ in range(6):
@@ -311,7 +312,7 @@ def test_member_that_never_gets_partitions_names_the_stuck_coordinator(
 
 
 def test_standby_is_ready_and_keeps_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    impatient(monkeypatch, lambda _member_id, _is_probing: Sight(Standing.STANDBY))
+    impatient(monkeypatch, lambda _member_id, _is_probing: GroupCheck(Standing.STANDBY))
     member = joined(monkeypatch)
     for _ in range(10):
         member.turn()
@@ -321,7 +322,7 @@ def test_standby_is_ready_and_keeps_its_client(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_standby_whose_group_forgot_it_joins_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    sights = [Sight(Standing.STANDBY), Sight(Standing.ABSENT)]
+    sights = [GroupCheck(Standing.STANDBY), GroupCheck(Standing.ABSENT)]
     impatient(monkeypatch, lambda _member_id, _is_probing: sights.pop(0) if len(sights) > 1 else sights[0])
     member = joined(monkeypatch)
     for _ in range(6):

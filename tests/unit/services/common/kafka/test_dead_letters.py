@@ -12,8 +12,8 @@ from services.common.kafka.dead_letters import (
     MAX_ERROR_CHARS,
     MAX_OWN_HEADER_BYTES,
     MAX_OWN_HEADERS,
-    publish_refused_message,
-    publish_refused_row,
+    publish_rejected_message,
+    publish_rejected_row,
 )
 from services.common.kafka.records import Record
 from tests.integration.pipeline import read_topic
@@ -37,14 +37,14 @@ def written(stack: EmbeddedStack) -> dict[str, Record]:
     def refuse(name: str, headers: list[tuple[str, bytes]] | None) -> None:
         value = f"{name} {run}".encode()
         message = kafka_record("trades", 3, 9, key=b"K", value=value, headers=headers, at_ms=AT_MS)
-        publish_refused_message(producer, "indexer", "no " * 1_000, message, fail)
+        publish_rejected_message(producer, "indexer", "no " * 1_000, message, fail)
 
     refuse("plain", None)
     refuse("strange", [("other", b"1")])
     refuse("replayed", [("dead-letter", b"4-12"), ("other", b"1")])
     refuse("many", [("dead-letter", b"4-12"), *[("other", b"1")] * MAX_OWN_HEADERS])
     refuse("long", [("other", bytes(MAX_OWN_HEADER_BYTES))])
-    publish_refused_row(producer, "producer", "size is empty", f"row {run}".encode(), "day.csv", 17)
+    publish_rejected_row(producer, "producer", "size is empty", f"row {run}".encode(), "day.csv", 17)
     assert producer.flush(10) == 0
     letters = read_topic(stack, "dead-letters")
     found = [message for message in letters if run.encode() in (message.value() or b"")]
@@ -101,7 +101,7 @@ def test_letters_of_a_message_are_in_one_partition_whoever_writes_them(
     for service in ("detector", "indexer"):
         producer = new_producer(stack.kafka_bootstrap)
         for _ in range(3):
-            publish_refused_message(producer, service, "why", message, fail)
+            publish_rejected_message(producer, service, "why", message, fail)
             assert producer.flush(10) == 0
     found = [letter for letter in read_topic(stack, "dead-letters") if letter.value() == value]
     assert len(found) == 6

@@ -7,7 +7,7 @@ from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, Topi
 
 from services.common.kafka import membership
 from services.common.kafka.coordinator import StuckCoordinator
-from services.common.kafka.membership import LOOK_EVERY_S, PATIENCE_S, MembershipWatch, Sight, Standing
+from services.common.kafka.membership import CHECK_EVERY_S, PATIENCE_S, GroupCheck, MembershipWatch, Standing
 from services.common.observability.health import Health
 from tests.unit.services.common.clock import FakeClock
 
@@ -62,39 +62,39 @@ class FakeAdmin:
         return dict.fromkeys(groups, outcome)
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin, is_probing: bool) -> Sight:
+def seen(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin, is_probing: bool) -> GroupCheck:
     monkeypatch.setattr(membership, "find_stuck_coordinator", lambda *_: STUCK)
-    return membership.look(admin, "kafka:9092", "group", "trades", "me", is_probing)  # type: ignore[arg-type]
+    return membership.check_membership(admin, "kafka:9092", "group", "trades", "me", is_probing)  # type: ignore[arg-type]
 
 
 def test_broker_that_does_not_answer_is_told_from_a_coordinator_that_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     silent = KafkaException(KafkaError(KafkaError._TIMED_OUT))
-    assert seen(monkeypatch, FakeAdmin(silent, is_away=True), True) == Sight(Standing.BROKER_AWAY)
-    assert seen(monkeypatch, FakeAdmin(silent), False) == Sight(Standing.UNANSWERED)
-    assert seen(monkeypatch, FakeAdmin(silent), True) == Sight(Standing.UNANSWERED, STUCK)
+    assert seen(monkeypatch, FakeAdmin(silent, is_away=True), True) == GroupCheck(Standing.BROKER_AWAY)
+    assert seen(monkeypatch, FakeAdmin(silent), False) == GroupCheck(Standing.UNANSWERED)
+    assert seen(monkeypatch, FakeAdmin(silent), True) == GroupCheck(Standing.UNANSWERED, STUCK)
 
 
 def test_coordinator_of_a_standby_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     stable = FakeAdmin(group(ConsumerGroupState.STABLE, other=6, me=0))
-    assert seen(monkeypatch, stable, True) == Sight(Standing.STANDBY)
+    assert seen(monkeypatch, stable, True) == GroupCheck(Standing.STANDBY)
 
 
 class Watched:
     """A watch whose looks are answered at once."""
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(self, sight: GroupCheck) -> None:
         self.sight = sight
         self.clock = FakeClock()
         self.health = Health()
         self.probes = 0
         self.watch = MembershipWatch(self._ask, "detector", "group", self.health, self.clock)
 
-    def _ask(self, member_id: str, is_probing: bool) -> Future[Sight]:
+    def _ask(self, member_id: str, is_probing: bool) -> Future[GroupCheck]:
         assert member_id == "me"
         self.probes += is_probing
-        outcome: Future[Sight] = Future()
+        outcome: Future[GroupCheck] = Future()
         outcome.set_result(self.sight)
         return outcome
 
@@ -109,47 +109,47 @@ class Watched:
 
 
 def test_usual_rebalance_is_not_disturbed() -> None:
-    watched = Watched(Sight(Standing.FORMING))
+    watched = Watched(GroupCheck(Standing.FORMING))
     assert watched.rejoins_within(PATIENCE_S - 1) == 0
     assert watched.health.detail == "starting"
 
 
 def test_member_without_partitions_joins_again_after_its_patience_and_says_why() -> None:
-    watched = Watched(Sight(Standing.ABSENT))
-    assert watched.rejoins_within(PATIENCE_S + LOOK_EVERY_S) == 1
+    watched = Watched(GroupCheck(Standing.ABSENT))
+    assert watched.rejoins_within(PATIENCE_S + CHECK_EVERY_S) == 1
     assert watched.health.detail == "partitions: the group does not know this member"
     assert watched.probes == 0
 
 
 def test_coordinator_is_probed_if_joining_again_did_not_help() -> None:
-    watched = Watched(Sight(Standing.FORMING, STUCK))
-    assert watched.rejoins_within(2 * (PATIENCE_S + LOOK_EVERY_S)) == 2
+    watched = Watched(GroupCheck(Standing.FORMING, STUCK))
+    assert watched.rejoins_within(2 * (PATIENCE_S + CHECK_EVERY_S)) == 2
     assert watched.probes > 0
     assert STUCK.hint.rstrip(".") in watched.health.detail
 
 
 def test_tries_become_rarer_but_never_end() -> None:
-    watched = Watched(Sight(Standing.FORMING))
+    watched = Watched(GroupCheck(Standing.FORMING))
     assert watched.rejoins_within(600) < 600 / PATIENCE_S / 2
     assert watched.rejoins_within(300) >= 1
 
 
 @pytest.mark.parametrize("standing", [Standing.STANDBY, Standing.BROKER_AWAY])
 def test_standby_and_outage_of_the_broker_lead_to_no_joining(standing: Standing) -> None:
-    watched = Watched(Sight(standing))
+    watched = Watched(GroupCheck(standing))
     assert watched.rejoins_within(1_000) == 0
 
 
 def test_patience_begins_when_the_broker_answers_again() -> None:
-    watched = Watched(Sight(Standing.BROKER_AWAY))
+    watched = Watched(GroupCheck(Standing.BROKER_AWAY))
     watched.rejoins_within(100)
-    watched.sight = Sight(Standing.ABSENT)
-    assert watched.rejoins_within(PATIENCE_S - LOOK_EVERY_S) == 0
-    assert watched.rejoins_within(3 * LOOK_EVERY_S) == 1
+    watched.sight = GroupCheck(Standing.ABSENT)
+    assert watched.rejoins_within(PATIENCE_S - CHECK_EVERY_S) == 0
+    assert watched.rejoins_within(3 * CHECK_EVERY_S) == 1
 
 
 def test_partitions_in_between_begin_the_patience_anew() -> None:
-    watched = Watched(Sight(Standing.ABSENT))
+    watched = Watched(GroupCheck(Standing.ABSENT))
     watched.rejoins_within(PATIENCE_S - 1)
     watched.watch.settle()
     assert watched.rejoins_within(PATIENCE_S - 1) == 0

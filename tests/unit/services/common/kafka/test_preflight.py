@@ -5,7 +5,7 @@ import pytest
 
 from services.common.elastic.preflight import unsafe_setting
 from services.common.errors import TapewatchError
-from services.common.kafka.preflight import TopicState, judge_topics
+from services.common.kafka.preflight import TopicState, validate_topics
 from services.contracts.topics import TOPICS
 
 KAFKAS_OWN = {
@@ -37,16 +37,16 @@ def topics(name: str = "trades", replicas: int = 1, **changes: str) -> dict[str,
     ],
 )
 def test_settings_that_keep_the_promise_are_accepted(state: dict[str, TopicState]) -> None:
-    judge_topics(state)
+    validate_topics(state)
 
 
 def test_a_broker_that_lacks_some_settings_is_accepted() -> None:
-    judge_topics({name: TopicState(6, 3, {}) for name in TOPICS})
+    validate_topics({name: TopicState(6, 3, {}) for name in TOPICS})
 
 
 def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
     in_sync = {**KAFKAS_OWN, "min.insync.replicas": "2"}
-    judge_topics({name: TopicState(6, 3, in_sync | settings) for name, settings in TOPICS.items()})
+    validate_topics({name: TopicState(6, 3, in_sync | settings) for name, settings in TOPICS.items()})
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_setting_that_breaks_the_promise_is_told(
     name: str, changes: dict[str, Any], cause: str, hint: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
-        judge_topics(topics(name, **changes))
+        validate_topics(topics(name, **changes))
     ((setting, value),) = changes.items()
     assert caught.value.cause.startswith(f"The topic {name} has {setting.replace('_', '.')}={value}: ")
     assert cause in caught.value.cause
@@ -84,13 +84,15 @@ def test_a_setting_that_breaks_the_promise_is_told(
 
 
 def test_topics_that_must_hold_any_trade_may_not_hold_less_than_trades() -> None:
-    with pytest.raises(TapewatchError, match=r"anomalies has max.message.bytes=2100000: .* may have 5000000"):
-        judge_topics(topics("trades", max_message_bytes="5000000"))
+    with pytest.raises(
+        TapewatchError, match=r"anomalies has max.message.bytes=2100000: .* of up to 5000000 bytes"
+    ):
+        validate_topics(topics("trades", max_message_bytes="5000000"))
 
 
 def test_a_message_that_one_of_several_replicas_may_lose_is_told() -> None:
     with pytest.raises(TapewatchError, match=r"min.insync.replicas=1: one of its 3 replicas") as caught:
-        judge_topics(topics(replicas=3))
+        validate_topics(topics(replicas=3))
     assert "--topic trades --add-config min.insync.replicas=2" in caught.value.hint
 
 
@@ -99,19 +101,19 @@ def test_numbers_of_partitions_that_differ_are_told(name: str) -> None:
     states = topics()
     states[name] = replace(states[name], partitions=3)
     with pytest.raises(TapewatchError, match=f"number of partitions .*{name} has 3"):
-        judge_topics(states)
+        validate_topics(states)
 
 
 def test_topics_of_no_trades_partition_may_have_any_number() -> None:
     states = topics()
     for name in ("dead-letters", "producer-progress"):
         states[name] = replace(states[name], partitions=1)
-    judge_topics(states)
+    validate_topics(states)
 
 
 def test_only_the_topics_that_a_service_uses_are_judged() -> None:
     states = topics("detector-checkpoints", cleanup_policy="delete")
-    judge_topics({name: states[name] for name in ("trades", "dead-letters", "producer-progress")})
+    validate_topics({name: states[name] for name in ("trades", "dead-letters", "producer-progress")})
 
 
 @pytest.mark.parametrize(

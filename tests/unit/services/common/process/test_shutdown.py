@@ -24,11 +24,11 @@ def test_a_stop_is_overdue_when_its_grace_has_passed(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("time.monotonic", lambda: now_s)
     stop = Stop(on_signals=False)
     now_s += 2 * GRACE_S
-    assert not stop.overdue  # nobody has asked for it
+    assert not stop.grace_expired  # nobody has asked for it
     stop.request()
-    assert not stop.overdue
+    assert not stop.grace_expired
     now_s += GRACE_S
-    assert stop.overdue
+    assert stop.grace_expired
 
 
 def test_a_stop_without_signals_leaves_them_to_the_process() -> None:

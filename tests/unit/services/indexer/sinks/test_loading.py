@@ -12,7 +12,7 @@ def test_every_sink_that_is_registered_can_be_loaded(name: str) -> None:
 
 
 def test_a_sink_that_there_is_not_is_told_with_those_there_are() -> None:
-    with pytest.raises(TapewatchError, match="There is no sink 'paper'") as caught:
+    with pytest.raises(TapewatchError, match="Unknown sink 'paper'") as caught:
         find_sink("paper")
     assert "elasticsearch" in str(caught.value)
 

@@ -145,13 +145,13 @@ def test_whole_request_refused_for_now_is_sent_again(server: BulkServer, status:
 
 def test_whole_request_refused_for_good_is_an_error(server: BulkServer) -> None:
     server.answers = [403]
-    with pytest.raises(TapewatchError, match="refused a bulk request"):
+    with pytest.raises(TapewatchError, match="rejected a bulk request"):
         send(server.url, DOCUMENTS)
 
 
 def test_lack_of_rights_is_an_error_and_no_dead_letter(server: BulkServer) -> None:
     server.answers = [dict.fromkeys(IDS, -403)]
-    with pytest.raises(TapewatchError, match="refused a bulk request: security_exception"):
+    with pytest.raises(TapewatchError, match="rejected a bulk request: security_exception"):
         send(server.url, DOCUMENTS)
 
 
@@ -160,8 +160,8 @@ def test_request_that_is_too_large_or_spoilt_by_a_document_goes_in_halves(
     server: BulkServer, status: int
 ) -> None:
     server.answers = [status, {}, status, {}, status]
-    (refused,) = send(server.url, DOCUMENTS)
-    assert refused.at == 3
+    (rejected,) = send(server.url, DOCUMENTS)
+    assert rejected.at == 3
     assert server.requests == [IDS, IDS[:2], IDS[2:], IDS[2:3], IDS[3:]]
 
 
@@ -193,7 +193,7 @@ def test_refusals_are_logged_now_and_then_only(
 ) -> None:
     server.answers = [503] * 10
     send(server.url, DOCUMENTS)
-    assert capsys.readouterr().out.count("Elasticsearch refused for now") == 1
+    assert capsys.readouterr().out.count("Elasticsearch rejected documents for now; trying again") == 1
 
 
 def test_waits_grow_up_to_a_bound(server: BulkServer, monkeypatch: pytest.MonkeyPatch) -> None:
