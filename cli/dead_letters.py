@@ -7,13 +7,15 @@ import typer
 from services.common.config.settings import Settings
 
 commands = typer.Typer(
-    help="Look at what no service could use, and put it back once the cause is fixed.",
+    help="Inspect messages that a service could not use, and put them back once the cause is fixed.",
     no_args_is_help=True,
 )
 
 Kafka = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Bootstrap servers; else TAPEWATCH_KAFKA.", show_default=False),
+    typer.Option(
+        metavar="HOST:PORT", help="Bootstrap servers; default: TAPEWATCH_KAFKA.", show_default=False
+    ),
 ]
 
 
@@ -36,7 +38,7 @@ def list_(
     """List the newest letters, the newest last, and count all by service and error.
 
     A letter is `new`; `replayed` once it was put back; and `replayed, failed
-    again` if what was put back was refused too: then a newer letter says
+    again` if what was put back was rejected too: then a newer letter says
     whose replay it is.
     """
     from services.dead_letters.listing import run_list
@@ -46,7 +48,7 @@ def list_(
 
 @commands.command()
 def show(
-    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Of letters, as `list` shows them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of letters, as `list` shows them.")],
     raw: Annotated[
         bool, typer.Option("--raw", help="Write the exact bytes of one letter, for a pipe or a file.")
     ] = False,
@@ -54,8 +56,8 @@ def show(
 ) -> None:
     """Show everything of letters: headers, when they were replayed, and the value.
 
-    JSON is indented, control characters are made visible, and what is no
-    text is dumped in hex.
+    JSON is indented, control characters are made visible, and a value that
+    is not text is dumped in hex.
     """
     from services.dead_letters.show import run_show
 
@@ -67,24 +69,24 @@ def show(
 @commands.command()
 def replay(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID…]", help="Of letters, as `list` shows them.")
+        list[str] | None, typer.Argument(metavar="[ID…]", help="Ids of letters, as `list` shows them.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All that are there now and were not replayed yet.")
+        bool, typer.Option("--all", help="All letters that exist now and were not replayed yet.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     kafka: Kafka = None,
 ) -> None:
     """Put messages back into the topic that they came from, as they were.
 
-    Fix the cause first: a message that is refused again becomes a new
-    letter. `--all` leaves such letters alone, and those that were replayed
-    before; an id that is given is replayed in any case. Rows of files are no
-    messages: fix the file and publish it again. A trade that comes late for
+    Fix the cause first: a message that is rejected again becomes a new
+    letter. `--all` skips such letters, and those that were already
+    replayed; a letter whose id is given is replayed in any case. Rows of
+    files are not messages: fix the file and publish it again. A trade that comes late for
     its session is indexed, but not scored.
 
-    What was replayed is noted in the topic `dead-letter-replays`, in the same
-    transaction as the message: an interrupted replay is simply run again.
+    What was replayed is recorded in the topic `dead-letter-replays`, in the same
+    transaction as the message: an interrupted replay can simply be run again.
     """
     from services.dead_letters.replay import run_replay
 

@@ -1,4 +1,4 @@
-"""`tapewatch setup`, `stack`, `doctor`: what the services need around them."""
+"""`tapewatch setup`, `stack`, `doctor`: the environment of the services."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,10 @@ def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
 @commands.command()
 def stack(
     data_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the servers' data there; else it goes with them.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep the servers' data there; by default it is removed when they stop."
+        ),
     ] = None,
     kafka_port: KafkaPort = 19092,
     elasticsearch_port: ElasticsearchPort = 9200,
@@ -39,7 +42,7 @@ def stack(
 
 @commands.command()
 def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
-    """Check the surroundings and say what is wrong and how to fix it."""
+    """Check the environment, and say what is wrong and how to fix it."""
     from infra.doctor.run import run_doctor
 
     raise typer.Exit(run_doctor(settings_from(Settings, kafka, elasticsearch)))

@@ -70,7 +70,7 @@ def tune(
     output: Annotated[Path, typer.Option("--output", metavar="PROFILE.yaml", help="The profile to write.")],
     files: FilesOrRange = None,
     budget: Annotated[
-        float, typer.Option(min=0.01, help="Alerts in 1,000 trades that each symbol may raise.")
+        float, typer.Option(min=0.01, help="Alerts per 1,000 trades that each symbol may raise.")
     ] = 0.6,
     profile: ProfileName = None,
     start: From = None,

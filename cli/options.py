@@ -11,11 +11,13 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 Kafka = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Bootstrap servers; else TAPEWATCH_KAFKA.", show_default=False),
+    typer.Option(
+        metavar="HOST:PORT", help="Bootstrap servers; default: TAPEWATCH_KAFKA.", show_default=False
+    ),
 ]
 ElasticsearchUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Elasticsearch; else TAPEWATCH_ELASTICSEARCH.", show_default=False),
+    typer.Option(metavar="URL", help="Elasticsearch; default: TAPEWATCH_ELASTICSEARCH.", show_default=False),
 ]
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
@@ -24,12 +26,14 @@ FilesOrRange = Annotated[
     list[str] | None,
     typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
 ]
-From = Annotated[dt.datetime | None, typer.Option("--from", help="Indexed trades from this time on (UTC).")]
-To = Annotated[dt.datetime | None, typer.Option("--to", help="And before this one (UTC).")]
-OfSymbol = Annotated[str | None, typer.Option("--symbol", help="Of the indexed trades, this symbol's alone.")]
+From = Annotated[dt.datetime | None, typer.Option("--from", help="Indexed trades from this time (UTC).")]
+To = Annotated[dt.datetime | None, typer.Option("--to", help="Indexed trades before this time (UTC).")]
+OfSymbol = Annotated[str | None, typer.Option("--symbol", help="Only this symbol's indexed trades.")]
 UntilIdle = Annotated[
     float | None,
-    typer.Option(metavar="S", min=0.0, help="Exit once all was read and nothing came for S seconds."),
+    typer.Option(
+        metavar="S", min=0.0, help="Exit once everything is read and nothing new has come for S seconds."
+    ),
 ]
 ProfileName = Annotated[
     str | None,

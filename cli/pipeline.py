@@ -16,15 +16,17 @@ def produce(
     files: Files,
     speed: Annotated[
         float | None,
-        typer.Option(metavar="X", help="1 is real time, 60 sixty times faster; else as fast as possible."),
+        typer.Option(
+            metavar="X", help="1 is real time, 60 is sixty times faster; by default as fast as possible."
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Publish N trades at most.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Publish at most N trades.")] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Publish from the first row, whatever was published before.")
+        bool, typer.Option("--again", help="Publish from the first row, even if it was published before.")
     ] = False,
     kafka: Kafka = None,
 ) -> None:
-    """Publish the trades of files to the topic `trades`, each once: a restart goes on at the next row."""
+    """Publish the trades of files to the topic `trades`, each once: a restart resumes at the next row."""
     from services.common.process.logs import configure_logs
     from services.producer.service import run_produce
 
@@ -42,7 +44,7 @@ def detect(
         bool,
         typer.Option(
             "--reset",
-            help="Score all trades of the topic anew, with this profile; what it flags no more is removed.",
+            help="Score the topic's trades again with this profile; anomalies no longer flagged are removed.",
         ),
     ] = False,
     kafka: Kafka = None,
@@ -59,7 +61,7 @@ def detect(
 @commands.command()
 def index(
     sink: Annotated[
-        str, typer.Option(metavar="NAME", help="Where to; each sink reads the topics for itself.")
+        str, typer.Option(metavar="NAME", help="Target; each sink reads the topics on its own.")
     ] = DEFAULT_SINK,
     until_idle: UntilIdle = None,
     kafka: Kafka = None,

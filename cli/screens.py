@@ -1,4 +1,4 @@
-"""`tapewatch dashboard`, `demo`: what shows what was found."""
+"""`tapewatch dashboard`, `demo`: commands that show results."""
 
 from typing import Annotated
 
@@ -25,7 +25,8 @@ def dashboard(
 @commands.command()
 def demo(
     data: Annotated[
-        str, typer.Option(metavar="FILE[,FILE…]", help="Databento files to replay; else a generated day.")
+        str,
+        typer.Option(metavar="FILE[,FILE…]", help="Databento files to replay; by default a generated day."),
     ] = "",
     once: Annotated[bool, typer.Option("--once", help="Exit when all is indexed; no dashboard.")] = False,
     kafka_port: KafkaPort = 19092,

@@ -60,7 +60,7 @@ class PipelineProgress:
         self.state = PipelineState()
 
     def refresh(self) -> PipelineState:
-        """Ask anew and return what is known."""
+        """Ask again and return what is known."""
         try:
             ends = self._ends()
             detector = self._committed(DETECTOR.group)

@@ -205,9 +205,7 @@ class _Demo:
             entry: dict[str, Any] = json.loads(line)
             if entry.get("event") == "published":
                 return entry
-        raise TapewatchError(
-            "The producer ended without a summary.", f"Look at {self._logs / 'producer.log'}."
-        )
+        raise TapewatchError("The producer ended without a summary.", f"Check {self._logs / 'producer.log'}.")
 
     def _conclude(self, settings: Settings, progress: PipelineProgress) -> None:
         """Write the summary, show what was found, and say where to look next."""

@@ -29,7 +29,7 @@ OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE_BYTES = 2_000_000_000
 LIBRARIES = ("confluent-kafka", "elasticsearch", "polars", "coniferest", "streamlit")
 
-_LOGIN_REFUSED = (401, 403)
+_LOGIN_REJECTED = (401, 403)
 _OTHER_VERSION = "media_type_header_exception"
 """What a server of another major version says to this client's requests."""
 
@@ -61,13 +61,13 @@ def judge_python(python: tuple[int, ...], libraries: Mapping[str, str | None]) -
 
 
 def check_disk() -> Diagnosis:
-    """Check that there is space where the embedded stack and the demo write."""
+    """Check that there is enough disk space where the embedded stack and the demo write."""
     return judge_disk(shutil.disk_usage(Path.cwd()).free)
 
 
 def judge_disk(free_bytes: int) -> Diagnosis:
     """Judge the free space of a disk."""
-    hint = "" if free_bytes >= LITTLE_SPACE_BYTES else "Make room: 2 GB are needed for a day of trades."
+    hint = "" if free_bytes >= LITTLE_SPACE_BYTES else "Free some space: a day of trades needs 2 GB."
     return Diagnosis("Disk", f"{free_bytes / 1e9:,.1f} GB free here", hint)
 
 
@@ -79,13 +79,13 @@ def check_kafka(bootstrap: str) -> Diagnosis:
         return Diagnosis(
             "Kafka",
             f"no answer from {bootstrap} ({error.args[0].str()})",
-            "Start one (`tapewatch stack`), or name another with TAPEWATCH_KAFKA.",
+            "Start it (`tapewatch stack`), or set TAPEWATCH_KAFKA to its address.",
         )
     return Diagnosis("Kafka", f"{bootstrap}, {len(brokers)} broker{'s' if len(brokers) != 1 else ''}")
 
 
 def check_topics(bootstrap: str) -> Diagnosis:
-    """Check that every topic is there, and that none has settings that would lose or repeat data."""
+    """Check that every topic exists, and that none has settings that would lose or repeat data."""
     admin = new_admin(bootstrap)
     try:
         found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
@@ -129,7 +129,7 @@ def judge_coordinators(found: Sequence[StuckCoordinator | None]) -> Diagnosis:
     """Judge coordinators: None for each that can write."""
     stuck = [one for one in found if one is not None]
     if not stuck:
-        return Diagnosis("Groups", "their coordinators take commits")
+        return Diagnosis("Groups", "all coordinators accept commits")
     findings = "; ".join(one.finding for one in stuck)
     return Diagnosis("Groups", findings, " ".join(dict.fromkeys(one.hint for one in stuck)))
 
@@ -141,12 +141,12 @@ def check_elasticsearch(client: Elasticsearch, url: str) -> Diagnosis:
         status = client.cluster.health()["status"]
         number = client.info()["version"]["number"]
     except ApiError as error:
-        return judge_refusal(url, error)
+        return judge_error(url, error)
     except TransportError as error:
         return Diagnosis(
             "Elasticsearch",
             f"no answer from {url} ({str(error)[:120]})",
-            "Start one (`tapewatch stack`), or name another with TAPEWATCH_ELASTICSEARCH.",
+            "Start it (`tapewatch stack`), or set TAPEWATCH_ELASTICSEARCH to its address.",
         )
     return judge_cluster(url, number, status)
 
@@ -157,17 +157,17 @@ def judge_cluster(url: str, number: str, status: str) -> Diagnosis:
     if number.split(".")[0] != _client_major():
         return _other_version(finding)
     if status == "red":
-        return Diagnosis("Elasticsearch", finding, "Shards are missing: look at the cluster's log.")
+        return Diagnosis("Elasticsearch", finding, "Shards are missing: check the cluster's log.")
     return Diagnosis("Elasticsearch", finding)
 
 
-def judge_refusal(url: str, error: ApiError) -> Diagnosis:
+def judge_error(url: str, error: ApiError) -> Diagnosis:
     """Judge an answer that is an error."""
     status = error.status_code
-    if status in _LOGIN_REFUSED:
+    if status in _LOGIN_REJECTED:
         return Diagnosis(
             "Elasticsearch",
-            f"{url} refuses this login ({status})",
+            f"{url} rejects this login ({status})",
             "Set TAPEWATCH_ELASTICSEARCH_USER and TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE, or "
             "TAPEWATCH_ELASTICSEARCH_API_KEY_FILE.",
         )
@@ -176,12 +176,12 @@ def judge_refusal(url: str, error: ApiError) -> Diagnosis:
     return Diagnosis(
         "Elasticsearch",
         f"{url} answers with status {status} ({str(error)[:120]})",
-        "If it is no Elasticsearch, name another with TAPEWATCH_ELASTICSEARCH; if it is, look at its log.",
+        "If it is not Elasticsearch, set TAPEWATCH_ELASTICSEARCH to its address; otherwise check its log.",
     )
 
 
 def check_templates(client: Elasticsearch) -> Diagnosis:
-    """Check that the index templates are there."""
+    """Check that the index templates exist."""
     try:
         missing = missing_templates(client.options(request_timeout=REQUEST_TIMEOUT_S))
     except (ApiError, TransportError):
@@ -195,7 +195,9 @@ def check_templates(client: Elasticsearch) -> Diagnosis:
 
 def _other_version(finding: str) -> Diagnosis:
     return Diagnosis(
-        "Elasticsearch", finding, f"The client needs version {_client_major()}: use such a cluster."
+        "Elasticsearch",
+        finding,
+        f"The client needs version {_client_major()}: use a cluster of that version.",
     )
 
 

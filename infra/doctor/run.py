@@ -1,4 +1,4 @@
-"""`tapewatch doctor`: checks the surroundings and says what is wrong and how to fix it."""
+"""`tapewatch doctor`: checks the environment, and says what is wrong and how to fix it."""
 
 from collections.abc import Iterable
 

@@ -48,11 +48,11 @@ def start_child(
     Raises
     ------
     FileNotFoundError
-        If there is no such program.
+        If the program is not found.
     """
     program = shutil.which(args[0])
     if program is None:
-        raise FileNotFoundError(f"there is no program {args[0]}")
+        raise FileNotFoundError(f"program not found: {args[0]}")
     command = [str(Path(program).absolute()), *args[1:]]
     if sys.platform == "linux":
         command = [sys.executable, "-I", "-S", str(_BOUND_TO_PARENT), str(os.getpid()), *command]

@@ -38,7 +38,7 @@ class DataDir:
         self.path = path.absolute()
         if "," in str(self.path):
             raise TapewatchError(
-                f"The data folder {self.path} has a comma in its name, which Kafka takes for two folders.",
+                f"The data folder {self.path} has a comma in its name, which Kafka reads as two folders.",
                 "Choose another folder with --data-dir.",
             )
         try:

@@ -172,7 +172,7 @@ class KafkaServer(Server):
     def is_ready(self) -> bool:
         """Tell whether all partitions have a leader and the group coordinator takes commits.
 
-        One that goes on taking none is stuck: Kafka is then started again, in good order, which cures it.
+        A broker that keeps rejecting them is stuck: Kafka is then restarted cleanly, which fixes it.
         """
         if not self._answers():
             return False
@@ -236,13 +236,13 @@ class KafkaServer(Server):
         except subprocess.TimeoutExpired:
             raise self.timeout_error() from None
         finally:
-            # After a Ctrl-C, too, nothing goes on writing to the folder.
+            # Nothing may keep writing to the folder, after a Ctrl-C either.
             child.kill()
             child.wait()
         if code != 0:
             raise TapewatchError(
                 f"Kafka's data folder {self._data} could not be prepared. {self._last_words()}",
-                "Fix what the log complains of, or choose another folder with --data-dir.",
+                "Fix the error in the log, or choose another folder with --data-dir.",
             )
 
     def _fence(self) -> None:
@@ -252,7 +252,7 @@ class KafkaServer(Server):
         registered anew, loses and gets it once more. A group coordinator that is still loading then is out of
         step with its log for good. It also could not be registered before its old session has expired.
 
-        Nothing depends on it: if it fails, the start goes on as it would without.
+        Nothing depends on it: if it fails, the start continues as it would without.
         """
         properties = self._properties.with_name("fencing.properties")
         properties.write_text(fencing_properties(free_port(), self._data))

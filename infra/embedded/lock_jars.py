@@ -1,4 +1,4 @@
-"""Write `jars.lock` anew: `python -m infra.embedded.lock_jars`.
+"""Write `jars.lock` again: `python -m infra.embedded.lock_jars`.
 
 To move to another release, change its version here, run this, and run the tests.
 """

@@ -50,7 +50,7 @@ def check_port_free(port: int, server: str, option: str) -> None:
     Raises
     ------
     TapewatchError
-        If something listens there, and goes on to do so.
+        If something listens there, and keeps listening.
     """
     deadline = time.monotonic() + _RELEASE_TIMEOUT_S
     while not is_free(port):
@@ -58,7 +58,7 @@ def check_port_free(port: int, server: str, option: str) -> None:
             holder = _holder(port)
             raise TapewatchError(
                 f"{server} cannot use port {port}: "
-                + (f"{holder} has it." if holder else "another process has it."),
+                + (f"{holder} uses it." if holder else "another process uses it."),
                 f"Stop that process, or choose another port with {option}.",
             )
         time.sleep(0.1)

@@ -126,7 +126,7 @@ class Server(ABC):
         """Return the error for a start that took too long."""
         return TapewatchError(
             f"{self.name} was not ready within {self.start_timeout_s:.0f} s. {self._last_words()}",
-            "Fix what its log complains of; if the machine is merely busy, start again.",
+            "Fix the error in its log; if the machine is merely busy, start again.",
         )
 
     def _last_words(self) -> str:

@@ -85,7 +85,7 @@ def import_objects(kibana_url: str, login: Login | None = None) -> list[str]:
     except (HTTPError, _NotReadyError) as error:
         raise TapewatchError(
             f"Kibana at {kibana.url} does not answer: {error}.",
-            "Look into its log, then run `tapewatch setup` again.",
+            "Check its log, then run `tapewatch setup` again.",
         ) from error
     return [
         f"{'changed' if _key(one) in descriptions else 'created'} in Kibana: "
@@ -122,7 +122,7 @@ class _Kibana:
         self._ask("GET", "/api/status", STATUS_TIMEOUT_S)
 
     def find(self, types: set[str]) -> dict[Key, str]:
-        """Return the descriptions of all objects of some types, "" where there is none."""
+        """Return the descriptions of all objects of some types, "" if an object has none."""
         found: dict[Key, str] = {}
         page = 0
         while True:
@@ -151,11 +151,11 @@ class _Kibana:
             fields={"file": (FILE.name, lines, "application/x-ndjson")},
         )
         if not answer["success"]:
-            refused = "; ".join(
+            rejected = "; ".join(
                 f"{one['type']} {one['id']}: {one['error']['type']}" for one in answer.get("errors", [])
             )
             raise TapewatchError(
-                f"Kibana at {self.url} did not import everything: {refused or answer}.",
+                f"Kibana at {self.url} did not import everything: {rejected or answer}.",
                 "Tapewatch's objects need Kibana 8.12 or newer.",
             )
 
@@ -178,7 +178,7 @@ class _Kibana:
             raise _NotReadyError("it is not ready yet")
         if answer.status in (401, 403):
             raise TapewatchError(
-                f"Kibana at {self.url} refuses the user ({answer.status}).",
+                f"Kibana at {self.url} rejects the user ({answer.status}).",
                 "Set TAPEWATCH_KIBANA_USER and TAPEWATCH_KIBANA_PASSWORD_FILE to one that may manage saved "
                 "objects.",
             )
@@ -188,9 +188,9 @@ class _Kibana:
             content = None
         if not isinstance(content, dict):
             raise TapewatchError(
-                f"Kibana at {self.url} refused {path.partition('?')[0]} "
+                f"Kibana at {self.url} rejected {path.partition('?')[0]} "
                 f"({answer.status}): {answer.data[:200].decode(errors='replace')}",
-                "Check that Kibana 8.12 or newer is there, and its path if it has one.",
+                "Check that it is Kibana 8.12 or newer, and that the URL has its base path if it has one.",
             )
         return content
 

@@ -27,7 +27,7 @@ def set_up_roles(client: Elasticsearch) -> list[str]:
     Raises
     ------
     TapewatchError
-        The cluster refused a role.
+        The cluster rejected a role.
     """
     changes = []
     for path in sorted(ROLES.glob("*.json")):
@@ -54,13 +54,13 @@ def set_up_users(client: Elasticsearch, folder: Path | None) -> list[str]:
     Raises
     ------
     TapewatchError
-        A file is empty or cannot be read, or the cluster refused.
+        A file is empty or cannot be read, or the cluster rejected a user.
     """
     if folder is None:
         return []
     if not folder.is_dir():
         raise TapewatchError(
-            f"There is no folder {folder} of passwords.", "Make it, or do not set TAPEWATCH_SECRETS_DIR."
+            f"The folder of passwords {folder} does not exist.", "Create it, or unset TAPEWATCH_SECRETS_DIR."
         )
     changes = []
     for user in (*USERS, *BUILT_IN_USERS):

@@ -15,7 +15,7 @@ def set_up_lifecycle(client: Elasticsearch, settings: SetupSettings) -> list[str
     Raises
     ------
     TapewatchError
-        The cluster refused a policy.
+        The cluster rejected a policy.
     """
     changes = []
     kept_days = {

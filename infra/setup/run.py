@@ -46,7 +46,7 @@ def run_setup(
     Raises
     ------
     TapewatchError
-        A server refused, or a setting is wrong.
+        A server rejected a request, or a setting is invalid.
     """
     client = new_client(settings.elasticsearch, settings=settings)
     kibana_login = settings.kibana_login()
@@ -73,7 +73,7 @@ def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
     Raises
     ------
     TapewatchError
-        It refuses the credentials, or its certificate is not to be trusted.
+        It rejects the credentials, or its certificate is not trusted.
     """
     with explain_rejection("to tell its health"):
         return wait_for_cluster(lambda: client.cluster.health(timeout="1s"), url, stop)
@@ -105,10 +105,10 @@ def set_up_elasticsearch(
     if abilities.lifecycle:
         changes += set_up_lifecycle(client, settings)  # before the templates that name the policies
     else:
-        note("this Elasticsearch has no lifecycle policies: indices stay until somebody deletes them")
+        note("this Elasticsearch has no lifecycle policies: indices stay until they are deleted by hand")
     changes += set_up_templates(client, abilities)
     if abilities.security:
         changes += set_up_roles(client) + set_up_users(client, settings.secrets_dir)
     else:
-        note("this Elasticsearch has no security: whoever reaches it may read and write")
+        note("this Elasticsearch has security disabled: anyone who can reach it can read and write")
     return changes

@@ -35,7 +35,7 @@ class SetupSettings(Settings):
     """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
 
     partitions: Annotated[int, Field(ge=1, le=512)] = DEFAULT_PARTITIONS
-    """Of topics that `setup` creates; one more detector or indexer than that has nothing to do."""
+    """Partitions of topics that `setup` creates; further detectors or indexers are standbys."""
 
     trades_kept_days: Annotated[int, Field(ge=1)] = 30
     """How long an index of trades is kept, from its creation."""
@@ -58,6 +58,6 @@ class SetupSettings(Settings):
             return None
         missing = "PASSWORD_FILE" if password is None else "USER"
         raise TapewatchError(
-            f"Of user and password for Kibana only one is set: TAPEWATCH_KIBANA_{missing} is missing.",
+            f"Only one of user and password for Kibana is set: TAPEWATCH_KIBANA_{missing} is missing.",
             "Set both, or neither.",
         )

@@ -33,7 +33,7 @@ def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) 
     Raises
     ------
     TapewatchError
-        The cluster refused a template.
+        The cluster rejected a template.
     """
     left_out = frozenset() if abilities and abilities.lifecycle else _FOR_FULL_CLUSTERS
     changes = []
@@ -78,7 +78,7 @@ def _as_arguments(template: Template) -> Template:
 
 
 def _is_in(template: Template, current: Template) -> bool:
-    """Whether the cluster has a template just so; it adds dates of its own beside our keys."""
+    """Whether the cluster has exactly this template; it adds its own dates to our keys."""
     ours = {key: value for key, value in current.items() if key in (*template, "template")}
     return _comparable(template) == _comparable(ours)
 

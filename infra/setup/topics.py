@@ -24,7 +24,7 @@ def set_up_topics(admin: AdminClient, partitions: int = DEFAULT_PARTITIONS) -> l
     Raises
     ------
     TapewatchError
-        Topics that must have the same number of partitions differ in it, or the broker refused.
+        Topics that must have the same number of partitions differ in it, or the broker rejected the request.
     """
     changes = []
     try:
@@ -44,8 +44,8 @@ def set_up_topics(admin: AdminClient, partitions: int = DEFAULT_PARTITIONS) -> l
         changes += _correct_settings(admin, [name for name in TOPICS if name in existing])
     except KafkaException as error:
         raise TapewatchError(
-            f"Kafka refused to set up the topics: {error.args[0].str()}.",
-            "Check the broker's log and rights.",
+            f"Kafka rejected the setup of the topics: {error.args[0].str()}.",
+            "Check the broker's log and this user's permissions.",
         ) from error
     return changes
 

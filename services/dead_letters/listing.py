@@ -63,7 +63,7 @@ def run_list(settings: Settings, service: str | None, limit: int, as_json: bool)
     Parameters
     ----------
     settings
-        Where Kafka is.
+        Settings that say where Kafka is.
     service
         Only what this service rejected; None for all.
     limit

@@ -85,7 +85,7 @@ def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
     Parameters
     ----------
     settings
-        Where Kafka is.
+        Settings that say where Kafka is.
     names
         Ids; none for all letters that are there now and were not put back yet.
     dry_run

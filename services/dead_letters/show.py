@@ -21,7 +21,7 @@ def run_show(settings: Settings, names: list[str], raw: bool) -> int:
     Parameters
     ----------
     settings
-        Where Kafka is.
+        Settings that say where Kafka is.
     names
         Ids.
     raw

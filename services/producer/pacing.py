@@ -21,7 +21,7 @@ def slices(
     speed
         Event seconds in a second; None for no waiting.
     clock
-        Of this file; shared by its chunks.
+        Clock of this file; shared by its chunks.
     sleep
         Waits that many seconds.
     """

@@ -1,4 +1,4 @@
-"""Divides a chunk into parts, behind each of which no earlier row is left: there a commit may come."""
+"""Divides a chunk into parts that can be committed: after a part no earlier row is left."""
 
 import math
 from collections import deque
@@ -19,7 +19,7 @@ def in_parts(chunk: Chunk, slices: Iterable[slice], position: int = 0) -> Iterat
     chunk
         All of it.
     slices
-        Of its trades, one after the other, when they are due. Where they end early, nothing more comes.
+        Slices of its trades, each when it is due. If they end early, the rest is not published.
     position
         Where the chunk begins.
 

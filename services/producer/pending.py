@@ -21,7 +21,7 @@ class Pending:
     Parameters
     ----------
     cursor
-        Behind the last of its rows.
+        Cursor after the last of its rows.
     began_s
         When it began, by the monotonic clock.
     trades, rejected, rejected_bytes

@@ -26,7 +26,7 @@ class Progress(msgspec.Struct, frozen=True):
         Its name when it was published, for people.
     line
         The cursor of a source whose cursor is a number, as a file's is: the last line (in a binary file:
-        record) that is dealt with. 0 before the first.
+        record) that has been processed. 0 before the first.
     trades, bad_rows
         How many rows up to there went to `trades` and to `dead-letters`.
     complete

@@ -1,7 +1,7 @@
 """Publishes a source exactly once: its rows and its cursor in the same transactions.
 
-1. Become the one producer of this source (its transactional id): an older one is fenced.
-2. Read the source's progress, and commit it anew under this process's name.
+1. Become the only producer of this source (its transactional id): an older one is fenced.
+2. Read the source's progress, and commit it again under this process's name.
 3. Publish rows, good and rejected, in the source's order; commit them together with the cursor behind the
    last one every `COMMIT_ROWS`, `COMMIT_REJECTED_BYTES` or `COMMIT_S`, and before the next chunk is asked
    for: that may take longer than Kafka leaves a transaction open.
@@ -35,7 +35,7 @@ from services.producer.progress import Progress, load_progress
 from services.sources.base import Chunk, RejectedRow, Source
 
 TAKEOVER_S = 2.0
-"""A producer that took over has written its name by then."""
+"""A producer that took over has recorded its name by then."""
 
 SHOWN_REJECTED_ROWS = 20
 
@@ -77,14 +77,14 @@ class Publisher:
         speed
             Event seconds in a second; None for no waiting.
         again
-            Begin at the first row.
+            Start at the first row.
         show
             Told how far the work has come, in the units of `Source.size`.
 
         Raises
         ------
         TapewatchError
-            Another producer publishes the same source, or Kafka refused a trade.
+            Another producer publishes the same source, or Kafka rejected a trade.
         """
         clock = Clock()
         is_first_try = True
@@ -97,7 +97,7 @@ class Publisher:
                     return  # a stop ends the reading of the progress early: nothing may be committed from it
                 if self._progress.complete:
                     self._log.info(
-                        "published before; nothing to do (--again publishes it anew)",
+                        "already published; nothing to do (use --again to republish)",
                         trades=self._progress.trades,
                     )
                     return
@@ -105,12 +105,12 @@ class Publisher:
                     self._publish_rows(speed, clock, show)
                 except KafkaException as error:
                     self._transactions.fail(error)
-                except BufferError as error:  # the client holds as much as it can
+                except BufferError as error:  # the client's queue is full
                     self._transactions.abort(str(error))
             except TransactionAbortedError as error:
                 is_first_try = False
                 ABORTS.labels(PRODUCER.service).inc()
-                self._log.warning("transaction aborted, going on after the last commit", error=str(error))
+                self._log.warning("transaction aborted, resuming after the last commit", error=str(error))
                 if error.fenced:
                     self._check_owner()
                     self._transactions.open()
@@ -118,7 +118,7 @@ class Publisher:
                 return
 
     def _claim(self, from_start: bool, is_first_try: bool) -> None:
-        """Read how far the source was published, and commit that it is this process which goes on."""
+        """Read how far the source was published, and commit that this process continues it."""
         stored = None if from_start else load_progress(self._kafka, self._key, self._stop)
         self._progress = msgspec.structs.replace(stored or Progress(""), file=self._source.name)
         if self._progress.complete or self._stop.requested:
@@ -126,7 +126,7 @@ class Publisher:
         cursor = self._progress.resume_after
         if is_first_try and cursor is not None:
             where = {"after_line": cursor} if self._source.line_is_cursor else {"after": cursor}
-            self._log.info("goes on", **where, trades=self._progress.trades)
+            self._log.info("resuming", **where, trades=self._progress.trades)
         self._begin()
         self._commit(complete=False)
 
@@ -242,12 +242,12 @@ class Publisher:
         Raises
         ------
         TapewatchError
-            Another one did.
+            Another process took over.
         """
         self._stop.wait(TAKEOVER_S)
         stored = load_progress(self._kafka, self._key, self._stop)
         if stored is not None and stored.owner != self._owner and not self._stop.requested:
             raise TapewatchError(
-                f"Another producer took over {self._source.name} and goes on from here.",
+                f"Another producer has taken over {self._source.name} and will continue it.",
                 "Nothing needs to be done: one producer for a file is enough.",
             )

@@ -33,7 +33,7 @@ def run_produce(
     names
         Files and globs.
     settings
-        Where Kafka is.
+        Settings that say where Kafka is.
     speed
         Event seconds in a second; None for as fast as possible. Each file starts its own clock.
     limit
@@ -50,7 +50,7 @@ def run_produce(
     ------
     TapewatchError
         A file is not trades (nothing has been published then), a topic is missing or unsafe, the broker
-        refused, or another producer took a file over.
+        rejected a trade, or another producer took a file over.
     """
     log = structlog.get_logger()
     relax_gc()
@@ -70,7 +70,7 @@ def run_produce(
                         break
                     _publish(source, settings.kafka, speed, again, stop, tally, bars)
         except StoppedWaitingError:
-            log.warning("stopped while Kafka was away; the next start goes on after the last commit")
+            log.warning("stopped while Kafka was unavailable; the next run resumes after the last commit")
         log.info(
             "published",
             trades=tally.trades,

@@ -1,6 +1,6 @@
-"""What people say of anomalies: kept in an index of their own, shown beside the anomalies, given to training.
+"""People's verdicts on anomalies: kept in a separate index, shown with the anomalies, used for training.
 
-A trade has one verdict, the newest; whoever replaces one is told whose it was.
+A trade has one verdict, the newest; a person who replaces one is told whose it was.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ MAX_NAME = 100
 """Characters."""
 
 _ATTEMPTS = 5
-"""So often others may be faster, at the very same moment, before it counts as a fault."""
+"""Attempts while others write at the same moment, before it counts as an error."""
 
 
 class Decision(StrEnum):
@@ -80,29 +80,29 @@ def record(
     client
         Client of the cluster.
     anomaly
-        The document: `trade_id`, `symbol` and `@timestamp` of it.
+        The document; its `trade_id`, `symbol` and `@timestamp` are used.
     verdict
         What it turned out to be.
     comment
         Why; may be empty. Cut at `MAX_COMMENT` characters.
     recorded_by
-        Who says so. Cut at `MAX_NAME` characters.
+        Name of the person. Cut at `MAX_NAME` characters.
     recorded_at
         When, UTC; None for now.
 
     Returns
     -------
     Verdict or None
-        The one that was replaced.
+        The verdict that was replaced.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses, or `recorded_by` is empty.
+        Elasticsearch does not answer or rejects it, or `recorded_by` is empty.
     """
     recorded_by = recorded_by.strip()[:MAX_NAME]
     if not recorded_by:
-        raise TapewatchError("A verdict without a name cannot be recorded.", "Say who you are.")
+        raise TapewatchError("A verdict without a name cannot be recorded.", "Enter your name.")
     trade_id = anomaly["trade_id"]
     document = {
         "trade_id": trade_id,
@@ -115,7 +115,7 @@ def record(
     }
     for _ in range(_ATTEMPTS):
         current = _get(client, trade_id)
-        # Only over the one just read: so it is certain whose verdict was replaced.
+        # Replace only the version just read, so that it is certain whose verdict was replaced.
         only_over: dict[str, Any] = (
             {"op_type": "create"}
             if current is None
@@ -128,7 +128,7 @@ def record(
                 continue
         return None if current is None else _to_verdict(current)
     raise TapewatchError(
-        "Others are recording verdicts on this anomaly at this very moment.", "Look at theirs, and try again."
+        "Others are recording verdicts on this anomaly at the same moment.", "Check theirs, and try again."
     )
 
 
@@ -164,7 +164,7 @@ def read_verdicts(client: Elasticsearch, most: int) -> Iterator[list[dict[str, A
     client
         Client of the cluster.
     most
-        So many are read at most.
+        At most so many are read.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """What trades are read from: a source yields chunks of trades, each with a cursor behind it.
 
-A source knows nothing of where its trades go. The producer keeps the cursor of what it has published and
-hands it back after a restart; a backtest reads from the start and forgets.
+A source does not know where its trades go. The producer keeps the cursor of what it has published and
+passes it back after a restart; a backtest reads from the start and keeps none.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ class RejectedRow:
     Parameters
     ----------
     line
-        Where it stood: like the trades' column `line`.
+        Where it was: like the trades' column `line`.
     raw
         The row's bytes as they came.
     reason
@@ -38,7 +38,7 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some consecutive rows of a source; none at all where there is nothing yet.
+    """Some consecutive rows of a source; no rows if nothing has come yet.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ class Source(ABC):
     Attributes
     ----------
     name
-        For people: a file's name without its folder.
+        Name for people: a file's name without its folder.
     size
-        Where the last chunk's `position` ends; None where nobody knows.
+        The last chunk's final `position`; None if unknown.
     encoding
         How the trades are written as JSON.
     line_is_cursor
@@ -84,16 +84,16 @@ class Source(ABC):
     def identity(self) -> str:
         """What cursors belong to, as 64 hex digits (a SHA-256): the same again after a restart.
 
-        Of a file its content decides, not its name; of a stream, whatever names it.
+        A file is identified by its content, not its name; a stream by whatever names it.
         """
 
     @abstractmethod
     def chunks(self, after: Cursor | None = None) -> Iterator[Chunk]:
-        """Read on behind a cursor, or from the start; each call reads anew, and connects only when asked to.
+        """Read after a cursor, or from the start; each call starts a new read, and connects only then.
 
         It ends when no more trades will ever come. A source that has to wait for them yields what came within
-        about a quarter of a second, or a chunk without rows, so that whoever reads can look for a stop and
-        show that it lives. Each chunk is committed before the next is asked for.
+        about a quarter of a second, or a chunk without rows, so that the reader can check for a stop and
+        report that it is alive. Each chunk is committed before the next is asked for.
 
         Raises
         ------

@@ -22,7 +22,7 @@ def first_bytes(path: Path, count: int) -> bytes:
             if len(found) >= count:
                 break
     except BrokenFileError:
-        pass  # whoever reads the whole file reports it with its place
+        pass  # reported with its place when the whole file is read
     return found[:count]
 
 

@@ -1,4 +1,4 @@
-"""Trades that are indexed already, read again in the order in which the detector saw them."""
+"""Trades that are already indexed, read again in the order in which the detector saw them."""
 
 import datetime as dt
 import hashlib
@@ -57,7 +57,7 @@ class IndexRange(Source):
             self.size: int = client.count(index=INDICES, query=self._query)["count"]
         if self.size == 0:
             raise TapewatchError(
-                f"No trade is indexed for {self.name}.", "Widen the range, or index those trades first."
+                f"No indexed trades for {self.name}.", "Widen the range, or index those trades first."
             )
 
     @property

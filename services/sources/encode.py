@@ -41,7 +41,7 @@ def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
     trades
         As in `Chunk`, n rows.
     encoding
-        How.
+        How to write it.
     """
     parts: list[pl.Expr | str] = [
         '{"@timestamp":"',

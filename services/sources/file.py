@@ -59,7 +59,7 @@ class FileSource(Source):
             return content_hash(self.path)
 
     def chunks(self, after: Cursor | None = None) -> Iterator[Chunk]:
-        """See `Source.chunks`; the cursor is the last line that is dealt with."""
+        """See `Source.chunks`; the cursor is the last line that has been processed."""
         done = line = after if isinstance(after, int) else 0
         with _reading(self.path):
             for trades, rejected, position_bytes in self.rows():
@@ -73,7 +73,7 @@ class FileSource(Source):
 def content_hash(path: Path) -> str:
     """Return the SHA-256 of a file's decompressed content, in hex.
 
-    Of a damaged compressed file, of what can be read and of what is wrong with it.
+    For a damaged compressed file, it is the hash of what can be read and of the error.
     """
     digest = hashlib.sha256()
     try:
@@ -91,5 +91,5 @@ def _reading(path: Path) -> Iterator[None]:
     except OSError as error:
         raise TapewatchError(
             f"{path} cannot be read any more: {error.strerror}.",
-            "Check the disk; the next start goes on after the last commit.",
+            "Check the disk; the next run resumes after the last commit.",
         ) from error

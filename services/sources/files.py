@@ -1,4 +1,4 @@
-"""From what a person names (files, globs) to opened sources in the order of their first trade."""
+"""Opens the files and globs that a person names, in the order of their first trades."""
 
 import glob
 from pathlib import Path
@@ -23,7 +23,7 @@ def open_sources(names: list[str]) -> list[FileSource]:
     Raises
     ------
     TapewatchError
-        A name fits no file, or a file is not trades; nothing has been published then.
+        A name matches no file, or a file is not trades; nothing has been published then.
     """
     sources = [open_source(path) for path in expand_names(names)]
     return [
@@ -38,7 +38,7 @@ def expand_names(names: list[str]) -> list[Path]:
         is_file = Path(name).expanduser().exists()
         found = [Path(name).expanduser()] if is_file else [Path(match) for match in sorted(glob.glob(name))]  # noqa: PTH207 - any path, absolute ones too
         if not found:
-            raise TapewatchError(f"There is no file {name}.", "Check the path; a glob goes in quotes.")
+            raise TapewatchError(f"File not found: {name}.", "Check the path; put globs in quotes.")
         for path in found:
             if path.is_dir():
                 raise TapewatchError(f"{path} is a folder.", f"Name its files, such as '{path}/*.csv.zst'.")
@@ -54,7 +54,7 @@ def open_source(path: Path) -> FileSource:
         beginning = first_bytes(path, BEGINNING_BYTES)
         if beginning.startswith(GZIP_MAGIC):
             raise TapewatchError(
-                f"{path} is compressed with gzip, which is not read.",
+                f"{path} is compressed with gzip, which is not supported.",
                 "Unpack it (gunzip), or compress it with zstd.",
             )
         return reader_of(path, beginning)

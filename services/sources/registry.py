@@ -17,7 +17,7 @@ class FileKind:
     Parameters
     ----------
     name
-        For a person.
+        Name for a person.
     beginning
         A regular expression that fits the beginning of the file's content, decompressed.
     reader
@@ -36,14 +36,14 @@ FILE_KINDS = (
     FileKind("Databento's DBN", rb"DBN", "services.sources.databento.dbn:DatabentoDbn", "databento"),
     FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv"),
 )
-"""The first one that fits reads a file; the last one takes any, and says what it lacks."""
+"""The first one that matches reads a file; the last one takes any, and reports what is missing."""
 
 BEGINNING_BYTES = 4096
-"""So much of a file's content is looked at."""
+"""Bytes of a file's content that are inspected."""
 
 
 def reader_of(path: Path, beginning: bytes) -> FileSource:
-    """Open a file as what it begins like.
+    """Open a file as the kind that its beginning matches.
 
     Raises
     ------

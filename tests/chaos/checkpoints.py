@@ -1,4 +1,4 @@
-"""What checkpoints were for in a run: a detector that comes back goes on from them, and replays little."""
+"""What checkpoints were for in a run: a detector that comes back resumes from them, and replays little."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence

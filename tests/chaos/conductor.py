@@ -169,7 +169,7 @@ class Conductor:
         """Return the ends of the services' last logs by their names."""
         return {service.log_file.name: log_tail(service.log_file) for service in self._services.values()}
 
-    # What goes on all the time.
+    # Runs all the time.
 
     def _tick(self) -> Progress:
         """Look after everything once, and return the progress."""
@@ -381,7 +381,7 @@ class Conductor:
             self._violate(f"fault {strike.fault.number}", "no takeover", text)
         elif colleague:
             strike.note = f"{colleague.name} took over"
-        # A detector comes back only by joining anew; the others' stages show that they do.
+        # A detector comes back only by joining again; the others' stages show that they do.
         words = len(service.events(FIRST_WORDS[victim])) + (1 if colleague and is_taken_over() else 0)
         service.resume()
         self._returns[victim] = _Return(strike, time.monotonic(), first_words=words)

@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[2]
 TAIL_LINES = 25
 CHECKPOINT_TRADES = 1_000
 """The fewest that the settings allow: each partition with trades is saved many times in a short day, so a
-detector that comes back goes on from its checkpoints; with the usual 100,000 it would replay everything."""
+detector that comes back resumes from its checkpoints; with the usual 100,000 it would replay everything."""
 
 STOPPED_WITHIN_S = 2.0
 TRACEBACK_WITHIN_S = 2.0

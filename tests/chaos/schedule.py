@@ -209,7 +209,7 @@ def next_leg(event_ns: np.ndarray, row: int, upcoming: list[Fault]) -> Leg | Non
     )
     until_kill_s = sum(fault.budget_s for fault in upcoming[: next_kill + 1])
     until_last_s = sum(fault.budget_s for fault in upcoming)
-    # Shared anew at each start: it may have run ahead of the plan while a victim was waited for.
+    # Shared again at each start: it may have run ahead of the plan while a victim was waited for.
     last_row = max(int(upcoming[-1].fraction * len(event_ns)), row + (len(event_ns) - row) // 2)
     until_row = min(row + int((last_row - row) * until_kill_s / until_last_s), len(event_ns) - 1)
     event_s = (event_ns[until_row] - event_ns[min(row, until_row)]) / 1e9

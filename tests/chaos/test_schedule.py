@@ -42,7 +42,7 @@ def test_all_kinds_of_pauses_are_dealt_out() -> None:
     assert {act for act, victim in pauses if victim is Victim.PRODUCER} == {Act.PAUSE, Act.REPLACE}
 
 
-def test_too_few_kills_are_refused() -> None:
+def test_too_few_kills_are_rejected() -> None:
     with pytest.raises(ValueError, match="kills at least"):
         make_plan(1, len(AT_LEAST) - 1, 0)
 

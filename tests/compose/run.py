@@ -184,7 +184,7 @@ def _wait(is_so: Callable[[], bool], what: str) -> None:
     deadline_s = time.monotonic() + STEP_TIMEOUT_S
     while not is_so():
         if time.monotonic() > deadline_s:
-            raise TapewatchError(f"After {STEP_TIMEOUT_S:.0f} s still no {what}.", "Look at the logs above.")
+            raise TapewatchError(f"After {STEP_TIMEOUT_S:.0f} s still no {what}.", "Check the logs above.")
         time.sleep(POLL_S)
 
 

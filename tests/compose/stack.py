@@ -31,12 +31,12 @@ def check_docker() -> None:
     Raises
     ------
     TapewatchError
-        There is not.
+        No engine was found.
     """
     for command, cause, hint in (
         (
             ["docker", "info"],
-            "There is no Docker engine.",
+            "No Docker engine was found.",
             "Install Docker, start it, and be allowed to use it.",
         ),
         (["docker", "compose", "version"], "Docker has no compose.", "Install Docker's compose plugin."),
@@ -111,7 +111,7 @@ class ComposeStack:
             last = "\n".join((output + errors).splitlines()[-_SHOWN_LINES:])
             raise TapewatchError(
                 f"docker compose {' '.join(arguments)} failed ({process.returncode}):\n{last}",
-                "Look at what it says.",
+                "Check its output.",
             )
         return output
 

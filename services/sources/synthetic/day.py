@@ -177,7 +177,7 @@ def write_day(config: DayConfig, output: Path, labels: Path, *, integers: bool =
     if output.resolve() == labels.resolve():
         raise TapewatchError(
             f"--output and --labels both name {output}.",
-            "Give the labels a file of their own, such as labels.csv.",
+            "Give the labels a separate file, such as labels.csv.",
         )
     trades, label_rows = generate_day(config)
     _write_csv(trades if integers else _readable(trades), output)
@@ -186,7 +186,7 @@ def write_day(config: DayConfig, output: Path, labels: Path, *, integers: bool =
 
 
 def _check_config(config: DayConfig) -> None:
-    """Refuse values out of range.
+    """Reject values out of range.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def _check_config(config: DayConfig) -> None:
 
 
 def _check_file(path: Path, flag: str) -> None:
-    """Refuse a path that cannot become a CSV file.
+    """Reject a path that cannot become a CSV file.
 
     Raises
     ------

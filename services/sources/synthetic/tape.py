@@ -394,7 +394,7 @@ def _last_true_index(mask: Bools) -> Ints:
 def _execution_sides(rng: np.random.Generator, side_memory: Floats, is_regular: Bools) -> tuple[Ints, Bools]:
     """Draw each execution's direction (-1 sells, +1 buys) and whether it starts with a hidden order.
 
-    An execution keeps the last one's side with chance `side_memory`; otherwise both are drawn anew.
+    An execution keeps the last one's side with chance `side_memory`; otherwise both are drawn again.
     """
     executions = len(side_memory)
     drawn_from = _last_true_index(rng.random(executions) >= side_memory)

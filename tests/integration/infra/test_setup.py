@@ -135,7 +135,7 @@ def test_each_field_of_a_trade_can_be_filtered_by(client: Elasticsearch, name: s
     assert client.count(index=TRADES, query={"term": {name: TRADE[name]}})["count"] == 1
 
 
-def test_a_field_that_nobody_declared_is_refused(client: Elasticsearch) -> None:
+def test_a_field_that_nobody_declared_is_rejected(client: Elasticsearch) -> None:
     for index, document in ((TRADES, TRADE), (ANOMALIES, ANOMALY)):
         with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
             put(client, index, document | {"venue": "XNAS"})
@@ -152,7 +152,7 @@ def test_a_new_feature_can_be_averaged(client: Elasticsearch, name: str) -> None
 
 @pytest.mark.parametrize("name", ["features", "contributions"])
 @pytest.mark.parametrize("value", ["high", "1.5", "2024-12-02", True, {"inner": 1}, ["a"], [1, "a"]])
-def test_a_feature_that_is_no_number_is_refused_and_leaves_no_field(
+def test_a_feature_that_is_no_number_is_rejected_and_leaves_no_field(
     client: Elasticsearch, name: str, value: object
 ) -> None:
     put(client, ANOMALIES, ANOMALY)
@@ -162,7 +162,7 @@ def test_a_feature_that_is_no_number_is_refused_and_leaves_no_field(
     assert client.indices.get_mapping(index=ANOMALIES).body == before.body
 
 
-def test_more_features_than_anybody_reads_are_refused(client: Elasticsearch) -> None:
+def test_more_features_than_anybody_reads_are_rejected(client: Elasticsearch) -> None:
     put(client, ANOMALIES, ANOMALY | {"features": {f"feature_{n}": n for n in range(50)}}, "a")
     put(client, ANOMALIES, ANOMALY | {"contributions": {f"feature_{n}": n for n in range(50)}}, "b")
     with pytest.raises(BadRequestError, match="Limit of total fields"):

@@ -122,7 +122,7 @@ def raw_value(stack: EmbeddedStack, letter_id: str) -> bytes:
     ).stdout
 
 
-def test_message_is_indexed_once_the_mapping_that_refused_it_was_fixed(stack: EmbeddedStack) -> None:
+def test_message_is_indexed_once_the_mapping_that_rejected_it_was_fixed(stack: EmbeddedStack) -> None:
     run = uuid.uuid4().hex
     day = {"@timestamp": "2024-02-01T15:00:00.000000001Z", "symbol": "MEND"}
     good = trade_json(1, **day, trade_id=f"{run}-1")
@@ -240,7 +240,9 @@ def test_service_without_letters_is_no_failure(stack: EmbeddedStack) -> None:
 @pytest.mark.parametrize(
     "arguments", [("replay",), ("replay", "--all", "0-0"), ("show", "--raw", "0-0", "0-1")]
 )
-def test_call_that_could_mean_two_things_is_refused(stack: EmbeddedStack, arguments: tuple[str, ...]) -> None:
+def test_call_that_could_mean_two_things_is_rejected(
+    stack: EmbeddedStack, arguments: tuple[str, ...]
+) -> None:
     dead_letters(stack, *arguments, code=2)
 
 

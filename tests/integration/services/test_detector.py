@@ -268,7 +268,7 @@ def test_rivals_take_over_from_one_that_does_not_come_back(
     assert anomalies(stack, "RV") == wanted
 
 
-def test_reset_is_refused_while_detectors_are_at_work(rivals_run: RivalsRun) -> None:
+def test_reset_is_rejected_while_detectors_are_at_work(rivals_run: RivalsRun) -> None:
     assert rivals_run.reset_code == 1
     assert "Other detectors are running: detector-rival-" in rivals_run.reset_log
     assert "Traceback" not in rivals_run.reset_log

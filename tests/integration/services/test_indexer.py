@@ -149,7 +149,7 @@ def test_indexer_without_a_detector_writes_the_letter_of_what_is_no_trade(stack:
     assert (end["documents"], end["dead_letters"]) == (2, 2)
 
 
-def test_document_refused_for_good_is_a_dead_letter_and_the_rest_of_its_request_goes_on(
+def test_document_rejected_for_good_is_a_dead_letter_and_the_rest_of_its_request_is_indexed(
     stack: EmbeddedStack,
 ) -> None:
     poison = [trade("2023-01-01", n, surprise=n) for n in (100, 200)]
@@ -199,7 +199,7 @@ def test_message_without_a_value_or_usable_headers_is_a_dead_letter(stack: Embed
 
 
 def test_last_of_many_versions_of_a_document_wins(stack: EmbeddedStack) -> None:
-    """Several batches long, so that versions would be under way side by side."""
+    """Several batches long, so that versions would be in flight at the same time."""
     ids, versions = 4_000, 5
     publish(
         stack,
@@ -271,7 +271,7 @@ def test_stop_while_kafka_hangs_ends_in_time_and_nothing_is_lost(
         publish(stack, "trades", *(trade("2023-06-02", n) for n in range(MANY)))
         wait_for_count(indexer, stack, "trades-2023.06.02", 1)
         with hanging(stack.kafka):
-            time.sleep(1)  # a commit is under way by then
+            time.sleep(1)  # a commit is in flight by then
             indexer.stop()
     catch_up(stack)
     assert count(stack, "trades-2023.06.02") == MANY

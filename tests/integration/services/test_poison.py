@@ -119,7 +119,7 @@ def test_stream_goes_on_behind_the_poison(run: Run) -> None:
     assert run.trades.keys() == usual | {"poison-1005", "poison-1006"}
 
 
-def test_each_refused_message_is_one_dead_letter_as_it_came(run: Run) -> None:
+def test_each_rejected_message_is_one_dead_letter_as_it_came(run: Run) -> None:
     services = dict.fromkeys(REFUSED_BY_DETECTOR, "detector")
     services |= dict.fromkeys(REFUSED_BY_INDEXER, "indexer")
     found = {letter.value(): headers_of(letter) for letter in run.letters}

@@ -44,7 +44,7 @@ from tests.samples import row, write_csv
 from tests.stops import AskedFor
 
 WITHIN_S = 15
-PUBLISHED_BEFORE = "published before; nothing to do (--again publishes it anew)"
+PUBLISHED_BEFORE = "already published; nothing to do (use --again to republish)"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,12 +106,12 @@ def test_killed_and_stopped_producers_go_on_at_the_next_row(
         assert process.wait(WITHIN_S) == -signal.SIGKILL
     log = tmp_path / "stopped"
     with started(log, *slowly, **addresses(stack)) as process:
-        wait_for(log, "goes on", process)
+        wait_for(log, "resuming", process)
         wait_until(lambda: published_trades(log) >= 500, log)
         assert process.poll() is None, log.read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(WITHIN_S) == 128 + signal.SIGTERM, log.read_text()
-    (first_resumed,) = log_lines(log, "goes on")
+    (first_resumed,) = log_lines(log, "resuming")
     (stopped,) = log_lines(log, "published")
     assert 1_000 <= first_resumed["trades"] < 6_000
     done = first_resumed["trades"] + stopped["trades"]
@@ -119,7 +119,7 @@ def test_killed_and_stopped_producers_go_on_at_the_next_row(
 
     rest = tapewatch(stack, "produce", str(path)).stderr
 
-    (resumed,) = log_lines(rest, "goes on")
+    (resumed,) = log_lines(rest, "resuming")
     (finished,) = log_lines(rest, "published")
     assert resumed["trades"] == done
     assert finished["trades"] == 6_000 - done
@@ -135,7 +135,7 @@ def test_limit_is_a_pause_and_copies_are_the_same_file(stack: EmbeddedStack, tmp
     first = tapewatch(stack, "produce", "--limit", "7", str(path)).stderr
     assert log_lines(first, "published")[0]["trades"] == len(read_topic(stack, "trades", begin)) == 7
     rest = tapewatch(stack, "produce", str(path)).stderr
-    assert log_lines(rest, "goes on")[0]["after_line"] == 8
+    assert log_lines(rest, "resuming")[0]["after_line"] == 8
     published = read_topic(stack, "trades", begin)
     plain = tmp_path / "plain.csv"
     plain.write_bytes(zstandard.decompress(path.read_bytes()))
@@ -170,7 +170,7 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
     publish(stack, path, stop, Health())
 
     rest = tapewatch(stack, "produce", str(path)).stderr
-    assert log_lines(rest, "goes on")[0]["trades"] == 7
+    assert log_lines(rest, "resuming")[0]["trades"] == 7
     assert_published_once(path, read_topic(stack, "trades", begin))
 
 
@@ -239,7 +239,7 @@ def test_stop_in_a_long_stretch_of_bad_rows_is_heeded_and_the_rest_follows(
 
     rest = tapewatch(stack, "produce", str(path)).stderr
 
-    assert log_lines(rest, "goes on")[0]["after_line"] == halfway.line
+    assert log_lines(rest, "resuming")[0]["after_line"] == halfway.line
     assert log_lines(rest, "published")[0]["bad_rows"] == BAD_ROWS - halfway.bad_rows
     assert_mostly_bad_published_once(stack, path, "BADP", read_topic(stack, "trades", begin))
 

@@ -51,7 +51,7 @@ def altered(admin: AdminClient, topic: str, setting: str, value: str) -> Iterato
         eventually_accepted(lambda: check_topics(admin, [topic]))
 
 
-def eventually_refused(check: Callable[[], None]) -> TapewatchError:
+def eventually_rejected(check: Callable[[], None]) -> TapewatchError:
     """Repeat a check until it fails; the broker applies a change a moment after it has agreed to it."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
@@ -60,7 +60,7 @@ def eventually_refused(check: Callable[[], None]) -> TapewatchError:
         except TapewatchError as error:
             return error
         time.sleep(0.05)
-    raise AssertionError("the check went on to accept")
+    raise AssertionError("the check kept accepting")
 
 
 def eventually_accepted(check: Callable[[], None]) -> None:
@@ -78,16 +78,16 @@ def test_topics_as_setup_makes_them_are_accepted(admin: AdminClient) -> None:
     eventually_accepted(lambda: check_topics(admin, list(TOPICS)))
 
 
-def test_what_setup_does_not_set_is_refused_with_a_command(admin: AdminClient) -> None:
+def test_what_setup_does_not_set_is_rejected_with_a_command(admin: AdminClient) -> None:
     with altered(admin, "trades", "unclean.leader.election.enable", "true"):
-        error = eventually_refused(lambda: check_topics(admin, list(TOPICS)))
+        error = eventually_rejected(lambda: check_topics(admin, list(TOPICS)))
     assert "The topic trades has unclean.leader.election.enable=true: " in error.cause
     assert "--topic trades --add-config unclean.leader.election.enable=false" in error.hint
 
 
-def test_what_setup_sets_is_refused_until_setup_has_run_again(admin: AdminClient) -> None:
+def test_what_setup_sets_is_rejected_until_setup_has_run_again(admin: AdminClient) -> None:
     with altered(admin, "producer-progress", "cleanup.policy", "compact,delete"):
-        error = eventually_refused(lambda: check_topics(admin, list(TOPICS)))
+        error = eventually_rejected(lambda: check_topics(admin, list(TOPICS)))
         assert "The topic producer-progress has cleanup.policy=compact,delete: " in error.cause
         assert "tapewatch setup" in error.hint
         set_up_topics(admin)
@@ -103,7 +103,7 @@ def test_what_setup_sets_is_refused_until_setup_has_run_again(admin: AdminClient
         ("index.blocks.read_only", "true"),
     ],
 )
-def test_an_index_is_refused_until_it_is_fixed(
+def test_an_index_is_rejected_until_it_is_fixed(
     index: str, setting: str, value: str, client: Elasticsearch
 ) -> None:
     client.indices.create(index=index)
@@ -121,7 +121,7 @@ def test_an_index_is_refused_until_it_is_fixed(
 
 
 @pytest.mark.parametrize("prefix", ["trades-", "anomalies-"])
-def test_a_template_for_indices_to_come_is_refused(prefix: str, client: Elasticsearch) -> None:
+def test_a_template_for_indices_to_come_is_rejected(prefix: str, client: Elasticsearch) -> None:
     name = "tapewatch-test-of-durability"
     client.indices.put_index_template(
         name=name,

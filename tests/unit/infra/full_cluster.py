@@ -35,7 +35,7 @@ class FullCluster:
     reason: str = "security_exception"
     """What a refusal says it is."""
     refuses: dict[str, int] = field(default_factory=dict)
-    """Status by the start of a path that is refused."""
+    """Status by the start of a path that is rejected."""
     kept: dict[str, Body] = field(default_factory=dict)
     """What was put, by path, policies, roles, templates; of users without their passwords."""
     passwords: dict[str, str] = field(default_factory=lambda: {ADMIN[0]: ADMIN[1]})

@@ -158,7 +158,7 @@ def test_elasticsearch_killed_while_it_writes_keeps_all_that_it_acknowledged(
     assert set(acknowledged) <= stored
 
 
-def test_second_stack_on_the_same_port_is_refused(stack: EmbeddedStack) -> None:
+def test_second_stack_on_the_same_port_is_rejected(stack: EmbeddedStack) -> None:
     kafka_taken = StackConfig(kafka_port=stack.config.kafka_port, elasticsearch_port=free_port())
     with pytest.raises(TapewatchError, match=f"Kafka cannot use port {kafka_taken.kafka_port}"):
         EmbeddedStack(kafka_taken).start()
@@ -169,7 +169,7 @@ def test_second_stack_on_the_same_port_is_refused(stack: EmbeddedStack) -> None:
         EmbeddedStack(elasticsearch_taken).start()
 
 
-def test_second_stack_on_the_same_data_is_refused(stack: EmbeddedStack) -> None:
+def test_second_stack_on_the_same_data_is_rejected(stack: EmbeddedStack) -> None:
     config = StackConfig(data_dir=stack.data_dir, kafka_port=free_port(), elasticsearch_port=free_port())
     with pytest.raises(TapewatchError, match="uses the data folder"):
         EmbeddedStack(config).start()

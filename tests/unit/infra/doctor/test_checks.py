@@ -131,7 +131,7 @@ def test_a_yellow_cluster_is_well_as_one_node_never_is_green() -> None:
     assert diagnosis_of(FullCluster(security=False, health="yellow")).hint == ""
 
 
-def test_a_login_that_is_refused_is_told_as_such() -> None:
+def test_a_login_that_is_rejected_is_told_as_such() -> None:
     found = diagnosis_of(FullCluster(), ("elastic", "wrong"))
     assert "refuses this login (401)" in found.finding
     assert "TAPEWATCH_ELASTICSEARCH_USER" in found.hint
@@ -145,7 +145,7 @@ def test_a_login_that_is_taken_is_well() -> None:
 def test_a_server_error_is_told_with_its_status() -> None:
     found = diagnosis_of(FullCluster(security=False, refuses={"/_cluster": 503}))
     assert "answers with status 503" in found.finding
-    assert "look at its log" in found.hint
+    assert "check its log" in found.hint
 
 
 def test_an_elasticsearch_that_is_away_is_told_and_no_template_is_called_missing() -> None:

@@ -114,7 +114,7 @@ def test_fetches_a_damaged_jar_again(repository: Repository, tmp_path: Path) -> 
     assert len(repository.requested) == 2
 
 
-def test_wrong_content_is_refused_and_not_kept(repository: Repository, tmp_path: Path) -> None:
+def test_wrong_content_is_rejected_and_not_kept(repository: Repository, tmp_path: Path) -> None:
     jar = repository.add("lib")
     repository.contents[f"/{jar.path}"] = b"something else"
     with pytest.raises(TapewatchError, match="SHA-256") as caught:

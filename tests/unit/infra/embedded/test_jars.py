@@ -52,7 +52,7 @@ def test_bad_line_is_named(line: str) -> None:
         read_lock(f"[a]\n{line}\n")
 
 
-def test_jar_outside_a_section_is_refused() -> None:
+def test_jar_outside_a_section_is_rejected() -> None:
     with pytest.raises(ValueError, match="before any"):
         read_lock(f"org.example:lib:1.2 {SHA256} 42\n")
 

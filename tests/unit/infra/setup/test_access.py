@@ -154,7 +154,7 @@ def test_an_empty_password_file_is_an_error(client: Elasticsearch, folder: Path,
 
 
 def test_a_missing_folder_is_an_error(client: Elasticsearch, tmp_path: Path) -> None:
-    with pytest.raises(TapewatchError, match="There is no folder"):
+    with pytest.raises(TapewatchError, match="does not exist"):
         set_up_users(client, tmp_path / "absent")
 
 

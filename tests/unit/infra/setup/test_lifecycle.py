@@ -64,7 +64,7 @@ def test_a_refusal_is_an_error_and_not_a_missing_ability(cluster: FullCluster, c
     assert "manage_ilm" in caught.value.hint
 
 
-def test_less_than_a_day_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_than_a_day_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_TRADES_KEPT_DAYS", "0")
     with pytest.raises(TapewatchError, match="TAPEWATCH_TRADES_KEPT_DAYS is '0'"):
         SetupSettings()

@@ -28,7 +28,7 @@ def test_the_password_may_be_given_in_the_variable() -> None:
         ({"kibana_user": "u", "kibana_password_file": "absent"}, "absent cannot be read: No such file"),
     ],
 )
-def test_a_login_that_cannot_work_is_refused_without_showing_the_secret(
+def test_a_login_that_cannot_work_is_rejected_without_showing_the_secret(
     given: dict[str, Any], cause: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
@@ -38,7 +38,7 @@ def test_a_login_that_cannot_work_is_refused_without_showing_the_secret(
 
 
 @pytest.mark.parametrize("partitions", ["0", "513", "six"])
-def test_a_number_of_partitions_that_cannot_be_is_refused(
+def test_a_number_of_partitions_that_cannot_be_is_rejected(
     monkeypatch: pytest.MonkeyPatch, partitions: str
 ) -> None:
     monkeypatch.setenv("TAPEWATCH_PARTITIONS", partitions)

@@ -5,7 +5,7 @@ from tests.samples import kafka_record
 
 
 def letter(number: int = 0, /, *, at_ms: int = 1_000, key: bytes | None = b"NVDA", **headers: str) -> Letter:
-    """Return letter `2-<number>`; without headers, one that the detector refused of `trades`."""
+    """Return letter `2-<number>`; without headers, one that the detector rejected from `trades`."""
     usual = {
         "service": "detector",
         "error": "not JSON: no",
@@ -27,7 +27,7 @@ def letter(number: int = 0, /, *, at_ms: int = 1_000, key: bytes | None = b"NVDA
 
 
 def failure_of(number: int, of: int, *, origin: int | None = None) -> Letter:
-    """Return the letter of a message that was put back from letter `of`, and refused again."""
+    """Return the letter of a message that was put back from letter `of`, and rejected again."""
     return letter(
         number,
         service="detector",

@@ -53,7 +53,7 @@ def test_letter_is_replayed_once_it_was_put_back() -> None:
     assert history.state(letter(2)) == State.NEW
 
 
-def test_letter_has_failed_again_when_each_replay_of_it_was_refused() -> None:
+def test_letter_has_failed_again_when_each_replay_of_it_was_rejected() -> None:
     history = History()
     history.add_replay(LetterId(2, 1), 2_000)
     history.add_letter(failure_of(5, of=1))
@@ -87,7 +87,7 @@ def test_origin_is_read_back_from_its_headers() -> None:
     assert MessageOrigin.of(untimed.headers) == untimed
 
 
-def test_first_letter_of_a_message_counts_whoever_wrote_it() -> None:
+def test_first_letter_of_a_message_counts_from_any_service() -> None:
     origins = Origins()
     assert origins.is_first(letter_of_message(1, 7))
     assert not origins.is_first(letter_of_message(2, 7, service="indexer"))

@@ -20,7 +20,7 @@ def test_other_services_letters_are_neither_kept_nor_counted() -> None:
     assert listing.total == 1
 
 
-def test_message_is_listed_once_whoever_wrote_letters_of_it() -> None:
+def test_message_is_listed_once_however_many_services_wrote_letters_of_it() -> None:
     listing = Listing(limit=3)
     for one in (letter_of_message(1, 7), letter_of_message(2, 7, service="indexer"), letter_of_message(3, 8)):
         listing.add(one)

@@ -143,6 +143,6 @@ def test_answer_about_a_partition_that_was_handed_away_counts_for_nothing(bench:
     bench.poll()
     bench.committer.forget()
     bench.answer()
-    # It came back, at the same place: whoever had it meanwhile may have committed less.
+    # It came back, at the same place: another member may have committed less meanwhile.
     bench.committer.request({TRADES: 10})
     assert not bench.committer.is_complete

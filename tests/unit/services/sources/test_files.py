@@ -23,7 +23,7 @@ def test_file_named_twice_is_taken_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nothing.csv", "no*.csv"])
 def test_name_that_fits_no_file_is_an_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(TapewatchError, match="There is no file"):
+    with pytest.raises(TapewatchError, match="File not found"):
         open_sources([str(tmp_path / name)])
 
 

@@ -79,7 +79,7 @@ def test_an_api_key_logs_in_by_variable_or_by_file(secret_file: Callable[[str], 
         ({"elasticsearch_ca": "absent"}, "is not https"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_without_showing_a_secret(
+def test_settings_that_cannot_work_are_rejected_without_showing_a_secret(
     given: dict[str, Any], cause: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
@@ -91,7 +91,7 @@ def test_settings_that_cannot_work_are_refused_without_showing_a_secret(
 @pytest.mark.parametrize(
     "address", [f"http://user:{SECRET}@es:9200", f"user:{SECRET}@es", f"http://u:/{SECRET}@es"]
 )
-def test_a_password_in_the_address_is_refused_and_not_shown(address: str) -> None:
+def test_a_password_in_the_address_is_rejected_and_not_shown(address: str) -> None:
     with pytest.raises(TapewatchError, match="TAPEWATCH_ELASTICSEARCH_USER") as caught:
         new_client(address)
     assert SECRET not in str(caught.value)
@@ -103,7 +103,7 @@ def test_secrets_do_not_show_in_the_settings() -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9200", "localhost", "ftp://127.0.0.1"])
-def test_an_address_that_is_no_url_is_refused(url: str) -> None:
+def test_an_address_that_is_no_url_is_rejected(url: str) -> None:
     with pytest.raises(TapewatchError, match="is not a URL"):
         new_client(url)
 
@@ -142,7 +142,7 @@ def test_tls_is_trusted_by_the_given_authority(certificate: Path) -> None:
 
 
 @needs_openssl
-def test_tls_of_an_unknown_authority_is_refused_before_anything_is_sent(certificate: Path) -> None:
+def test_tls_of_an_unknown_authority_is_rejected_before_anything_is_sent(certificate: Path) -> None:
     with tls_cluster(certificate) as cluster:
         settings = Settings(elasticsearch_api_key=API_KEY)
         with pytest.raises(SSLError):

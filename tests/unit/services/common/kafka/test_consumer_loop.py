@@ -24,7 +24,7 @@ TOPIC = "trades"
 
 @dataclass
 class Ledger:
-    """Work that commits when partitions are revoked, and goes on where it committed."""
+    """Work that commits when partitions are revoked, and resumes where it committed."""
 
     committed: dict[int, int] = field(default_factory=dict)
     restored: dict[int, int] = field(default_factory=dict)

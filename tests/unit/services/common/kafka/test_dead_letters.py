@@ -92,7 +92,7 @@ def test_letter_of_a_row_names_file_and_line(written: dict[str, Record]) -> None
 
 
 @pytest.mark.parametrize("key", [None, b"", b"K"])
-def test_letters_of_a_message_are_in_one_partition_whoever_writes_them(
+def test_letters_of_a_message_are_in_one_partition_from_any_service(
     stack: EmbeddedStack, key: bytes | None
 ) -> None:
     set_up_topics(new_admin(stack.kafka_bootstrap))

@@ -69,7 +69,7 @@ def test_head_gives_the_same_without_a_body() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/metrics", 501)])
-def test_anything_else_is_refused(method: str, path: str, status: int) -> None:
+def test_anything_else_is_rejected(method: str, path: str, status: int) -> None:
     with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         assert ask(server.address, path, method)[0].status == status
 

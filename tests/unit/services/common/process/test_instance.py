@@ -111,7 +111,7 @@ def test_the_folder_is_locked_against_clearing_away(temporary_folder: Path) -> N
             os.close(folder)
 
 
-def test_a_folder_of_somebody_else_is_refused(
+def test_a_folder_of_somebody_else_is_rejected(
     temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     somebody = os.getuid() + 1
@@ -122,7 +122,7 @@ def test_a_folder_of_somebody_else_is_refused(
     assert "TAPEWATCH_INSTANCE" in caught.value.hint
 
 
-def test_a_link_in_the_folders_place_is_refused(temporary_folder: Path) -> None:
+def test_a_link_in_the_folders_place_is_rejected(temporary_folder: Path) -> None:
     (temporary_folder / "elsewhere").mkdir()
     (temporary_folder / f"tapewatch-{os.getuid()}").symlink_to("elsewhere")
     with pytest.raises(TapewatchError, match="is not a folder of this user"):

@@ -481,7 +481,7 @@ def test_any_small_day_is_valid(seed: int, count: int, symbols: int, rate: float
     ],
     ids=["trades", "symbols", "seed", "low rate", "high rate", "no rate", "early date", "late date"],
 )
-def test_a_value_out_of_range_is_refused(config: DayConfig, tmp_path: Path) -> None:
+def test_a_value_out_of_range_is_rejected(config: DayConfig, tmp_path: Path) -> None:
     with pytest.raises(TapewatchError):
         generate_day(config)
     with pytest.raises(TapewatchError):
@@ -499,7 +499,7 @@ def test_a_value_out_of_range_is_refused(config: DayConfig, tmp_path: Path) -> N
         ("folder.csv", "labels.csv", "folder.csv"),
     ],
 )
-def test_a_file_that_cannot_be_is_refused(tmp_path: Path, output: str, labels: str, named: str) -> None:
+def test_a_file_that_cannot_be_is_rejected(tmp_path: Path, output: str, labels: str, named: str) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(TapewatchError, match=named):
         write_day(DayConfig(trades=10), tmp_path / output, tmp_path / labels)

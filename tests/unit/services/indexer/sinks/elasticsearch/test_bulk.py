@@ -101,13 +101,13 @@ def send(
         return BulkSender(client, stop or CountedStop()).send(documents, is_wanted)
 
 
-def test_only_documents_refused_for_now_are_sent_again(server: BulkServer) -> None:
+def test_only_documents_rejected_for_now_are_sent_again(server: BulkServer) -> None:
     server.answers = [{IDS[1]: 429, IDS[3]: 503}, {IDS[3]: 429}]
     assert send(server.url, DOCUMENTS) == []
     assert server.requests == [IDS, [IDS[1], IDS[3]], [IDS[3]]]
 
 
-def test_document_refused_for_good_is_returned_with_the_reason(server: BulkServer) -> None:
+def test_document_rejected_for_good_is_returned_with_the_reason(server: BulkServer) -> None:
     server.answers = [{IDS[2]: 400, IDS[0]: 429}]
     assert send(server.url, DOCUMENTS) == [Rejected(2, "kind: why; t: r")]
     assert server.requests == [IDS, [IDS[0]]]
@@ -137,13 +137,13 @@ def test_what_another_process_has_taken_over_is_not_sent_again(server: BulkServe
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_whole_request_refused_for_now_is_sent_again(server: BulkServer, status: int) -> None:
+def test_whole_request_rejected_for_now_is_sent_again(server: BulkServer, status: int) -> None:
     server.answers = [status, status]
     assert send(server.url, DOCUMENTS) == []
     assert server.requests == [IDS] * 3
 
 
-def test_whole_request_refused_for_good_is_an_error(server: BulkServer) -> None:
+def test_whole_request_rejected_for_good_is_an_error(server: BulkServer) -> None:
     server.answers = [403]
     with pytest.raises(TapewatchError, match="rejected a bulk request"):
         send(server.url, DOCUMENTS)
@@ -177,7 +177,7 @@ def test_deleting_what_is_not_there_succeeds(server: BulkServer) -> None:
     assert server.requests == [[IDS[0], "gone"]]
 
 
-def test_deletion_refused_for_now_is_sent_again(server: BulkServer) -> None:
+def test_deletion_rejected_for_now_is_sent_again(server: BulkServer) -> None:
     server.answers = [{"gone": 429}]
     assert send(server.url, [RETRACTION, DOCUMENTS[0]]) == []
     assert server.requests == [["gone", IDS[0]], ["gone"]]

@@ -73,7 +73,7 @@ def test_line_ends_inside_a_document_do_not_cut_the_request() -> None:
         (trade_json(**{"@timestamp": "1969-12-31T14:30:00Z"}), "the day 1969-12-31 is not from 1970 to 2261"),
     ],
 )
-def test_message_without_id_or_day_is_refused(value: bytes | None, error: str) -> None:
+def test_message_without_id_or_day_is_rejected(value: bytes | None, error: str) -> None:
     with pytest.raises(RejectedRecordError, match=error):
         to_document("trades", value)
 
@@ -103,7 +103,7 @@ def test_retraction_is_about_the_same_target_as_its_anomaly() -> None:
         ([("trade_id", b"1"), ("timestamp", b"1733149800")], "the header timestamp is not an ISO 8601 time"),
     ],
 )
-def test_retraction_without_usable_headers_is_refused(
+def test_retraction_without_usable_headers_is_rejected(
     headers: list[tuple[str, bytes | None]] | None, error: str
 ) -> None:
     with pytest.raises(RejectedRecordError, match=error):
