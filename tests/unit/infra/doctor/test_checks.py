@@ -133,7 +133,7 @@ def test_a_yellow_cluster_is_well_as_one_node_never_is_green() -> None:
 
 def test_a_login_that_is_rejected_is_told_as_such() -> None:
     found = diagnosis_of(FullCluster(), ("elastic", "wrong"))
-    assert "refuses this login (401)" in found.finding
+    assert "rejects this login (401)" in found.finding
     assert "TAPEWATCH_ELASTICSEARCH_USER" in found.hint
 
 

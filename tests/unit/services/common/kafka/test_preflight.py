@@ -52,15 +52,15 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "cause", "hint"),
     [
-        ("trades", {"cleanup_policy": "compact"}, "messages but the last", "tapewatch setup"),
-        ("trades", {"cleanup_policy": "compact,delete"}, "messages but the last", "tapewatch setup"),
-        ("anomalies", {"cleanup_policy": "delete,compact"}, "messages but the last", "tapewatch setup"),
-        ("dead-letters", {"cleanup_policy": "compact"}, "messages but the last", "tapewatch setup"),
+        ("trades", {"cleanup_policy": "compact"}, "all but the last message", "tapewatch setup"),
+        ("trades", {"cleanup_policy": "compact,delete"}, "all but the last message", "tapewatch setup"),
+        ("anomalies", {"cleanup_policy": "delete,compact"}, "all but the last message", "tapewatch setup"),
+        ("dead-letters", {"cleanup_policy": "compact"}, "all but the last message", "tapewatch setup"),
         ("producer-progress", {"cleanup_policy": "delete"}, "published twice", "tapewatch setup"),
         ("producer-progress", {"cleanup_policy": "compact,delete"}, "published twice", "tapewatch setup"),
         ("detector-checkpoints", {"cleanup_policy": "delete"}, "the state to resume", "tapewatch setup"),
-        ("trades", {"retention_ms": "3599999"}, "1 hour is the least", "tapewatch setup"),
-        ("anomalies", {"retention_ms": "0"}, "1 hour is the least", "tapewatch setup"),
+        ("trades", {"retention_ms": "3599999"}, "minimum: 1 hour", "tapewatch setup"),
+        ("anomalies", {"retention_ms": "0"}, "minimum: 1 hour", "tapewatch setup"),
         ("trades", {"retention_bytes": "1000"}, "beyond that size would be lost", "retention.bytes=-1"),
         ("trades", {"max_message_bytes": "1048588"}, "up to 1100000", "tapewatch setup"),
         ("anomalies", {"max_message_bytes": "1048588"}, "up to 2100000", "tapewatch setup"),
@@ -68,7 +68,12 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
         ("detector-checkpoints", {"max_message_bytes": "1048588"}, "up to 2000000", "tapewatch setup"),
     ]
     + [
-        (name, {"unclean_leader_election_enable": "true"}, "could take over", f"--alter --topic {name} ")
+        (
+            name,
+            {"unclean_leader_election_enable": "true"},
+            "could become the leader",
+            f"--alter --topic {name} ",
+        )
         for name in TOPICS
     ],
 )
@@ -123,8 +128,8 @@ def test_only_the_topics_that_a_service_uses_are_judged() -> None:
         ({"index.translog.durability": "REQUEST", "index.blocks.write": "false"}, None),
         ({"index.blocks.read_only_allow_delete": "true"}, None),
         ({"index.translog.durability": "ASYNC"}, "index.translog.durability=async: acknowledged documents"),
-        ({"index.blocks.write": "true"}, "index.blocks.write=true: it would refuse"),
-        ({"index.blocks.read_only": "true"}, "index.blocks.read_only=true: it would refuse"),
+        ({"index.blocks.write": "true"}, "index.blocks.write=true: it would reject"),
+        ({"index.blocks.read_only": "true"}, "index.blocks.read_only=true: it would reject"),
     ],
 )
 def test_index_settings_are_judged(settings: dict[str, str], told: str | None) -> None:
