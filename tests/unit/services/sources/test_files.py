@@ -42,7 +42,7 @@ def test_one_wrong_file_among_good_ones_fails_all(tmp_path: Path) -> None:
 
 def test_file_of_another_compression_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"ts_event,price\n"))
-    with pytest.raises(TapewatchError, match="is compressed with gzip, which is not read") as caught:
+    with pytest.raises(TapewatchError, match="is compressed with gzip, which is not supported") as caught:
         open_sources([str(tmp_path / "a.csv.gz")])
     assert "zstd" in caught.value.hint
 
