@@ -1,11 +1,11 @@
-"""Trades as columns: what detectors work on."""
+"""Trades as columns: the input of detectors."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 SIDE_CODES = {"A": 65, "B": 66, "N": 78}
-"""The aggressor's side as a number: sell, buy, none."""
+"""Number of the aggressor's side: sell, buy, not known."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Batch:
     side
         One of `SIDE_CODES`, int64.
     measures
-        What the calibrated detectors judge, `detectors.core.state.MEASURES`; None until they are measured.
+        Input of the calibrated detectors, `detectors.core.state.MEASURES`; None until measured.
     """
 
     slot: np.ndarray
@@ -49,13 +49,13 @@ class Batch:
         )
 
     def measured(self) -> np.ndarray:
-        """Return the measures of trades that were measured; raises ValueError for others."""
+        """Return the measures; raises ValueError if the batch has none."""
         if self.measures is None:
-            raise ValueError("the batch has no measures: `FeatureWalk.advance` comes first")
+            raise ValueError("the batch has no measures: call `FeatureWalk.advance` first")
         return self.measures
 
     def with_measures(self, measures: np.ndarray) -> "Batch":
-        """Return the same trades with what was measured of them, shape (n,)."""
+        """Return the same trades with measures, shape (n,)."""
         return replace(self, measures=measures)
 
 

@@ -1,4 +1,4 @@
-"""What the detectors say of a batch, put together into the contract's anomalies."""
+"""Combines the detectors' flags of a batch into the contract's anomalies."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,32 +13,32 @@ SEVERITIES = (
     (5 / 9, Severity.MEDIUM),
     (0.0, Severity.LOW),
 )
-"""Lowest score of each severity: evidence of three times, twice, and five quarters of an alert's."""
+"""Lowest score of each severity: evidence of 3, 2 and 5/4 times an alert's."""
 
 _Detection = tuple[DetectorSpec, Flags, int]
 
 
 class Found(NamedTuple):
-    """An anomalous trade, by its place among those judged together."""
+    """An anomaly, with the place of its trade in the batch."""
 
     at: int
     anomaly: Anomaly
 
 
 def combine(flags: Mapping[str, Flags], session_at: Callable[[int], str], model: Model) -> list[Found]:
-    """Put together what the detectors say of each flagged trade.
+    """Combine the detections of each flagged trade.
 
-    The detection with the highest score leads: it gives the anomaly its score, severity and sentence. An
-    auction's print is an auction's print, whatever else is said of it.
+    The detection with the highest score comes first: it gives the anomaly its score, severity and message.
+    An expected event, such as an auction's print, comes before any other detection.
 
     Parameters
     ----------
     flags
-        What each detector, by name, says of the batch.
+        Flags of each detector, by name.
     session_at
         Gives the session, `YYYY-MM-DD`, of the trade at a place in the batch.
     model
-        What the anomalies are found by.
+        Name, version and profile of the model.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""From decoded trades to columns."""
+"""Converts decoded trades to columns."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class TradeColumns:
 
 
 def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
-    """Lay decoded trades out as columns; the trading day is the calendar day in `time_zone`."""
+    """Convert decoded trades to columns; the trading day is the calendar day in `time_zone`."""
     count = len(trades)
     times = pl.Series([trade.timestamp for trade in trades], dtype=pl.String).str.to_datetime(
         "%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ns"

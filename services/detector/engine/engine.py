@@ -1,6 +1,6 @@
-"""The heart of the detector: trades and a state go in, anomalies and a new state come out.
+"""The core of the detector: it turns trades and a state into anomalies and a new state.
 
-No Kafka, no clock, no randomness without a seed. The live service and the backtest call the same code.
+It has no Kafka, no clock and no randomness without a seed. The live service and the backtest call it.
 """
 
 import hashlib
@@ -25,18 +25,18 @@ from services.detector.profiles.profile import Profile
 MODEL_NAME = "tapewatch"
 
 _STATE_VERSION = 1
-"""Of what is saved; to be raised when bytes of the same types come to mean something else."""
+"""Version of the saved state; must be raised when bytes of the same types change their meaning."""
 
 
 class Flagged(NamedTuple):
-    """What each detector says of trades, by its name; the piece's batch has its measures."""
+    """Each detector's flags of some trades, by name; the piece's batch has measures."""
 
     piece: Piece
     flags: dict[str, Flags]
 
 
 class Engine:
-    """Detects over any number of symbols; what it holds is bounded by symbols, not by trades.
+    """Detects anomalies in any number of symbols; its memory grows with symbols, not with trades.
 
     Parameters
     ----------
@@ -57,17 +57,17 @@ class Engine:
 
     @property
     def states(self) -> np.ndarray:
-        """What calibrated detectors know of each session, by slot: `core.state.STATE`; to be read only."""
+        """The calibrated detectors' state of each session, by slot: `core.state.STATE`; read-only."""
         return self._set.states
 
     @property
     def late_trades(self) -> int:
-        """Trades that came late or repeated, and so were not judged."""
+        """Number of late or repeated trades, which were not judged."""
         return self._sessions.late_trades
 
     @property
     def state_schema(self) -> str:
-        """A short text that differs whenever saved states are to be read in another way."""
+        """A short text that changes whenever the format of saved states does."""
         parts = [f"{name} {self._stores[name].state_schema}" for name in sorted(self._stores)]
         return hashlib.sha256("\n".join([str(_STATE_VERSION), *parts]).encode()).hexdigest()[:12]
 
@@ -76,7 +76,7 @@ class Engine:
         return self._sessions.take_changes()
 
     def save(self, session: SessionKey) -> SessionState:
-        """Return all that is known of an open session.
+        """Return the complete state of an open session.
 
         Raises
         ------
@@ -91,12 +91,12 @@ class Engine:
         return SessionState(session, *self._sessions.last_of(slot), detectors)
 
     def restore(self, state: SessionState) -> None:
-        """Go on with a saved session; to be called before any trade. Parameters come from the profile.
+        """Resume a saved session; must be called before any trade. Parameters come from the profile.
 
         Raises
         ------
         ValueError
-            The state does not fit this engine; the engine is of no use then.
+            The state does not fit this engine; the engine must not be used then.
         """
         self._check_checkpointable()
         if state.detectors.keys() != self._stores.keys():
@@ -123,11 +123,11 @@ class Engine:
         return self.detect_columns(to_columns(trades, self.time_zone)) if trades else []
 
     def detect_columns(self, columns: TradeColumns) -> list[Found]:
-        """Do as `detect`, for trades that are columns already."""
+        """Judge trades that are already columns, like `detect`."""
         return [found for flagged in self.flag(columns) for found in self.anomalies(flagged)]
 
     def flag(self, columns: TradeColumns) -> list[Flagged]:
-        """Let each detector judge the next trades, as `detect_columns` does before it puts all together."""
+        """Let each detector judge the next trades: the first step of `detect_columns`."""
         found = []
         for piece in self._sessions.pieces(columns):
             for slot, session in piece.opened:
@@ -138,7 +138,7 @@ class Engine:
         return found
 
     def anomalies(self, flagged: Flagged) -> list[Found]:
-        """Put what the detectors say of each trade together; places are those among the columns."""
+        """Combine the detectors' flags into anomalies; places refer to the columns."""
         piece = flagged.piece
 
         def session_at(at: int) -> str:
@@ -151,4 +151,6 @@ class Engine:
 
     def _check_checkpointable(self) -> None:
         if not self.checkpointable:
-            raise ValueError("this profile's detectors keep more than can be saved")
+            raise ValueError(
+                "the state of this profile's detectors cannot be saved: it grows with every trade"
+            )

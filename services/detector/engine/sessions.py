@@ -1,6 +1,6 @@
-"""Which session a trade belongs to, in what order its trades come, and which sessions are kept.
+"""Assigns trades to sessions, checks their order, and drops old sessions.
 
-All of it depends on a symbol's own trades in their order alone, never on batches.
+The result depends only on a symbol's own trades in their order, never on batches.
 """
 
 import datetime as dt
@@ -77,11 +77,11 @@ class Sessions:
         self.late_trades = 0
 
     def pieces(self, columns: TradeColumns) -> list[Piece]:
-        """Sort trades into sessions; what comes late or repeated is counted and left out.
+        """Sort trades into sessions; late and repeated trades are counted and left out.
 
-        More than one piece comes only where a symbol has more days than are kept: then a slot may be given
-        anew between two of them, and the later piece says so in its `opened`. They are to be worked off in
-        their order.
+        There is more than one piece only where a symbol has more days than are kept: a slot may then be
+        reused between two of them, and the later piece has it in `opened`. Pieces must be processed in
+        order.
         """
         symbol_numbers = np.fromiter(map(self._number, columns.symbol), np.int64, len(columns))
         days = np.full(len(columns), ENDLESS_DAY) if self._endless else columns.day
@@ -146,18 +146,18 @@ class Sessions:
     def restore(self, state: SessionState) -> int:
         """Open a saved session, before any trade, and return its slot.
 
-        Of more sessions of a symbol than are kept, those seen least lately are dropped at once.
+        If a symbol has more sessions than are kept, those seen least recently are dropped at once.
 
         Raises
         ------
         ValueError
-            The session is open already, or is no session of this kind.
+            The session is already open, or its day is invalid here.
         """
         symbol, day = state.session.symbol, self._day_number(state.session.day)
         self._number(symbol)
         slots = self._symbols[symbol].slots
         if day in slots:
-            raise ValueError(f"the session {symbol}@{state.session.day} is open already")
+            raise ValueError(f"the session {symbol}@{state.session.day} is already open")
         slot = slots[day] = self._open(symbol, day)
         self._last_seen[slot] = state.last_seen
         self._last_ns[slot] = state.last_ns
@@ -230,7 +230,7 @@ class Sessions:
         return slot
 
     def _drop(self, symbol: str) -> None:
-        """Drop the symbol's session that was seen least lately."""
+        """Drop the symbol's session that was seen least recently."""
         slots = self._symbols[symbol].slots
         oldest = min(slots, key=lambda day: self._last_seen[slots[day]])
         slot = slots.pop(oldest)

@@ -1,4 +1,4 @@
-"""What a detector keeps of its sessions: one array with a place for each slot."""
+"""Arrays with one place per session slot."""
 
 import numpy as np
 

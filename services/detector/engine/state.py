@@ -1,4 +1,4 @@
-"""What of an engine's sessions is saved, and which of them have to be saved anew."""
+"""The saved state of an engine's sessions, and which of them must be saved again."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.detector.engine.batch import SessionKey
 
 @dataclass(frozen=True)
 class SessionState:
-    """All that an engine needs to go on with a session: windows and numbers, no fitted models.
+    """All that an engine needs to resume a session: windows and numbers, no fitted models.
 
     Parameters
     ----------
@@ -17,9 +17,9 @@ class SessionState:
         Rank of its last trade, late ones included, among all trades of the engine, from 0. It only orders
         the sessions of a symbol: the one seen least lately is dropped first.
     last_ns, last_sequence
-        Event time, in ns since 1970 (UTC), and number of the last trade that was judged; -1 before one was.
+        Event time, in ns since 1970 (UTC), and number of the last trade that was judged; -1 before the first.
     detectors
-        Name of what keeps state to its bytes; how they are read is told by `Engine.state_schema`.
+        Bytes by the name of the `StateStore`; `Engine.state_schema` identifies their format.
     """
 
     session: SessionKey
@@ -31,7 +31,7 @@ class SessionState:
 
 @dataclass(frozen=True)
 class Changes:
-    """What has become of an engine's sessions since it was last asked.
+    """Changes of an engine's sessions since the last call of `take_changes`.
 
     Parameters
     ----------

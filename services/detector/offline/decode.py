@@ -1,4 +1,4 @@
-"""From a source's chunk to what the detector works on."""
+"""Decodes a source's chunk for the detector."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from services.sources.base import Chunk, Source
 
 @dataclass(frozen=True)
 class DecodedChunk:
-    """Consecutive trades as the live detector would get them; n of each.
+    """Consecutive trades as the live detector would receive them; n of each.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class DecodedChunk:
 def decode_chunk(source: Source, chunk: Chunk, time_zone: str) -> DecodedChunk:
     """Write a chunk as JSON and decode it, as it passes through the topic on its way to the live detector.
 
-    What that would reject is dropped and counted; `time_zone` is the exchange's.
+    Rows that the live detector would reject are dropped and counted; `time_zone` is the exchange's.
     """
     kept, trades = [], []
     for value in source.to_json(chunk.trades):

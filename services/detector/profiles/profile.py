@@ -1,4 +1,4 @@
-"""What counts as unusual: detectors and their parameters, for every symbol or for one, from YAML."""
+"""Profiles: detectors and their parameters, for all symbols or for one, from YAML."""
 
 import hashlib
 from collections.abc import Mapping
@@ -43,13 +43,13 @@ _IN_EVERY_HASH = (
     "z_score",
     "price_history_forest",
 )
-"""Written as null where they are off: profiles without them keep the hash that they always had."""
+"""Written as null where they are off, so that the hash of profiles without them does not change."""
 
 
 class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
-    """The detectors that run, by name, with their parameters; the registry says which there are.
+    """The running detectors with their parameters, by name in the registry.
 
-    Code of a detector is loaded when it is named with parameters; null switches one off.
+    A detector's code is loaded when a profile sets its parameters; null switches a detector off.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,7 +65,7 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
         return self.root.get(name)
 
     def replaced(self, **parameters: Parameters | None) -> "Detectors":
-        """Return the same with other parameters for some; None for one that shall not run."""
+        """Return a copy with some parameters replaced; None switches a detector off."""
         return Detectors.model_validate({**self.root, **parameters})
 
     @model_validator(mode="before")
@@ -78,7 +78,7 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
             if name not in DETECTORS:
                 raise ValidationError.from_exception_data("Detectors", [_unknown(name, parameters)])
             kinds[name] = (None if parameters is None else load_detector(name).parameters, ...)
-        # A model of its own for what is given, so that faults name their places.
+        # A model created for the given names, so that errors name their location.
         read = create_model("Detectors", **kinds).model_validate(given)
         found = {name: getattr(read, name) for name in DETECTORS if name in given}
         return {name: parameters for name, parameters in found.items() if parameters is not None}
@@ -92,22 +92,22 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
 
 def _unknown(name: str, given: object) -> InitErrorDetails:
     near = get_close_matches(name, DETECTORS, 1)
-    fix = f"did you mean {near[0]}?" if near else f"there are {', '.join(DETECTORS)}"
-    text = f"no such detector; {fix} (services/contracts/detectors.py registers them)"
+    fix = f"did you mean {near[0]}?" if near else f"known detectors: {', '.join(DETECTORS)}"
+    text = f"unknown detector; {fix} (services/contracts/detectors.py registers them)"
     return InitErrorDetails(type=PydanticCustomError("unknown_detector", text), loc=(name,), input=given)
 
 
 class Profile(_Strict):
-    """All that decides which trades are anomalies."""
+    """Everything that decides which trades are anomalies."""
 
     name: str = "default"
     exchange: str = "XNAS"
     """Market identifier code; its calendar gives the trading day and the auctions."""
     sessions: Literal["daily", "endless"] = "daily"
-    """Whether a symbol starts afresh each trading day."""
+    """Whether a symbol starts a new session each trading day."""
     detectors: Detectors = Detectors()
     symbols: dict[str, dict[str, dict[str, Any] | None]] = {}
-    """Symbol to the parameters that differ for it, in the form of `detectors`."""
+    """Parameters that differ for a symbol, by symbol, in the form of `detectors`."""
 
     def for_symbol(self, symbol: str) -> Detectors:
         """Return the detectors' parameters with the symbol's own in place."""
@@ -120,7 +120,7 @@ class Profile(_Strict):
 
     @property
     def hash(self) -> str:
-        """A short text that differs whenever the profile does."""
+        """A short hash that changes whenever the profile does."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
@@ -136,7 +136,7 @@ def load_profile(source: str | Path | None = None) -> Profile:
     Raises
     ------
     TapewatchError
-        The file cannot be read, or something in it is not a profile's; names the line.
+        The file cannot be read or is invalid; the message names the line.
     """
     name = str(source or "default")
     path = FOLDER / f"{name}.yaml" if name in BUILT_IN else Path(name)
@@ -160,7 +160,7 @@ def load_profile(source: str | Path | None = None) -> Profile:
     if name not in BUILT_IN:
         if base_name not in BUILT_IN:
             raise TapewatchError(
-                f"The profile {name} is based on {base_name!r}, which there is not.",
+                f"The profile {name} has the unknown base {base_name!r}.",
                 f"Set `base` to one of {', '.join(BUILT_IN)}.",
             )
         base = load_profile(base_name).model_dump(exclude={"symbols"}, exclude_none=True)
@@ -174,7 +174,7 @@ def load_profile(source: str | Path | None = None) -> Profile:
     except ValidationError as error:
         faults = "; ".join(_describe(fault, place, node) for fault in error.errors())
         raise TapewatchError(
-            f"The profile {name} is wrong: {faults}.",
+            f"The profile {name} is invalid: {faults}.",
             "Compare it with docs/detection.md, which lists all parameters.",
         ) from error
     return profile
@@ -193,7 +193,7 @@ def _merged(general: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(fault: ErrorDetails, place: str, node: yaml.Node | None) -> str:
-    """Write one fault with the line of the closest key that the file has."""
+    """Describe an error, with the line of the closest key in the file."""
     keys = [*place.rstrip(".").split(".")] if place else []
     keys += [str(part) for part in fault["loc"]]
     line = 1

@@ -1,7 +1,7 @@
-"""What the calibrated detectors know of a session, and what they measure of a trade: two fixed layouts.
+"""The calibrated detectors' state of a session, and their measures of a trade: two fixed record types.
 
-A session's record and its forest's rows are all the state there is, so any cut into batches gives the same
-bits, and their bytes are what has to be kept to go on with it.
+A session's record and its forest's rows are its complete state, so any cut into batches gives the same bits,
+and saving their bytes is enough to resume it.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A backtest's report as one HTML file that needs nothing else: its plots are drawn here, as SVG."""
+"""A backtest's report as one self-contained HTML file, with plots as SVG."""
 
 import math
 from html import escape
@@ -47,7 +47,7 @@ svg { width: 100%; height: auto; display: block } svg text { font-size: 12px; fi
 
 
 def html_page(report: Report) -> str:
-    """Write a report as an HTML page; whatever comes from the data is escaped."""
+    """Write a report as an HTML page; all text from the data is escaped."""
     tally = report.tally
     symbols, sessions = tally.symbols(), tally.sessions()
     days = sorted({rate.name.rsplit(" ", 1)[1] for rate in sessions})
@@ -70,9 +70,9 @@ def html_page(report: Report) -> str:
             _day_plot(tally, colors),
             "<h2>Scores: 0.5 is the alert line</h2>",
             _score_plot(tally, colors),
-            "<h2>The most striking of each label</h2>",
+            "<h2>Highest scores of each label</h2>",
             _striking(tally),
-            "<h2>By label, where it leads</h2>",
+            "<h2>By primary label</h2>",
             _labels(tally),
         ]
     if tally.trades:
@@ -97,13 +97,13 @@ def stacked_bars(names: list[str], series: dict[str, list[int]], colors: dict[st
     Parameters
     ----------
     names
-        What each bar stands for, n of them.
+        Name of each bar, n of them.
     series
         Label to its n counts, from the bottom up.
     colors
         Label to its colour.
     every
-        Each so many bars the name is written below.
+        Number of bars from one written name to the next.
     """
     highest = max((sum(counts) for counts in zip(*series.values(), strict=True)), default=0)
     step = _step(highest)
@@ -171,7 +171,7 @@ def _labels(tally: Tally) -> str:
     for label in tally.labels:
         counts = [tally.severities[label, severity] for severity in SEVERITIES]
         rows.append([escape(label), *(f"{count:,}" for count in (*counts, sum(counts), tally.also[label]))])
-    return _table(["label", *SEVERITIES, "all", "beside others"], rows)
+    return _table(["label", *SEVERITIES, "all", "as secondary"], rows)
 
 
 def _rates(name: str, rates: list[Rate], count: int) -> str:

@@ -1,4 +1,4 @@
-"""What a backtest counts, and its report in the terminal."""
+"""Counts of a backtest, and its report in the terminal."""
 
 import datetime as dt
 import heapq
@@ -20,7 +20,7 @@ from services.contracts.trade import Trade
 from services.detector.engine.columns import TradeColumns
 
 STRIKING_KEPT = 10
-"""Most striking anomalies kept of each label."""
+"""Highest-scoring anomalies kept of each label."""
 STRIKING_SHOWN = 3
 """How many of them the terminal shows."""
 ROWS_SHOWN = 20
@@ -55,9 +55,9 @@ class Rate(NamedTuple):
 
 
 class Tally:
-    """Counts trades and anomalies as they come; holds the most striking ones, not all.
+    """Counts trades and anomalies; keeps only the highest-scoring ones.
 
-    An anomaly counts once, under the label that leads; `also` counts the labels beside the leading one.
+    An anomaly counts once, under its primary label; `also` counts its secondary labels.
 
     Parameters
     ----------
@@ -123,12 +123,12 @@ class Tally:
 
     @property
     def trades(self) -> int:
-        """Trades in all."""
+        """Total number of trades."""
         return self._session_trades.total()
 
     @property
     def labels(self) -> list[str]:
-        """Labels that lead an anomaly or stand beside one, the most frequent first."""
+        """Primary and secondary labels of the anomalies, the most frequent first."""
         counts = Counter(self.also)
         for (label, _), count in self.severities.items():
             counts[label] += count
@@ -182,7 +182,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to say of a backtest.
+    """The content of a backtest's report.
 
     Parameters
     ----------
@@ -193,9 +193,9 @@ class Report:
     files
         The files' names, without their folders.
     bad_rows, late_trades
-        What was not judged.
+        Rows and trades that were not judged.
     seconds
-        How long it took.
+        Duration.
     """
 
     tally: Tally
@@ -206,7 +206,7 @@ class Report:
     seconds: float
 
     def summary(self) -> list[tuple[str, str]]:
-        """Return the figures of the whole, named."""
+        """Return the overall figures, with names."""
         rate = self.tally.overall
         return [
             ("profile", self.profile),
@@ -238,17 +238,17 @@ def terminal_report(report: Report) -> Group:
         if len(sessions) > len(symbols):
             parts.append(_rate_table("By session", "session", sessions))
     if striking := tally.striking(STRIKING_SHOWN):
-        parts.append(striking_table("The most striking of each label", striking))
+        parts.append(striking_table("Highest scores of each label", striking))
     return Group(*parts)
 
 
 def _label_table(tally: Tally) -> Table:
-    table = _table("By label, where it leads")
+    table = _table("By primary label")
     table.add_column("label")
     for severity in SEVERITIES:
         table.add_column(severity, justify="right", style=SEVERITY_STYLES[severity].split(" on ")[0])
     table.add_column("all", justify="right", style="bold")
-    table.add_column("beside others", justify="right")
+    table.add_column("as secondary", justify="right")
     for label in tally.labels:
         counts = [tally.severities[label, severity] for severity in SEVERITIES]
         table.add_row(Text(label), *map(_count, counts), _count(sum(counts)), _count(tally.also[label]))

@@ -25,7 +25,7 @@ from services.sources.base import Source
 def run_backtest(
     sources: Sequence[Source], output: Path | None, profile_name: str | None, html: Path | None = None
 ) -> int:
-    """Write the anomalies of trades, one JSON document a line, and a report to stderr.
+    """Write the anomalies of trades, one JSON document per line, and a report to stderr.
 
     The trades pass through the same JSON as in the live pipeline, so the anomalies are the same, to the
     last bit, `detected_at` aside.
@@ -35,16 +35,16 @@ def run_backtest(
     sources
         Where the trades come from, in the order of their times.
     output
-        The file for the anomalies; replaced only when all is done. None for none.
+        File for the anomalies, replaced only at the end; None writes no anomalies.
     profile_name
-        What counts as unusual: a built-in profile or a file; None for the default.
+        Name of a built-in profile, or a file; None for the default.
     html
-        The file for a report with plots, written in the same way; None for none.
+        File for a report with plots, replaced only at the end; None writes no report.
 
     Raises
     ------
     TapewatchError
-        A file is not trades, the profile is wrong, or a file cannot be written.
+        A file has no valid trades, the profile is invalid, or a file cannot be written.
     """
     if output is None and html is None:
         raise TapewatchError("A backtest has nothing to write.", "Give --output, --html, or both.")

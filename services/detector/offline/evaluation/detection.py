@@ -1,4 +1,4 @@
-"""The detector over a day, as the backtest and the live service run it: trades as JSON go in."""
+"""Runs the detector over a day of trades as JSON, like the backtest and the live service."""
 
 from typing import NamedTuple
 
@@ -15,12 +15,12 @@ BATCH_TRADES = 10_000
 
 
 class Finding(NamedTuple):
-    """What the detector says of a trade."""
+    """The detector's result for a trade."""
 
     score: float
     severity: str
     label: str
-    """Of the detection that decided."""
+    """Label of the detection with the highest score."""
     top_contribution: str
     """The feature with the greatest share."""
 
@@ -35,7 +35,7 @@ def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
             try:
                 trades.append(decode_trade(value))
             except NotATradeError:
-                continue  # the live detector refuses it, too
+                continue  # the live detector rejects it, too
         for at, anomaly in engine.detect(trades):
             shares = anomaly.contributions
             findings[trades[at].trade_id] = Finding(
@@ -49,7 +49,7 @@ def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
 
 def detect_in_frame(trades: pl.DataFrame, profile: Profile) -> list[Finding | None]:
     """Run the detector over trades as the sources give them; returns an item for each trade."""
-    # Extra trades have no ids of a venue, and detectors look at none.
+    # Injected trades have no ids from a venue, and detectors use none.
     ids = pl.int_range(len(trades), eager=True).cast(pl.String)
     findings = detect(to_json(trades.with_columns(trade_id=ids), Encoding("evaluation")), profile)
     return [findings.get(trade_id) for trade_id in ids]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 LOWEST_ALERT, HIGHEST_ALERT = 3.0, 6.0
-"""Once in a thousand trades and in a million: below, a tail is no tail; beyond, a day cannot tell."""
+"""Once in a thousand trades and in a million: lower values are not rare, higher ones need more than a day."""
 LOWEST_SIZE_ALERT, HIGHEST_SIZE_ALERT = 3.0, 4.0
-"""As far as the sizes' alert moves alone."""
+"""Range in which the sizes' alert moves alone."""
 STEP = 0.001
-"""Alerts are multiples of it."""
+"""Step of alerts."""
 
 Alerts = dict[str, float]
 """Detector to its alert, in decades of rarity."""

@@ -1,4 +1,4 @@
-"""`tapewatch tune`: from past days to a profile whose alerts meet a budget, symbol by symbol."""
+"""`tapewatch tune`: proposes a profile whose alerts meet a budget for each symbol, from past days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from services.sources.base import Source
 
 LARGEST_BUDGET = 100.0
 ROUNDS = 4
-"""Runs over the days at most, after the first: alerts and priors act on what tails learn, a little."""
+"""Maximum number of runs after the first; alerts and priors slightly change what tails learn."""
 TOLERANCE = 0.05
 """A rate is close enough to the budget when it is at most so much of it below."""
 LEAST_FLAGS = 5
@@ -45,9 +45,9 @@ class Choice:
     flagged
         What that run flagged, for each symbol.
     next_alerts
-        What the next run tries.
+        Alerts that the next run tries.
     is_settled
-        Whether more runs would bring nothing.
+        Whether more runs would change nothing.
     """
 
     symbols: list[str]
@@ -91,7 +91,7 @@ def run_tune(
     Raises
     ------
     TapewatchError
-        The budget makes no sense, the sources have no trades, the profile has no detector that can be tuned,
+        The budget is invalid, the sources have no trades, the profile has no detector that can be tuned,
         or a source cannot be read or the file not be written.
     """
     if not 0 < budget_per_1000 <= LARGEST_BUDGET:
@@ -144,7 +144,7 @@ def tune(
         raise _nothing_to_tune(profile)
     before = _run(sources, profile, console, "measuring")
     if not before:
-        raise TapewatchError("The files have no trades to tune on.", "Give files of past days with trades.")
+        raise TapewatchError("The files have no trades.", "Give files of past days with trades.")
     given = {
         symbol: {name: p.alert_rarity for name, p in running_parts(profile.for_symbol(symbol)).items()}
         for symbol in before

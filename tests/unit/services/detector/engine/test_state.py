@@ -307,7 +307,7 @@ def test_a_day_does_not_fit_endless_sessions() -> None:
 
 
 def test_a_session_is_restored_once() -> None:
-    with pytest.raises(ValueError, match="the session AAA@2024-12-02 is open already"):
+    with pytest.raises(ValueError, match="the session AAA@2024-12-02 is already open"):
         restored(EVERYTHING, [saved(), saved()])
 
 

@@ -81,10 +81,10 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
     [
         ("detectors: [", "is not YAML"),
         ("- 1", "is not a mapping"),
-        ("base: best\n", "based on 'best'"),
+        ("base: best\n", "unknown base 'best'"),
         (
             "name: x\ndetectors:\n  high_volum: {}\n",
-            "line 3: detectors.high_volum: no such detector; did you mean high_volume?",
+            "line 3: detectors.high_volum: unknown detector; did you mean high_volume?",
         ),
         (
             "detectors:\n  high_volume:\n    threshold_shares: lots\n",

@@ -105,7 +105,7 @@ def test_refuses_a_senseless_budget(budget: float, tmp_path: Path) -> None:
 def test_refuses_files_without_trades(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text(HEADER + "\n" + row(1, price="nonsense") + "\n")
-    with pytest.raises(TapewatchError, match="no trades to tune on"):
+    with pytest.raises(TapewatchError, match="files have no trades"):
         run_tune(open_sources([str(file)]), BUDGET, None, tmp_path / "out.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
