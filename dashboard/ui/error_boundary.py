@@ -23,8 +23,8 @@ def error_boundary() -> Iterator[None]:
         _show("The data cannot be shown.", error)
     except Exception:
         _log.exception("page_failed")
-        error = TapewatchError("The dashboard's log says what.", "Reload the page.")
-        _show("Something went wrong on this page.", error)
+        fault = TapewatchError("The dashboard's log says what.", "Reload the page.")
+        _show("Something went wrong on this page.", fault)
 
 
 def _show(title: str, error: TapewatchError) -> None:

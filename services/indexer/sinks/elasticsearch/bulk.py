@@ -33,7 +33,7 @@ NOT_THE_DOCUMENT = frozenset({"validation_exception", "cluster_block_exception",
 somebody has blocked or closed it. They say 4xx, but end when it is fixed."""
 
 TOO_MUCH_AT_ONCE = frozenset({400, 413})
-"""Of a whole request: one document spoils it, or it is too large. Its halves are sent."""
+"""Statuses of a whole request that one document spoils, or that is too large. Its halves are sent."""
 
 # Of a body under the name of x-ndjson the client makes a copy first.
 HEADERS = {"content-type": "application/json", "accept": "application/json"}
