@@ -324,9 +324,9 @@ def test_only_profiles_of_bounded_state_are_checkpointable() -> None:
     assert Engine(EVERYTHING).checkpointable
     classic = Engine(load_profile("classic"))
     assert not classic.checkpointable
-    with pytest.raises(ValueError, match="more than can be saved"):
+    with pytest.raises(ValueError, match="cannot be saved"):
         classic.save(SessionKey("AAA", ""))
-    with pytest.raises(ValueError, match="more than can be saved"):
+    with pytest.raises(ValueError, match="cannot be saved"):
         classic.restore(saved())
 
 

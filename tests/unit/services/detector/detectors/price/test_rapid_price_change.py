@@ -18,7 +18,7 @@ def test_changes_beyond_the_threshold_are_flagged_either_way() -> None:
     assert flags.value.tolist() == pytest.approx([5.26 / 105, -10.26 / 110.26])
     assert flags.expected.tolist() == [0, 0]
     assert flags.threshold.tolist() == [0.05, 0.05]
-    assert "below the 110.26 of the trade before" in flags.reasons[1]
+    assert "below the 110.26 of the previous trade" in flags.reasons[1]
 
 
 def test_first_trade_has_no_change() -> None:

@@ -56,7 +56,7 @@ def test_a_jump_is_flagged_with_its_sign_and_share() -> None:
     assert 0.5 < flags.score[0] < 1
     assert flags.contributions["return_z"] + flags.contributions["volume_z"] == pytest.approx([1])
     assert flags.contributions["return_z"][0] > 0.9
-    assert "below the trade before" in flags.reasons[0]
+    assert "below the previous trade" in flags.reasons[0]
     assert "mean change of the last 349 trades" in flags.reasons[0]
 
 
