@@ -90,4 +90,4 @@ def test_services_show_while_elasticsearch_is_away(open_page: OpenPage, tmp_path
         page_of([server.address], url, tmp_path, open_page) as page,
     ):
         expect(page.get_by_text(f"indexer · {server.address}")).to_be_visible()
-        expect(page.get_by_text(f"Nothing answers at {url}")).to_be_visible()
+        expect(page.get_by_text(f"Elasticsearch does not answer at {url}")).to_be_visible()

@@ -369,7 +369,7 @@ def test_missing_index_and_unavailable_elasticsearch_are_reported(
         finally:
             server.shutdown()
             server.server_close()
-        expect(page.get_by_text(f"Nothing answers at http://127.0.0.1:{port}")).to_be_visible()
+        expect(page.get_by_text(f"Elasticsearch does not answer at http://127.0.0.1:{port}")).to_be_visible()
         expect(page.get_by_text("There are no trades")).to_have_count(0)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         assert_ends_on_sigterm(process)

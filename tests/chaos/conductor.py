@@ -27,7 +27,7 @@ STOP_WITHIN_S = 20.0
 IDLE_S = 2
 CATCH_UP_WITHIN_S = 120.0
 MOST_UNEXPECTED_ENDS = 10
-GAVE_UP_WORDS = ("under the same name", "took over")
+GAVE_UP_WORDS = ("uses the transactional id", "has taken over")
 """One of them is in the error of a service whose name another one has taken."""
 
 FIRST_WORDS = {

@@ -76,7 +76,7 @@ def test_every_anomaly_points_at_its_trade(stack: EmbeddedStack, generated_day: 
 def test_the_same_file_again_publishes_nothing(stack: EmbeddedStack, generated_day: Path) -> None:
     before = ends(stack, "trades")
     done = tapewatch(stack, "produce", str(generated_day))
-    assert "published before; nothing to do" in done.stderr
+    assert "already published; nothing to do" in done.stderr
     assert read_topic(stack, "trades", before) == []
 
 
@@ -117,7 +117,7 @@ def test_backtest_of_the_index_gives_the_same_anomalies(
     nothing = tapewatch(
         stack, "backtest", "--from", "2001-01-01", "--to", "2001-01-02", "--output", "x", code=1
     )
-    assert "No trade is indexed" in nothing.stderr
+    assert "No indexed trades" in nothing.stderr
 
 
 def test_tune_and_evaluate_of_the_index_say_what_they_say_of_the_file(

@@ -329,7 +329,7 @@ def test_newer_producer_of_a_file_takes_over(stack: EmbeddedStack, tmp_path: Pat
         wait_until(lambda: published_trades(log) > 0, log)
         newer = tapewatch(stack, "produce", str(path))
         assert older.wait(WITHIN_S) == 1, log.read_text()
-    assert f"Another producer took over {path.name}" in log.read_text()
+    assert f"Another producer has taken over {path.name}" in log.read_text()
     assert "Traceback" not in log.read_text()
     assert 0 < log_lines(newer.stderr, "published")[0]["trades"] < 3_000
     assert_published_once(path, read_topic(stack, "trades", begin))

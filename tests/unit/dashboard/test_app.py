@@ -8,7 +8,7 @@ from infra.embedded.ports import free_port
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
-        (f"http://127.0.0.1:{free_port()}", "Nothing answers at"),
+        (f"http://127.0.0.1:{free_port()}", "Elasticsearch does not answer at"),
         ("nowhere", "is not a URL"),
     ],
     ids=["away", "no URL"],

@@ -32,6 +32,6 @@ def test_invalid_address_is_an_error() -> None:
 
 def test_error_names_the_address_of_an_unavailable_server() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(TapewatchError, match=f"Nothing answers at {url}") as caught:
+    with pytest.raises(TapewatchError, match=f"Elasticsearch does not answer at {url}") as caught:
         find_sessions(open_client(url))
     assert "tapewatch stack" in caught.value.hint

@@ -160,7 +160,7 @@ def test_the_login_and_the_path_of_the_address_are_used_and_the_password_is_not_
     assert kibana.authorization == f"Basic {base64.b64encode('elastic:p@ss:wörd'.encode()).decode()}"
     assert all(path.startswith("/s/desk/api/") for _, path in kibana.calls)
     kibana.statuses = [401]
-    with pytest.raises(TapewatchError, match="refuses the user") as error:
+    with pytest.raises(TapewatchError, match="rejects the user") as error:
         import_objects(address, login)
     assert "p@ss" not in str(error.value)
     assert f"{address} " in error.value.cause
@@ -180,7 +180,7 @@ def test_refusal_is_told(kibana: Kibana, status: int, page: str) -> None:
 
 def test_something_else_than_kibana_is_told(kibana: Kibana, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kibana, "result", lambda _request, _body: ["no", "Kibana"])
-    with pytest.raises(TapewatchError, match="Check that Kibana"):
+    with pytest.raises(TapewatchError, match="Check that it is Kibana"):
         wait_for_kibana(kibana.url, None, CountedStop())
 
 

@@ -100,7 +100,7 @@ def test_what_the_detector_would_reject_is_rejected_with_the_reason() -> None:
 
 def test_a_range_without_trades_is_told() -> None:
     with pytest.raises(
-        TapewatchError, match="No trade is indexed for NVDA from 2024-12-02T00:00:00Z to 2024-12-03"
+        TapewatchError, match="No indexed trades for NVDA from 2024-12-02T00:00:00Z to 2024-12-03"
     ):
         index_range([])
 
