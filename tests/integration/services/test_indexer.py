@@ -252,7 +252,7 @@ def test_stop_while_elasticsearch_hangs_ends_in_time_and_nothing_is_lost(
         publish(stack, "trades", *(trade("2023-06-01", n) for n in range(2_000)))
         time.sleep(4)  # so that the batch is waited for with the partitions paused
         indexer.stop()
-    assert "sent again at the next start" in indexer.log.read_text()
+    assert "the next run sends the rest again" in indexer.log.read_text()
     catch_up(stack)
     assert count(stack, "trades-2023.06.01") == 2_000
     assert uncommitted(stack) == {}

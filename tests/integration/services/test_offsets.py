@@ -65,7 +65,7 @@ def test_transaction_that_never_ends_is_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr(offsets, "ABANDONED_S", OPEN_S)
     assert values(stack, topic) == [b"before"]
-    assert "a transaction that Kafka does not end" in capsys.readouterr().out
+    assert "an open transaction that Kafka does not end" in capsys.readouterr().out
     open_transaction.abort_transaction()
 
 
