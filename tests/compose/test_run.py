@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 import orjson
 import pytest
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from services.common.elastic.client import Elasticsearch
 from services.detector.live.retraction import TRADE_OFFSET
@@ -28,6 +29,9 @@ class FakeMessage:
 
     def offset(self) -> int:
         return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return TIMESTAMP_LOG_APPEND_TIME, 1_772_461_800_000
 
     def key(self) -> bytes:
         return str(self._fields.get("symbol")).encode()
