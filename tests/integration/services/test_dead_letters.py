@@ -1,8 +1,8 @@
 """Letters of real runs, looked at and put back. The topics are shared: each test knows its own letters."""
 
 import os
-import signal
 import re
+import signal
 import subprocess
 import sys
 import uuid
