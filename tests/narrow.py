@@ -37,12 +37,8 @@ def value_of(record: Record) -> bytes:
 
 
 def headers_of(record: Record | Message) -> dict[str, bytes]:
-    """Return the headers by name; each has a value."""
-    headers: dict[str, bytes] = {}
-    for name, value in dict(record.headers() or ()).items():
-        assert isinstance(value, bytes)
-        headers[name] = value
-    return headers
+    """Return the headers by name, without those that have no value."""
+    return {name: value for name, value in dict(record.headers() or ()).items() if isinstance(value, bytes)}
 
 
 def present(value: T | None) -> T:
