@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.admin import AdminClient, ConfigResource, TopicMetadata
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
@@ -124,6 +124,9 @@ def check_topics(admin: AdminClient, topics: list[str]) -> None:
     KafkaException
         The broker does not answer.
     """
+    metadata = _describe_topics(admin, topics)
+    # Only now: librdkafka may abort the process when this kind of request waits for a broker until its time
+    # is over (its issue 4605).
     described = admin.describe_configs(
         [ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics],
         request_timeout=REQUEST_TIMEOUT_S,
@@ -140,17 +143,34 @@ def check_topics(admin: AdminClient, topics: list[str]) -> None:
                 "Allow it the operation DescribeConfigs on Tapewatch's topics.",
             ) from error
         settings[resource.name] = {entry.name: entry.value for entry in entries if entry.value is not None}
-    found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     states = {}
+    for name in topics:
+        partitions = metadata[name].partitions.values()
+        replicas = min(len(partition.replicas) for partition in partitions)
+        states[name] = TopicState(len(partitions), replicas, settings[name])
+    validate_topics(states)
+
+
+def check_same_partitions(admin: AdminClient, topics: list[str]) -> None:
+    """Check the topics' numbers of partitions alone; see `check_partitions`.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not answer.
+    """
+    metadata = _describe_topics(admin, topics)
+    check_partitions({name: len(topic.partitions) for name, topic in metadata.items()})
+
+
+def _describe_topics(admin: AdminClient, topics: list[str]) -> dict[str, TopicMetadata]:
+    found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     for name in topics:
         if name not in found:  # by a broker that is just starting
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
         if found[name].error is not None:
             raise KafkaException(found[name].error)
-        partitions = found[name].partitions.values()
-        replicas = min(len(partition.replicas) for partition in partitions)
-        states[name] = TopicState(len(partitions), replicas, settings[name])
-    validate_topics(states)
+    return {name: found[name] for name in topics}
 
 
 def validate_topics(topics: Mapping[str, TopicState]) -> None:

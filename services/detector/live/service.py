@@ -14,7 +14,7 @@ from confluent_kafka import TopicPartition
 
 from services.common.kafka.consumer_loop import ConsumerLoop
 from services.common.kafka.offsets import Start, find_starts
-from services.common.kafka.preflight import check_topics, wait_for_safe_topics
+from services.common.kafka.preflight import check_same_partitions, wait_for_safe_topics
 from services.common.kafka.records import Record
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
 from services.common.observability.counters import ABORTS, LAG_MESSAGES
@@ -218,7 +218,7 @@ class DetectorService:
         if not partitions:
             return []
         # Partitions that were added to only one topic have no checkpoints to read.
-        check_topics(self._loop.admin, TOPICS)
+        check_same_partitions(self._loop.admin, TOPICS)
         # Offsets before checkpoints: this call waits for a transaction in flight, so the two match.
         starts = find_starts(self._loop.consumer, partitions)
         stored = load(self._settings.kafka, [start.number for start in starts], self._stop)

@@ -179,7 +179,7 @@ def running_broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.setattr(consumer_loop, "new_consumer", broker.new_client)
     monkeypatch.setattr(consumer_loop, "new_admin", lambda _: None)
     monkeypatch.setattr(consumer_loop, "TRY_AGAIN_S", 0.0)
-    monkeypatch.setattr(service, "check_topics", lambda *_: None)
+    monkeypatch.setattr(service, "check_same_partitions", lambda *_: None)
     monkeypatch.setattr(service, "find_starts", broker.starts)
     monkeypatch.setattr(service, "load", broker.load)
     # So that transactions stay open over some turns.
