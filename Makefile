@@ -1,4 +1,4 @@
-# `make` alone lists the targets; a new machine needs only Python 3.11+ and make.
+# `make` without a target lists the targets. The only prerequisites are Python 3.11+ and make.
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -33,7 +33,7 @@ lint: $(INSTALLED) ## check style, formatting and types
 types: $(INSTALLED) ## check types alone, with mypy in strict mode
 	@$(VENV)/bin/mypy
 
-bench: $(INSTALLED) ## measure the table of docs/performance.md
+bench: $(INSTALLED) ## run the benchmarks and print the table of docs/performance.md
 	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)
 
 install: $(INSTALLED) ## create .venv with every extra, from the hash-pinned lock

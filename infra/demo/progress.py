@@ -1,4 +1,4 @@
-"""How far the pipeline has come, asked of Kafka and Elasticsearch."""
+"""How far the pipeline has come, according to Kafka and Elasticsearch."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ STRIKING_PER_LABEL = 4
 
 @dataclass
 class PipelineState:
-    """Counts at one moment. Offsets stand for messages: close while data flows, as transactions use some."""
+    """Counts at one moment; messages are counted by offsets, so slightly too high: transactions use some."""
 
     trades: int = 0
     detected: int = 0
@@ -28,10 +28,10 @@ class PipelineState:
     anomalies: int = 0
     anomalies_indexed: int = 0
     dead_letters: int = 0
-    found: int = 0
-    """Anomalies that can be searched."""
+    searchable: int = 0
+    """Anomalies that a search already finds."""
     labels: dict[str, int] = field(default_factory=dict)
-    """Those by label; one may have several."""
+    """Searchable anomalies by label; an anomaly may have several labels."""
 
     @property
     def detector_lag(self) -> int:
@@ -45,7 +45,7 @@ class PipelineState:
 
 
 class PipelineProgress:
-    """Asks; a server that does not answer just now leaves the last state standing."""
+    """Reads the pipeline's state; keeps the last one while a server does not answer."""
 
     def __init__(self, kafka: str, client: Elasticsearch) -> None:
         self._admin = new_admin(kafka)
@@ -60,12 +60,12 @@ class PipelineProgress:
         self.state = PipelineState()
 
     def refresh(self) -> PipelineState:
-        """Ask again and return what is known."""
+        """Read the state again and return it."""
         try:
             ends = self._ends()
             detector = self._committed(DETECTOR.group)
             indexer = self._committed(INDEXER.group)
-            found, labels = self.labels()
+            searchable, labels = self.labels()
             self.state = PipelineState(
                 trades=ends[TRADES_TOPIC],
                 detected=detector.get(TRADES_TOPIC, 0),
@@ -73,7 +73,7 @@ class PipelineProgress:
                 anomalies=ends[ANOMALIES_TOPIC],
                 anomalies_indexed=indexer.get(ANOMALIES_TOPIC, 0),
                 dead_letters=self._letters.so_far(),
-                found=found,
+                searchable=searchable,
                 labels=labels,
             )
         except (KafkaException, ApiError, TransportError):
@@ -81,11 +81,11 @@ class PipelineProgress:
         return self.state
 
     def dead_letters(self) -> int:
-        """Return how many dead letters there are, to the last."""
+        """Return the number of dead letters, after reading the topic to its end."""
         return self._letters.to_the_end(self._admin)
 
     def labels(self) -> tuple[int, dict[str, int]]:
-        """Return how many anomalies can be searched, and how many of each label, most frequent first."""
+        """Return the number of searchable anomalies, and the number by label, most frequent first."""
         answer = self._client.search(
             index=ANOMALIES_INDICES,
             size=0,
@@ -96,14 +96,14 @@ class PipelineProgress:
         return answer["hits"]["total"]["value"], {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     def documents(self) -> tuple[int, int]:
-        """Return how many trades and anomalies can be searched, after making all of them searchable."""
+        """Return the number of indexed trades and anomalies, after a refresh that makes all searchable."""
         patterns = (TRADES_INDICES, ANOMALIES_INDICES)
         self._client.indices.refresh(index=",".join(patterns))
         trades, anomalies = (self._client.count(index=pattern)["count"] for pattern in patterns)
         return trades, anomalies
 
     def striking(self) -> list[dict[str, Any]]:
-        """Return the highest scores of each label, highest first, each anomaly once."""
+        """Return the anomalies with the highest scores of each label, each once, highest score first."""
         answer = self._client.search(
             index=ANOMALIES_INDICES,
             size=0,
@@ -126,18 +126,18 @@ class PipelineProgress:
         return sorted(hits.values(), key=lambda anomaly: -anomaly["score"])
 
     def _ends(self) -> dict[str, int]:
-        """Return the sum of the ends of each topic's partitions."""
+        """Return, for each topic, the sum of its partitions' end offsets."""
         ends = dict.fromkeys((TRADES_TOPIC, ANOMALIES_TOPIC), 0)
-        found = end_offsets(self._admin, self._partitions, IsolationLevel.READ_UNCOMMITTED)
-        for (topic, _), end in found.items():
+        by_partition = end_offsets(self._admin, self._partitions, IsolationLevel.READ_UNCOMMITTED)
+        for (topic, _), end in by_partition.items():
             ends[topic] += end
         return ends
 
     def _committed(self, group: str) -> dict[str, int]:
-        """Return the sum of a group's committed offsets by topic.
+        """Return, for each topic, the sum of a group's committed offsets.
 
-        Asked through a consumer that never joins the group: the admin client's own call has crashed while
-        a fresh broker was creating its offsets topic.
+        Uses a consumer that never joins the group: the admin client's own call has crashed while a new
+        broker was creating its offsets topic.
         """
         consumer = self._group_readers[group]
         committed: dict[str, int] = {}
@@ -147,7 +147,7 @@ class PipelineProgress:
 
 
 class _LetterCount:
-    """Counts dead letters by reading them: offsets would count transactions as well."""
+    """Counts dead letters by reading them: offsets would also count transaction markers."""
 
     def __init__(self, kafka: str) -> None:
         self._consumer = new_consumer(kafka, "tapewatch-reads-only")

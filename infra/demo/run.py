@@ -40,16 +40,16 @@ LOG_LINES_SHOWN = 8
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """What the demo is asked for.
+    """Options of the demo.
 
     Parameters
     ----------
     data
         Files and globs; empty for a generated day.
     once
-        End when all is indexed, without the dashboard.
+        Exit when everything is indexed; without the dashboard.
     kafka_port, elasticsearch_port, dashboard_port
-        On 127.0.0.1.
+        Ports on 127.0.0.1.
     """
 
     data: list[str]
@@ -59,7 +59,7 @@ class DemoConfig:
     dashboard_port: int
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error: a person pressed Ctrl-C
+class _Stopped(Exception):  # noqa: N818 - not an error: Ctrl-C or SIGTERM
     def __init__(self, signal_number: int) -> None:
         self.signal = signal_number
 
@@ -70,12 +70,12 @@ def run_demo(config: DemoConfig) -> int:
     Returns
     -------
     int
-        Exit code: 0 when all was indexed, whenever it was stopped after that; 128 + signal when before.
+        Exit code: 0 if everything was indexed, even if stopped after that; 128 + signal if stopped before.
 
     Raises
     ------
     TapewatchError
-        A port is taken, a file is not trades, or a part of the pipeline failed.
+        If a port is taken, a file does not contain trades, or a part of the pipeline failed.
     """
     console = Console(highlight=False)
     demo = _Demo(config, console)
@@ -98,7 +98,7 @@ class _Demo:
         self.is_done = False
 
     def run(self, cleanup: ExitStack) -> None:
-        """Go through the demo; `cleanup` gets what must be ended, whatever happens."""
+        """Run the demo; register what must be stopped in any case with `cleanup`."""
         config = self._config
         self._logs.mkdir(parents=True, exist_ok=True)
         if not config.once:
@@ -129,23 +129,23 @@ class _Demo:
                 raise _Stopped(stop.signal or 0)
 
     def _data(self) -> tuple[list[str], str]:
-        """Return the files to replay and what to call them."""
+        """Return the files to replay and a title for them."""
         self._expected_trades: int | None = None
         if self._config.data:
-            sources = open_sources(self._config.data)  # a wrong file is told before anything is started
+            sources = open_sources(self._config.data)  # a bad file is reported before anything starts
             names = [str(source.path.resolve()) for source in sources]
-            return names, f"replays {', '.join(source.path.name for source in sources[:3])}" + (
+            return names, f"replaying {', '.join(source.path.name for source in sources[:3])}" + (
                 f" and {len(names) - 3} more" if len(names) > 3 else ""
             )
         day = OUT / "day.csv.zst"
         labels = OUT / "labels.csv"
         config = DayConfig()
-        self._note(f"Generating a day of trades ({day}, its anomalies labelled in {labels})")
+        self._note(f"Generating a day of trades in {day}, with labels of its anomalies in {labels}")
         self._expected_trades = write_day(config, day, labels)
-        return [str(day)], f"replays a generated day, {config.date}"
+        return [str(day)], f"replaying a generated day, {config.date}"
 
     def _start_stack(self, stack: EmbeddedStack) -> None:
-        """Start the servers; a stop meanwhile ends a download or a start at once."""
+        """Start the servers; a signal meanwhile interrupts a download or a start immediately."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             stack.start()
@@ -153,7 +153,7 @@ class _Demo:
             raise _Stopped(signal.SIGINT) from None
 
     def _start(self, name: str, settings: Settings, *command: str) -> None:
-        """Start a service as a process of its own, as it would run anywhere."""
+        """Start a service as a separate process, as in any deployment."""
         env = os.environ | {
             "TAPEWATCH_KAFKA": settings.kafka,
             "TAPEWATCH_ELASTICSEARCH": settings.elasticsearch,
@@ -167,7 +167,7 @@ class _Demo:
     def _follow(
         self, stack: EmbeddedStack, progress: PipelineProgress, view: PipelineView, stop: Stop
     ) -> None:
-        """Show the progress until the producer has ended and all it published is indexed."""
+        """Show the progress until the producer has ended and everything it published is indexed."""
         while True:
             is_produced = self._children["producer"].poll() is not None
             state = progress.refresh()
@@ -183,7 +183,7 @@ class _Demo:
                 raise _Stopped(stop.signal or 0)
 
     def _check(self, stack: EmbeddedStack) -> None:
-        """Fail if a part of the pipeline has ended that should not."""
+        """Fail if a part of the pipeline has ended unexpectedly."""
         stack.check()
         for name, child in self._children.items():
             code = child.poll()
@@ -194,11 +194,11 @@ class _Demo:
                     f"The {name} ended with exit code {code}; the end of its log:\n"
                     + "\n".join(lines)
                     + "\n",
-                    f"The whole log is in {log_file}.",
+                    f"See the complete log in {log_file}.",
                 )
 
     def _published(self) -> dict[str, Any]:
-        """Return what the producer says of its work in its last log line."""
+        """Return the producer's last `published` log event, its summary."""
         for line in reversed((self._logs / "producer.log").read_text().splitlines()):
             if not line.startswith("{"):
                 continue
@@ -208,7 +208,7 @@ class _Demo:
         raise TapewatchError("The producer ended without a summary.", f"Check {self._logs / 'producer.log'}.")
 
     def _conclude(self, settings: Settings, progress: PipelineProgress) -> None:
-        """Write the summary, show what was found, and say where to look next."""
+        """Write the summary, and show the results and where to look next."""
         trades_indexed, anomalies_indexed = progress.documents()
         seconds = round(time.monotonic() - self._began_s, 1)
         summary = {
@@ -226,8 +226,8 @@ class _Demo:
         per_1000 = 1000 * anomalies_indexed / max(trades_indexed, 1)
         self._console.print(
             f"[bold]{trades_indexed:,}[/] trades and [bold]{anomalies_indexed:,}[/] anomalies "
-            f"({per_1000:.1f} in 1,000 trades) indexed, {letters}, "
-            f"{seconds:.1f} s from the start of the demo."
+            f"({per_1000:.1f} per 1,000 trades) indexed, {letters}, "
+            f"{seconds:.1f} s after the start of the demo."
         )
         if self._config.once:
             with replaced_when_done(OUT / "demo-summary.json") as unfinished:
@@ -247,7 +247,7 @@ class _Demo:
         self._console.print(Panel(rows, title="Where to look next", title_align="left", expand=False))
 
     def _stop_children(self) -> None:
-        """Let the services finish and commit, all at the same time."""
+        """Stop all services at the same time, so that they can finish and commit."""
         for child in self._children.values():
             child.terminate()
         deadline_s = time.monotonic() + STOP_TIMEOUT_S

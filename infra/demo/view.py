@@ -22,16 +22,16 @@ LABEL_STYLES = {label: spec.terminal_style for label, spec in by_label().items()
 
 
 class PipelineView:
-    """A table that follows the pipeline: in place on a terminal, a line now and then elsewhere.
+    """Progress of the pipeline: a table updated in place on a terminal, a line every 2 s otherwise.
 
     Parameters
     ----------
     console
-        Where to show it.
+        Console to print to.
     title
-        What is replayed.
+        Description of the replayed data.
     expected_trades
-        The length of the bars, where it is known.
+        Total number of trades for the progress bars; None if unknown.
     """
 
     def __init__(self, console: Console, title: str, expected_trades: int | None) -> None:
@@ -53,7 +53,7 @@ class PipelineView:
             self._live.stop()
 
     def show(self, state: PipelineState) -> None:
-        """Show a state."""
+        """Show a new state."""
         now_s = time.monotonic()
         self._history.append((now_s, state))
         while now_s - self._history[0][0] > RATE_OVER_S:
@@ -72,7 +72,7 @@ class PipelineView:
         stages = Table(box=None, padding=(0, 2), header_style="dim")
         stages.add_column("")
         stages.add_column("", width=24)
-        for name in ("trades", "a second", "lag"):
+        for name in ("trades", "per second", "lag"):
             stages.add_column(name, justify="right", min_width=10)
         for name, attribute, lag in (
             ("produced", "trades", None),
@@ -88,7 +88,7 @@ class PipelineView:
                 "" if lag is None else Text(f"{lag:,}", style="yellow" if lag else "green"),
             )
         labels = Table(box=None, padding=(0, 2), show_header=False)
-        labels.add_row(Text("anomalies", style="bold"), f"{state.found:,}" if state.found else "…")
+        labels.add_row(Text("anomalies", style="bold"), f"{state.searchable:,}" if state.searchable else "…")
         for label, count in state.labels.items():
             labels.add_row(Text(f"  {label}", style=LABEL_STYLES.get(label, "")), f"{count:,}")
         if state.dead_letters:
@@ -110,7 +110,7 @@ class PipelineView:
 
 
 def as_striking(document: dict[str, Any]) -> Striking:
-    """Return an anomaly's document as a report lists it."""
+    """Return an anomaly's document as a row of the table of striking anomalies."""
     time_utc = document["@timestamp"][:23].replace("T", " ")
     return Striking(
         label=document["anomalies"][0],

@@ -1,4 +1,4 @@
-"""Makes the stack's passwords at its first start: each once, in a volume, for the containers that need it."""
+"""Creates the stack's passwords at its first start, in volumes of the containers that need them."""
 
 import secrets
 import shutil
@@ -8,14 +8,14 @@ ROOT = Path("/run/tapewatch")
 ALL = ROOT / "passwords"
 USERS = ("elastic", "kibana_system", "tapewatch-indexer", "tapewatch-dashboard", "tapewatch-reader")
 HANDED_OUT = {"indexer": "tapewatch-indexer", "dashboard": "tapewatch-dashboard"}
-"""By the volume of a service: the only user whose password it sees."""
+"""For each service's volume, the only user whose password the service can read."""
 
 KIBANA_KEYS = ("security", "encryptedSavedObjects", "reporting")
-"""What Kibana encrypts; without fixed keys a restart ends all sessions."""
+"""Kibana features with an encryption key; without fixed keys a restart ends all sessions."""
 
 
 def main() -> None:
-    """Make what is not there yet; what is there stays."""
+    """Create the files that do not exist yet; keep existing ones."""
     for user in USERS:
         _write_once(ALL / f"{user}.password", secrets.token_urlsafe(24))
     for volume, user in HANDED_OUT.items():
@@ -24,14 +24,14 @@ def main() -> None:
 
 
 def _kibana_settings() -> str:
-    # A variable would do for Kibana too, but its image makes flags of them, which every user's `ps` shows.
+    # Not as environment variables: Kibana's image turns them into flags, which `ps` shows to every user.
     password = (ALL / "kibana_system.password").read_text()
     keys = "".join(f"xpack.{name}.encryptionKey: {secrets.token_hex(32)}\n" for name in KIBANA_KEYS)
     return f"elasticsearch.username: kibana_system\nelasticsearch.password: '{password}'\n{keys}"
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner only."""
+    """Write a file whole or not at all, readable only by its owner, unless it exists."""
     if path.exists():
         return
     part = path.with_name(f"{path.name}.part")

@@ -13,13 +13,13 @@ import org.elasticsearch.plugins.PluginsLoader;
 /**
  * One Elasticsearch node on the class path, in the foreground, until SIGTERM closes it.
  *
- * Arguments: the home folder, which has the modules, and the folder of elasticsearch.yml.
+ * Arguments: the home folder, which contains the modules, and the folder of elasticsearch.yml.
  */
 public final class EmbeddedNode {
     private static final int CLOSE_TIMEOUT_S = 15;
 
     public static void main(String[] args) {
-        // An Error may leave the node half alive: better dead, so that its parent notices.
+        // An Error may leave the node half alive: end the process, so that its parent notices.
         Thread.setDefaultUncaughtExceptionHandler((thread, problem) -> {
             problem.printStackTrace();
             if (problem instanceof Error) {
@@ -33,7 +33,7 @@ public final class EmbeddedNode {
             // The node's own threads do not keep the process running.
             Thread.currentThread().join();
         } catch (Throwable problem) {
-            // The threads that run already would keep the process alive.
+            // Threads that are already running would keep the process alive.
             problem.printStackTrace();
             Runtime.getRuntime().halt(1);
         }
@@ -45,7 +45,7 @@ public final class EmbeddedNode {
         LogConfigurator.configureESLogging();
         Environment environment = InternalSettingsPreparer.prepareEnvironment(
             paths, Map.of(), config, () -> "embedded");
-        NativeAccess.instance(); // loads itself before the node's threads race for it
+        NativeAccess.instance(); // initialized here, before the node's threads race for it
         return new Node(environment, PluginsLoader.createPluginsLoader(
             PluginsLoader.loadModulesBundles(environment.modulesDir(), true), Set.of(), Map.of(), false));
     }

@@ -19,7 +19,7 @@ import org.elasticsearch.rest.RestResponse;
 import org.elasticsearch.rest.RestStatus;
 import org.elasticsearch.xcontent.XContentBuilder;
 
-/** Answers {@code GET /} and {@code HEAD /}, which the server's jar leaves to one of its modules. */
+/** Answers {@code GET /} and {@code HEAD /}, which in a full installation an optional module does. */
 public final class RootEndpoint extends Plugin implements ActionPlugin {
     private ClusterService cluster;
 

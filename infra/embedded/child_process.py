@@ -1,4 +1,4 @@
-"""Starts child processes that cannot outlive this one, and that Ctrl-C does not reach directly."""
+"""Starts child processes that cannot outlive this process and do not receive the terminal's Ctrl-C."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from pathlib import Path
 
 _BOUND_TO_PARENT = Path(__file__).with_name("exec_bound_to_parent.py")
 
-# The kernel counts the *thread* that started a child as its parent. The main thread lives as long as the
-# process, and so does this one, which starts the children that other threads ask for.
+# For the parent-death signal, the kernel counts the *thread* that started a child as its parent. The main
+# thread lives as long as the process, and so does this one, which starts children on behalf of other threads.
 _lasting_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="child-process-parent")
 
 
@@ -23,22 +23,22 @@ def start_child(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in a session of its own, with its output appended to a file.
+    """Start a program in a new session, with its output appended to a file.
 
-    On Linux the kernel kills it (SIGKILL) as soon as this process ends, in whatever way. Elsewhere a
-    SIGKILL of this process leaves it running. In a session of its own it does not get the terminal's
-    Ctrl-C, so that its parent can stop its children in the right order.
+    On Linux the kernel kills it (SIGKILL) as soon as this process ends, however that happens. On other
+    systems a SIGKILL of this process leaves it running. In its own session it does not receive the
+    terminal's Ctrl-C, so the parent can stop its children in the right order.
 
     Parameters
     ----------
     args
-        The program, found on PATH if it is a bare name, and its arguments.
+        The program, looked up on PATH if it is a bare name, and its arguments.
     log_file
-        Gets what it prints; the file's folder must exist.
+        File its output is appended to; the file's folder must exist.
     env
-        Its whole environment; this process's own by default.
+        The child's whole environment; this process's environment by default.
     cwd
-        Its working folder; this process's own by default.
+        The child's working folder; this process's working folder by default.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Notices when Kafka's group coordinator answers, but can write no more."""
+"""Detects when Kafka's group coordinator still answers but can no longer write."""
 
 import threading
 from collections.abc import Callable
@@ -7,19 +7,19 @@ from confluent_kafka import KafkaException
 
 PAUSE_S = 5.0
 STUCK_PROBES = 2
-"""So many in a row: one alone may have met a coordinator that was loading its log on busy cores."""
+"""Failed probes in a row that count as stuck; a single one may have met a coordinator loading its log."""
 
 
 class CoordinatorWatch:
-    """Probes again and again, in a thread of its own, from its creation to `close`.
+    """Probes the coordinator repeatedly in a background thread, from its creation to `close`.
 
     Parameters
     ----------
     is_stuck_now
         Asks the coordinator, which may take seconds; raises KafkaException while no broker answers, which
-        is not this watch's concern.
+        counts as not stuck.
     pause_s
-        Between two probes.
+        Pause between two probes, in seconds.
     """
 
     def __init__(self, is_stuck_now: Callable[[], bool], pause_s: float = PAUSE_S) -> None:
@@ -31,11 +31,11 @@ class CoordinatorWatch:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the last probes all found the coordinator stuck."""
+        """Whether the last `STUCK_PROBES` probes all found the coordinator stuck."""
         return self._in_a_row >= STUCK_PROBES
 
     def close(self) -> None:
-        """End the thread after the probe that it may be in; does not wait for that."""
+        """End the thread after its current probe; does not wait for that."""
         self._closing.set()
 
     def _run(self) -> None:

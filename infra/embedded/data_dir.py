@@ -1,4 +1,4 @@
-"""The folder that holds a stack's data: one stack at a time, and none left behind."""
+"""The folder that holds a stack's data: locked by one stack at a time, removed afterwards if temporary."""
 
 import contextlib
 import fcntl
@@ -22,12 +22,12 @@ class DataDir:
     Parameters
     ----------
     path
-        The folder, made if it does not exist; None for a temporary one, which `close` removes.
+        The folder, created if it does not exist; None for a temporary one, which `close` removes.
 
     Raises
     ------
     TapewatchError
-        If another stack uses the folder, or it cannot be made or written to.
+        If another stack uses the folder, or it cannot be created or written to.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -38,7 +38,7 @@ class DataDir:
         self.path = path.absolute()
         if "," in str(self.path):
             raise TapewatchError(
-                f"The data folder {self.path} has a comma in its name, which Kafka reads as two folders.",
+                f"The data folder {self.path} has a comma in its name; Kafka would read it as two folders.",
                 "Choose another folder with --data-dir.",
             )
         try:
@@ -53,7 +53,7 @@ class DataDir:
             owner = self._lock.read().strip()
             self._lock.close()
             raise TapewatchError(
-                f"Another stack (process {owner}) uses the data folder {self.path}.",
+                f"Another stack (process {owner}) is using the data folder {self.path}.",
                 "Stop it first, or choose another folder with --data-dir.",
             )
         self._lock.truncate(0)
@@ -61,11 +61,11 @@ class DataDir:
         self._lock.flush()
 
     def keep_for_now(self) -> None:
-        """Keep a temporary folder's logs for a person to read; a later stack's start removes them."""
+        """Keep a temporary folder after `close` so that its logs can be read; the next stack removes it."""
         self._is_temporary = False
 
     def close(self) -> None:
-        """Let others use the folder; remove it if it was temporary."""
+        """Release the folder; remove it if it was temporary."""
         if self._is_temporary:
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
@@ -76,7 +76,7 @@ def _open_lock(folder: Path) -> IO[str]:
 
 
 def _try_lock(file: IO[str]) -> bool:
-    """Lock a file; the lock goes with the process, however that ends."""
+    """Try to lock a file; the kernel releases the lock when the process ends, however it ends."""
     file.seek(0)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,10 +86,10 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _remove_abandoned() -> None:
-    """Remove the temporary folders of stacks that were killed; nobody holds their locks."""
+    """Remove the temporary folders of killed stacks, whose locks are free."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY_PREFIX}*"):
         lock_file = folder / _LOCK_NAME
-        # Other people's folders, and those that another process is just making, are not ours to touch.
+        # Folders of other users, and those another process is just creating, must be left alone.
         with contextlib.suppress(OSError):
             if time.time() - lock_file.stat().st_mtime > _ABANDONED_AFTER_S:
                 with _open_lock(folder) as lock:

@@ -1,4 +1,4 @@
-"""Is there room? Asked before a download or a server fills a disk half-way."""
+"""Checks the free disk space before a download or a server start, so that neither fails half-way."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ def check_free_space(needed_bytes: Mapping[Path, int]) -> None:
     Parameters
     ----------
     needed_bytes
-        For each folder, which need not exist yet, the bytes that will be written below it. Folders on
-        one file system are added up.
+        For each folder, which need not exist yet, the bytes that will be written to it. The needs of
+        folders on the same file system are added up.
 
     Raises
     ------
     TapewatchError
-        If the space is missing.
+        If there is not enough space.
     """
     folders: dict[int, list[Path]] = {}
     for folder in needed_bytes:
@@ -32,11 +32,11 @@ def check_free_space(needed_bytes: Mapping[Path, int]) -> None:
 
 
 def no_space(folders: list[Path], state: str = "no space left") -> TapewatchError:
-    """Return the error for a disk that is full, or too full, under the given folders."""
+    """Return the error for a full, or nearly full, disk that holds the given folders."""
     return TapewatchError(
         f"The disk of {' and '.join(map(str, folders))} has {state}.",
-        "Free some space there, or choose another disk: --data-dir moves the servers' data, TMPDIR the "
-        "temporary ones, XDG_CACHE_HOME the downloads.",
+        "Free some space there, or choose another disk: --data-dir moves the servers' data, TMPDIR "
+        "temporary data, XDG_CACHE_HOME the downloads.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Fetches jars into the cache: in parallel, verified, and never half of one."""
+"""Downloads jars into the cache: in parallel, verified, and each whole or not at all."""
 
 import contextlib
 import errno
@@ -38,29 +38,29 @@ ABANDONED_PART_AGE_S = 3600
 
 
 def repository_url() -> str:
-    """Return the Maven repository to fetch from, without a slash at its end."""
-    # Imported late: a start with all jars in the cache needs nothing of it.
+    """Return the URL of the Maven repository, without a trailing slash."""
+    # Imported late: a start with all jars in the cache does not need it.
     from jgo import MAVEN_CENTRAL_URL
 
     return (os.environ.get(REPOSITORY_VARIABLE) or MAVEN_CENTRAL_URL).rstrip("/")
 
 
 def cache_folder() -> Path:
-    """Return Tapewatch's folder in the person's cache; it need not exist yet."""
+    """Return Tapewatch's folder in the user's cache; it need not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapewatch"
 
 
 def fetch_jars(jars: Sequence[Jar], folder: Path) -> list[Path]:
-    """Make sure that every jar is in a folder, with the content that its lock pins.
+    """Make sure that every jar is in a folder, with the content that the lock pins.
 
-    Only what is missing or has another content is fetched. Any number of processes may do this at once.
+    Only jars that are missing or differ are downloaded. Several processes may do this at the same time.
 
     Parameters
     ----------
     jars
-        What to have.
+        Jars required.
     folder
-        Where; laid out as a Maven repository is.
+        Folder they are kept in, laid out like a Maven repository.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def fetch_jars(jars: Sequence[Jar], folder: Path) -> list[Path]:
     Raises
     ------
     TapewatchError
-        If a jar cannot be had, or the disk has no room for it.
+        If a jar cannot be downloaded, or there is not enough disk space for it.
     """
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         present = pool.map(lambda jar: _is_intact(folder / jar.path, jar), jars)
@@ -97,7 +97,7 @@ def _fetch_all(jars: Sequence[Jar], folder: Path) -> None:
         try:
             done, _ = wait(fetches, return_when=FIRST_EXCEPTION)
         finally:
-            # An error or a Ctrl-C ends the others within a chunk; after a success there is nothing to end.
+            # After an error or a Ctrl-C the others stop within a chunk; after a success none is left to stop.
             stopping.set()
             pool.shutdown(cancel_futures=True)
         for fetch in done:
@@ -105,7 +105,7 @@ def _fetch_all(jars: Sequence[Jar], folder: Path) -> None:
 
 
 class _StoppedError(Exception):
-    """Another fetch failed, or the person gave up."""
+    """Another download failed, or Ctrl-C was pressed."""
 
 
 def _fetch(
@@ -152,7 +152,7 @@ def _fetch_once(
     count: Callable[[int], None],
     stopping: threading.Event,
 ) -> None:
-    """Fetch into a temporary file beside the target, verify, and only then give it the target's name."""
+    """Download into a temporary file next to the target, verify it, and only then rename it to the target."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned_parts(target.parent)
     digest = hashlib.sha256()
@@ -171,7 +171,7 @@ def _fetch_once(
                 digest.update(chunk)
                 count(len(chunk))
         if digest.hexdigest() != jar.sha256:
-            raise _download_error(jar, "what arrived has another SHA-256 than jars.lock pins")
+            raise _download_error(jar, "its SHA-256 differs from the one in jars.lock")
         part.chmod(0o644)
         part.replace(target)
     finally:
@@ -179,7 +179,7 @@ def _fetch_once(
 
 
 def _remove_abandoned_parts(folder: Path) -> None:
-    """Remove what a killed process left; a part that is being written is younger."""
+    """Remove partial downloads of killed processes; one that is still being written is younger."""
     for part in folder.glob("*.part"):
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > ABANDONED_PART_AGE_S:
@@ -187,20 +187,20 @@ def _remove_abandoned_parts(folder: Path) -> None:
 
 
 def _is_worth_a_retry(error: requests.RequestException) -> bool:
-    """Tell a passing trouble from an answer that would be the same again."""
+    """Tell a temporary failure from an answer that would be the same again."""
     return error.response is None or error.response.status_code >= 500 or error.response.status_code == 429
 
 
 def _in_words(error: requests.RequestException) -> str:
-    """Say what went wrong without the library's nest of class names and addresses."""
+    """Describe the error without the library's nested class names and addresses."""
     if error.response is not None:
         return f"the repository answered {error.response.status_code} {error.response.reason}"
     words = {
         requests.exceptions.ProxyError: "the proxy refused the connection",
         requests.exceptions.SSLError: "the repository's TLS certificate is not trusted here "
-        "(REQUESTS_CA_BUNDLE names a file with other roots)",
+        "(set REQUESTS_CA_BUNDLE to a file with its CA certificates)",
         requests.exceptions.Timeout: "the repository did not answer in time",
-        requests.exceptions.ChunkedEncodingError: "the connection was cut",
+        requests.exceptions.ChunkedEncodingError: "the connection was lost",
         requests.exceptions.ConnectionError: "the repository could not be reached",
     }
     return next((text for kind, text in words.items() if isinstance(error, kind)), str(error))
@@ -210,18 +210,18 @@ def _download_error(jar: Jar, cause: str) -> TapewatchError:
     return TapewatchError(
         f"{jar.coordinate} could not be downloaded: {cause}.",
         f"Check the network and its proxy (HTTPS_PROXY), or set {REPOSITORY_VARIABLE} to the URL of a mirror "
-        "of the Maven repository; jars that have arrived are kept.",
+        "of the Maven repository; jars already downloaded are kept.",
     )
 
 
 @contextlib.contextmanager
 def _progress(jars: Sequence[Jar]) -> Iterator[Callable[[int], None]]:
-    """Show the downloads on stderr: a bar on a terminal, one line elsewhere."""
+    """Show the downloads on stderr: a progress bar on a terminal, one line otherwise."""
     total_bytes = sum(jar.size_bytes for jar in jars)
     what = f"Downloading {len(jars)} jars"
     if not sys.stderr.isatty():
         megabytes = f"{total_bytes / 1e6:.0f} MB"
-        print(f"{what} of Kafka and Elasticsearch, once: {megabytes} ...", file=sys.stderr, flush=True)
+        print(f"{what} of Kafka and Elasticsearch (once, {megabytes}) ...", file=sys.stderr, flush=True)
         yield lambda _: None
         return
     columns = (

@@ -1,4 +1,4 @@
-"""Builds the home folder that Elasticsearch starts from: its modules, and our compiled launcher."""
+"""Builds the home folder that Elasticsearch starts from: its modules and the compiled launcher."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ _SOURCES = [Path(__file__).with_name(f"{name}.java") for name in (LAUNCHER_CLASS
 
 
 def is_transport(jar: Jar) -> bool:
-    """Tell the jars of the HTTP transport, which the server loads as a module, from its own."""
+    """Tell whether a jar belongs to the HTTP transport, which the server loads as a module."""
     return jar.group == "io.netty" or jar.artifact == "transport-netty4"
 
 
@@ -31,16 +31,16 @@ def build_home(version: str, server: Mapping[Jar, Path], compiler: Mapping[Jar, 
     version
         Elasticsearch's version.
     server
-        Elasticsearch's jars and their files, the transport's included.
+        Elasticsearch's jars and their files, including the transport's.
     compiler
-        The Java compiler's.
+        The Java compiler's jars and their files.
     cache
-        Folder of such homes. Each is named for all that goes into it, so that none is ever outdated.
+        Folder of home folders. The name of each contains a hash of its inputs, so that none is ever outdated.
 
     Returns
     -------
     Path
-        Has `modules/` and `launcher/`; nothing in it is changed later.
+        Folder with `modules/` and `launcher/`; never changed after it was built.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def build_home(version: str, server: Mapping[Jar, Path], compiler: Mapping[Jar, 
         try:
             building.rename(home)
         except OSError:
-            # Another process was faster, with the same content.
+            # Another process was faster and built the same content.
             if not home.exists():
                 raise
     return home
@@ -86,7 +86,7 @@ def _fingerprint(jars: list[Jar]) -> str:
 
 
 def _module(home: Path, name: str, class_name: str, version: str) -> Path:
-    """Make a module's folder, with the description by which the server knows it."""
+    """Create a module's folder with the descriptor that the server requires."""
     folder = home / "modules" / name
     folder.mkdir(parents=True)
     description = {
@@ -114,5 +114,5 @@ def _compile(target: Path, class_path: list[Path], compiler: list[Path]) -> None
     if result.returncode != 0:
         raise TapewatchError(
             f"Elasticsearch's launcher does not compile: {result.stdout}{result.stderr}",
-            "Restore infra/embedded as it is in the repository, and start again.",
+            "Restore infra/embedded to its state in the repository, and start again.",
         )

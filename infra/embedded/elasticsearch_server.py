@@ -1,4 +1,4 @@
-"""Elasticsearch as one process: the server without its optional modules, on one node."""
+"""Elasticsearch as a single process: one node, without optional modules."""
 
 import json
 import shutil
@@ -21,9 +21,9 @@ def elasticsearch_yml(port: int, data: Path, logs: Path) -> str:
     Parameters
     ----------
     port
-        Where clients connect.
+        Port that clients connect to.
     data, logs
-        Its folders.
+        Folders for data and logs.
     """
     settings = {
         "cluster.name": "tapewatch",
@@ -31,11 +31,11 @@ def elasticsearch_yml(port: int, data: Path, logs: Path) -> str:
         "discovery.type": "single-node",
         "network.host": LOOPBACK,
         "http.port": port,
-        # Other nodes would connect there; there are none, so any free port will do.
+        # For other nodes to connect to; this is the only node, so any free port will do.
         "transport.port": 0,
         "path.data": str(data),
         "path.logs": str(logs),
-        # Otherwise indices become read-only on a disk that is 95 % full, however large it is.
+        # Otherwise indices become read-only on a disk that is 95 % full, however much space that leaves.
         "cluster.routing.allocation.disk.threshold_enabled": False,
     }
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
@@ -47,17 +47,17 @@ class ElasticsearchServer(Server):
     Parameters
     ----------
     folder
-        Gets its configuration and its data.
+        Folder for its configuration and data.
     port
-        Where clients connect, on 127.0.0.1.
+        Port on 127.0.0.1 that clients connect to.
     home
-        What `build_home` made.
+        Home folder, as `build_home` returns it.
     class_path
         The server's jars, without those of its modules.
     log_file, start_timeout_s
         As for every `Server`.
     heap_mb
-        Size of its heap in MiB.
+        Size of the heap in MiB.
     """
 
     def __init__(
@@ -80,18 +80,18 @@ class ElasticsearchServer(Server):
         self._data = folder / "data"
         self._temporary = folder / "tmp"
         self._session = requests.Session()
-        # A proxy that the environment names is not for this machine's own ports.
+        # A proxy configured in the environment must not be used for ports of this machine.
         self._session.trust_env = False
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """URL for clients."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def prepare(self) -> list[str]:
-        """Write the configuration."""
+        """Write the configuration, and return the server's command."""
         check_port_free(self.port, self.name, "--elasticsearch-port")
-        # A killed JVM leaves its temporary files.
+        # A killed JVM leaves its temporary files behind.
         shutil.rmtree(self._temporary, ignore_errors=True)
         for folder in (self._config, self._data, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ class ElasticsearchServer(Server):
         options = [
             *server_options(self._heap_mb, self._temporary, logs),
             f"-XX:MaxDirectMemorySize={self._heap_mb // 2}m",
-            # As the server's own start script has it: netty's pools would cost memory for nothing.
+            # As in the server's own start script: netty's pools would cost memory without a benefit.
             "-Dio.netty.noUnsafe=true",
             "-Dio.netty.noKeySetOptimization=true",
             "-Dio.netty.recycler.maxCapacityPerThread=0",
@@ -109,7 +109,7 @@ class ElasticsearchServer(Server):
         return java_command(LAUNCHER_CLASS, arguments, class_path=self._class_path, options=options)
 
     def is_ready(self) -> bool:
-        """Tell whether every primary shard is active: on a full data folder the port opens long before."""
+        """Tell whether every primary shard is active; with much data the port opens long before that."""
         wanted = {"wait_for_status": "yellow", "wait_for_no_initializing_shards": "true", "timeout": "1s"}
         try:
             health = self._session.get(f"{self.url}/_cluster/health", params=wanted, timeout=_PROBE_TIMEOUT_S)

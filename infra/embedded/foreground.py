@@ -1,4 +1,4 @@
-"""The stack in the foreground of a terminal: what `tapewatch stack` does."""
+"""Runs the embedded stack in the foreground of a terminal (`tapewatch stack`)."""
 
 import signal
 import time
@@ -15,22 +15,22 @@ _CHECK_PAUSE_S = 0.5
 
 
 def run_stack(data_dir: Path | None, kafka_port: int, elasticsearch_port: int) -> int:
-    """Run the stack until Ctrl-C or SIGTERM, then stop it; a second one kills it at once.
+    """Run the stack until Ctrl-C or SIGTERM, then stop it; a second signal kills it at once.
 
-    Must be called in the main thread, because it handles signals.
+    Must be called from the main thread, because it handles signals.
 
     Parameters
     ----------
     data_dir
-        Keeps the servers' data; None for a temporary folder.
+        Folder for the servers' data; None for a temporary folder.
     kafka_port, elasticsearch_port
-        Where clients connect, on 127.0.0.1.
+        Ports on 127.0.0.1 that clients connect to.
 
     Returns
     -------
     int
-        Exit code: 0 after a clean stop, 1 if a server did not start or ended by itself, 130 after a kill.
-        The summary goes to stdout, progress and errors have been shown on stderr.
+        Exit code: 0 after a clean stop, 1 if a server did not start or exited unexpectedly, 130 after a
+        kill. The summary is printed to stdout, progress and errors to stderr.
     """
     console = Console(stderr=True, highlight=False)
     stack = EmbeddedStack(
@@ -54,7 +54,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _run(stack: EmbeddedStack, console: Console) -> int:
-    """Start, watch and stop; a KeyboardInterrupt that comes out of here is the second one."""
+    """Start, watch and stop the stack; a KeyboardInterrupt raised from here is the second signal."""
     try:
         stack.start()
         Console(highlight=False).print(_summary(stack), soft_wrap=True)
@@ -62,7 +62,7 @@ def _run(stack: EmbeddedStack, console: Console) -> int:
             time.sleep(_CHECK_PAUSE_S)
             stack.check()
     except KeyboardInterrupt:
-        console.print("Stopping; once more to kill at once ...")
+        console.print("Stopping; press Ctrl-C again to kill at once ...")
         stack.stop()
         console.print("Stopped.")
         return 0
@@ -74,8 +74,8 @@ def _run(stack: EmbeddedStack, console: Console) -> int:
 
 
 def _summary(stack: EmbeddedStack) -> str:
-    """Say where everything is, one to a line and unbroken, so that each can be copied."""
-    fate = "removed at the end; --data-dir keeps it" if stack.config.data_dir is None else "kept"
+    """Return the addresses and folders, each on an unwrapped line so that it can be copied."""
+    fate = "removed when the stack stops; --data-dir keeps it" if stack.config.data_dir is None else "kept"
     rows = {
         "Kafka": stack.kafka_bootstrap,
         "Elasticsearch": stack.elasticsearch_url,
@@ -91,7 +91,7 @@ def _summary(stack: EmbeddedStack) -> str:
             "",
             *lines,
             "",
-            "For other terminals, if they should not use the defaults:",
+            "To use this stack from other terminals if it is not on the default ports:",
             f"  export TAPEWATCH_KAFKA={stack.kafka_bootstrap}",
             f"  export TAPEWATCH_ELASTICSEARCH={stack.elasticsearch_url}",
             "",

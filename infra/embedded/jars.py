@@ -1,4 +1,4 @@
-"""The jars that the embedded servers are made of, as `jars.lock` pins them."""
+"""The jars of the embedded servers, as pinned in `jars.lock`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ COMPILER = "compiler"
 
 @dataclass(frozen=True)
 class Jar:
-    """One jar of a Maven repository, with what its content must be.
+    """A jar of a Maven repository, with the hash and size of its content.
 
     Parameters
     ----------
     group, artifact, version
         Its Maven coordinate.
     classifier
-        The coordinate's optional part, mostly empty.
+        The coordinate's optional part, usually empty.
     sha256
-        Of its content, in hexadecimal.
+        SHA-256 of the content, in hexadecimal.
     size_bytes
-        Of its content.
+        Size of the content.
     """
 
     group: str
@@ -41,7 +41,7 @@ class Jar:
 
     @property
     def path(self) -> PurePosixPath:
-        """Where a Maven repository keeps it, and the cache too."""
+        """Path of the jar in a Maven repository, and in the cache."""
         name = "-".join(part for part in (self.artifact, self.version, self.classifier) if part)
         return PurePosixPath(*self.group.split("."), self.artifact, self.version, f"{name}.jar")
 
@@ -74,7 +74,7 @@ def read_lock(text: str) -> dict[str, list[Jar]]:
             current = sections.setdefault(line[1:-1], [])
             continue
         if current is None:
-            raise ValueError(f"line {number} of the jar lock stands before any [section]: {raw}")
+            raise ValueError(f"line {number} of the jar lock comes before any [section]: {raw}")
         current.append(_parse_jar(line, number))
     return sections
 

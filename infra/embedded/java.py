@@ -1,4 +1,4 @@
-"""How this project calls Java: the runtime that pip installed, and the options both servers share."""
+"""Builds Java commands: the runtime that pip installed, and the options that both servers share."""
 
 import os
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ def server_options(heap_mb: int, temporary: Path, log_folder: Path) -> list[str]
     Parameters
     ----------
     heap_mb
-        Size of its heap in MiB, from start to end.
+        Fixed size of the heap in MiB.
     temporary
-        Folder for its temporary files.
+        Folder for temporary files.
     log_folder
-        Gets the JVM's report if the JVM itself crashes.
+        Folder for the JVM's report if the JVM itself crashes.
     """
     return [
         f"-Xms{heap_mb}m",
@@ -51,7 +51,7 @@ def server_options(heap_mb: int, temporary: Path, log_folder: Path) -> list[str]
         # Both servers end their logging themselves when they close.
         "-Dlog4j.shutdownHookEnabled=false",
         "-Dlog4j2.disable.jmx=true",
-        # Their native parts are expected: no warnings at each start.
+        # Both servers use native code; without these the JVM warns about it at each start.
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
     ]

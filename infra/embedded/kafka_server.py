@@ -1,4 +1,4 @@
-"""Apache Kafka as one process: broker and controller (KRaft), tuned for a development machine."""
+"""Apache Kafka as a single process, broker and controller (KRaft), tuned for a development machine."""
 
 import base64
 import json
@@ -22,10 +22,10 @@ from services.common.kafka.coordinator import OFFSETS_TOPIC, PROBE_TIMEOUT_S, fi
 _READY_GROUP = "tapewatch-readiness"
 _PROBE_TIMEOUT_S = 2.0
 STUCK_AFTER_S = 20.0
-"""From the first answer on; a coordinator has loaded its log by then, also on busy cores."""
+"""Time since the broker's first answer; by then a coordinator has loaded its log, even on busy cores."""
 
 _CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
-"""Kafka leaves it when it stops in good order, and takes it away when it runs."""
+"""Kafka writes it on a clean shutdown and removes it when it starts."""
 
 _METADATA_FOLDER = "__cluster_metadata-0"
 _FENCED = "Fencing broker"
@@ -33,14 +33,14 @@ _STARTED = "Kafka Server started"
 _FENCING_TIMEOUT_S = 60.0
 _IN_LOG_WITHIN_S = 10.0
 _FENCING_PAUSE_S = 3.0
-"""A controller that has run for so long without fencing the broker had nothing to fence."""
+"""A controller that has run for this long without fencing the broker has nothing to fence."""
 
-# One node, so one replica of everything, and internal topics of one partition: these make a restart take
-# seconds.
-# The coordinator's log has small segments, which get compacted: after a crash it is read whole, and while it
-# is read the coordinator may lose step with it for good (see `find_stuck_coordinator`).
-# Overdue transactions are not looked for sooner: a broker that is still starting gives one up without telling
-# its partitions, which then wait for its end for ever.
+# One node, so every topic has one replica, and internal topics have one partition: a restart takes seconds.
+# The coordinator's log has small segments, so that they get compacted: after a crash it is read in full, and
+# while it is being read the coordinator may permanently get out of step with it (see
+# `find_stuck_coordinator`).
+# Timed-out transactions are not looked for more often: a broker that is still starting aborts one without
+# telling its partitions, which then wait forever for the transaction to end.
 _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -75,11 +75,11 @@ def kafka_properties(port: int, controller_port: int, data: Path) -> str:
     Parameters
     ----------
     port
-        Where clients connect.
+        Port that clients connect to.
     controller_port
-        Where the broker finds the controller in its own process; may differ at each start.
+        Port of the controller, which runs in the broker's process; may differ at each start.
     data
-        Folder of the logs, as Kafka calls its data.
+        Data folder (Kafka's `log.dirs`).
     """
     return (
         f"{_SETTINGS}"
@@ -91,12 +91,12 @@ def kafka_properties(port: int, controller_port: int, data: Path) -> str:
 
 
 def fencing_properties(controller_port: int, data: Path) -> str:
-    """Return the configuration of a controller that runs alone, to fence a broker that was killed.
+    """Return the configuration of a controller that runs alone to fence a killed broker.
 
     Parameters
     ----------
     controller_port
-        Where it listens; nobody connects.
+        Port it listens on; nothing connects to it.
     data
         As for `kafka_properties`.
     """
@@ -119,15 +119,15 @@ class KafkaServer(Server):
     Parameters
     ----------
     folder
-        Gets its configuration and its data.
+        Folder for its configuration and data.
     port
-        Where clients connect, on 127.0.0.1.
+        Port on 127.0.0.1 that clients connect to.
     class_path
-        Its jars.
+        Kafka's jars.
     log_file, start_timeout_s
         As for every `Server`.
     heap_mb
-        Size of its heap in MiB.
+        Size of the heap in MiB.
     """
 
     def __init__(
@@ -155,10 +155,10 @@ class KafkaServer(Server):
         return f"{LOOPBACK}:{self.port}"
 
     def prepare(self) -> list[str]:
-        """Write the configuration, and format the data folder at the first start."""
+        """Write the configuration; format the data folder at first, or fence the broker after a crash."""
         check_port_free(self.port, self.name, "--kafka-port")
         self._first_answer_s = None
-        # A killed JVM leaves the native libraries that it unpacked.
+        # A killed JVM leaves behind the native libraries it unpacked.
         shutil.rmtree(self._temporary, ignore_errors=True)
         for folder in (self._data, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,9 +170,9 @@ class KafkaServer(Server):
         return self._java("kafka.Kafka", [str(self._properties)], self._heap_mb)
 
     def is_ready(self) -> bool:
-        """Tell whether all partitions have a leader and the group coordinator takes commits.
+        """Tell whether all partitions have a leader and the group coordinator accepts commits.
 
-        A broker that keeps rejecting them is stuck: Kafka is then restarted cleanly, which fixes it.
+        A coordinator that keeps rejecting them is stuck: Kafka is then restarted cleanly, which fixes it.
         """
         if not self._answers():
             return False
@@ -189,7 +189,7 @@ class KafkaServer(Server):
         return False
 
     def has_stuck_coordinator(self, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
-        """Tell whether the group coordinator takes no commit within a time.
+        """Tell whether the group coordinator accepts no commit within `timeout_s`.
 
         Raises
         ------
@@ -200,12 +200,12 @@ class KafkaServer(Server):
 
     def _answers(self) -> bool:
         try:
-            # The client would wait, and report each refused connection.
+            # The Kafka client would wait, and log each refused connection.
             socket.create_connection((LOOPBACK, self.port), _PROBE_TIMEOUT_S).close()
         except OSError:
             return False
-        # A consumer, because AdminClient.list_consumer_group_offsets crashes the interpreter now and then
-        # (a segmentation fault, confluent-kafka 2.16) while the broker makes its coordinator's topic.
+        # A consumer, because AdminClient.list_consumer_group_offsets sometimes crashes the interpreter
+        # (a segmentation fault, confluent-kafka 2.16) while the broker creates the coordinator's topic.
         client = Consumer({"bootstrap.servers": self.bootstrap, "group.id": _READY_GROUP, "log_level": 0})
         try:
             cluster = client.list_topics(timeout=_PROBE_TIMEOUT_S)
@@ -236,7 +236,7 @@ class KafkaServer(Server):
         except subprocess.TimeoutExpired:
             raise self.timeout_error() from None
         finally:
-            # Nothing may keep writing to the folder, after a Ctrl-C either.
+            # Nothing may keep writing to the folder, not even after a Ctrl-C.
             child.kill()
             child.wait()
         if code != 0:
@@ -246,13 +246,14 @@ class KafkaServer(Server):
             )
 
     def _fence(self) -> None:
-        """Have a controller alone note that the broker is gone, which was killed.
+        """Run the controller alone until it has fenced the broker that was killed.
 
-        Else the broker begins by taking up all that it led when it was killed, and a moment later, when it is
-        registered anew, loses and gets it once more. A group coordinator that is still loading then is out of
-        step with its log for good. It also could not be registered before its old session has expired.
+        Otherwise the broker first resumes leadership of everything it led when it was killed, and a moment
+        later, when it registers again, loses it and regains it. A group coordinator that is still loading at
+        that moment is permanently out of step with its log. The broker also could not register before its
+        old session has expired.
 
-        Nothing depends on it: if it fails, the start continues as it would without.
+        This is best effort: if it fails, the start continues without it.
         """
         properties = self._properties.with_name("fencing.properties")
         properties.write_text(fencing_properties(free_port(), self._data))
@@ -280,10 +281,11 @@ class KafkaServer(Server):
 
 
 def _wait_for_fencing(child: "subprocess.Popen[bytes]", log_file: Path, metadata: Path) -> None:
-    """Wait until the controller's log has that the broker is fenced, or it has nothing to fence, or ends.
+    """Wait until the metadata log records that the broker is fenced, nothing is to fence, or the child ends.
 
-    The controller says that it fences before that is in its log, from which a stop at that moment keeps it.
-    So the log must have grown since it was said: by that record or, twice a second, by one behind it.
+    The controller prints that it fences the broker before the record is in the metadata log, and a stop at
+    that moment would prevent it. So the metadata log must have grown since the message: by that record or by
+    a later one, which come twice a second.
     """
     deadline_s = time.monotonic() + _FENCING_TIMEOUT_S
     is_started = False
@@ -304,5 +306,5 @@ def _wait_for_fencing(child: "subprocess.Popen[bytes]", log_file: Path, metadata
 
 
 def _escape(path: Path) -> str:
-    """Write a path as a Java properties file wants it: ASCII, with escapes that JSON has too."""
+    """Return a path as a Java properties file needs it: ASCII, with escapes that are the same in JSON."""
     return json.dumps(str(path))[1:-1]

@@ -1,6 +1,6 @@
-"""Write `jars.lock` again: `python -m infra.embedded.lock_jars`.
+"""Rewrites `jars.lock`: `python -m infra.embedded.lock_jars`.
 
-To move to another release, change its version here, run this, and run the tests.
+To upgrade a server, change its version in `ROOTS`, run this, and run the tests.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ ROOTS = {
 
 
 def main() -> None:
-    """Resolve every root, fetch what it needs once, and write the lock."""
+    """Resolve the dependencies of every root, download them, and write the lock."""
     with tempfile.TemporaryDirectory() as folder:
-        # Neither the person's Maven cache nor other local repositories may decide what is pinned.
+        # Neither the user's Maven cache nor other local repositories may influence what is pinned.
         context = MavenContext(
             repo_cache=Path(folder), local_repos=[], remote_repos={"repository": repository_url()}
         )
@@ -40,8 +40,8 @@ def _lock(context: MavenContext, roots: list[str]) -> list[Jar]:
     artifacts = [dependency.artifact for dependency in given + needed]
     if not any(root.startswith("org.apache.kafka:") for root in roots):
         return [_pin(artifact) for artifact in artifacts]
-    # What joins the broker's logging calls to its logging library comes with its release archive only.
-    # As a root of its own it would bring its own ideas of the other versions.
+    # The binding between slf4j and log4j is only part of Kafka's release archive. As a root of its own it
+    # would change the versions of other jars.
     log4j = next(artifact for artifact in artifacts if artifact.artifactId == "log4j-core")
     binding = context.project(log4j.groupId, "log4j-slf4j-impl").at_version(log4j.version).artifact()
     return [_pin(artifact) for artifact in [*artifacts, binding]]

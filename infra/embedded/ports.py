@@ -1,4 +1,4 @@
-"""TCP ports on the loopback address: is one free, who has it, and which is to be had."""
+"""TCP ports on the loopback address: finds free ones, and names the process that uses one."""
 
 import contextlib
 import random
@@ -11,22 +11,22 @@ from services.common.errors import TapewatchError
 LOOPBACK = "127.0.0.1"
 
 # Below the range from which systems pick the local ports of outgoing connections: a client that keeps
-# trying a dead server's port in that range can end up connected to itself, and so hold the port.
+# trying a dead server's port in that range can end up connected to itself, and so occupy the port.
 _FREE_PORTS = range(20_000, 32_000)
 
 _RELEASE_TIMEOUT_S = 2.0
-"""A stack that was killed a moment ago may need this long until its ports are free."""
+"""The ports of a stack that was killed a moment ago may take this long to become free."""
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
+    """Return a port of 127.0.0.1 that no process is listening on."""
     return next(port for port in iter(lambda: random.choice(_FREE_PORTS), None) if is_free(port))  # noqa: S311
 
 
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
-        # As servers do it: connections that are still in TIME_WAIT do not count.
+        # As servers do: connections that are still in TIME_WAIT do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -45,12 +45,12 @@ def check_port_free(port: int, server: str, option: str) -> None:
     server
         The server's name, for the message.
     option
-        The command line's option that chooses another port.
+        The command-line option that chooses another port.
 
     Raises
     ------
     TapewatchError
-        If something listens there, and keeps listening.
+        If another process keeps listening on the port.
     """
     deadline = time.monotonic() + _RELEASE_TIMEOUT_S
     while not is_free(port):
@@ -58,14 +58,14 @@ def check_port_free(port: int, server: str, option: str) -> None:
             holder = _holder(port)
             raise TapewatchError(
                 f"{server} cannot use port {port}: "
-                + (f"{holder} uses it." if holder else "another process uses it."),
+                + (f"{holder} is using it." if holder else "another process is using it."),
                 f"Stop that process, or choose another port with {option}.",
             )
         time.sleep(0.1)
 
 
 def _holder(port: int) -> str | None:
-    """Name the process that listens on a port, if this system and our rights let us see it."""
+    """Return the process that listens on a port, if the system and our permissions let us see it."""
     inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
         with contextlib.suppress(OSError):

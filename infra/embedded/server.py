@@ -1,4 +1,4 @@
-"""A server as a child process: started, found ready, watched and stopped."""
+"""A server as a child process: starts it, waits until it is ready, checks on it and stops it."""
 
 import signal
 import subprocess
@@ -23,9 +23,9 @@ class Server(ABC):
     Parameters
     ----------
     name
-        What messages call it.
+        Its name in messages.
     log_file
-        Gets all that it prints; appended to at each start.
+        File its output is appended to.
     start_timeout_s
         How long a start may take until the server is ready.
     """
@@ -49,7 +49,7 @@ class Server(ABC):
         Raises
         ------
         TapewatchError
-            If its port is taken, it ends, or it is not ready in time.
+            If its port is taken, it exits, or it is not ready in time.
         """
         self.launch()
         await_ready([self])
@@ -57,7 +57,7 @@ class Server(ABC):
     def launch(self) -> None:
         """Start the server's process without waiting until it is ready."""
         if self._process and self._process.poll() is None:
-            raise RuntimeError(f"{self.name} is running already")
+            raise RuntimeError(f"{self.name} is already running")
         self._is_up = False
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         self._log_start_bytes = _shorten(self.log_file)
@@ -66,49 +66,49 @@ class Server(ABC):
 
     @abstractmethod
     def prepare(self) -> list[str]:
-        """Lay out what the server needs for this start, and return its command."""
+        """Create the files that the server needs to start, and return its command."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Ask the server, briefly, whether it can do all of its work now."""
+        """Ask the server, with a short timeout, whether it is fully operational."""
 
     def check(self) -> None:
-        """Fail if the server has ended without being told to.
+        """Fail if the server has exited without being stopped.
 
         Raises
         ------
         TapewatchError
-            With the server's last log lines.
+            If it has exited; quotes the server's last log lines.
         """
         code = self._process.poll() if self._process else None
         if code is not None:
-            hint = "Fix what its log complains of, and start again."
+            hint = "Fix the error in its log, and start again."
             if code == -signal.SIGKILL:
                 hint = "If nobody killed it, memory ran out: close other programs, and start again."
             raise TapewatchError(
-                f"{self.name} {_how_it_ended(code)} {'while it ran' if self._is_up else 'while it started'}. "
+                f"{self.name} {_how_it_ended(code)} while {'running' if self._is_up else 'starting'}. "
                 f"{self._last_words()}",
                 hint,
             )
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Let the server close its data and end; kill it if that takes longer than `timeout_s`."""
+        """Shut the server down cleanly; kill it if that takes longer than `timeout_s`."""
         stop_all([self], timeout_s)
 
     def terminate(self) -> None:
-        """Ask the server to end, without waiting."""
+        """Ask the server to shut down, without waiting."""
         if self._process:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End the server at once, as a crash would."""
+        """Kill the server immediately, as in a crash."""
         if self._process:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def wait_until_ended(self, timeout_s: float) -> None:
-        """Wait until a terminated server has ended; kill it after `timeout_s`."""
+        """Wait until a terminated server has exited; kill it after `timeout_s`."""
         if self._process:
             try:
                 self._process.wait(timeout_s)
@@ -117,7 +117,7 @@ class Server(ABC):
             self._process = None
 
     def poll_ready(self) -> bool:
-        """Tell whether the server is ready, failing if it has ended."""
+        """Tell whether the server is ready; fail if it has exited."""
         self.check()
         self._is_up = self.is_ready()
         return self._is_up
@@ -126,7 +126,7 @@ class Server(ABC):
         """Return the error for a start that took too long."""
         return TapewatchError(
             f"{self.name} was not ready within {self.start_timeout_s:.0f} s. {self._last_words()}",
-            "Fix the error in its log; if the machine is merely busy, start again.",
+            "Fix the error in its log; if the machine was only busy, start again.",
         )
 
     def _last_words(self) -> str:
@@ -143,14 +143,14 @@ def await_ready(servers: Sequence[Server], on_ready: Callable[[Server], None] = 
     Parameters
     ----------
     servers
-        They start at the same time, and each may take its own `start_timeout_s`.
+        Servers that start at the same time; each may take up to its `start_timeout_s`.
     on_ready
         Called for each server as soon as it is ready.
 
     Raises
     ------
     TapewatchError
-        If one ends or is not ready in time.
+        If one exits or is not ready in time.
     """
     begin = time.monotonic()
     waiting = list(servers)
@@ -166,7 +166,7 @@ def await_ready(servers: Sequence[Server], on_ready: Callable[[Server], None] = 
 
 
 def stop_all(servers: Sequence[Server], timeout_s: float = STOP_TIMEOUT_S) -> None:
-    """Stop servers side by side; what has not ended after `timeout_s` is killed."""
+    """Stop servers at the same time; kill those that have not exited after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     for server in servers:
         server.terminate()
@@ -175,11 +175,11 @@ def stop_all(servers: Sequence[Server], timeout_s: float = STOP_TIMEOUT_S) -> No
 
 
 def _how_it_ended(code: int) -> str:
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _shorten(log_file: Path) -> int:
-    """Start a new log if the old one has grown large, keeping that; return the log's size in bytes."""
+    """Rotate the log if it has grown large; return the size of the current log in bytes."""
     size_bytes = log_file.stat().st_size if log_file.exists() else 0
     if size_bytes <= _LOG_KEPT_BYTES:
         return size_bytes
@@ -188,7 +188,7 @@ def _shorten(log_file: Path) -> int:
 
 
 def _last_lines(log_file: Path, start_bytes: int) -> list[str]:
-    """Return the last lines since a start, without Java's stack frames, which bury the messages."""
+    """Return the last lines since a start, without Java's stack frames, which would bury the messages."""
     if not log_file.exists():
         return []
     with log_file.open("rb") as log:

@@ -1,4 +1,4 @@
-"""The embedded stack: a real Kafka and a real Elasticsearch from pip-installed parts alone."""
+"""The embedded stack: a real Kafka and a real Elasticsearch without containers."""
 
 import time
 from collections.abc import Callable
@@ -20,23 +20,24 @@ from infra.embedded.server import STOP_TIMEOUT_S, Server, await_ready, stop_all
 from services.common.errors import TapewatchError
 
 _DATA_BYTES = 1_000_000_000
-"""What the servers should find free for their data: a day of trades and its indices."""
+"""Free disk space required for the servers' data: a day of trades and its indices."""
 
 
 @dataclass(frozen=True)
 class StackConfig:
-    """What an embedded stack is like.
+    """Configuration of an embedded stack.
 
     Parameters
     ----------
     data_dir
-        Keeps the servers' data, configuration and logs; None for a temporary folder that goes with the stack.
+        Folder for the servers' data, configuration and logs; None for a temporary folder, which is removed
+        with the stack.
     kafka_port, elasticsearch_port
-        Where clients connect, on 127.0.0.1.
+        Ports on 127.0.0.1 that clients connect to.
     kafka_heap_mb, elasticsearch_heap_mb
         Sizes of the servers' heaps in MiB.
     start_timeout_s
-        How long each start may take until both servers are ready, downloads apart.
+        How long a start may take until both servers are ready, not counting downloads.
     """
 
     data_dir: Path | None = None
@@ -48,21 +49,21 @@ class StackConfig:
 
 
 class EmbeddedStack:
-    """Kafka and Elasticsearch as child processes, from `start` to `stop`; a context manager does both.
+    """Kafka and Elasticsearch as child processes; as a context manager it starts and stops them.
 
-    Each server can be killed, stopped and started again by itself, while the stack runs.
+    While the stack is running, each server can be killed, stopped and started again on its own.
 
     Parameters
     ----------
     config
-        Its ports, folders and sizes.
+        Ports, folders and sizes.
     report
         Called with a line of text for each step of a start.
 
     Attributes
     ----------
     kafka, elasticsearch
-        The servers, once `start` has begun to start them.
+        The servers; set by `start`.
     """
 
     kafka: KafkaServer
@@ -107,7 +108,7 @@ class EmbeddedStack:
         return self.data_dir / "logs"
 
     def start(self) -> None:
-        """Start both servers side by side, and return when both are ready.
+        """Start both servers at the same time, and return when both are ready.
 
         The first start downloads them. If a start fails or is interrupted, nothing is left running.
 
@@ -118,14 +119,14 @@ class EmbeddedStack:
             server ends or is not ready in time.
         """
         if self._data_dir is not None:
-            raise RuntimeError("the stack is running already")
+            raise RuntimeError("the stack is already running")
         check_port_free(self.config.kafka_port, "Kafka", "--kafka-port")
         check_port_free(self.config.elasticsearch_port, "Elasticsearch", "--elasticsearch-port")
         self._data_dir = DataDir(self.config.data_dir)
         try:
             self._create_servers()
             began = time.monotonic()
-            # Elasticsearch takes longer, so it goes first.
+            # Elasticsearch takes longer to start, so it comes first.
             for server in (self.elasticsearch, self.kafka):
                 self._servers.append(server)
                 server.launch()
@@ -141,25 +142,25 @@ class EmbeddedStack:
             raise
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Let both servers close their data and end, side by side; kill them after `timeout_s`."""
+        """Shut both servers down cleanly, at the same time; kill them after `timeout_s`."""
         self._close_watch()
         stop_all(self._servers, timeout_s)
         self._close()
 
     def kill(self) -> None:
-        """End both servers at once."""
+        """Kill both servers immediately."""
         self._close_watch()
         for server in self._servers:
             server.kill()
         self._close()
 
     def check(self) -> None:
-        """Fail if a server has ended by itself; restart Kafka, and wait for it, if its coordinator is stuck.
+        """Fail if a server has exited; restart Kafka, and wait for it, if its group coordinator is stuck.
 
         Raises
         ------
         TapewatchError
-            Names the server, with the last lines of its log.
+            If a server has exited; names it and quotes the last lines of its log.
         """
         try:
             for server in self._servers:
@@ -172,7 +173,7 @@ class EmbeddedStack:
             raise
 
     def _restart_kafka(self) -> None:
-        self._report("Kafka's group coordinator can write no more: Kafka is restarted")
+        self._report("Kafka's group coordinator can no longer write: restarting Kafka")
         self._close_watch()
         self.kafka.stop()
         self.kafka.start()

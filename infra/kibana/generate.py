@@ -38,7 +38,7 @@ FILE = Path(__file__).with_name("tapewatch.ndjson")
 MARKET_DASHBOARD = "tapewatch-market-dashboard"
 ANOMALIES_DASHBOARD = "tapewatch-anomalies-dashboard"
 
-# As on Tapewatch's own dashboard.
+# The same colors as on Tapewatch's own dashboard.
 _BLUE, _RED = SEVERITY_COLORS[Severity.LOW], SEVERITY_COLORS[Severity.CRITICAL]
 SIDES = {
     side: (name, SIDE_COLORS[side])
@@ -49,10 +49,10 @@ NOT_INFO = f'not severity: "{Severity.INFO}"'
 _SEVERITY_LABELS = {severity: str(severity) for severity in Severity} | {Severity.INFO: "info (no alert)"}
 _SYMBOLS_SHOWN = 10
 _LABELS_SHOWN = len(LABELS) + 4
-"""All, and some that are not detected any more but in old documents."""
+"""All labels, plus room for labels that only old documents have."""
 _SCORE_BARS = 25
 
-# Discover's "surrounding documents": the trade itself, and what was traded just before and after it.
+# Discover's "surrounding documents": the trade itself, and the trades just before and after it.
 _TRADES_AROUND = (
     f"discover#/context/{TRADES}/{{{{value}}}}"
     "?_a=(columns:!(symbol,price,size,side),predecessorCount:20,successorCount:20)"
@@ -60,7 +60,7 @@ _TRADES_AROUND = (
 
 
 def saved_objects() -> list[SavedObject]:
-    """Return every object, each after those that it refers to."""
+    """Return all objects, each after those that it refers to."""
     times = generated_day()
     searches = _searches(times)
     market, anomalies = _market_charts(), _anomaly_charts()
@@ -75,7 +75,7 @@ def saved_objects() -> list[SavedObject]:
 
 
 def generated_day() -> TimeRange:
-    """Return the hours that the demo's generated day has trades in: 04:00 to 20:00 in New York."""
+    """Return the trading hours of the demo's generated day: 04:00 to 20:00 in New York."""
     day, zone = DayConfig().date, ZoneInfo("America/New_York")
     start, end = (
         dt.datetime.combine(day, dt.time(hour), zone).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
@@ -85,7 +85,7 @@ def generated_day() -> TimeRange:
 
 
 def ndjson() -> str:
-    """Return every object as a line of JSON."""
+    """Return all objects, one JSON document per line."""
     return "".join(
         json.dumps(one, separators=(",", ":"), ensure_ascii=False) + "\n" for one in saved_objects()
     )
@@ -100,7 +100,7 @@ def _data_views() -> list[SavedObject]:
     anomaly = {
         "score": number("0.000"),
         "detections.score": number("0.000"),
-        # A day, not a moment: another time zone would show the day before.
+        # A day, not a moment: in another time zone it would be shown as the day before.
         "session": {"id": "date", "params": {"pattern": "YYYY-MM-DD", "timezone": "UTC"}},
         "trade_id": link(_TRADES_AROUND),
     }
@@ -157,7 +157,7 @@ def _searches(times: TimeRange) -> dict[str, SavedObject]:
         ),
         "top": search(
             "tapewatch-top-anomalies",
-            "Top anomalies, without info; the trade's id leads to the trades around it",
+            "Top anomalies, without severity info; the trade id links to the surrounding trades",
             ANOMALIES,
             ["severity", "score", "symbol", "anomalies", "message", "price", "size", "trade_id"],
             "score",
@@ -169,9 +169,9 @@ def _searches(times: TimeRange) -> dict[str, SavedObject]:
 
 def _market_charts() -> dict[str, SavedObject]:
     return {
-        "trades": big_number("tapewatch-trade-count", "Trades in all", TRADES, count("Trades"), _BLUE),
+        "trades": big_number("tapewatch-trade-count", "Total trades", TRADES, count("Trades"), _BLUE),
         "shares": big_number(
-            "tapewatch-share-count", "Volume in all", TRADES, metric("sum", "size", "Shares"), _BLUE
+            "tapewatch-share-count", "Total volume", TRADES, metric("sum", "size", "Shares"), _BLUE
         ),
         "price": chart(
             "tapewatch-price",
@@ -179,11 +179,11 @@ def _market_charts() -> dict[str, SavedObject]:
             TRADES,
             "line",
             {"price": last_value("price", "Last price")},
-            unit="Price, logarithmic",
+            unit="Price (logarithmic)",
             split=top_values("symbol", "Symbol", _SYMBOLS_SHOWN),
-            # Symbols of any price on one axis; one symbol alone fills it.
+            # One axis for symbols of any price; a single symbol fills it.
             style={"yLeftScale": "log", "yLeftExtent": {"mode": "dataBounds"}, "fittingFunction": "Carry"},
-            description=f"The {_SYMBOLS_SHOWN} symbols with the most trades; choose others above.",
+            description=f"The {_SYMBOLS_SHOWN} symbols with the most trades; select others above.",
         ),
         "volume": chart(
             "tapewatch-volume",
@@ -199,11 +199,11 @@ def _market_charts() -> dict[str, SavedObject]:
         ),
         "pace": chart(
             "tapewatch-trades-per-minute",
-            "Trades a minute",
+            "Trades per minute",
             TRADES,
             "bar_stacked",
-            {"trades": count("Trades a minute", per="m")},
-            unit="Trades a minute",
+            {"trades": count("Trades per minute", per="m")},
+            unit="Trades per minute",
             colors={"trades": _BLUE},
         ),
         "symbols": table(
@@ -232,7 +232,7 @@ def _anomaly_charts() -> dict[str, SavedObject]:
     return {
         "alerts": big_number(
             "tapewatch-alert-count",
-            "Alerts (info left out)",
+            "Alerts (without info)",
             ANOMALIES,
             count("Alerts", query=NOT_INFO),
             _BLUE,
@@ -252,7 +252,7 @@ def _anomaly_charts() -> dict[str, SavedObject]:
             {"anomalies": count("Anomalies")},
             unit="Anomalies",
             split=top_values("anomalies", "Label", _LABELS_SHOWN, by="anomalies"),
-            description="An anomaly with two labels counts under each. Auction crosses are natural: info.",
+            description="An anomaly with two labels counts under each. Auction crosses are expected: info.",
         ),
         "severities": chart(
             "tapewatch-severities",
@@ -262,11 +262,11 @@ def _anomaly_charts() -> dict[str, SavedObject]:
             by_severity,
             unit="Anomalies",
             colors=severity_colors,
-            description="info is for the natural and expected, an auction cross: outside the alert budget.",
+            description="info marks expected events such as auction crosses, outside the alert budget.",
         ),
         "symbols": chart(
             "tapewatch-anomalous-symbols",
-            "Anomalies by symbol; click a bar for its trades",
+            "Anomalies by symbol; click a bar to see its trades",
             ANOMALIES,
             "bar_stacked",
             {"anomalies": count("Anomalies")},
@@ -282,7 +282,7 @@ def _anomaly_charts() -> dict[str, SavedObject]:
             unit="Anomalies",
             x=histogram("score", "Score", _SCORE_BARS),
             colors=severity_colors,
-            description="0 to 1, higher is more anomalous; each bar is an interval of scores.",
+            description="From 0 to 1, higher is more anomalous; each bar is an interval of scores.",
         ),
     }
 
@@ -294,7 +294,7 @@ def _market_dashboard(
     return dashboard(
         MARKET_DASHBOARD,
         "Market",
-        "Price, volume and pace of the trades. A click on a price leads to its anomalies.",
+        "Price, volume and rate of trades. Click a price to see the anomalies at that time.",
         times,
         [
             Panel(charts["trades"], 0, 0, 8, 7),
@@ -316,7 +316,7 @@ def _anomalies_dashboard(
     return dashboard(
         ANOMALIES_DASHBOARD,
         "Anomalies",
-        "What was unusual, when and why. Severity info is expected and stands outside the alert budget.",
+        "What was unusual, when and why. Severity info marks expected events, outside the alert budget.",
         times,
         [
             Panel(charts["alerts"], 0, 0, 8, 7),

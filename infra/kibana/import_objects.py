@@ -1,4 +1,4 @@
-"""Puts `tapewatch.ndjson` into Kibana; what is there already stays as it is."""
+"""Imports `tapewatch.ndjson` into Kibana, unless it was imported before."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ _PAGE = 1000
 _KINDS = {"index-pattern": "data view", "search": "search", "lens": "chart", "dashboard": "dashboard"}
 
 Key = tuple[str, str]
-"""Type and id, which name a saved object."""
+"""Type and id, which identify a saved object."""
 
 Login = tuple[str, str]
 """User and password."""
@@ -35,30 +35,30 @@ def wait_for_kibana(kibana_url: str, login: Login | None, stop: Stop) -> bool:
     Parameters
     ----------
     kibana_url
-        `http://host:port`, with a path (a space, a proxy's) where needed.
+        `http://host:port`, with a base path (of a space or a proxy) if needed.
     login
-        User and password; None where Kibana asks for nobody.
+        User and password; None if Kibana requires no login.
     stop
-        Ends the waiting.
+        Ends the wait.
 
     Returns
     -------
     bool
-        False if a stop came first.
+        False if a stop was requested first.
 
     Raises
     ------
     TapewatchError
-        Something else than Kibana answers there, or it refuses the user.
+        If something other than Kibana answers, or Kibana rejects the user.
     """
     kibana = _Kibana(kibana_url, login)
     return wait_for_server(kibana.check_ready, (HTTPError, _NotReadyError), f"Kibana at {kibana.url}", stop)
 
 
 def import_objects(kibana_url: str, login: Login | None = None) -> list[str]:
-    """Put the objects into Kibana, unless these very ones are there; returns one line for each change.
+    """Import the objects unless this version of them was imported before; return one line for each change.
 
-    What a person changed in an object is kept until the file has other objects than were imported.
+    Changes that users made to an object are kept until the file's content changes.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def import_objects(kibana_url: str, login: Login | None = None) -> list[str]:
     Raises
     ------
     TapewatchError
-        Kibana does not answer, or refuses.
+        If Kibana does not answer, or rejects the import.
     """
     objects = [json.loads(line) for line in FILE.read_text().splitlines()]
     version = _version(objects)
@@ -99,14 +99,14 @@ class _NotReadyError(Exception):
 
 
 class _Kibana:
-    """The few requests that are needed; each raises urllib3's HTTPError where Kibana is not there.
+    """A minimal client for Kibana's API; its methods raise urllib3's HTTPError if Kibana does not answer.
 
     Parameters
     ----------
     url
-        Without user and password, and without a slash at its end.
+        Kibana's URL, without user and password, and without a trailing slash.
     login
-        User and password.
+        User and password; None if Kibana requires no login.
     """
 
     def __init__(self, url: str, login: Login | None) -> None:
@@ -179,8 +179,8 @@ class _Kibana:
         if answer.status in (401, 403):
             raise TapewatchError(
                 f"Kibana at {self.url} rejects the user ({answer.status}).",
-                "Set TAPEWATCH_KIBANA_USER and TAPEWATCH_KIBANA_PASSWORD_FILE to one that may manage saved "
-                "objects.",
+                "Set TAPEWATCH_KIBANA_USER and TAPEWATCH_KIBANA_PASSWORD_FILE to a user that may manage "
+                "saved objects.",
             )
         try:
             content = answer.json() if answer.status == 200 else None
@@ -201,7 +201,7 @@ def _version(objects: list[dict[str, Any]]) -> str:
 
 
 def _bears_version(one: dict[str, Any]) -> bool:
-    """Whether it shows in its description what it was imported with; dashboards do, seldom seen there."""
+    """Whether an object's description states the imported version; those of dashboards do."""
     return bool(one["type"] == "dashboard")
 
 

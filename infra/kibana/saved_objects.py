@@ -1,4 +1,4 @@
-"""Kibana's saved objects in the form of Kibana 8.12, which every later version brings up to date."""
+"""Builds saved objects in the format of Kibana 8.12, which later versions migrate at import."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _PAUSED = {"pause": True, "value": 60_000}
 
 @dataclass(frozen=True)
 class TimeRange:
-    """What a dashboard or a search shows when it is opened: ISO 8601 UTC."""
+    """Time range that a dashboard or a search opens with; ISO 8601, UTC."""
 
     start: str
     end: str
@@ -35,10 +35,11 @@ class Panel:
     shows
         A chart or a search.
     x, y, width, height
-        On a grid of 48 columns and as many rows as it takes.
+        Position and size on a grid of 48 columns and any number of rows.
     drilldown
-        The menu entry and the id of the dashboard that a click on the panel offers, if any. What was
-        clicked, and the time, go along; other filters do not: the other data view may lack their fields.
+        Menu entry and id of the dashboard that a click on the panel offers; None for no drilldown. The
+        clicked value and the time range are passed on; other filters are not, because the other data view
+        may lack their fields.
     """
 
     shows: SavedObject
@@ -61,7 +62,7 @@ def data_view(view_id: str, name: str, pattern: str, formats: Mapping[str, Any])
         "runtimeFieldMap": "{}",
         "sourceFilters": "[]",
         "typeMeta": "{}",
-        "allowNoIndex": True,  # it may come before the first trade
+        "allowNoIndex": True,  # it may be imported before the first trade is indexed
     }
     return _saved("index-pattern", view_id, attributes, [], "8.0.0")
 
@@ -93,11 +94,11 @@ def search(
     Parameters
     ----------
     sort
-        The field that goes from high to low.
+        Field to sort by, descending.
     query
-        What is shown, in KQL.
+        Query in KQL.
     only
-        A field and its one value, as a filter that a person can switch over to another value.
+        A field and a value, as a filter whose value the user can change.
     """
     references = [_reference("index-pattern", view_id, _QUERY_REF)]
     filters = []
@@ -139,13 +140,13 @@ def search(
 
 
 def count(label: str, query: str = "", per: str | None = None) -> Column:
-    """Return a column that counts the documents that fit a query in KQL, `per` a unit of time such as `m`."""
+    """Return a column that counts the documents that match a KQL query, in total or `per` unit of time."""
     column = _metric("count", "___records___", label, query, {"emptyAsNull": True})
     return column | ({"timeScale": per} if per else {})
 
 
 def metric(operation: str, field: str, label: str, query: str = "") -> Column:
-    """Return a column with a field's `sum`, `min` or `max` over the documents that fit a query in KQL."""
+    """Return a column with a field's `sum`, `min` or `max` over the documents that match a KQL query."""
     return _metric(operation, field, label, query, {"emptyAsNull": True})
 
 
@@ -156,7 +157,7 @@ def last_value(field: str, label: str) -> Column:
 
 
 def histogram(field: str, label: str, bars: int) -> Column:
-    """Return a column that divides a number's range into intervals of one round width, `bars` at most."""
+    """Return a column that divides a number's range into at most `bars` intervals of equal, round width."""
     return {
         **_named(label, "number", "range", field),
         "isBucketed": True,
@@ -171,16 +172,16 @@ def histogram(field: str, label: str, bars: int) -> Column:
 
 
 def top_values(field: str, label: str, size: int, *, by: str | None = None, rest: bool = False) -> Column:
-    """Return a column with the values that have most.
+    """Return a column with a field's most frequent values.
 
     Parameters
     ----------
     size
-        How many values at most.
+        Number of values, at most.
     by
-        Id of the layer's column that they have most of; documents without it.
+        Id of the layer's column to rank the values by; the number of documents by default.
     rest
-        The other values together are one more.
+        Whether to add all other values as one group.
     """
     if by:
         order: dict[str, Any] = {"orderBy": {"type": "column", "columnId": by}}
@@ -206,13 +207,13 @@ def top_values(field: str, label: str, size: int, *, by: str | None = None, rest
 
 
 def big_number(chart_id: str, title: str, view_id: str, value: Column, color: str) -> SavedObject:
-    """Return a chart of one number; `color` is behind it."""
+    """Return a chart of one number, with `color` as its background."""
     state = {"layerId": _LAYER, "layerType": "data", "metricAccessor": "m", "color": color}
     return _lens(chart_id, title, view_id, "lnsMetric", state, {"m": value})
 
 
 def table(chart_id: str, title: str, view_id: str, rows: Column, values: Mapping[str, Column]) -> SavedObject:
-    """Return a table with a row for each value of `rows`, and columns under ids of their own."""
+    """Return a table with a row for each value of `rows`, and a column for each of `values`, keyed by id."""
     columns = {"rows": rows, **values}
     state = {
         "layerId": _LAYER,
@@ -243,17 +244,17 @@ def chart(
     kind
         `line`, `bar`, `bar_stacked`, …
     values
-        What is drawn, by ids of their own, from the bottom up.
+        Series to draw, keyed by id, from the bottom up.
     unit
         Title of the vertical axis.
     x
-        The horizontal axis; time without it.
+        The horizontal axis; time by default.
     split
-        A series for each value of this column.
+        Column with one series for each of its values.
     colors
-        By the ids of `values`; Kibana's own where there is none.
+        Colors, keyed by the ids of `values`; Kibana's default color for the others.
     style
-        More of the chart's state.
+        Additional state of the chart.
     """
     columns = {**({_SPLIT: split} if split else {}), _X: x or _over_time(), **values}
     layer = {
@@ -292,7 +293,7 @@ def dashboard(
     Parameters
     ----------
     controls
-        For each field that can be chosen from: the control's title and the data view's id.
+        For each field that has a control to filter by: the control's title and the data view's id.
     """
     shown, references = [], []
     for at, panel in enumerate(panels):
@@ -311,7 +312,7 @@ def dashboard(
         "syncTooltips": False,
         "hidePanelTitles": False,
     }
-    heeded = ("ignoreFilters", "ignoreQuery", "ignoreTimerange", "ignoreValidations")
+    parent_settings = ("ignoreFilters", "ignoreQuery", "ignoreTimerange", "ignoreValidations")
     attributes = {
         "title": title,
         "description": description,
@@ -326,7 +327,7 @@ def dashboard(
             "controlStyle": "oneLine",
             "chainingSystem": "HIERARCHICAL",
             "panelsJSON": _text(chosen),
-            "ignoreParentSettingsJSON": _text(dict.fromkeys(heeded, False)),
+            "ignoreParentSettingsJSON": _text(dict.fromkeys(parent_settings, False)),
         },
         "kibanaSavedObjectMeta": {"searchSourceJSON": _text({"query": _NO_QUERY, "filter": []})},
     }
@@ -432,7 +433,7 @@ def _metric(operation: str, field: str, label: str, query: str, params: Mapping[
 def _named(label: str, data_type: str, operation: str, field: str) -> Column:
     return {
         "label": label,
-        "customLabel": True,  # without it Kibana writes a label of its own
+        "customLabel": True,  # otherwise Kibana generates a label
         "dataType": data_type,
         "operationType": operation,
         "sourceField": field,

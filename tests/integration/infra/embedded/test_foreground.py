@@ -118,6 +118,6 @@ def test_a_server_that_dies_ends_the_stack_and_is_named(tmp_path: Path) -> None:
         assert running.process.wait(20) == 1
         running.wait_until_children_are_gone(0.1)
         printed = running.printed()
-    assert "Kafka was ended by SIGKILL while it ran" in printed
+    assert "Kafka was killed by SIGKILL while running" in printed
     assert "kafka.log" in printed
     assert "INFO" in printed

@@ -171,6 +171,6 @@ def test_second_stack_on_the_same_port_is_rejected(stack: EmbeddedStack) -> None
 
 def test_second_stack_on_the_same_data_is_rejected(stack: EmbeddedStack) -> None:
     config = StackConfig(data_dir=stack.data_dir, kafka_port=free_port(), elasticsearch_port=free_port())
-    with pytest.raises(TapewatchError, match="uses the data folder"):
+    with pytest.raises(TapewatchError, match="is using the data folder"):
         EmbeddedStack(config).start()
     stack.check()

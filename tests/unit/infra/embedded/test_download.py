@@ -144,7 +144,7 @@ def test_cut_connection_is_tried_again(repository: Repository, tmp_path: Path) -
 def test_connection_that_is_always_cut_leaves_nothing(repository: Repository, tmp_path: Path) -> None:
     jar = repository.add("lib")
     repository.cut_answers = 99
-    with pytest.raises(TapewatchError, match="the connection was cut"):
+    with pytest.raises(TapewatchError, match="the connection was lost"):
         fetch_jars([jar], tmp_path)
     assert len(repository.requested) == download.ATTEMPTS
     assert files_below(tmp_path) == []

@@ -43,7 +43,7 @@ def running(log_file: Path) -> Iterator[ScriptServer]:
 def test_start_returns_when_ready_and_stop_ends_it(running: ScriptServer) -> None:
     assert running.pid
     running.check()
-    with pytest.raises(RuntimeError, match="running already"):
+    with pytest.raises(RuntimeError, match="already running"):
         running.start()
     running.stop()
     assert running.pid is None
@@ -63,7 +63,7 @@ def test_end_while_starting_shows_the_last_lines_without_stack_frames(log_file: 
     log_file.write_text("from an earlier start\n")
     code = r"print('Exception: no luck\n\tat java.Frame\n\t... 9 more'); raise SystemExit(7)"
     server = ScriptServer(code, log_file)
-    with pytest.raises(TapewatchError, match="Script ended with exit code 7 while it started") as caught:
+    with pytest.raises(TapewatchError, match="Script ended with exit code 7 while starting") as caught:
         server.start()
     assert "no luck" in caught.value.cause
     assert str(log_file) in caught.value.cause
@@ -77,7 +77,7 @@ def test_end_while_running_is_found(running: ScriptServer) -> None:
     assert process
     process.kill()
     process.wait()
-    with pytest.raises(TapewatchError, match="Script was ended by SIGKILL while it ran") as caught:
+    with pytest.raises(TapewatchError, match="Script was killed by SIGKILL while running") as caught:
         running.check()
     assert "memory" in caught.value.hint
 
