@@ -17,6 +17,7 @@ from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_producer
 from services.common.kafka.consumer_loop import ConsumerLoop
 from services.common.kafka.dead_letters import publish_rejected_message
+from services.common.kafka.lag import Lag
 from services.common.kafka.offsets import find_starts
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
@@ -25,7 +26,7 @@ from services.common.process.shutdown import Stop
 from services.contracts.components import Component
 from services.indexer.batch import Batch, Offsets
 from services.indexer.inflight import InFlight
-from services.indexer.metrics import Lag, Tally
+from services.indexer.metrics import Tally
 from services.indexer.offset_committer import OffsetCommitter
 from services.indexer.sinks.base import RejectedRecordError, Sink, StoppedError
 
@@ -92,7 +93,7 @@ class Runner:
             health,
             self._client_config,
         )
-        self._lag = Lag(self._service, self._loop)
+        self._lag = Lag(self._service, self._loop, list(sink.topics))
 
     def run(self, until_idle_s: float | None) -> None:
         """Work; see `run_index`."""

@@ -13,11 +13,12 @@ import structlog
 from confluent_kafka import TopicPartition
 
 from services.common.kafka.consumer_loop import ConsumerLoop
+from services.common.kafka.lag import Lag
 from services.common.kafka.offsets import Start, find_starts
 from services.common.kafka.preflight import check_same_partitions, wait_for_safe_topics
 from services.common.kafka.records import Record
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
-from services.common.observability.counters import ABORTS, LAG_MESSAGES
+from services.common.observability.counters import ABORTS
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.process.gc import relax_gc
@@ -144,6 +145,7 @@ class DetectorService:
             health,
             lambda: client,
         )
+        self._lag = Lag(DETECTOR.service, self._loop, [TRADES_TOPIC])
 
     def run(self, until_idle_s: float | None) -> None:
         """Work; see `run_detect`."""
@@ -167,10 +169,12 @@ class DetectorService:
 
     def _turn_or_start_over(self) -> bool:
         try:
-            return self._turn()
+            is_busy = self._turn()
         except TransactionAbortedError as error:
             self._start_over(error)
             return True
+        self._lag.update()
+        return is_busy
 
     def _turn(self) -> bool:
         """Read and process one batch; returns whether there was anything to do."""
@@ -193,6 +197,7 @@ class DetectorService:
         except TransactionAbortedError as error:
             self._start_over(error)
         self._assignment.hand_over()
+        metrics.CHECKPOINT_AGE.clear()
 
     def lose(self) -> None:
         """Discard what is not committed: other detectors have resumed from the last commit."""
@@ -201,6 +206,7 @@ class DetectorService:
         except TransactionAbortedError as error:
             self._start_over(error)
         self._assignment.drop()
+        metrics.CHECKPOINT_AGE.clear()
 
     def _start_over(self, error: TransactionAbortedError) -> None:
         """Restore offsets and state from what was committed, after an aborted transaction."""
@@ -311,13 +317,6 @@ class DetectorService:
         self._assignment.note_committed(offsets)
         metrics.count_checkpoints(sizes_bytes, all_bytes)
         self._tally.count()
-        self._measure_lag()
-
-    def _measure_lag(self) -> None:
-        lag = 0
+        self._lag.measure()
         for number, partition in self._assignment.partitions.items():
-            place = TopicPartition(TRADES_TOPIC, number)
-            _, end = self._loop.consumer.get_watermark_offsets(place, cached=True)
-            lag += max(end - partition.position, 0)
             metrics.CHECKPOINT_AGE.labels(str(number)).set(partition.position - partition.replay_from)
-        LAG_MESSAGES.labels(DETECTOR.service, TRADES_TOPIC).set(lag)

@@ -9,14 +9,15 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
-from services.common.kafka import consumer_loop
+from services.common.kafka import consumer_loop, lag
 from services.common.kafka.offsets import Start
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.observability.health import Health
 from services.contracts.trade import decode_trade
 from services.detector.engine.engine import Engine
-from services.detector.live import service
+from services.detector.live import metrics, service
 from services.detector.live.assignment import Phase
 from services.detector.live.service import DetectorService
 from services.detector.live.settings import DetectorSettings
@@ -359,3 +360,38 @@ def test_replay_ends_at_the_marker_behind_the_last_trade(broker: Broker) -> None
     detector.client.flows(0, TRADES)
     detector.turn()
     assert detector.phase(0) is Phase.LIVE
+
+
+def lag_and_ages() -> tuple[float | None, list[float]]:
+    names = {"service": "detector", "topic": "trades"}
+    samples = [sample for metric in metrics.CHECKPOINT_AGE.collect() for sample in metric.samples]
+    return REGISTRY.get_sample_value("tapewatch_lag_messages", names), [sample.value for sample in samples]
+
+
+def test_detector_without_partitions_reports_neither_lag_nor_checkpoints(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag, "LAG_EVERY_S", 0.0)
+    monkeypatch.setattr(FakeConsumer, "get_watermark_offsets", lambda *_, **__: (0, END))
+    detector = worked_on(broker, 9)
+    assert lag_and_ages() == (END - 9, [9])
+    detector.client.takes()
+    detector.turn()
+    assert lag_and_ages() == (0, [])
+
+
+def test_lag_is_measured_while_a_replay_commits_nothing(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag, "LAG_EVERY_S", 0.0)
+    monkeypatch.setattr(FakeConsumer, "get_watermark_offsets", lambda *_, **__: (0, END))
+    worked_on(broker, TRADES)
+    broker.checkpoints.clear()
+    detector = Detector(broker)
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    detector.client.flows(0, 5)
+    detector.turn()
+    assert detector.phase(0) is Phase.REPLAYING
+    assert lag_and_ages()[0] == END - 5
