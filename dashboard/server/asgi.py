@@ -11,6 +11,7 @@ from pathlib import Path
 
 import streamlit
 import uvicorn
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.bootstrap import load_config_options
 
 import dashboard.pages.overview.page  # noqa: F401  # so that the first visitor need not wait for it
@@ -55,6 +56,9 @@ def main(host: str, port: int) -> None:
     except TapewatchError as error:
         sys.exit(str(error))
     load_config_options(OPTIONS | {"server.address": host, "server.port": port})
+    # Until the app has called `st.navigation` once, Streamlit takes a folder `pages` beside it for the pages:
+    # the first visitor of any page but the overview would be told that it is not found.
+    PagesManager.uses_pages_directory = False
     # Uvicorn shuts down cleanly, and then passes the signal to the previous handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = BrowserCode(streamlit.App(APP))
