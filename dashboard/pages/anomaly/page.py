@@ -139,13 +139,10 @@ def show_verdict(client: Elasticsearch, anomaly: Document) -> None:
             st.caption("No verdict has been recorded yet.")
             return
         st.html(verdict_html(current))
-        st.button(
-            "Withdraw verdict",
-            icon=":material/undo:",
-            on_click=withdraw,
-            args=(client, trade_id),
-            type="tertiary",
-        )
+        # Not in a callback: what fails there, no page can explain.
+        if st.button("Withdraw verdict", icon=":material/undo:", type="tertiary"):
+            withdraw(client, trade_id)
+            st.rerun()
 
 
 def show_around(client: Elasticsearch, anomaly: Document) -> None:

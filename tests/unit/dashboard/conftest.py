@@ -7,6 +7,9 @@ import pytest
 from dashboard.pages.overview.price_chart import _price_spec
 from dashboard.ui.exchange import exchange
 
+RUN_TIMEOUT_S = 60.0
+"""Time limit of one run of a page in Streamlit's `AppTest`, whose default a busy machine exceeds."""
+
 
 @pytest.fixture
 def london(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -3,6 +3,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.server.asgi import APP
 from infra.embedded.ports import free_port
+from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ from infra.embedded.ports import free_port
 )
 def test_the_page_says_why_there_is_no_data(url: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_ELASTICSEARCH", url)
-    page = AppTest.from_file(str(APP), default_timeout=20).run()
+    page = AppTest.from_file(str(APP), default_timeout=RUN_TIMEOUT_S).run()
     assert not page.exception
     assert [error.value for error in page.error] == ["The data cannot be shown."]
     assert any(cause in text.value for text in page.text)

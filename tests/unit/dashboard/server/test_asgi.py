@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from dashboard.server import asgi
 from infra.embedded.ports import free_port
+from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
 def test_unknown_exchange_ends_the_server_at_its_start() -> None:
@@ -43,7 +44,7 @@ def test_first_visitor_of_a_server_may_open_any_page(page: str, monkeypatch: pyt
     monkeypatch.setattr(navigation, "send_page_not_found", not_found.append)
 
     def visit(*_: object, **__: object) -> None:
-        visits.append(AppTest.from_file(str(asgi.APP), default_timeout=20).run())
+        visits.append(AppTest.from_file(str(asgi.APP), default_timeout=RUN_TIMEOUT_S).run())
 
     monkeypatch.setattr(uvicorn, "run", visit)
     asgi.main("127.0.0.1", free_port())

@@ -1,6 +1,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
+
 
 def page() -> None:
     """Read and write as a view does, in Streamlit's own run."""
@@ -17,7 +19,7 @@ def page() -> None:
 
 @pytest.fixture
 def app() -> AppTest:
-    return AppTest.from_function(page)
+    return AppTest.from_function(page, default_timeout=RUN_TIMEOUT_S)
 
 
 def test_a_value_is_read_and_a_missing_one_is_the_default(app: AppTest) -> None:

@@ -2,6 +2,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.pages.overview.state import CANDLES, View
+from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
 def page() -> None:
@@ -17,7 +18,7 @@ def page() -> None:
 
 @pytest.fixture
 def app() -> AppTest:
-    return AppTest.from_function(page)
+    return AppTest.from_function(page, default_timeout=RUN_TIMEOUT_S)
 
 
 def test_a_view_that_was_sent_is_the_same_view() -> None:
@@ -34,7 +35,7 @@ def test_a_view_that_was_sent_is_the_same_view() -> None:
         "selected": "2-1-20260302-7",
         "live": "off",
     }
-    app = AppTest.from_function(page)
+    app = AppTest.from_function(page, default_timeout=RUN_TIMEOUT_S)
     for name, value in sent.items():
         app.query_params[name] = value
     app.run()
