@@ -67,7 +67,15 @@ def show(client: Elasticsearch) -> None:
 
 def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     """Show the current states; each part by itself, so that one that fails hides no other."""
-    services = probe_all(targets(addresses))
+    with error_boundary():
+        show_services(probe_all(targets(addresses)), addresses)
+    st.subheader("Elasticsearch", anchor=False)
+    with error_boundary():
+        show_elasticsearch(probe_elasticsearch(client))
+
+
+def show_services(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:
+    """Show what is wrong with services, and the numbers of each; the next call shows means since this one."""
     st.caption(f"As of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC. Rates are over the last {RATE_WINDOW_S} s.")
     show_problems(services, addresses)
     with st.container(horizontal=True):
@@ -95,9 +103,6 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
         "To replay: messages that a restart reads again."
     )
     st.session_state[_BEFORE] = {service.address: service for service in services}
-    st.subheader("Elasticsearch", anchor=False)
-    with error_boundary():
-        show_elasticsearch(probe_elasticsearch(client))
 
 
 def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:

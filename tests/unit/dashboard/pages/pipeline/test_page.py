@@ -1,0 +1,31 @@
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.pages.pipeline import page as pipeline_page
+from dashboard.pages.pipeline.probe import ElasticsearchState, Indexed
+from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
+
+
+def states() -> None:
+    """Show the states, in Streamlit's own run."""
+    from dashboard.pages.pipeline.page import show_states
+
+    client: Any = None
+    show_states(client, ["host:9101"])
+
+
+def test_services_that_cannot_be_shown_hide_no_elasticsearch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_targets: object) -> None:
+        raise RuntimeError("a fault of this page")
+
+    nothing = Indexed(0, None)
+    monkeypatch.setattr(pipeline_page, "probe_all", fail)
+    monkeypatch.setattr(
+        pipeline_page, "probe_elasticsearch", lambda _: ElasticsearchState(None, nothing, nothing, None)
+    )
+    app = AppTest.from_function(states, default_timeout=RUN_TIMEOUT_S).run()
+    assert not app.exception
+    assert [error.value for error in app.error] == ["Something went wrong on this page."]
+    assert app.dataframe[0].value["Indexed"].tolist()[0] == "Trades"
