@@ -31,7 +31,7 @@ from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 from services.contracts.indices import TRADES_DATA_VIEW as TRADES
 from services.contracts.trade import SIDE_COLORS
 from services.sources.synthetic.day import DayConfig
-from services.sources.synthetic.tape import symbol_name
+from services.sources.synthetic.trades import symbol_name
 
 FILE = Path(__file__).with_name("tapewatch.ndjson")
 

@@ -1,8 +1,8 @@
-"""Anomalous trades to be added to a synthetic tape, each with what would have been normal in its place.
+"""Anomalous trades to add to synthetic trades, each with the price and size that would have been normal.
 
 An anomaly is an extra trade (a `burst`: many) between two trades of its symbol, the *anchor* and the next
-one. Anchors lie in quiet places: the next trade is about where the anchor is, so a price that is off is seen
-to return, and the label's expected price is beyond dispute.
+one. Anchors are in quiet places: the next trade's price is close to the anchor's, so an off-market price is
+seen to return, and the label's expected price is beyond dispute.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from services.sources.synthetic.kinds import (
     STALE_AGE_NS,
     STALE_LEAST_MOVE,
 )
-from services.sources.synthetic.tape import (
+from services.sources.synthetic.trades import (
     BUY,
     CLOSING_CROSS_MINUTE,
     HIDDEN,
@@ -31,7 +31,7 @@ from services.sources.synthetic.tape import (
     Bools,
     Floats,
     Ints,
-    Tape,
+    SyntheticTrades,
     new_york_minute_ns,
 )
 from services.sources.ticks import TICK_NANOS
@@ -44,19 +44,19 @@ KIND_SHARES = {
     "stale": 0.12,
     "burst": 0.02,
 }
-"""Most wanted first: a day with room for two anomalies gets the first two."""
+"""In order of priority: a day with room for two anomalies gets the first two kinds."""
 
 MOST_WANTED = tuple(KIND_SHARES)
 
-BURST_DURATION_NS = (10_000_000, BURST_NS - 1_000_000)  # the first millisecond goes by before it
+BURST_DURATION_NS = (10_000_000, BURST_NS - 1_000_000)  # it starts one millisecond after its anchor
 BURST_DRIFT_RANGE = (0.0015, 0.005)
-"""Of the price; more than the evaluation's least, as the demonstration's bursts shall be plain to see."""
+"""Relative to the price; the minimum exceeds the evaluation's, so that bursts in the demo are easy to see."""
 
 LOCAL_SIZE_ROWS = 100
-"""Rows up to the anchor whose mean is the expected size; the evaluation takes 500, so that no detector can
-fit the window of one injector."""
+"""Rows up to the anchor whose mean is the expected size; the evaluation uses 500, so that no detector can be
+tuned to one injector's window."""
 
-# A price is off when it is this many spreads away: nearer, it could be the other side of the market.
+# A price is off-market if it is at least this many spreads away: nearer, it could be the other side's quote.
 _SPREADS_AWAY = 3
 _WARM_UP_ROWS = 20
 _CROSS_DISTANCE_NS = 30 * NS_PER_S
@@ -73,15 +73,15 @@ class InjectedTrades:
     Parameters
     ----------
     symbol_codes, ts_event_ns, price_nanos, size_shares, side_codes
-        As in `Tape`.
+        As in `SyntheticTrades`.
     kind_codes
         Index into `MOST_WANTED`.
     event_numbers
-        Which anomaly; the trades of one burst share it.
+        Number of the anomaly; the trades of one burst share it.
     expected_price_nanos
         The anchor's price.
     expected_size_shares
-        Mean size of the symbol's last trades, auctions left out.
+        Mean size of the symbol's last trades, without auctions.
     """
 
     symbol_codes: Ints
@@ -100,12 +100,12 @@ class InjectedTrades:
 
 @dataclass(frozen=True)
 class Plan:
-    """How many anomalies a day shall have, known before its tape is.
+    """Numbers of anomalies to inject, decided before the day's trades are generated.
 
     Parameters
     ----------
     events : array of int, shape (len(MOST_WANTED),)
-        Anomalies of each kind.
+        Number of anomalies of each kind.
     burst_rows : array of int, shape (events of the last kind,)
         Trades in each burst.
     """
@@ -115,7 +115,7 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """Trades that the plan adds to the tape."""
+        """Number of trades that the plan adds."""
         return int(self.events[:-1].sum() + self.burst_rows.sum())
 
 
@@ -125,16 +125,16 @@ def plan_anomalies(rng: np.random.Generator, trades: int, anomaly_rate: float) -
     Parameters
     ----------
     rng
-        Source of randomness (for the lengths of bursts).
+        Random generator (for the lengths of bursts).
     trades
-        Rows that the day shall have in all.
+        Total number of rows of the day, including anomalies.
     anomaly_rate
         Anomalies per trade, 0 to 0.2; a burst counts as one.
 
     Returns
     -------
     Plan
-        With at least one anomaly of each kind where there are as many anomalies as kinds, except that
+        At least one anomaly of each kind if there are at least as many anomalies as kinds, except that
         bursts never make up more than 5 % of the trades.
     """
     total = round(trades * anomaly_rate)
@@ -148,28 +148,30 @@ def plan_anomalies(rng: np.random.Generator, trades: int, anomaly_rate: float) -
     return Plan(events, rng.integers(BURST_TRADES[0], BURST_TRADES[1], int(events[burst]), endpoint=True))
 
 
-def inject_anomalies(rng: np.random.Generator, tape: Tape, plan: Plan, date: dt.date) -> InjectedTrades:
-    """Make the planned anomalies for a tape; the tape itself is not changed.
+def inject_anomalies(
+    rng: np.random.Generator, trades: SyntheticTrades, plan: Plan, date: dt.date
+) -> InjectedTrades:
+    """Generate the planned anomalies for a day; its trades are not changed.
 
     Parameters
     ----------
     rng
-        Source of randomness.
-    tape
-        The undisturbed day.
+        Random generator.
+    trades
+        The day's trades.
     plan
-        What to add.
+        Anomalies to generate.
     date
-        The day in New York, for keeping away from the auctions.
+        The day in New York, to keep anomalies away from the auctions.
 
     Returns
     -------
     InjectedTrades
-        Fewer than planned where the tape has too few fitting places (short days, high rates).
+        Fewer than planned if the day has too few suitable places (short days, high rates).
     """
-    if plan.rows == 0 or len(tape) < 2:
+    if plan.rows == 0 or len(trades) < 2:
         return _no_trades()
-    places = _Places(tape, date)
+    places = _Places(trades, date)
     wanted = dict(zip(MOST_WANTED, plan.events, strict=True))
     fitting = {
         "burst": places.is_quiet & (places.gap_ns >= _BURST_GAP_NS),
@@ -180,13 +182,13 @@ def inject_anomalies(rng: np.random.Generator, tape: Tape, plan: Plan, date: dt.
         "fat_finger": places.is_quiet,
     }
     parts: list[InjectedTrades] = []
-    is_free = np.ones(len(tape), np.bool_)
+    is_free = np.ones(len(trades), np.bool_)
     first_event = 0
-    for kind, is_fitting in fitting.items():  # the kinds with the fewest fitting places choose first
-        anchors = _choose_anchors(rng, tape, is_fitting & is_free, int(wanted[kind]))
+    for kind, is_fitting in fitting.items():  # the kinds with the fewest suitable places come first
+        anchors = _choose_anchors(rng, trades, is_fitting & is_free, int(wanted[kind]))
         is_free[anchors] = False
         if len(anchors):
-            parts.append(_make_trades(rng, tape, places, kind, anchors, plan.burst_rows, first_event))
+            parts.append(_make_trades(rng, trades, places, kind, anchors, plan.burst_rows, first_event))
         first_event += len(anchors)
     if not parts:
         return _no_trades()
@@ -200,53 +202,53 @@ def _no_trades() -> InjectedTrades:
 
 
 class _Places:
-    """What is known of each row of a tape as a possible anchor; every column has shape (rows,)."""
+    """Properties of each trade as a possible anchor; every column has shape (rows,)."""
 
-    def __init__(self, tape: Tape, date: dt.date) -> None:
-        self.tape = tape
-        rows = np.arange(len(tape))
-        is_first = np.diff(tape.symbol_codes, prepend=-1) != 0
+    def __init__(self, trades: SyntheticTrades, date: dt.date) -> None:
+        self.trades = trades
+        rows = np.arange(len(trades))
+        is_first = np.diff(trades.symbol_codes, prepend=-1) != 0
         self.symbol_start = np.maximum.accumulate(np.where(is_first, rows, 0))
         is_last = np.append(is_first[1:], True)
-        following = np.minimum(rows + 1, len(tape) - 1)
-        self.gap_ns = np.where(is_last, 0, tape.ts_event_ns[following] - tape.ts_event_ns)
-        returns = np.abs(tape.price_nanos[following] - tape.price_nanos) <= tape.spread_nanos
-        from_open_ns = np.abs(tape.ts_event_ns - new_york_minute_ns(date, OPENING_CROSS_MINUTE))
-        from_close_ns = np.abs(tape.ts_event_ns - new_york_minute_ns(date, CLOSING_CROSS_MINUTE))
+        following = np.minimum(rows + 1, len(trades) - 1)
+        self.gap_ns = np.where(is_last, 0, trades.ts_event_ns[following] - trades.ts_event_ns)
+        returns = np.abs(trades.price_nanos[following] - trades.price_nanos) <= trades.spread_nanos
+        from_open_ns = np.abs(trades.ts_event_ns - new_york_minute_ns(date, OPENING_CROSS_MINUTE))
+        from_close_ns = np.abs(trades.ts_event_ns - new_york_minute_ns(date, CLOSING_CROSS_MINUTE))
         self.is_quiet: Bools = (
             returns
             & (np.minimum(from_open_ns, from_close_ns) > _CROSS_DISTANCE_NS)
             & (self.gap_ns >= _MIN_GAP_NS)
             & (rows - self.symbol_start >= _WARM_UP_ROWS)
-            & (tape.price_nanos % TICK_NANOS == 0)
+            & (trades.price_nanos % TICK_NANOS == 0)
         )
         self.local_size_shares = self._local_sizes()
         self.is_stale = self.is_quiet & self._differs_noticeably()
 
     def _local_sizes(self) -> Floats:
-        """Mean size of the last `LOCAL_SIZE_ROWS` rows of the symbol, auctions left out."""
-        counted = ~self.tape.is_cross
-        shares_before = np.concatenate(([0], np.cumsum(self.tape.size_shares * counted)))
+        """Return the mean size of the symbol's last `LOCAL_SIZE_ROWS` rows, without auctions."""
+        counted = ~self.trades.is_cross
+        shares_before = np.concatenate(([0], np.cumsum(self.trades.size_shares * counted)))
         rows_before = np.concatenate(([0], np.cumsum(counted)))
-        ends = np.arange(1, len(self.tape) + 1)
+        ends = np.arange(1, len(self.trades) + 1)
         starts = np.maximum(ends - LOCAL_SIZE_ROWS, self.symbol_start)
         shares = shares_before[ends] - shares_before[starts]
         mean: Floats = shares / np.maximum(1, rows_before[ends] - rows_before[starts])
         return mean
 
     def rows_at(self, anchors: Ints, age_ns: Ints | int) -> Ints:
-        """Find the anchors' symbol's last row so long ago; before the symbol's first row: that of another."""
-        # One search through all symbols: the day's times of each are moved behind those of the one before.
-        shift_ns = self.tape.symbol_codes * (2 * 24 * 60 * NS_PER_MINUTE) - self.tape.ts_event_ns.min()
-        keys = self.tape.ts_event_ns + shift_ns
+        """Return each anchor's symbol's last row at least `age_ns` old; another symbol's if it has none."""
+        # One search for all symbols: the times of each symbol are shifted behind those of the one before.
+        shift_ns = self.trades.symbol_codes * (2 * 24 * 60 * NS_PER_MINUTE) - self.trades.ts_event_ns.min()
+        keys = self.trades.ts_event_ns + shift_ns
         found: Ints = np.searchsorted(keys, keys[anchors] - age_ns, side="right") - 1
         return found
 
     def _differs_noticeably(self) -> Bools:
-        """Tell where every price of 15 to 30 minutes ago may be used: it was clearly another all the time."""
-        rows = np.arange(len(self.tape))
-        price = self.tape.price_nanos
-        away = np.maximum(STALE_LEAST_MOVE * price, _SPREADS_AWAY * self.tape.spread_nanos)
+        """Tell where prices of 15 to 30 minutes ago all clearly differ from the current price."""
+        rows = np.arange(len(self.trades))
+        price = self.trades.price_nanos
+        away = np.maximum(STALE_LEAST_MOVE * price, _SPREADS_AWAY * self.trades.spread_nanos)
         differs = np.ones(len(rows), np.bool_)
         for age_ns in (STALE_AGE_NS[0], sum(STALE_AGE_NS) // 2, STALE_AGE_NS[1]):
             old_rows = self.rows_at(rows, age_ns)
@@ -254,55 +256,57 @@ class _Places:
         return differs
 
     def distance_bounds_ticks(self, anchors: Ints, price_range: tuple[float, float]) -> tuple[Ints, Ints]:
-        """Give the least and the greatest distance in ticks that is off by a part within `price_range`."""
-        price = self.tape.price_nanos[anchors]
-        least_nanos = np.maximum(price_range[0] * price, _SPREADS_AWAY * self.tape.spread_nanos[anchors])
+        """Return the minimum and maximum distance in ticks for a relative distance within `price_range`."""
+        price = self.trades.price_nanos[anchors]
+        least_nanos = np.maximum(price_range[0] * price, _SPREADS_AWAY * self.trades.spread_nanos[anchors])
         least = np.ceil(least_nanos / TICK_NANOS).astype(np.int64)
         greatest = np.floor(price_range[1] * price / TICK_NANOS).astype(np.int64)
         return least, greatest
 
     def has_off_prices(self, price_range: tuple[float, float]) -> Bools:
-        """Tell where a price on the tick grid exists that is off by a part within `price_range`."""
-        least, greatest = self.distance_bounds_ticks(np.arange(len(self.tape)), price_range)
+        """Tell where the tick grid has a price at a relative distance within `price_range`."""
+        least, greatest = self.distance_bounds_ticks(np.arange(len(self.trades)), price_range)
         return least <= greatest
 
 
-def _choose_anchors(rng: np.random.Generator, tape: Tape, is_fitting: Bools, wanted: int) -> Ints:
-    """Choose rows without repetition, the less likely the more rows their symbol has; ascending."""
+def _choose_anchors(
+    rng: np.random.Generator, trades: SyntheticTrades, is_fitting: Bools, wanted: int
+) -> Ints:
+    """Choose distinct rows, each less likely the more rows its symbol has; ascending."""
     candidates = np.flatnonzero(is_fitting)
-    symbol_rows = np.bincount(tape.symbol_codes)
-    # A busy symbol still gets more anomalies than a thin one, but by the root of its trades only.
-    waiting = rng.exponential(1.0, len(candidates)) * np.sqrt(symbol_rows[tape.symbol_codes[candidates]])
+    symbol_rows = np.bincount(trades.symbol_codes)
+    # A busy symbol still gets more anomalies than a thin one, but only by the square root of its trades.
+    waiting = rng.exponential(1.0, len(candidates)) * np.sqrt(symbol_rows[trades.symbol_codes[candidates]])
     return np.sort(candidates[np.argsort(waiting, kind="stable")[:wanted]])
 
 
 def _make_trades(
     rng: np.random.Generator,
-    tape: Tape,
+    trades: SyntheticTrades,
     places: _Places,
     kind: str,
     anchors: Ints,
     burst_rows: Ints,
     first_event: int,
 ) -> InjectedTrades:
-    """Make the trades of one kind, anchor by anchor."""
+    """Generate the anomalies of one kind, one for each anchor."""
     events = len(anchors)
-    expected_price = tape.price_nanos[anchors]
+    expected_price = trades.price_nanos[anchors]
     expected_size = places.local_size_shares[anchors]
-    side = tape.side_codes[anchors]
-    # The delay after the anchor is short, so that the anchor's price is still what is expected.
+    side = trades.side_codes[anchors]
+    # The delay after the anchor is short, so that the anchor's price is still the expected one.
     longest_ns = np.minimum(places.gap_ns[anchors], _MAX_DELAY_NS)
     delay_ns = (rng.uniform(0.2, 0.8, events) * longest_ns).astype(np.int64)
-    usual_size = _usual_sizes(rng, tape, places, anchors)
+    usual_size = _usual_sizes(rng, trades, places, anchors)
 
     if kind == "burst":
-        return _make_bursts(rng, tape, places, anchors, burst_rows[:events], first_event)
+        return _make_bursts(rng, trades, places, anchors, burst_rows[:events], first_event)
     price, size = expected_price, usual_size
     if kind in DISTANCES:
         price = _off_prices(rng, places, anchors, DISTANCES[kind])
     elif kind == "stale":
         age_ns = rng.integers(*STALE_AGE_NS, events)
-        price = _stale_prices(tape, places, anchors, age_ns)
+        price = _stale_prices(trades, places, anchors, age_ns)
     if kind in FAT_FINGER_KINDS:
         factors = rng.uniform(*FAT_FINGER_FACTORS, events)
         size = np.maximum(FAT_FINGER_LEAST_SHARES, np.ceil(factors * expected_size)).astype(np.int64)
@@ -313,8 +317,8 @@ def _make_trades(
         )  # only hidden orders have half ticks
         side = np.where(is_hidden, HIDDEN, aggressor)
     return InjectedTrades(
-        tape.symbol_codes[anchors],
-        tape.ts_event_ns[anchors] + delay_ns,
+        trades.symbol_codes[anchors],
+        trades.ts_event_ns[anchors] + delay_ns,
         price,
         size,
         side,
@@ -325,37 +329,42 @@ def _make_trades(
     )
 
 
-def _usual_sizes(rng: np.random.Generator, tape: Tape, places: _Places, anchors: Ints) -> Ints:
-    """Draw an unsuspicious size for each anchor: that of a recent trade, at most three times the mean."""
+def _usual_sizes(rng: np.random.Generator, trades: SyntheticTrades, places: _Places, anchors: Ints) -> Ints:
+    """Draw a normal size for each anchor: that of a recent trade, at most three times the mean."""
     start = np.maximum(anchors - LOCAL_SIZE_ROWS + 1, places.symbol_start[anchors])
-    recent = tape.size_shares[rng.integers(start, anchors, endpoint=True)]
+    recent = trades.size_shares[rng.integers(start, anchors, endpoint=True)]
     return np.maximum(1, np.minimum(recent, 3 * places.local_size_shares[anchors])).astype(np.int64)
 
 
 def _off_prices(
     rng: np.random.Generator, places: _Places, anchors: Ints, price_range: tuple[float, float]
 ) -> Ints:
-    """Draw prices off by a part within `price_range`, either way, log-uniformly: small ones are usual."""
+    """Draw prices at a log-uniform relative distance within `price_range`, up or down."""
     least, greatest = places.distance_bounds_ticks(anchors, price_range)
     drawn = np.rint(least * (greatest / least) ** rng.random(len(anchors))).astype(np.int64)
     sign = rng.choice([-1, 1], len(anchors))
-    prices: Ints = places.tape.price_nanos[anchors] + sign * np.clip(drawn, least, greatest) * TICK_NANOS
+    prices: Ints = places.trades.price_nanos[anchors] + sign * np.clip(drawn, least, greatest) * TICK_NANOS
     return prices
 
 
-def _stale_prices(tape: Tape, places: _Places, anchors: Ints, age_ns: Ints) -> Ints:
-    """Take each anchor's symbol's price of `age_ns` ago; of 15 minutes ago where that came too near."""
-    price = tape.price_nanos[anchors]
-    away = np.maximum(STALE_LEAST_MOVE * price, _SPREADS_AWAY * tape.spread_nanos[anchors])
-    old_price = tape.price_nanos[places.rows_at(anchors, age_ns)]
-    nearest_price = tape.price_nanos[places.rows_at(anchors, STALE_AGE_NS[0])]
+def _stale_prices(trades: SyntheticTrades, places: _Places, anchors: Ints, age_ns: Ints) -> Ints:
+    """Return each anchor's symbol's price of `age_ns` ago, or of 15 minutes ago if that one is too close."""
+    price = trades.price_nanos[anchors]
+    away = np.maximum(STALE_LEAST_MOVE * price, _SPREADS_AWAY * trades.spread_nanos[anchors])
+    old_price = trades.price_nanos[places.rows_at(anchors, age_ns)]
+    nearest_price = trades.price_nanos[places.rows_at(anchors, STALE_AGE_NS[0])]
     return np.where(np.abs(old_price - price) >= away, old_price, nearest_price)
 
 
 def _make_bursts(
-    rng: np.random.Generator, tape: Tape, places: _Places, anchors: Ints, burst_rows: Ints, first_event: int
+    rng: np.random.Generator,
+    trades: SyntheticTrades,
+    places: _Places,
+    anchors: Ints,
+    burst_rows: Ints,
+    first_event: int,
 ) -> InjectedTrades:
-    """Make one burst for each anchor: `burst_rows` trades within 50 ms, drifting one way on the tick grid."""
+    """Generate a burst for each anchor: `burst_rows` trades in 50 ms, drifting one way on the tick grid."""
     events = len(anchors)
     rows = int(burst_rows.sum())
     event = np.repeat(np.arange(events), burst_rows)
@@ -363,20 +372,20 @@ def _make_bursts(
     progress = rng.random(rows)
     progress = progress[np.lexsort((progress, event))]
     duration_ns = rng.integers(*BURST_DURATION_NS, events)
-    start_ns = tape.ts_event_ns[anchors] + 1_000_000
+    start_ns = trades.ts_event_ns[anchors] + 1_000_000
     low, high = BURST_DRIFT_RANGE
-    drift_ticks = low * (high / low) ** rng.random(events) * tape.price_nanos[anchors] / TICK_NANOS
-    drift_ticks = np.maximum(drift_ticks, _SPREADS_AWAY * tape.spread_nanos[anchors] / TICK_NANOS)
+    drift_ticks = low * (high / low) ** rng.random(events) * trades.price_nanos[anchors] / TICK_NANOS
+    drift_ticks = np.maximum(drift_ticks, _SPREADS_AWAY * trades.spread_nanos[anchors] / TICK_NANOS)
     direction = rng.choice([-1, 1], events)
     moved_ticks = np.rint(progress * drift_ticks[event]).astype(np.int64)
     return InjectedTrades(
-        tape.symbol_codes[anchor],
+        trades.symbol_codes[anchor],
         start_ns[event] + (progress * duration_ns[event]).astype(np.int64),
-        np.maximum(TICK_NANOS, tape.price_nanos[anchor] + direction[event] * moved_ticks * TICK_NANOS),
-        _usual_sizes(rng, tape, places, anchor),
+        np.maximum(TICK_NANOS, trades.price_nanos[anchor] + direction[event] * moved_ticks * TICK_NANOS),
+        _usual_sizes(rng, trades, places, anchor),
         np.where(direction > 0, BUY, SELL)[event],
         np.full(rows, MOST_WANTED.index("burst")),
         first_event + event,
-        tape.price_nanos[anchor],
+        trades.price_nanos[anchor],
         places.local_size_shares[anchor],
     )

@@ -1,26 +1,26 @@
 """A synthetic trading day in Databento's trades CSV format, with labelled anomalies.
 
-The day feeds the demonstration and the tests, where no real data may be. It was modelled on real days of one
-busy share on Nasdaq's own feed (150,000 to 220,000 trades a day), and matches of them:
+The day is for the demo and the tests, which contain no real data. It is modelled on real days of one busy
+share on Nasdaq's own feed (150,000 to 220,000 trades a day), and reproduces these properties:
 
-- the course of the day: half of the trades in the first hour and the last half hour, a thin pre market
-  from 04:00 and a thinner post market until 20:00 New York time, one-minute volatility with the same U;
-- clustering: about half of the trades share their event time with the one before (sweeps of two and more
-  rows, a few of hundreds), half of the rest follow within ten milliseconds, and busy minutes come together;
+- intraday pattern: half of the trades in the first hour and the last half hour, a thin pre-market session
+  from 04:00 and a thinner post-market session until 20:00 New York time, the same U shape in volatility;
+- clustering: about half of the trades have the same event time as the previous one (sweeps of two or more
+  rows, a few of hundreds), half of the rest follow within ten milliseconds, and busy minutes cluster;
 - sizes: a quarter exactly 100 shares, two thirds odd lots with the habitual 1, 10, 20, 50, a median near
   50, 99 % below about 1,000, blocks up to 150,000;
 - sides: aggressors 40 % each way, 20 % `N` (hidden orders, a third of them at half ticks; more outside the
-  regular session), the same side again two times of three;
-- prices: four of five trades at the price of the one before, a move of one tick mostly towards the
-  aggressor, returns that are uncorrelated beyond the bounce, volatility that clusters;
-- the auctions: one row of side `N` at 09:30 and one at 16:00, the closing one a third of the day's volume;
-- the feed: `sequence` rises by 1 within a sweep and by thousands a second else, `ts_recv` is `ts_event` plus
-  about 170 microseconds, `flags` end each event.
+  regular session), the previous trade's side in two of three trades;
+- prices: four of five trades at the previous price, moves mostly of one tick towards the aggressor, returns
+  that are uncorrelated apart from the bid-ask bounce, volatility that clusters;
+- auctions: one row of side `N` at 09:30 and one at 16:00, the closing one a third of the day's volume;
+- feed: `sequence` increases by 1 within a sweep and otherwise by thousands per second, `ts_recv` is
+  `ts_event` plus about 170 microseconds, `flags` mark the end of each event.
 
-Other kinds of share (medium, one of four dollars, thin, one of thousands of dollars) vary this one. Weaker
-than in real days are the pull of the aggressor on the price (a correlation of 0.24 instead of 0.35) and the
-memory of sizes and of the size of moves over tens of trades. Not modelled: holidays and half days, halts,
-corrections, any relation between symbols.
+The other symbols (medium, around 4 dollars, thin, in the thousands of dollars) are variations of this one.
+Weaker than on real days are the aggressor's effect on the price (a correlation of 0.24 instead of 0.35) and
+the autocorrelation of sizes and absolute moves over tens of trades. Not modelled: holidays and half days,
+halts, corrections, any correlation between symbols.
 """
 
 import datetime as dt
@@ -44,7 +44,14 @@ from services.sources.synthetic.anomalies import (
     inject_anomalies,
     plan_anomalies,
 )
-from services.sources.synthetic.tape import NS_PER_S, SIDE_LETTERS, Ints, Tape, generate_tape, symbol_name
+from services.sources.synthetic.trades import (
+    NS_PER_S,
+    SIDE_LETTERS,
+    Ints,
+    SyntheticTrades,
+    generate_trades,
+    symbol_name,
+)
 
 PUBLISHER_ID = 2
 """Databento's number for Nasdaq's own feed."""
@@ -91,7 +98,7 @@ _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.9fZ"
 
 @dataclass(frozen=True)
 class DayConfig:
-    """What day to generate; the same values give the same bytes.
+    """Options of a generated day; the same values give the same bytes.
 
     Parameters
     ----------
@@ -100,9 +107,9 @@ class DayConfig:
     seed
         At least 0.
     trades
-        Trades in all, injected ones and auctions included, at least 1.
+        Total number of trades, including anomalies and auctions, at least 1.
     symbols
-        At least 1; after five the characters repeat under other names.
+        Number of symbols, at least 1; beyond five, their characteristics repeat under other names.
     anomaly_rate
         Anomalies per trade, 0 to 0.2; a burst counts as one anomaly.
     """
@@ -120,14 +127,14 @@ def generate_day(config: DayConfig) -> tuple[pl.DataFrame, pl.DataFrame]:
     Parameters
     ----------
     config
-        What day.
+        Options of the day.
 
     Returns
     -------
     trades : polars.DataFrame
         `TRADE_COLUMNS` in order of `ts_event`, then `sequence`. Times are nanoseconds since 1970 (UTC),
-        prices units of 1e-9 dollar. It has `config.trades` rows, or a few less where a short day offers
-        too few quiet places for the anomalies of a high rate.
+        prices units of 1e-9 dollar. It has `config.trades` rows, or a few less if a short day has too few
+        quiet places for a high rate of anomalies.
     labels : polars.DataFrame
         `LABEL_COLUMNS`, a row for each injected trade, in the order of the trades; units as in `trades`,
         `expected_size` with a fraction.
@@ -140,9 +147,9 @@ def generate_day(config: DayConfig) -> tuple[pl.DataFrame, pl.DataFrame]:
     _check_config(config)
     rng = np.random.default_rng([config.seed, config.date.toordinal()])
     plan = plan_anomalies(rng, config.trades, config.anomaly_rate)
-    tape = generate_tape(config.date, config.seed, config.trades - plan.rows, config.symbols)
-    injected = inject_anomalies(rng, tape, plan, config.date)
-    return _day_frames(rng, tape, injected, config.symbols)
+    normal = generate_trades(config.date, config.seed, config.trades - plan.rows, config.symbols)
+    injected = inject_anomalies(rng, normal, plan, config.date)
+    return _day_frames(rng, normal, injected, config.symbols)
 
 
 def write_day(config: DayConfig, output: Path, labels: Path, *, integers: bool = False) -> int:
@@ -151,19 +158,19 @@ def write_day(config: DayConfig, output: Path, labels: Path, *, integers: bool =
     Parameters
     ----------
     config
-        What day.
+        Options of the day.
     output
         File for the trades, `….csv` or `….csv.zst`; replaced if it exists.
     labels
         File for the labels, `….csv` or `….csv.zst`; always with ISO times and prices in dollars.
     integers
-        Write the trades' times as integer nanoseconds and prices in units of 1e-9 dollar, as Databento
-        delivers them with readable prices and times switched off.
+        Whether to write the trades' times as integer nanoseconds and prices in units of 1e-9 dollar, as
+        Databento does without its options for readable prices and timestamps.
 
     Returns
     -------
     int
-        Trades written.
+        Number of trades written.
 
     Raises
     ------
@@ -206,7 +213,7 @@ def _check_config(config: DayConfig) -> None:
         raise TapewatchError(f"The seed {config.seed} is negative.", "Give a seed of 0 or more.")
     if not (math.isfinite(config.anomaly_rate) and 0 <= config.anomaly_rate <= MAX_ANOMALY_RATE):
         raise TapewatchError(
-            f"The anomaly rate {config.anomaly_rate} is not within 0 and {MAX_ANOMALY_RATE}.",
+            f"The anomaly rate {config.anomaly_rate} is not between 0 and {MAX_ANOMALY_RATE}.",
             "Give the anomalies per trade, such as 0.0005 for one in 2,000.",
         )
 
@@ -233,14 +240,14 @@ def _check_file(path: Path, flag: str) -> None:
 
 
 def _day_frames(
-    rng: np.random.Generator, tape: Tape, injected: InjectedTrades, symbols: int
+    rng: np.random.Generator, normal: SyntheticTrades, injected: InjectedTrades, symbols: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Merge tape and injected trades into one day in order of time, and point the labels at their rows."""
+    """Merge normal and injected trades into one day in order of time, and label the injected rows."""
 
     def merged(name: str) -> Ints:
-        return np.concatenate((getattr(tape, name), getattr(injected, name)))[order]
+        return np.concatenate((getattr(normal, name), getattr(injected, name)))[order]
 
-    order = np.argsort(np.concatenate((tape.ts_event_ns, injected.ts_event_ns)), kind="stable")
+    order = np.argsort(np.concatenate((normal.ts_event_ns, injected.ts_event_ns)), kind="stable")
     ts_event_ns, symbol_codes = merged("ts_event_ns"), merged("symbol_codes")
     is_same_event = (np.diff(ts_event_ns) == 0) & (np.diff(symbol_codes) == 0)
     starts_event = np.append(True, ~is_same_event)
@@ -267,33 +274,33 @@ def _day_frames(
             "symbol": names.gather(symbol_codes),
         }
     )
-    rows = np.flatnonzero(order >= len(tape))
-    return trades, _labels(trades, rows, injected, order[rows] - len(tape))
+    rows = np.flatnonzero(order >= len(normal))
+    return trades, _labels(trades, rows, injected, order[rows] - len(normal))
 
 
 def _sequences(rng: np.random.Generator, ts_event_ns: Ints, starts_event: np.ndarray) -> Ints:
-    """Give the trades rising numbers, as the venue numbers all its messages: by 1 within an event."""
+    """Return ascending numbers like a venue's, which numbers all its messages: by 1 within an event."""
     gap_s = np.diff(ts_event_ns, prepend=ts_event_ns[0]) / NS_PER_S
     other_messages = (gap_s * _MESSAGES_PER_S * rng.uniform(0.5, 1.5, len(ts_event_ns))).astype(np.int64)
     return _FIRST_SEQUENCE + np.cumsum(1 + np.where(starts_event, other_messages, 0))
 
 
 def _receive_times(rng: np.random.Generator, ts_event_ns: Ints, starts_event: np.ndarray) -> Ints:
-    """Add the way to the recorder, about 170 microseconds; an event arrives whole, and none overtakes."""
+    """Add the latency to the recorder, about 170 microseconds; events arrive whole and in order."""
     way_ns = (166_200 + 4_000 * rng.lognormal(0, 1.05, int(starts_event.sum()))).astype(np.int64)
     return np.maximum.accumulate(ts_event_ns + way_ns[np.cumsum(starts_event) - 1])
 
 
 def _flags(rng: np.random.Generator, ends_event: np.ndarray) -> np.ndarray:
-    """Set Databento's "last of its event" bit (128), mostly with the 2 that goes with it in real days."""
+    """Set Databento's "last of its event" bit (128), usually with bit 2, as on real days."""
     last_flags = np.array([130, 128, 0], np.uint8)[rng.choice(3, len(ends_event), p=[0.69, 0.19, 0.12])]
     return np.where(ends_event, last_flags, 0).astype(np.uint8)
 
 
 def _labels(trades: pl.DataFrame, rows: Ints, injected: InjectedTrades, injected_rows: Ints) -> pl.DataFrame:
-    """Label the injected trades; `rows` are their places in `trades`, `injected_rows` in `injected`."""
+    """Label the injected trades; `rows` are their rows in `trades`, `injected_rows` those in `injected`."""
     events, event_ordinals = np.unique(injected.event_numbers[injected_rows], return_inverse=True)
-    # Numbered in order of time, not of making.
+    # Numbered in order of time, not of generation.
     first_seen = np.full(len(events), len(rows))
     np.minimum.at(first_seen, event_ordinals, np.arange(len(rows)))
     event_ids = 1 + np.argsort(np.argsort(first_seen))[event_ordinals]
@@ -318,7 +325,7 @@ def _labels(trades: pl.DataFrame, rows: Ints, injected: InjectedTrades, injected
 
 
 def _readable(frame: pl.DataFrame) -> pl.DataFrame:
-    """Turn integer times into datetimes and integer prices into dollars, for the CSV writer to format."""
+    """Convert integer times to datetimes and integer prices to dollars, for the CSV writer to format."""
     # Nine decimals of a double are exact up to a million dollars: it holds 15 digits.
     return frame.with_columns(
         pl.from_epoch(pl.col("^ts_(event|recv)$"), time_unit="ns"), pl.col("^(expected_)?price$") / 1e9
@@ -326,7 +333,7 @@ def _readable(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _write_csv(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame as CSV, slice by slice, so that the text of a long day is never in memory as a whole."""
+    """Write a frame as CSV in slices, so that the text of a long day is never in memory as a whole."""
     with _atomic_writer(path) as write:
         for start in range(0, max(1, frame.height), _ROWS_PER_WRITE):
             text = io.BytesIO()
@@ -338,12 +345,12 @@ def _write_csv(frame: pl.DataFrame, path: Path) -> None:
 
 @contextmanager
 def _atomic_writer(path: Path) -> Iterator[Callable[[bytes], int]]:
-    """Write a file under a temporary name; it gets its own name when all is written.
+    """Write a file under a temporary name and rename it when everything is written.
 
     Parameters
     ----------
     path
-        The name; zstd-compressed if it ends in `.zst`.
+        The file's name; zstd-compressed if it ends in `.zst`.
 
     Yields
     ------
@@ -353,7 +360,7 @@ def _atomic_writer(path: Path) -> Iterator[Callable[[bytes], int]]:
     Raises
     ------
     TapewatchError
-        If the file cannot be written; nothing is left behind then.
+        If the file cannot be written; then nothing is left behind.
     """
     with (
         replaced_when_done(path) as unfinished,

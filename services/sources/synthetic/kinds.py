@@ -2,10 +2,10 @@
 
 Two injectors share this vocabulary. `services/sources/synthetic/anomalies.py` puts anomalies into a
 generated day: it knows the day's spreads and auctions, so it can choose places where the label is beyond
-dispute, and its bytes never change, as demonstrations and tests rest on them.
-`services/detector/offline/evaluation/injection.py` puts them into real days, of which it knows the trades
-alone, and takes care that nothing but the anomaly itself marks the extra rows. A detector fitted to the
-habits of one is found out by the other.
+dispute, and its bytes never change, because the demo and tests rely on them.
+`services/detector/offline/evaluation/injection.py` puts them into real days, of which it knows only the
+trades, and makes sure that nothing but the anomaly itself distinguishes the extra rows. A detector that is
+overfitted to one injector does worse on the other.
 """
 
 NS_PER_MINUTE = 60_000_000_000
@@ -25,7 +25,7 @@ DISTANCES = {
     "off_market_small": (0.001, 0.004),
     "off_market_fat_finger": (0.004, 0.08),
 }
-"""Least and greatest distance from the price before, as a part of it."""
+"""Minimum and maximum distance from the previous price, relative to it."""
 
 FAT_FINGER_KINDS = ("fat_finger", "off_market_fat_finger")
 FAT_FINGER_FACTORS = (10.0, 40.0)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from services.common.errors import TapewatchError
 from services.sources.synthetic.day import LABEL_COLUMNS, TRADE_COLUMNS, DayConfig, generate_day, write_day
 from services.sources.synthetic.kinds import KINDS
-from services.sources.synthetic.tape import symbol_name
+from services.sources.synthetic.trades import symbol_name
 from tests.narrow import number
 
 HEADER = (

@@ -1,9 +1,9 @@
-"""An undisturbed synthetic trade tape: one day of several symbols, without any injected anomaly.
+"""Synthetic trades of one day and several symbols, before any anomaly is injected.
 
-The tape is built from *executions*: moments at which one aggressive order trades. An execution has one
+The trades are built from *executions*: moments at which one aggressive order trades. An execution has one
 event time, one direction and one or more rows (a sweep of several resting orders). Everything is drawn as
-whole columns; `numpy` generators are seeded by day and symbol, so a symbol's tape does not depend on how
-the other symbols came out.
+whole columns; `numpy` generators are seeded by day and symbol, so a symbol's trades do not depend on those
+of other symbols.
 """
 
 import datetime as dt
@@ -26,17 +26,17 @@ SESSION_MINUTES = SESSION_END_MINUTE - SESSION_START_MINUTE
 
 SELL, BUY, HIDDEN = 0, 1, 2
 SIDE_LETTERS = ("A", "B", "N")
-"""Databento's letter for each side code: the aggressor sold, bought, or is not known."""
+"""Databento's letter for each side code: the aggressor sold, bought, or is unknown."""
 
 MIN_ROWS_FOR_CROSSES = 50
-"""A symbol with fewer rows has no auctions: two huge prints would be most of its tape."""
+"""A symbol with fewer rows has no auctions: two huge prints would dominate its day."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 # Minute of the New York day, executions a minute, standard deviation of a one-minute return in basis points;
-# drawn log-linearly between the knots. A minute named twice is a jump.
+# interpolated log-linearly. A minute listed twice is a jump.
 _DAY_SHAPE = np.array(
     [
         (4 * 60, 25.0, 6.5),
@@ -62,30 +62,30 @@ _DAY_SHAPE = np.array(
     ]
 )
 
-# Minute of the New York day from which a spread is so many times its usual width.
+# Minute of the New York day, and the factor by which spreads are wider than usual from that minute on.
 _SPREAD_FACTORS = np.array(
     [(0, 2.5), (9 * 60 + 30, 2.0), (9 * 60 + 35, 1.3), (10 * 60, 1.0), (15 * 60 + 50, 1.15), (16 * 60, 2.5)]
 )
 
-# Share of executions with 1, 2, … rows; what is missing to 1 are long sweeps with a Pareto tail.
+# Shares of executions with 1, 2, … rows; the remainder are long sweeps with a Pareto tail.
 _ROWS_PER_EXECUTION = np.array([0.644, 0.165, 0.079, 0.043, 0.026, 0.014, 0.009, 0.006, 0.004])
 _LONG_SWEEP_ROWS = 10
 _LONG_SWEEP_TAIL = 1.7
 _LONGEST_SWEEP_ROWS = 1_800
 
-# Executions that follow another one closely (machines reacting to it): their share, and the quantiles of
-# the gap in log10 nanoseconds. The other executions come at the day's rate, independently.
+# Executions that closely follow another one (algorithms reacting to it): their share, and the quantiles of
+# the gap in log10 nanoseconds. The other executions arrive independently, at the rate of `_DAY_SHAPE`.
 _FOLLOWER_SHARE = 0.64
 _FOLLOWER_GAP_QUANTILES = np.array(
     [(0.0, 3.0), (0.09, 4.0), (0.42, 5.0), (0.68, 6.0), (0.86, 7.0), (1.0, 8.0)]
 )
 
-# How strongly an execution keeps the last one's side, by log10 of the gap in nanoseconds.
+# Probability that an execution keeps the previous one's side, by log10 of the gap in nanoseconds.
 _SIDE_MEMORY = np.array(
     [(4.0, 0.62), (5.0, 0.60), (6.0, 0.35), (7.0, 0.27), (8.0, 0.20), (9.0, 0.08), (10.0, 0.0)]
 )
 
-# The same for its price: machines reacting to one another trade at one price, whichever side they take.
+# The same for the price: algorithms reacting to one another trade at one price, on either side.
 _PRICE_MEMORY = np.array([(4.0, 0.95), (5.0, 0.90), (6.0, 0.56), (7.0, 0.31), (8.0, 0.23), (9.0, 0.16)])
 
 _ODD_LOTS = np.array([1, 2, 3, 4, 5, 7, 8, 10, 20, 25, 30, 40, 50])
@@ -96,26 +96,26 @@ _ODD_LOT_WEIGHTS = np.array(
 
 @dataclass(frozen=True)
 class Character:
-    """What kind of share a symbol is.
+    """Characteristics of a symbol.
 
     Parameters
     ----------
     ticker
-        Its name; later rounds of symbols add letters to it.
+        Ticker; with more than five symbols, repetitions append letters to it.
     price_dollars
-        About where the day starts.
+        Approximate price at the start of the day.
     trade_share
-        Its part of the day's trades, relative to the other characters.
+        Weight of the symbol when the day's trades are divided among the symbols.
     day_volatility_bp
         Standard deviation of the return over the regular session, in basis points.
     spread_ticks
-        Usual distance from bid to ask, in cents; may be below 1 for a spread that hardly ever widens.
+        Usual spread in ticks (cents); may be below 1 for a spread that rarely widens.
     sweep_step_chance
-        Chance that the next row of a sweep is one price level further away.
+        Probability that the next row of a sweep is one price level further away.
     size_shares
-        Median of the sizes that are no habitual number.
+        Median of the sizes that are not round or habitual numbers, in shares.
     hundred_share, round_lot_share, odd_lot_share
-        Parts of the rows with exactly 100 shares, with several hundred, and with a habitual odd lot.
+        Shares of rows with exactly 100 shares, with a multiple of 100, and with a habitual odd lot.
     """
 
     ticker: str
@@ -140,13 +140,13 @@ CHARACTERS = (
 
 
 @dataclass(frozen=True)
-class Tape:
+class SyntheticTrades:
     """Trades as columns, each of shape (rows,); symbol after symbol, by event time within a symbol.
 
     Parameters
     ----------
     symbol_codes
-        Which symbol, 0, 1, ….
+        Number of the symbol: 0, 1, ….
     ts_event_ns
         Nanoseconds since 1970, UTC.
     price_nanos
@@ -158,7 +158,7 @@ class Tape:
     spread_nanos
         Distance from bid to ask at the trade, in units of 1e-9 dollar.
     is_cross
-        Whether the row is an auction.
+        Whether the row is an auction's print.
     """
 
     symbol_codes: Ints
@@ -174,7 +174,7 @@ class Tape:
 
 
 def new_york_minute_ns(date: dt.date, minute: int) -> int:
-    """Give the instant of a minute of a New York day.
+    """Return the time of a minute of a New York day.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def new_york_minute_ns(date: dt.date, minute: int) -> int:
 
 
 def symbol_name(index: int) -> str:
-    """Name symbol `index`: the five tickers, then the same with letters added (`ACMEB`, `ACMEC`, …)."""
+    """Return the name of symbol `index`: five tickers, then these with letters appended (`ACMEB`, …)."""
     letters, round_number = "", index // len(CHARACTERS)
     while round_number > 0:
         round_number, letter = divmod(round_number, 26)
@@ -202,19 +202,19 @@ def symbol_name(index: int) -> str:
 
 
 def rows_per_symbol(rows: int, symbols: int) -> Ints:
-    """Divide the day's rows among the symbols by their characters.
+    """Divide the day's rows among the symbols by their `trade_share`.
 
     Parameters
     ----------
     rows
-        Rows in all, at least 0.
+        Total number of rows, at least 0.
     symbols
         Number of symbols, at least 1.
 
     Returns
     -------
     array of int, shape (symbols,)
-        Adds up to `rows`; 0 for symbols too thin for a short day.
+        Rows of each symbol, which add up to `rows`; may be 0 for thin symbols on a short day.
     """
     shares = np.resize([character.trade_share for character in CHARACTERS], symbols)
     ends = np.rint(np.cumsum(shares) / shares.sum() * rows).astype(np.int64)
@@ -222,48 +222,48 @@ def rows_per_symbol(rows: int, symbols: int) -> Ints:
     return counts
 
 
-def generate_tape(date: dt.date, seed: int, rows: int, symbols: int) -> Tape:
-    """Generate one undisturbed day.
+def generate_trades(date: dt.date, seed: int, rows: int, symbols: int) -> SyntheticTrades:
+    """Generate one day without anomalies.
 
     Parameters
     ----------
     date
         The day in New York.
     seed
-        At least 0; the same seed gives the same tape.
+        At least 0; the same seed gives the same trades.
     rows
-        Trades in all, auctions included, at least 0.
+        Total number of trades, including auctions, at least 0.
     symbols
         Number of symbols, at least 1.
 
     Returns
     -------
-    Tape
+    SyntheticTrades
         Exactly `rows` trades.
     """
     counts = rows_per_symbol(rows, symbols)
-    tapes = [
-        _symbol_tape(np.random.default_rng([seed, date.toordinal(), code]), date, code, int(counts[code]))
+    parts = [
+        _symbol_trades(np.random.default_rng([seed, date.toordinal(), code]), date, code, int(counts[code]))
         for code in np.flatnonzero(counts).tolist()
     ]
-    if not tapes:
+    if not parts:
         none = np.zeros(0, np.int64)
-        return Tape(none, none, none, none, none, none, np.zeros(0, np.bool_))
-    return _concatenate(tapes)
+        return SyntheticTrades(none, none, none, none, none, none, np.zeros(0, np.bool_))
+    return _concatenate(parts)
 
 
-def _concatenate(tapes: list[Tape]) -> Tape:
-    columns = zip(*(vars(tape).values() for tape in tapes), strict=True)
-    return Tape(*(np.concatenate(column) for column in columns))
+def _concatenate(parts: list[SyntheticTrades]) -> SyntheticTrades:
+    columns = zip(*(vars(trades).values() for trades in parts), strict=True)
+    return SyntheticTrades(*(np.concatenate(column) for column in columns))
 
 
-def _symbol_tape(rng: np.random.Generator, date: dt.date, code: int, rows: int) -> Tape:
+def _symbol_trades(rng: np.random.Generator, date: dt.date, code: int, rows: int) -> SyntheticTrades:
     """Generate one symbol's day of exactly `rows` trades (at least 1), auctions included."""
     character = CHARACTERS[code % len(CHARACTERS)]
     has_crosses = rows >= MIN_ROWS_FOR_CROSSES
     continuous_rows = rows - 2 if has_crosses else rows
 
-    # Busy and quiet minutes: trading and volatility rise and fall together and slowly.
+    # Busy and quiet minutes: trading activity and volatility rise and fall slowly and together.
     minute_activity = _slow_factor(rng, SESSION_MINUTES, persistence=0.85, log_deviation=0.35)
     execution_rows = _draw_execution_rows(rng, continuous_rows)
     executions = len(execution_rows)
@@ -278,7 +278,7 @@ def _symbol_tape(rng: np.random.Generator, date: dt.date, code: int, rows: int) 
     side_memory = np.interp(log_gap, *_SIDE_MEMORY.T)
     is_requoted = rng.random(executions) >= np.interp(log_gap, *_PRICE_MEMORY.T)
     direction, is_hidden = _execution_sides(rng, side_memory, is_regular)
-    round_factor = 1 + 0.11 * (code // len(CHARACTERS) % 7)  # so that a character's repetitions differ
+    round_factor = 1 + 0.11 * (code // len(CHARACTERS) % 7)  # so that repetitions of a ticker differ
     start_dollars = character.price_dollars * round_factor * rng.lognormal(0, 0.02)
     mid_ticks = _mid_path_ticks(
         rng,
@@ -298,7 +298,7 @@ def _symbol_tape(rng: np.random.Generator, date: dt.date, code: int, rows: int) 
     side_codes = _row_sides(rng, execution, first_rows, direction, is_hidden)
     priced_at = _last_true_index(is_requoted)
     middle_half_ticks = (2 * bid_ticks + spread_ticks)[priced_at]
-    # Rows that a sweep finds hidden behind visible ones lie at the touch; only the first may be nearer.
+    # Hidden rows later in a sweep are at the best quote; only the first row may be at the midpoint.
     was_at_middle = ((rng.random(executions) < 0.6) & is_hidden)[priced_at]
     is_at_middle = was_at_middle & is_hidden
     is_at_ask = np.where(was_at_middle, direction, direction[priced_at]) > 0
@@ -313,7 +313,7 @@ def _symbol_tape(rng: np.random.Generator, date: dt.date, code: int, rows: int) 
     execution_size = minute_size[minutes] * rng.lognormal(0, 0.6, executions)
     size_shares = _draw_sizes(rng, character, execution_size[execution])
     start_ns = new_york_minute_ns(date, SESSION_START_MINUTE)
-    tape = Tape(
+    trades = SyntheticTrades(
         np.full(continuous_rows, code),
         start_ns + elapsed_ns[execution],
         price_half_ticks * (TICK_NANOS // 2),
@@ -322,13 +322,13 @@ def _symbol_tape(rng: np.random.Generator, date: dt.date, code: int, rows: int) 
         (spread_ticks * TICK_NANOS)[execution],
         np.zeros(continuous_rows, np.bool_),
     )
-    return _with_crosses(rng, tape, date) if has_crosses else tape
+    return _with_crosses(rng, trades, date) if has_crosses else trades
 
 
 def _slow_factor(rng: np.random.Generator, length: int, persistence: float, log_deviation: float) -> Floats:
-    """Draw a positive factor around 1 that wanders slowly: exp of an AR(1) process, shape (length,)."""
+    """Draw a slowly varying positive factor around 1: exp of an AR(1) process, shape (length,)."""
     shocks = rng.normal(0.0, 1.0, length + 100)
-    # An AR(1) is a moving average with falling weights; after 100 steps they are as good as 0.
+    # An AR(1) process is a moving average with decreasing weights; after 100 steps they are negligible.
     weights = persistence ** np.arange(100)
     wandering = np.convolve(shocks, weights, mode="valid")[:length] * np.sqrt(1 - persistence**2)
     factor: Floats = np.exp(log_deviation * wandering - log_deviation**2 / 2)
@@ -336,14 +336,14 @@ def _slow_factor(rng: np.random.Generator, length: int, persistence: float, log_
 
 
 def _minute_shape(column: int) -> Floats:
-    """Evaluate a column of the day's shape in the middle of each session minute, shape (SESSION_MINUTES,)."""
+    """Return a column of `_DAY_SHAPE` at the middle of each session minute, shape (SESSION_MINUTES,)."""
     middles = SESSION_START_MINUTE + np.arange(SESSION_MINUTES) + 0.5
     shape: Floats = np.exp(np.interp(middles, _DAY_SHAPE[:, 0], np.log(_DAY_SHAPE[:, column])))
     return shape
 
 
 def _draw_execution_rows(rng: np.random.Generator, rows: int) -> Ints:
-    """Draw how many rows each execution has; adds up to `rows`, each at least 1."""
+    """Draw the number of rows of each execution, at least 1 each; they add up to `rows`."""
     uniform = rng.random(rows)  # enough for every execution to have one row
     lengths = 1 + np.searchsorted(np.cumsum(_ROWS_PER_EXECUTION), uniform, side="right")
     is_long = lengths > len(_ROWS_PER_EXECUTION)
@@ -360,7 +360,7 @@ def _draw_execution_rows(rng: np.random.Generator, rows: int) -> Ints:
 def _short_sweeps_outside_the_session(
     rng: np.random.Generator, execution_rows: Ints, is_regular: Bools
 ) -> Ints:
-    """Hand the same numbers of rows out again so that the long sweeps fall into the regular session."""
+    """Reassign the numbers of rows so that long sweeps occur mostly in the regular session."""
     rank_keys = rng.random(len(execution_rows)) * np.where(is_regular, 1.0, 0.83)
     redistributed = np.empty_like(execution_rows)
     redistributed[np.argsort(rank_keys)] = np.sort(execution_rows)
@@ -368,12 +368,12 @@ def _short_sweeps_outside_the_session(
 
 
 def _execution_times(rng: np.random.Generator, executions: int, minute_activity: Floats) -> Ints:
-    """Draw the times of executions in ns since the session's start, ascending, shape (executions,)."""
+    """Draw the times of executions in ns since the start of the day, ascending, shape (executions,)."""
     is_leader = rng.random(executions) >= _FOLLOWER_SHARE
     is_leader[0] = True
     leaders = int(is_leader.sum())
     minute_ends = np.cumsum(_minute_shape(1) * minute_activity)
-    # Inverting the cumulative rate gives minute and place in the minute from one uniform number.
+    # Inverting the cumulative rate gives the minute, and the position in it, from one uniform number.
     progress = rng.random(leaders) * minute_ends[-1]
     leader_minutes = np.interp(progress, np.r_[0.0, minute_ends], np.arange(SESSION_MINUTES + 1))
     leader_ns = (leader_minutes * NS_PER_MINUTE).astype(np.int64)
@@ -387,14 +387,14 @@ def _execution_times(rng: np.random.Generator, executions: int, minute_activity:
 
 
 def _last_true_index(mask: Bools) -> Ints:
-    """Give for each position the last position up to it where `mask` holds (0 before the first)."""
+    """Return for each position the last position up to it where `mask` is true (0 before the first)."""
     return np.maximum.accumulate(np.where(mask, np.arange(len(mask)), 0))
 
 
 def _execution_sides(rng: np.random.Generator, side_memory: Floats, is_regular: Bools) -> tuple[Ints, Bools]:
     """Draw each execution's direction (-1 sells, +1 buys) and whether it starts with a hidden order.
 
-    An execution keeps the last one's side with chance `side_memory`; otherwise both are drawn again.
+    An execution keeps the previous one's with probability `side_memory`; otherwise both are drawn again.
     """
     executions = len(side_memory)
     drawn_from = _last_true_index(rng.random(executions) >= side_memory)
@@ -414,11 +414,11 @@ def _mid_path_ticks(
     side_memory: Floats,
     is_requoted: Bools,
 ) -> Floats:
-    """Walk the middle of the market: its value in ticks just before each execution, shape (executions,).
+    """Simulate the mid price: its value in ticks just before each execution, shape (executions,).
 
-    The day's variance has three parts: news, which comes with the clock; reactions, which come with each
-    execution and the more the longer the last one is ago; and the market's answer to order flow, which
-    moves with the *surprise* in the side, so that a long run of buyers does not push the price for ever.
+    The day's variance has three parts: news, which arrive with clock time; reactions, which come with each
+    execution and grow with the time since the previous one; and the impact of order flow, which follows
+    the *surprise* in the side, so that a long run of buyers does not move the price indefinitely.
     """
     minute_variance = _minute_shape(2) ** 2 * minute_activity
     is_regular_minute = slice(
@@ -447,7 +447,7 @@ def _mid_path_ticks(
     step_variance = rest_ticks2 * (0.7 * news + 0.3 * reaction)
     noise_ticks = np.sqrt(step_variance) * rng.normal(0.0, 1.0, len(elapsed_ns))
     start_ticks = start_dollars * 1e9 / TICK_NANOS
-    # Relative moves, so that a cheap share never falls through zero.
+    # Relative moves, so that the price of a cheap share stays above zero.
     moves_ticks = np.cumsum(noise_ticks) + np.cumsum(flow_ticks) - flow_ticks
     middle_ticks: Floats = start_ticks * np.exp(moves_ticks / start_ticks)
     return middle_ticks
@@ -456,7 +456,7 @@ def _mid_path_ticks(
 def _quotes(
     rng: np.random.Generator, character: Character, mid_ticks: Floats, clock_minutes: Ints
 ) -> tuple[Ints, Ints]:
-    """Put bid and spread around the middle, both in whole ticks and at least 1, shape (executions,) each."""
+    """Draw bid and spread around the mid price, in whole ticks, at least 1; shape (executions,) each."""
     period = np.searchsorted(_SPREAD_FACTORS[:, 0], clock_minutes, side="right") - 1
     usual_ticks = character.spread_ticks * _SPREAD_FACTORS[period, 1]
     drawn_ticks = usual_ticks * rng.lognormal(0, 0.3, len(mid_ticks))
@@ -468,7 +468,7 @@ def _quotes(
 def _row_sides(
     rng: np.random.Generator, execution: Ints, first_rows: Ints, direction: Ints, is_hidden: Bools
 ) -> Ints:
-    """Give each row its side: the execution's direction, or `HIDDEN` where a hidden order was hit."""
+    """Draw each row's side: the execution's direction, or `HIDDEN` if a hidden order was hit."""
     rows = len(execution)
     is_redrawn = rng.random(rows) < 0.57
     row_is_hidden = rng.random(rows) < 0.12
@@ -480,7 +480,7 @@ def _row_sides(
 
 
 def _sweep_levels(rng: np.random.Generator, character: Character, execution: Ints, first_rows: Ints) -> Ints:
-    """Draw how many ticks each row is beyond the touch: a sweep now and then eats into the next price."""
+    """Draw how many ticks each row is beyond the best quote: a sweep may reach the next price levels."""
     steps = rng.random(len(execution)) < character.sweep_step_chance
     steps[first_rows] = False
     level = np.cumsum(steps)
@@ -490,9 +490,9 @@ def _sweep_levels(rng: np.random.Generator, character: Character, execution: Int
 
 
 def _draw_sizes(rng: np.random.Generator, character: Character, size_factor: Floats) -> Ints:
-    """Draw trade sizes in shares: habitual odd lots, 100, round lots, anything in between, and a few blocks.
+    """Draw trade sizes in shares: habitual odd lots, 100, round lots, arbitrary sizes, and a few blocks.
 
-    `size_factor`, of shape (rows,) and around 1, multiplies the sizes that are no habitual number.
+    `size_factor`, shape (rows,), around 1, multiplies the arbitrary sizes.
     """
     rows = len(size_factor)
     any_size = np.ceil(character.size_shares * size_factor * rng.lognormal(0, 1.1, rows))
@@ -504,12 +504,12 @@ def _draw_sizes(rng: np.random.Generator, character: Character, size_factor: Flo
     is_block = rng.random(rows) < 0.0003
     blocks = np.minimum(4_000 * rng.random(int(is_block.sum())) ** (-1 / 1.6), 150_000)
     sizes[is_block] = (blocks * min(1.0, character.size_shares / 45)).astype(np.int64)
-    # One order in slices, or one after the other of the same habit: now and then the last size again.
+    # Sliced orders, and orders of the same trader: sometimes the previous size is repeated.
     is_new = rng.random(rows) >= 0.08
     return np.maximum(1, sizes[_last_true_index(is_new)])
 
 
-def _with_crosses(rng: np.random.Generator, tape: Tape, date: dt.date) -> Tape:
+def _with_crosses(rng: np.random.Generator, trades: SyntheticTrades, date: dt.date) -> SyntheticTrades:
     """Add a symbol's opening and closing auction, priced at the last trade before them."""
     cross_ns = np.array(
         [
@@ -517,22 +517,22 @@ def _with_crosses(rng: np.random.Generator, tape: Tape, date: dt.date) -> Tape:
             new_york_minute_ns(date, CLOSING_CROSS_MINUTE) + int(rng.uniform(0.02, 0.4) * NS_PER_S),
         ]
     )
-    places = np.searchsorted(tape.ts_event_ns, cross_ns, side="right")
+    places = np.searchsorted(trades.ts_event_ns, cross_ns, side="right")
     last_rows = np.maximum(places - 1, 0)
-    volume_shares = tape.size_shares.sum()
+    volume_shares = trades.size_shares.sum()
     volume_parts = np.array([0.07, 0.55]) * rng.lognormal(0, 0.15, 2)
-    crosses = Tape(
-        tape.symbol_codes[:2],
+    crosses = SyntheticTrades(
+        trades.symbol_codes[:2],
         cross_ns,
-        tape.price_nanos[last_rows] // TICK_NANOS * TICK_NANOS,
+        trades.price_nanos[last_rows] // TICK_NANOS * TICK_NANOS,
         np.ceil(volume_shares * volume_parts).astype(np.int64),
         np.full(2, HIDDEN),
-        tape.spread_nanos[last_rows],
+        trades.spread_nanos[last_rows],
         np.ones(2, np.bool_),
     )
-    return Tape(
+    return SyntheticTrades(
         *(
             np.insert(column, places, added)
-            for column, added in zip(vars(tape).values(), vars(crosses).values(), strict=True)
+            for column, added in zip(vars(trades).values(), vars(crosses).values(), strict=True)
         )
     )
