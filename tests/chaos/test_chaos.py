@@ -12,6 +12,7 @@ SEED = 45
 """Its plan has the two servers down at the same time, which is short."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killing_every_part_changes_nothing_in_the_end(tmp_path: Path) -> None:
     night = tmp_path / "night.csv"

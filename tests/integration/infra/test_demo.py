@@ -70,6 +70,7 @@ def test_demo_of_a_file_that_is_not_trades_fails_before_anything_starts(tmp_path
     assert time.monotonic() - began_s < 20
 
 
+@pytest.mark.slow
 def test_demo_serves_the_dashboard_until_it_is_stopped(tmp_path: Path) -> None:
     write_day(DayConfig(trades=2_000, symbols=2), tmp_path / "day.csv", tmp_path / "labels.csv")
     port = free_port()

@@ -274,6 +274,7 @@ def test_reset_is_rejected_while_detectors_are_at_work(rivals_run: RivalsRun) ->
     assert "Traceback" not in rivals_run.reset_log
 
 
+@pytest.mark.slow
 def test_reset_leaves_in_the_index_what_the_profile_flags(
     stack: EmbeddedStack,
     killed_run: KilledRun,

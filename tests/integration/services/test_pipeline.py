@@ -120,21 +120,36 @@ def test_backtest_of_the_index_gives_the_same_anomalies(
     assert "No indexed trades" in nothing.stderr
 
 
-def test_tune_and_evaluate_of_the_index_say_what_they_say_of_the_file(
-    stack: EmbeddedStack, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def one_symbols_day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated day of ACMET that is indexed."""
     config = DayConfig(trades=4_000, symbols=1, date=dt.date(2026, 4, 6), seed=5)
-    day = write_own_day(tmp_path / "day.csv", config, "T")
+    day = write_own_day(tmp_path_factory.mktemp("one-symbol") / "day.csv", config, "T")
     run_pipeline(stack, str(day))
-    times = ("--from", "2026-04-06", "--to", "2026-04-08", "--symbol", "ACMET")
-    for name, given in (("file", (str(day),)), ("index", times)):
-        (tmp_path / name).mkdir()
-        tapewatch(stack, "tune", *given, "--budget", "2", "--output", str(tmp_path / name / "tuned.yaml"))
-        tapewatch(stack, "evaluate", *given, "--output", str(tmp_path / name / "report.json"))
-    assert (tmp_path / "file" / "tuned.yaml").read_text() == (tmp_path / "index" / "tuned.yaml").read_text()
-    of_file, of_index = (
-        orjson.loads((tmp_path / name / "report.json").read_bytes()) for name in ("file", "index")
-    )
+    return day
+
+
+ITS_TIMES = ("--from", "2026-04-06", "--to", "2026-04-08", "--symbol", "ACMET")
+
+
+def test_tune_of_the_index_says_what_it_says_of_the_file(
+    stack: EmbeddedStack, one_symbols_day: Path, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "file.yaml", tmp_path / "index.yaml"
+    for given, output in zip(((str(one_symbols_day),), ITS_TIMES), outputs, strict=True):
+        tapewatch(stack, "tune", *given, "--budget", "2", "--output", str(output))
+    assert outputs[0].read_text() == outputs[1].read_text()
+
+
+@pytest.mark.slow
+def test_evaluate_of_the_index_says_what_it_says_of_the_file(
+    stack: EmbeddedStack, one_symbols_day: Path, tmp_path: Path
+) -> None:
+    day = one_symbols_day
+    outputs = tmp_path / "file.json", tmp_path / "index.json"
+    for given, output in zip(((str(day),), ITS_TIMES), outputs, strict=True):
+        tapewatch(stack, "evaluate", *given, "--output", str(output))
+    of_file, of_index = (orjson.loads(output.read_bytes()) for output in outputs)
     assert of_index["days"][0].pop("file") == "ACMET from 2026-04-06T00:00:00Z to 2026-04-08T00:00:00Z"
     assert of_file["days"][0].pop("file") == day.name
     assert of_index["days"][0] == of_file["days"][0]

@@ -82,6 +82,7 @@ def foreground(data_dir: Path | None, output: Path) -> Iterator[Foreground]:
         running.process.wait()
 
 
+@pytest.mark.slow
 def test_data_survives_sigterm_then_a_killed_parent_then_ctrl_c(tmp_path: Path) -> None:
     data_dir, output = tmp_path / "data", tmp_path / "output"
 

@@ -122,6 +122,7 @@ def test_elasticsearch_indexes_and_finds(client: Elasticsearch) -> None:
     assert [hit["_source"]["symbol"] for hit in found["hits"]["hits"]] == ["NVDA"]
 
 
+@pytest.mark.slow
 def test_elasticsearch_killed_while_it_writes_keeps_all_that_it_acknowledged(
     stack: EmbeddedStack, client: Elasticsearch
 ) -> None:
