@@ -119,7 +119,11 @@ class WatchedPartition:
         replayed = next((at for at, is_one in enumerate(is_new) if is_one), len(messages))
         if replayed:
             self._detect(messages[:replayed])
-        found = self._detect(messages[replayed:]) if replayed < len(messages) else Detected()
+        found = Detected()
+        if replayed < len(messages):
+            found = self._detect(messages[replayed:])
+            # No credit for a replay: all its sessions would be written again and again until it was used up.
+            self._credit += len(self._unsaved) * (len(messages) - replayed) / self._checkpoint_trades
         found.replayed = replayed
         return found
 
@@ -148,7 +152,6 @@ class WatchedPartition:
             found.newest_event_time = trades[-1].timestamp
         self.position = messages[-1].offset() + 1
         self._note_changes(first_offset)
-        self._credit += len(self._unsaved) * len(messages) / self._checkpoint_trades
         return found
 
     def _note_changes(self, since: int) -> None:

@@ -161,6 +161,23 @@ def test_symbols_are_saved_in_turns_and_not_all_at_once() -> None:
     assert len(ledger.checkpoints) == 20 + 1
 
 
+def test_after_a_long_replay_symbols_are_saved_in_turns_again() -> None:
+    values = [value for n in range(60) for s in range(20) for value in [tape(60, f"S{s}", seed=s)[n]]]
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(values)], committed=900)
+    process = Process(ledger, WatchedPartition(recover({}, 0, 900, 0, EVERYTHING), EVERYTHING.hash, 100))
+    process.read(900)
+    process.read(20)
+    process.commit()  # all of them: a restart would have to replay everything
+    assert len(ledger.checkpoints) == 20 + 1
+    written = []
+    for _ in range(920, len(values), 20):
+        process.read(20)
+        before = dict(ledger.checkpoints)
+        process.commit()
+        written.append(sum(before.get(key) != value for key, value in ledger.checkpoints.items()))
+    assert 0 < max(written) <= 10
+
+
 def broken(ledger: Ledger, key: bytes) -> None:
     ledger.checkpoints[key] = ledger.checkpoints[key][:-3]
 
