@@ -33,8 +33,11 @@ class Tally:
 
     @property
     def room(self) -> int | None:
-        """How many trades may still be published; None for any number."""
-        return None if self._limit is None else self._limit - self.trades
+        """How many trades may still be published; None for any number.
+
+        A source that is published chunk by chunk may have gone beyond the limit.
+        """
+        return None if self._limit is None else max(0, self._limit - self.trades)
 
     @property
     def is_full(self) -> bool:
