@@ -76,7 +76,7 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
         kinds: dict[str, Any] = {}
         for name, parameters in given.items():
             if name not in DETECTORS:
-                raise ValidationError.from_exception_data("Detectors", [_unknown(name, parameters)])
+                raise ValidationError.from_exception_data("Detectors", [_unknown(str(name), parameters)])
             kinds[name] = (None if parameters is None else load_detector(name).parameters, ...)
         # A model created for the given names, so that errors name their location.
         read = create_model("Detectors", **kinds).model_validate(given)
@@ -141,10 +141,11 @@ def load_profile(source: str | Path | None = None) -> Profile:
     name = str(source or "default")
     path = FOLDER / f"{name}.yaml" if name in BUILT_IN else Path(name)
     try:
-        text = path.read_text()
-    except OSError as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise TapewatchError(
-            f"The profile {name} cannot be read: {error.strerror}.",
+            f"The profile {name} cannot be read: {reason}.",
             f"Give a file, or one of the built-in profiles: {', '.join(BUILT_IN)}.",
         ) from error
     try:
@@ -164,7 +165,10 @@ def load_profile(source: str | Path | None = None) -> Profile:
                 f"Set `base` to one of {', '.join(BUILT_IN)}.",
             )
         base = load_profile(base_name).model_dump(exclude={"symbols"}, exclude_none=True)
-        given = {**base, **given, "detectors": _merged(base["detectors"], given.get("detectors") or {})}
+        own = given.get("detectors") or {}
+        if isinstance(own, dict):  # else the validation below names it
+            own = _merged(base["detectors"], own)
+        given = {**base, **given, "detectors": own}
     place = ""
     try:
         profile = Profile.model_validate(given)

@@ -82,6 +82,8 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
         ("detectors: [", "is not YAML"),
         ("- 1", "is not a mapping"),
         ("base: best\n", "unknown base 'best'"),
+        ("name: x\ndetectors: [burst]\n", "line 2: detectors: Input should be a valid dictionary"),
+        ("detectors:\n  1: {}\n", "detectors.1: unknown detector"),
         (
             "name: x\ndetectors:\n  high_volum: {}\n",
             "line 3: detectors.high_volum: unknown detector; did you mean high_volume?",
@@ -106,6 +108,13 @@ def test_wrong_profile_names_the_line(tmp_path: Path, text: str, cause: str) -> 
 def test_missing_profile_names_the_built_in_ones(tmp_path: Path) -> None:
     with pytest.raises(TapewatchError, match="classic, default"):
         load_profile(tmp_path / "none.yaml")
+
+
+def test_file_that_is_not_text_is_an_error_and_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "profile.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(TapewatchError, match="cannot be read: not UTF-8"):
+        load_profile(path)
 
 
 def test_hash_differs_whenever_the_profile_does() -> None:
