@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -20,6 +21,7 @@ class Kept:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._lock = Lock()
         self._results: OrderedDict[object, Any] = OrderedDict()
 
     def __contains__(self, key: object) -> bool:
@@ -27,13 +29,18 @@ class Kept:
 
     def get(self, key: object, make: Callable[[], T]) -> T:
         """Return what is kept under a key, or make it and keep it."""
-        result: T | None = self._results.pop(key, None)
-        if result is None:
-            result = make()
-        self._results[key] = result
-        while len(self._results) > self._most:
-            self._results.popitem(last=False)
-        return result
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                known: T = self._results[key]
+                return known
+        made = make()  # takes long, so others may use what is kept meanwhile
+        with self._lock:
+            self._results[key] = made
+            self._results.move_to_end(key)
+            while len(self._results) > self._most:
+                self._results.popitem(last=False)
+        return made
 
 
 @st.cache_resource
