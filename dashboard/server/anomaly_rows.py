@@ -22,6 +22,11 @@ SHOWN_FIELDS = (
 """Fields of an anomaly that `to_anomaly_rows` reads."""
 
 
+def rows_of(answer: dict[str, Any]) -> pd.DataFrame:
+    """Lay the anomalies that a search found out as `to_anomaly_rows` does."""
+    return to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]])
+
+
 def to_anomaly_rows(sources: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Lay anomalies out as `AnomalySummary.rows`, in the order given."""
     rows = []

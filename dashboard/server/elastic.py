@@ -79,6 +79,12 @@ def aggregate(
     return aggregations
 
 
+def counts_of(aggregations: dict[str, Any], name: str) -> dict[str, int]:
+    """Return what a `terms` aggregation counted, by value, in its order; empty without indices."""
+    buckets = aggregations[name]["buckets"] if aggregations else []
+    return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+
 def newest_of(aggregations: dict[str, Any], name: str) -> dt.datetime | None:
     """Return what a `max` over a time gave, UTC; None without documents or indices."""
     value = aggregations[name]["value"] if aggregations else None

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import partial
 
-from dashboard.server.elastic import aggregate, during, from_ms, together
+from dashboard.server.elastic import aggregate, counts_of, during, from_ms, together
 from dashboard.ui.exchange import exchange
 from dashboard.ui.time_ranges import TimeRange
 from services.common.elastic.client import Elasticsearch
@@ -72,11 +72,11 @@ def summarize_period(client: Elasticsearch, time_range: TimeRange) -> PeriodSumm
         partial(aggregate, client, TRADES_INDICES, filters, symbols | ends),
         partial(aggregate, client, ANOMALIES_INDICES, filters, symbols),
     )
-    by_trades = [bucket["key"] for bucket in trades["symbols"]["buckets"]] if trades else []
+    by_trades = counts_of(trades, "symbols")
     if not by_trades:
         return None
-    by_anomalies = [bucket["key"] for bucket in anomalies["symbols"]["buckets"]] if anomalies else []
-    most_anomalous = next((symbol for symbol in by_anomalies if symbol in by_trades), by_trades[0])
+    by_anomalies = counts_of(anomalies, "symbols")
+    most_anomalous = next(symbol for symbol in (*by_anomalies, *by_trades) if symbol in by_trades)
     return PeriodSummary(
         sorted(by_trades),
         most_anomalous,

@@ -49,12 +49,12 @@ def test_elasticsearch_tells_what_a_count_tells(client: Elasticsearch, tape: lis
     health = client.cluster.health()
     assert (state.cluster.status, state.cluster.nodes) == (health["status"], 1)
     assert state.cluster.unassigned_shards == health["unassigned_shards"]
-    assert state.trades.documents == client.count(index="trades-*")["count"]
-    assert state.anomalies.documents == client.count(index="anomalies-*")["count"]
+    assert state.indexed.trades.count == client.count(index="trades-*")["count"]
+    assert state.indexed.anomalies.count == client.count(index="anomalies-*")["count"]
     newest = max(trade["@timestamp"] for trade in tape)
-    assert state.trades.newest is not None
+    assert state.indexed.trades.newest is not None
     # No other test indexes anything later.
-    assert state.trades.newest.isoformat()[:19] == newest[:19]
+    assert state.indexed.trades.newest.isoformat()[:19] == newest[:19]
 
 
 def test_services_are_followed_as_they_come_and_go(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.pages.overview import queries
-from dashboard.server import sessions
+from dashboard.server import indexed_data, sessions
 from dashboard.server.elastic import open_client
 from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import MAX_CANDLES, Period, TimeRange
@@ -107,13 +107,13 @@ def test_urgent_anomalies_are_counted_by_symbol(client: Elasticsearch, tape: lis
 
 
 def test_the_newest_events_are_those_of_a_recount(client: Elasticsearch, tape: list[Document]) -> None:
-    freshness = queries.find_freshness(client)
-    assert freshness.newest_trade is not None
-    assert freshness.newest_anomaly is not None
-    assert abs(freshness.newest_trade - max(map(time_of, tape))) < dt.timedelta(milliseconds=2)
+    indexed = indexed_data.find_indexed_data(client)
+    assert indexed.trades.newest is not None
+    assert indexed.anomalies.newest is not None
+    assert abs(indexed.trades.newest - max(map(time_of, tape))) < dt.timedelta(milliseconds=2)
     flagged = [time_of(trade) for trade in tape if "_anomaly" in trade]
-    assert abs(freshness.newest_anomaly - max(flagged)) < dt.timedelta(milliseconds=2)
-    assert freshness.trades == client.count(index="trades-*")["count"]
+    assert abs(indexed.anomalies.newest - max(flagged)) < dt.timedelta(milliseconds=2)
+    assert indexed.trades.count == client.count(index="trades-*")["count"]
 
 
 def test_anomalies_are_counted_whatever_the_filter(client: Elasticsearch, tape: list[Document]) -> None:
@@ -140,7 +140,7 @@ def test_a_symbol_cannot_change_the_query(client: Elasticsearch) -> None:
 
 
 def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (queries, sessions):
+    for module in (queries, sessions, indexed_data):
         monkeypatch.setattr(module, "TRADES_INDICES", "no-such-index-*")
         monkeypatch.setattr(module, "ANOMALIES_INDICES", "no-such-index-*")
     assert sessions.find_sessions(client) == []
@@ -149,7 +149,8 @@ def test_without_an_index_there_is_nothing(client: Elasticsearch, monkeypatch: p
     assert queries.find_anomalies(client, MAIN, RANGE).by_severity == {}
     assert queries.list_anomalies(client, None, RANGE).rows.empty
     assert queries.count_urgent(client, [MAIN], RANGE) == {MAIN: 0}
-    assert queries.find_freshness(client) == queries.Freshness(0, None, None, None)
+    nothing = indexed_data.Documents(0, None)
+    assert indexed_data.find_indexed_data(client) == indexed_data.IndexedData(nothing, nothing, None)
 
 
 def test_rejected_query_is_an_error(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:

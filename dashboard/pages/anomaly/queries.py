@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.server.anomaly_rows import to_anomaly_rows
+from dashboard.server.anomaly_rows import SHOWN_FIELDS, rows_of, to_anomaly_rows
 from dashboard.server.elastic import search
 from services.common.elastic.client import Elasticsearch
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
@@ -115,9 +115,9 @@ def find_earlier(client: Elasticsearch, anomaly: Document) -> Earlier:
         sort=[{"@timestamp": "desc"}, {"trade_id": "asc"}],
         size=MAX_EARLIER,
         track_total_hits=True,
+        source_includes=SHOWN_FIELDS,
     )
-    rows = to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]])
-    return Earlier(label, answer["hits"]["total"]["value"], rows)
+    return Earlier(label, answer["hits"]["total"]["value"], rows_of(answer))
 
 
 def _neighbours(client: Elasticsearch, anomaly: Document, count: int, way: str) -> list[Document]:
@@ -158,7 +158,7 @@ def _anomalies(
         query={"bool": {"filter": [{"term": {"symbol": symbol}}, {"range": {"@timestamp": times}}]}},
         sort=[{"score": "desc"}],
         size=count,
-        source_excludes=["contributions", "features"],
+        source_includes=SHOWN_FIELDS,
         track_total_hits=False,
     )
-    return to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]])
+    return rows_of(answer)

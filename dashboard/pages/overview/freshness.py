@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from threading import Lock
 
-from dashboard.pages.overview.queries import Freshness
+from dashboard.server.indexed_data import IndexedData
 from dashboard.ui.exchange import exchange
 from dashboard.ui.time_ranges import ago
 
@@ -46,21 +46,21 @@ class Arrivals:
             return self._last
 
 
-def describe(freshness: Freshness, arrival: Arrival, now: dt.datetime) -> str:
+def describe(indexed: IndexedData, arrival: Arrival, now: dt.datetime) -> str:
     """Say how fresh the data is, in Markdown that contains no text from the data."""
     parts = []
     since = ago((now - arrival.at).total_seconds())
-    if freshness.newest_trade is not None:
-        behind = ago((now - freshness.newest_trade).total_seconds())
-        parts.append(f"Newest trade {_by_both_clocks(freshness.newest_trade)}, {behind} ago")
+    if indexed.trades.newest is not None:
+        behind = ago((now - indexed.trades.newest).total_seconds())
+        parts.append(f"Newest trade {_by_both_clocks(indexed.trades.newest)}, {behind} ago")
     if arrival.trades:
         parts.append(f"last indexed {since} ago ({arrival.trades:,} trades)")
     else:
         parts.append(f"nothing new indexed in the last {since}")
-    if freshness.newest_anomaly is not None:
-        parts.append(f"newest anomaly {_by_both_clocks(freshness.newest_anomaly)}")
-    if freshness.newest_detection is not None:
-        parts.append(f"last detected {ago((now - freshness.newest_detection).total_seconds())} ago")
+    if indexed.anomalies.newest is not None:
+        parts.append(f"newest anomaly {_by_both_clocks(indexed.anomalies.newest)}")
+    if indexed.newest_detection is not None:
+        parts.append(f"last detected {ago((now - indexed.newest_detection).total_seconds())} ago")
     return " · ".join(parts)
 
 

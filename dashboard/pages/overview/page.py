@@ -31,11 +31,9 @@ from dashboard.pages.overview.queries import (
     URGENT,
     AnomalyList,
     AnomalySummary,
-    Freshness,
     TradeSummary,
     count_urgent,
     find_anomalies,
-    find_freshness,
     list_anomalies,
     summarize_trades,
 )
@@ -47,6 +45,7 @@ from dashboard.pages.overview.state import (
 )
 from dashboard.pages.overview.volume_chart import volume_chart
 from dashboard.server.elastic import together
+from dashboard.server.indexed_data import IndexedData, find_indexed_data
 from dashboard.server.sessions import find_sessions, summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
@@ -69,7 +68,7 @@ class Answers:
     listed: AnomalyList
     urgent: dict[str, int]
     """Number of urgent anomalies by watched symbol, in the whole period."""
-    freshness: Freshness
+    indexed: IndexedData
 
 
 @st.cache_resource
@@ -127,8 +126,8 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
     answers = _ask(client, symbol, period, time_range)
     awaited.empty()
     now = dt.datetime.now(dt.UTC)
-    arrival = arrivals().note(answers.freshness.trades, now)
-    freshness_place.caption(describe(answers.freshness, arrival, now))
+    arrival = arrivals().note(answers.indexed.trades.count, now)
+    freshness_place.caption(describe(answers.indexed, arrival, now))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         show_watched(answers.urgent, symbol)
         choose_chart()
@@ -176,7 +175,7 @@ def _ask(client: Elasticsearch, symbol: str, period: Period, time_range: TimeRan
             partial(find_anomalies, client, symbol, time_range, *filters),
             partial(list_anomalies, client, of_whom, time_range, *filters, by_score=is_by_score),
             partial(count_urgent, client, watchlist.watched(), period.time_range),
-            partial(find_freshness, client),
+            partial(find_indexed_data, client),
         )
     )
 

@@ -1,6 +1,5 @@
 """The overview's queries to Elasticsearch; the size of every answer is bounded."""
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, to_anomaly_rows
-from dashboard.server.elastic import aggregate, during, newest_of, search
+from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, rows_of
+from dashboard.server.elastic import aggregate, counts_of, during, search
 from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
 from services.common.elastic.client import Elasticsearch
@@ -64,19 +63,6 @@ class AnomalyList:
     """How many pass."""
     rows: pd.DataFrame
     """As in `AnomalySummary.rows`, in the order asked for, `MAX_LISTED` at most."""
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """How fresh the data is; a time is None if there is no such document."""
-
-    trades: int
-    """Number of trades in all indices."""
-    newest_trade: dt.datetime | None
-    newest_anomaly: dt.datetime | None
-    """Event times, UTC."""
-    newest_detection: dt.datetime | None
-    """Time of the latest detection, UTC."""
 
 
 def summarize_trades(
@@ -171,15 +157,12 @@ def find_anomalies(
         track_total_hits=True,
         source_includes=SHOWN_FIELDS,
     )
-    counts = {
-        name: {bucket["key"]: bucket["doc_count"] for bucket in aggregation["buckets"]}
-        for name, aggregation in answer.get("aggregations", {}).items()
-    }
+    aggregations = answer.get("aggregations", {})
     return AnomalySummary(
-        counts.get("by_severity", {}),
-        counts.get("by_label", {}),
+        counts_of(aggregations, "by_severity"),
+        counts_of(aggregations, "by_label"),
         answer["hits"]["total"]["value"],
-        to_anomaly_rows([hit["_source"] for hit in answer["hits"]["hits"]]),
+        rows_of(answer),
     )
 
 
@@ -221,8 +204,7 @@ def list_anomalies(
         track_total_hits=True,
         source_includes=SHOWN_FIELDS,
     )
-    hits = answer["hits"]
-    return AnomalyList(hits["total"]["value"], to_anomaly_rows([hit["_source"] for hit in hits["hits"]]))
+    return AnomalyList(answer["hits"]["total"]["value"], rows_of(answer))
 
 
 def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: TimeRange) -> dict[str, int]:
@@ -245,37 +227,8 @@ def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: Time
         ],
         {"symbols": {"terms": {"field": "symbol", "size": len(symbols)}}},
     )
-    found = {bucket["key"]: bucket["doc_count"] for bucket in answer["symbols"]["buckets"]} if answer else {}
-    return {symbol: found.get(symbol, 0) for symbol in symbols}
-
-
-def find_freshness(client: Elasticsearch) -> Freshness:
-    """Return how fresh the data is, over all symbols and days.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer, or rejects the request.
-    """
-    trades = search(
-        client,
-        TRADES_INDICES,
-        size=0,
-        track_total_hits=True,
-        aggs={"newest": {"max": {"field": "@timestamp"}}},
-    )
-    anomalies = aggregate(
-        client,
-        ANOMALIES_INDICES,
-        [],
-        {"newest": {"max": {"field": "@timestamp"}}, "found": {"max": {"field": "detected_at"}}},
-    )
-    return Freshness(
-        trades["hits"]["total"]["value"],
-        newest_of(trades.get("aggregations", {}), "newest"),
-        newest_of(anomalies, "newest"),
-        newest_of(anomalies, "found"),
-    )
+    counts = counts_of(answer, "symbols")
+    return {symbol: counts.get(symbol, 0) for symbol in symbols}
 
 
 def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:

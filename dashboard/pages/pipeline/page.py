@@ -154,12 +154,13 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
             st.text(
                 f"{_many(state.cluster.nodes, 'node')}, {_many(shards, 'shard')} unassigned", width="content"
             )
+    trades, anomalies = state.indexed.trades, state.indexed.anomalies
     st.dataframe(
         pd.DataFrame(
             [
-                ("Trades", _number(state.trades.documents), *_moments(state.trades.newest, now)),
-                ("Anomalies", _number(state.anomalies.documents), *_moments(state.anomalies.newest, now)),
-                ("Anomalies, by time of detection", "", *_moments(state.newest_detected, now)),
+                ("Trades", _number(trades.count), *_moments(trades.newest, now)),
+                ("Anomalies", _number(anomalies.count), *_moments(anomalies.newest, now)),
+                ("Anomalies, by time of detection", "", *_moments(state.indexed.newest_detection, now)),
             ],
             columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
         ),

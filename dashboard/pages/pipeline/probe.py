@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.server.elastic import newest_of, search
+from dashboard.server.indexed_data import IndexedData, find_indexed_data
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
 from services.contracts.components import DETECTOR, PORT_STEP, PORTS_TRIED, PRODUCER
-from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 from services.contracts.sinks import SINKS
 
 TIMEOUT_S = 1.0
@@ -131,14 +129,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Indexed:
-    """Number of indexed documents of one kind, and their newest time, UTC; None without documents."""
-
-    documents: int
-    newest: dt.datetime | None
-
-
-@dataclass(frozen=True)
 class ClusterState:
     """State of the Elasticsearch cluster.
 
@@ -165,16 +155,12 @@ class ElasticsearchState:
     ----------
     cluster
         None if the dashboard's user lacks the privilege to query it.
-    trades, anomalies
-        With the newest event time.
-    newest_detected
-        Time of the latest detection, UTC; None without anomalies.
+    indexed
+        How much it holds, and how new that is.
     """
 
     cluster: ClusterState | None
-    trades: Indexed
-    anomalies: Indexed
-    newest_detected: dt.datetime | None
+    indexed: IndexedData
 
 
 def targets(addresses: Sequence[str]) -> list[Target]:
@@ -368,16 +354,7 @@ def probe_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
     TapewatchError
         It does not answer, or rejects the request.
     """
-    newest = {"newest": {"max": {"field": "@timestamp"}}}
-    trades = search(client, TRADES_INDICES, size=0, track_total_hits=True, aggs=newest)
-    detected = {"detected": {"max": {"field": "detected_at"}}}
-    anomalies = search(client, ANOMALIES_INDICES, size=0, track_total_hits=True, aggs=newest | detected)
-    return ElasticsearchState(
-        _cluster(client),
-        _indexed(trades),
-        _indexed(anomalies),
-        newest_of(anomalies.get("aggregations", {}), "detected"),
-    )
+    return ElasticsearchState(_cluster(client), find_indexed_data(client))
 
 
 def _cluster(client: Elasticsearch) -> ClusterState | None:
@@ -387,7 +364,3 @@ def _cluster(client: Elasticsearch) -> ClusterState | None:
         except AuthorizationException:
             return None
     return ClusterState(health["status"], health["number_of_nodes"], health["unassigned_shards"])
-
-
-def _indexed(answer: dict[str, Any]) -> Indexed:
-    return Indexed(answer["hits"]["total"]["value"], newest_of(answer.get("aggregations", {}), "newest"))

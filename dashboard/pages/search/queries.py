@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, to_anomaly_rows
-from dashboard.server.elastic import search
+from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, rows_of
+from dashboard.server.elastic import aggregate, counts_of, search
 from dashboard.server.sessions import MAX_SYMBOLS
 from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
@@ -152,7 +152,7 @@ def find_page(
         Side.AFTER: counted_before,
         Side.BEFORE: counted_before - len(hits),
     }[place.side]
-    return ResultPage(to_anomaly_rows([hit["_source"] for hit in hits]), total, skipped)
+    return ResultPage(rows_of(answer), total, skipped)
 
 
 def find_symbols(client: Elasticsearch) -> list[str]:
@@ -163,15 +163,8 @@ def find_symbols(client: Elasticsearch) -> list[str]:
     TapewatchError
         Elasticsearch does not answer, or rejects the request.
     """
-    answer = search(
-        client,
-        ANOMALIES_INDICES,
-        aggs={"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}},
-        size=0,
-        track_total_hits=False,
-    )
-    buckets = answer.get("aggregations", {}).get("symbols", {}).get("buckets", [])
-    return sorted(bucket["key"] for bucket in buckets)
+    by_symbol = {"symbols": {"terms": {"field": "symbol", "size": MAX_SYMBOLS}}}
+    return sorted(counts_of(aggregate(client, ANOMALIES_INDICES, [], by_symbol), "symbols"))
 
 
 def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None) -> dict[str, Any]:
@@ -248,7 +241,7 @@ def _with_verdicts(
         track_total_hits=False,
         ignore_unavailable=True,
     )
-    ids = [bucket["key"] for bucket in answer.get("aggregations", {}).get("ids", {}).get("buckets", [])]
+    ids = list(counts_of(answer.get("aggregations", {}), "ids"))
     if len(ids) > MAX_VERDICTS:
         raise TapewatchError(
             f"There are more than {MAX_VERDICTS:,} verdicts in the time range searched.",

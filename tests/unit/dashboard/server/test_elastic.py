@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from dashboard.server.elastic import open_client, together
+from dashboard.server.elastic import counts_of, open_client, together
 from dashboard.server.sessions import find_sessions
 from infra.embedded.ports import free_port
 from services.common.errors import TapewatchError
@@ -22,6 +22,12 @@ def test_failing_call_raises_its_error() -> None:
 
     with pytest.raises(TapewatchError, match="It is away"):
         together(lambda: 1, fail)
+
+
+def test_counts_keep_the_order_of_the_aggregation() -> None:
+    buckets = [{"key": "NVDA", "doc_count": 7}, {"key": "AMD", "doc_count": 2}]
+    assert list(counts_of({"symbols": {"buckets": buckets}}, "symbols").items()) == [("NVDA", 7), ("AMD", 2)]
+    assert counts_of({}, "symbols") == {}
 
 
 def test_invalid_address_is_an_error() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from dashboard.pages.overview.freshness import Arrival, describe
 from dashboard.pages.overview.price_chart import price_chart
-from dashboard.pages.overview.queries import Freshness
 from dashboard.pages.search.table import sorted_by
 from dashboard.server.anomaly_rows import to_anomaly_rows
+from dashboard.server.indexed_data import Documents, IndexedData
 from dashboard.settings import DashboardSettings
 from dashboard.ui.anomaly_table import column_config, to_judged_table
 from dashboard.ui.exchange import Exchange, exchange
@@ -57,7 +57,8 @@ def test_tables_have_londons_clock_in_a_column_that_sorts() -> None:
 @pytest.mark.usefixtures("london")
 def test_texts_name_london() -> None:
     assert at_exchange(RANGE) == "14:30 to 16:30 in London"
-    text = describe(Freshness(1, RANGE.start, None, None), Arrival(0, RANGE.start), RANGE.end)
+    indexed = IndexedData(Documents(1, RANGE.start), Documents(0, None), None)
+    text = describe(indexed, Arrival(0, RANGE.start), RANGE.end)
     assert "London)" in text
 
 

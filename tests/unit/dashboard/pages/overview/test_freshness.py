@@ -2,7 +2,7 @@ import datetime as dt
 import re
 
 from dashboard.pages.overview.freshness import Arrival, Arrivals, describe
-from dashboard.pages.overview.queries import Freshness
+from dashboard.server.indexed_data import Documents, IndexedData
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 
@@ -26,8 +26,8 @@ def test_fewer_trades_are_no_arrival_but_more_after_them_are() -> None:
 
 
 def test_newest_events_are_shown_in_both_time_zones_and_with_their_age() -> None:
-    freshness = Freshness(1200, after(-3), after(-90), after(-80))
-    markdown = describe(freshness, Arrival(1200, after(-2)), NOW)
+    indexed = IndexedData(Documents(1200, after(-3)), Documents(7, after(-90)), after(-80))
+    markdown = describe(indexed, Arrival(1200, after(-2)), NOW)
     text = markdown.replace("\\:", ":")
     assert "Newest trade 2026-03-02 14:59:57 UTC (09:59:57 New York), 3 s ago" in text
     assert "last indexed 2 s ago (1,200 trades)" in text
@@ -37,5 +37,5 @@ def test_newest_events_are_shown_in_both_time_zones_and_with_their_age() -> None
 
 
 def test_missing_parts_are_left_out() -> None:
-    text = describe(Freshness(0, None, None, None), Arrival(0, after(-600)), NOW)
+    text = describe(IndexedData(Documents(0, None), Documents(0, None), None), Arrival(0, after(-600)), NOW)
     assert text == "nothing new indexed in the last 10 min"

@@ -4,7 +4,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.pages.pipeline import page as pipeline_page
-from dashboard.pages.pipeline.probe import ElasticsearchState, Indexed
+from dashboard.pages.pipeline.probe import ElasticsearchState
+from dashboard.server.indexed_data import Documents, IndexedData
 from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
@@ -20,11 +21,9 @@ def test_services_that_cannot_be_shown_hide_no_elasticsearch(monkeypatch: pytest
     def fail(_targets: object) -> None:
         raise RuntimeError("a fault of this page")
 
-    nothing = Indexed(0, None)
+    nothing = IndexedData(Documents(0, None), Documents(0, None), None)
     monkeypatch.setattr(pipeline_page, "probe_all", fail)
-    monkeypatch.setattr(
-        pipeline_page, "probe_elasticsearch", lambda _: ElasticsearchState(None, nothing, nothing, None)
-    )
+    monkeypatch.setattr(pipeline_page, "probe_elasticsearch", lambda _: ElasticsearchState(None, nothing))
     app = AppTest.from_function(states, default_timeout=RUN_TIMEOUT_S).run()
     assert not app.exception
     assert [error.value for error in app.error] == ["Something went wrong on this page."]

@@ -1,0 +1,47 @@
+"""How much Elasticsearch holds, and how new it is."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.server.elastic import newest_of, search
+from services.common.elastic.client import Elasticsearch
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Number of documents of one kind, in all indices, and their newest event time, UTC; None without any."""
+
+    count: int
+    newest: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class IndexedData:
+    """What is indexed, over all symbols and days."""
+
+    trades: Documents
+    anomalies: Documents
+    newest_detection: dt.datetime | None
+    """Time of the latest detection, UTC; None without anomalies."""
+
+
+def find_indexed_data(client: Elasticsearch) -> IndexedData:
+    """Count the documents, and return their newest times.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    newest = {"newest": {"max": {"field": "@timestamp"}}}
+    detected = {"detected": {"max": {"field": "detected_at"}}}
+    trades = search(client, TRADES_INDICES, size=0, track_total_hits=True, aggs=newest)
+    anomalies = search(client, ANOMALIES_INDICES, size=0, track_total_hits=True, aggs=newest | detected)
+    newest_detection = newest_of(anomalies.get("aggregations", {}), "detected")
+    return IndexedData(_documents(trades), _documents(anomalies), newest_detection)
+
+
+def _documents(answer: dict[str, Any]) -> Documents:
+    return Documents(answer["hits"]["total"]["value"], newest_of(answer.get("aggregations", {}), "newest"))
