@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Family:
-    """Detectors that judge the same thing.
+    """A family of detectors that judge the same property of trades.
 
     Parameters
     ----------
     title
-        What they judge, for a person.
+        The property, for display.
     color
         Colour of their anomalies where it tells labels apart, `#rrggbb`.
     shape
@@ -38,7 +38,7 @@ RULEBOOK = Family("Rulebook", "#a65628", "saltire", "bright_yellow")
 MULTIVARIATE = Family("Multivariate", "#0f9d8a", "circle", "blue")
 
 FAMILIES = (PRICE, SIZE, ACTIVITY, PATTERN, DATA_QUALITY, SCHEDULED, RULEBOOK, MULTIVARIATE)
-"""In the order in which their labels are listed."""
+"""All families, in the order in which their labels are listed."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,23 @@ class DetectorSpec:
     name
         Its key in a profile's `detectors`, and `detections[].detector` of an anomaly.
     label
-        What its anomalies are called: a value of `anomalies`. Detectors of one kind of anomaly may share it.
+        Label of its anomalies, a value of `anomalies`. Detectors of the same kind of anomaly may share it.
     family
-        What it judges.
+        The family it belongs to.
     unit
-        What the numbers of its detections are, for a person.
+        Unit of the value, the expected value and the threshold of its detections, for display.
     code
         Its class, as `module:class`.
     title
-        What the detector is called where its label would not tell it from others; the label unless given.
+        Title where the label would not distinguish it from other detectors; the label by default.
     short_title
-        The same for the head of a narrow column; the title unless given.
+        Title for the heading of a narrow column; the title by default.
     color, shape, terminal_style
-        Its own, where they are not its family's.
+        Its own color, shape and style; its family's by default.
     has_alert_rarity
         Whether it has the parameter `alert_rarity`: how rare a flagged trade is; `tapewatch tune` sets it.
     is_expected
-        Whether its anomalies are natural and expected: severity `info`, and its word goes before others'.
+        Whether its anomalies are natural and expected: they have severity `info`, and its label comes first.
     """
 
     name: str
@@ -130,7 +130,7 @@ DETECTORS: dict[str, DetectorSpec] = {
             name="burst",
             label="Burst",
             family=ACTIVITY,
-            unit="intensity, 0 for none",
+            unit="burst intensity; 0 means no burst",
             code=f"{_CODE}.activity.burst:Burst",
             short_title="burst",
             has_alert_rarity=True,

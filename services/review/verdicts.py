@@ -1,6 +1,6 @@
-"""People's verdicts on anomalies: kept in a separate index, shown with the anomalies, used for training.
+"""Analysts' verdicts on anomalies: stored in a separate index, shown with the anomalies, used for training.
 
-A trade has one verdict, the newest; a person who replaces one is told whose it was.
+A trade has at most one verdict, the latest; `record` returns the verdict that was replaced.
 """
 
 import datetime as dt
@@ -16,11 +16,12 @@ from services.common.errors import TapewatchError
 from services.contracts.indices import VERDICTS_INDEX
 
 MAX_COMMENT = 2_000
+"""Maximum length of a comment, in characters."""
 MAX_NAME = 100
-"""Characters."""
+"""Maximum length of a name, in characters."""
 
 _ATTEMPTS = 5
-"""Attempts while others write at the same moment, before it counts as an error."""
+"""Number of attempts when others write at the same moment, before it is an error."""
 
 
 class Decision(StrEnum):
@@ -32,11 +33,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a person said of an anomaly."""
+    """An analyst's verdict on an anomaly."""
 
     trade_id: str
     verdict: str
-    """A `Decision`, unless something else wrote it."""
+    """Normally a `Decision`; any text if another program wrote it."""
     comment: str
     recorded_by: str
     recorded_at: dt.datetime
@@ -44,14 +45,14 @@ class Verdict:
 
 
 def verdicts_of(client: Elasticsearch, trade_ids: Sequence[str]) -> dict[str, Verdict]:
-    """Return the verdicts on these trades, by `trade_id`, as they are this moment; a trade may have none.
+    """Return the current verdicts on the given trades, by `trade_id`, without the trades that have none.
 
     Parameters
     ----------
     client
         Client of the cluster.
     trade_ids
-        As many as a screen shows.
+        Ids of the trades, at most as many as a page shows.
 
     Raises
     ------
@@ -73,32 +74,32 @@ def record(
     recorded_by: str,
     recorded_at: dt.datetime | None = None,
 ) -> Verdict | None:
-    """Record a verdict in place of an earlier one.
+    """Record a verdict on an anomaly; replaces an earlier one.
 
     Parameters
     ----------
     client
         Client of the cluster.
     anomaly
-        The document; its `trade_id`, `symbol` and `@timestamp` are used.
+        The anomaly's document; its `trade_id`, `symbol` and `@timestamp` are used.
     verdict
-        What it turned out to be.
+        What the anomaly turned out to be.
     comment
-        Why; may be empty. Cut at `MAX_COMMENT` characters.
+        The reason; may be empty. Cut at `MAX_COMMENT` characters.
     recorded_by
-        Name of the person. Cut at `MAX_NAME` characters.
+        The analyst's name. Cut at `MAX_NAME` characters.
     recorded_at
-        When, UTC; None for now.
+        Time of the verdict, UTC; now by default.
 
     Returns
     -------
     Verdict or None
-        The verdict that was replaced.
+        The verdict that was replaced, if any.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or rejects it, or `recorded_by` is empty.
+        If Elasticsearch does not answer or rejects the request, or `recorded_by` is empty.
     """
     recorded_by = recorded_by.strip()[:MAX_NAME]
     if not recorded_by:
@@ -115,7 +116,7 @@ def record(
     }
     for _ in range(_ATTEMPTS):
         current = _get(client, trade_id)
-        # Replace only the version just read, so that it is certain whose verdict was replaced.
+        # Replace only the version just read, so that the returned verdict is the one that was replaced.
         only_over: dict[str, Any] = (
             {"op_type": "create"}
             if current is None
@@ -128,12 +129,13 @@ def record(
                 continue
         return None if current is None else _to_verdict(current)
     raise TapewatchError(
-        "Others are recording verdicts on this anomaly at the same moment.", "Check theirs, and try again."
+        "Others are recording verdicts on this anomaly at the same moment.",
+        "Check their verdicts, and try again.",
     )
 
 
 def withdraw(client: Elasticsearch, trade_id: str) -> None:
-    """Remove the verdict on a trade, if there is one.
+    """Remove the verdict on a trade, if it has one.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def withdraw(client: Elasticsearch, trade_id: str) -> None:
 
 
 def count_verdicts(client: Elasticsearch) -> int:
-    """Return how many there are.
+    """Return the number of verdicts.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def read_verdicts(client: Elasticsearch, most: int) -> Iterator[list[dict[str, A
     client
         Client of the cluster.
     most
-        At most so many are read.
+        Maximum number of verdicts to read.
 
     Raises
     ------

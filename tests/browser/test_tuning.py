@@ -80,9 +80,9 @@ def test_the_counts_are_those_of_a_backtest_with_the_configuration(
     found = day.measure_day(trades, classic, MAIN, ignore)
     by_contamination = day.measure_forest(trades, classic, MAIN, ignore)
     told = {
-        "high_volume": found.seen["high_volume"].flagged(shares),
-        "rapid_price_change": found.seen["rapid_price_change"].flagged(ratio),
-        "z_score": found.seen["z_score"].flagged(sigmas),
+        "high_volume": found.measured["high_volume"].flagged(shares),
+        "rapid_price_change": found.measured["rapid_price_change"].flagged(ratio),
+        "z_score": found.measured["z_score"].flagged(sigmas),
         "price_history_forest": by_contamination[contamination],
     }
     profile = tmp_path / "tuned.yaml"

@@ -112,12 +112,12 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
 def show_rule(rule: Threshold, found: MeasuredDay, profile: Profile, symbol: str) -> dict[str, float] | None:
     """Show a rule's curve and let a threshold be tried; returns what goes into the configuration."""
     now = present(profile, symbol, rule)
-    seen = found.seen[rule.detector]
+    measured = found.measured[rule.detector]
     runs = switch(rule, now, profile, symbol)
     chosen = number_input(rule, now, profile, symbol)
-    curve = curve_of(seen, rule, found.trades, now.value)
+    curve = curve_of(measured, rule, found.trades, now.value)
     st.altair_chart(threshold_chart(curve, found.trades, now, chosen, is_log=True), width="stretch")
-    _tell(seen.flagged(chosen), found.trades, seen.flagged(now.value), now)
+    _tell(measured.flagged(chosen), found.trades, measured.flagged(now.value), now)
     return setting(rule, chosen, now, runs)
 
 
@@ -126,13 +126,17 @@ def show_alert(
 ) -> dict[str, float] | None:
     """Do the same as `show_rule` for a calibrated detector's alert level."""
     now = present(profile, symbol, alert)
-    seen = found.seen[alert.detector]
+    measured = found.measured[alert.detector]
     runs = switch(alert, now, profile, symbol)
     chosen = number_input(alert, now, profile, symbol)
-    curve = curve_of(seen, alert, found.trades, now.value)
+    curve = curve_of(measured, alert, found.trades, now.value)
     st.altair_chart(threshold_chart(curve, found.trades, now, chosen, is_log=False), width="stretch")
     _tell(
-        seen.flagged(chosen), found.trades, found.flagged[alert.detector], now, is_exact=chosen == now.value
+        measured.flagged(chosen),
+        found.trades,
+        found.flagged[alert.detector],
+        now,
+        is_exact=chosen == now.value,
     )
     return setting(alert, chosen, now, runs)
 

@@ -1,4 +1,4 @@
-"""The laws that every detector keeps, as one check for any of them."""
+"""Checks that a detector keeps the laws that hold for every detector."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -14,40 +14,40 @@ from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import Profile
 
 SYMBOLS = ("AAA", "B@B", "ODD")
-"""Of the tape that the laws are tried on; `ODD` trades at prices around 0 and in sizes of 0, too."""
+"""Symbols of the trades that the laws are checked on; some prices of `ODD` are near 0, some sizes are 0."""
 DAYS = 2
 TRADES = 120
-"""Of each symbol and day."""
+"""Number of trades of each symbol on each day."""
 
 _OPEN_NS = 14 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000
 _DAY_NS = 86_400 * 1_000_000_000
 _FIRST_DAY = 20_059  # 2024-12-02
-_LEAST_FLAGS = 5
+_MIN_FLAGS = 5
 
-Verdicts = dict[tuple[str, int, int], tuple[Any, ...]]
-"""By symbol, day and number of a flagged trade: all that is said of it."""
+Results = dict[tuple[str, int, int], tuple[Any, ...]]
+"""The detector's complete output for each flagged trade, by symbol, day and number of the trade."""
 
 
 class LawBrokenError(AssertionError):
-    """A detector does not keep a law; says which and where."""
+    """A detector breaks a law; the message names the law and the trade."""
 
 
 def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: int = 0) -> None:
-    """Try every law on a registered detector, over a made-up tape of several symbols and days.
+    """Check every law for a registered detector, on generated trades of several symbols and days.
 
     Parameters
     ----------
     name
-        Its name in the registry.
+        The detector's name in the registry.
     parameters
-        Such that it flags some of the tape; its defaults unless given.
+        Parameters with which it flags some of the trades; its defaults by default.
     seed
-        Of the tape, and of where it is cut.
+        Seed of the trades and of how they are cut into batches.
 
     Raises
     ------
     LawBrokenError
-        A law is broken, or nothing was flagged, so that nothing was tried.
+        If a law is broken, or too few trades were flagged to check any.
     """
     profile = Profile.model_validate({"detectors": {name: parameters or {}}})
     random = np.random.default_rng(seed)
@@ -61,20 +61,20 @@ def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: in
     )
     trial = _Trial(name, profile)
     whole = trial.judge(tape)
-    if len(whole) < _LEAST_FLAGS:
+    if len(whole) < _MIN_FLAGS:
         raise LawBrokenError(
-            f"{name} flags {len(whole)} trades of the tape: with so few no law is tried. "
+            f"{name} flags {len(whole)} of the trades, too few to check a law. "
             "Give parameters with which it flags more."
         )
-    _check_words(name, whole)
-    trial.expect(trial.judge(tape), whole, "judges the same trades in another way when asked again")
+    _check_values(name, whole)
+    trial.expect(trial.judge(tape), whole, "gives other results when it runs on the same trades again")
     for _ in range(3):
         cuts = np.sort(random.integers(0, len(tape), random.integers(1, 40)))
         trial.expect(trial.judge(tape, cuts), whole, "depends on how trades are cut into batches")
     for symbol in SYMBOLS:
         own = part(tape, [at for at, one in enumerate(tape.symbol) if one == symbol])
-        alone = {key: said for key, said in whole.items() if key[0] == symbol}
-        trial.expect(trial.judge(own), alone, f"judges {symbol} in another way where other symbols trade too")
+        alone = {key: result for key, result in whole.items() if key[0] == symbol}
+        trial.expect(trial.judge(own), alone, f"gives other results for {symbol} if other symbols trade too")
     _check_no_look_ahead(trial, tape, whole, random)
     _check_inputs_are_left_alone(trial, tape)
     _check_replay(trial, tape)
@@ -88,11 +88,11 @@ class _Trial:
     name: str
     profile: Profile
 
-    def judge(self, tape: TradeColumns, cuts: Iterable[int] = (), engine: Engine | None = None) -> Verdicts:
-        """Return what is said of a tape that comes in batches that end at `cuts`."""
+    def judge(self, tape: TradeColumns, cuts: Iterable[int] = (), engine: Engine | None = None) -> Results:
+        """Return the detector's results for trades that come in batches that end at `cuts`."""
         engine = engine or Engine(self.profile)
         edges = [0, *cuts, len(tape)]
-        found: Verdicts = {}
+        found: Results = {}
         for start, stop in pairwise(edges):
             batch = part(tape, range(start, stop))
             for flagged in engine.flag(batch):
@@ -109,10 +109,10 @@ class _Trial:
                     )
         return found
 
-    def expect(self, found: Verdicts, expected: Verdicts, fault: str) -> None:
-        """Raise if two verdicts differ in any bit."""
+    def expect(self, found: Results, expected: Results, fault: str) -> None:
+        """Raise LawBrokenError if results differ in any bit."""
         for key in sorted(found.keys() | expected.keys()):
-            # repr tells floats apart to the last bit.
+            # repr distinguishes floats to the last bit.
             if repr(found.get(key)) != repr(expected.get(key)):
                 raise LawBrokenError(
                     f"{self.name} {fault}: trade {key[2]} of {key[0]} is {found.get(key, 'not flagged')}, "
@@ -120,30 +120,34 @@ class _Trial:
                 )
 
 
-def _check_words(name: str, verdicts: Verdicts) -> None:
-    """Look at scores (0.5 or more), contributions (shares of 1), numbers and reasons."""
-    for key, (score, value, expected, threshold, reason, contributions, features) in verdicts.items():
+def _check_values(name: str, results: Results) -> None:
+    """Check scores (at least 0.5), contributions (shares that add up to 1), numbers and reasons."""
+    for key, (score, value, expected, threshold, reason, contributions, features) in results.items():
         where = f"of trade {key[2]} of {key[0]}"
         least = 0.0 if DETECTORS[name].is_expected else 0.5
         if not least <= score <= 1.0:
-            raise LawBrokenError(f"{name}: the score {score} {where} is not from {least} to 1")
+            raise LawBrokenError(f"{name}: the score {score} {where} is not between {least} and 1")
         numbers = [value, expected, threshold, *contributions.values(), *features.values()]
         if not np.isfinite(numbers).all():
-            raise LawBrokenError(f"{name}: not all numbers {where} are finite: {numbers}")
+            raise LawBrokenError(f"{name}: some numbers {where} are not finite: {numbers}")
         shares = list(contributions.values())
         if min(shares, default=-1.0) < 0.0 or abs(sum(shares) - 1.0) > 1e-9:
             raise LawBrokenError(f"{name}: the contributions {where} do not add up to 1: {contributions}")
         if not reason or reason[0].isupper() or reason.endswith("."):
-            raise LawBrokenError(f"{name}: the reason {where} is not a sentence's middle: {reason!r}")
-    scores = [said[0] for said in verdicts.values()]
+            raise LawBrokenError(
+                f"{name}: the reason {where} is empty, starts with a capital or ends with a dot: {reason!r}"
+            )
+    scores = [result[0] for result in results.values()]
     if not DETECTORS[name].is_expected and min(scores) > 0.75:
-        raise LawBrokenError(f"{name}: the least score is {min(scores)}, but 0.5 is what just reaches a flag")
+        raise LawBrokenError(
+            f"{name}: the lowest score is {min(scores)}, but a trade just at the threshold must score 0.5"
+        )
 
 
 def _check_no_look_ahead(
-    trial: _Trial, tape: TradeColumns, whole: Verdicts, random: np.random.Generator
+    trial: _Trial, tape: TradeColumns, whole: Results, random: np.random.Generator
 ) -> None:
-    """Change what follows, in the same batch; what is said of the trades before must stay."""
+    """Change the later trades of a batch; the results for the earlier ones must not change."""
     middle = len(tape) // 2
     after = part(tape, range(middle, len(tape)))
     other = TradeColumns(
@@ -158,8 +162,8 @@ def _check_no_look_ahead(
     before = {_key(tape, at) for at in range(middle)}
     changed = trial.judge(joined([part(tape, range(middle)), other]))
     trial.expect(
-        {key: said for key, said in changed.items() if key in before},
-        {key: said for key, said in whole.items() if key in before},
+        {key: result for key, result in changed.items() if key in before},
+        {key: result for key, result in whole.items() if key in before},
         "looks ahead",
     )
 
@@ -173,19 +177,19 @@ def _check_inputs_are_left_alone(trial: _Trial, tape: TradeColumns) -> None:
 
 
 def _check_replay(trial: _Trial, tape: TradeColumns) -> None:
-    """Give all trades again; they must not be judged, and leave no trace."""
+    """Replay all trades; they must not be flagged again, and must not change any state."""
     engine = Engine(trial.profile)
     trial.judge(tape, engine=engine)
     sessions = engine.take_changes().touched
     before = [engine.save(one).detectors for one in sessions] if engine.checkpointable else []
     if trial.judge(tape, engine=engine):
-        raise LawBrokenError(f"{trial.name} flags trades that come again")
+        raise LawBrokenError(f"{trial.name} flags replayed trades again")
     if engine.checkpointable and [engine.save(one).detectors for one in sessions] != before:
-        raise LawBrokenError(f"{trial.name} learns from trades that come again")
+        raise LawBrokenError(f"{trial.name} learns from replayed trades")
 
 
-def _check_restore(trial: _Trial, tape: TradeColumns, whole: Verdicts, cut: int) -> None:
-    """Go on with what another engine saved; it must go on as that one would."""
+def _check_restore(trial: _Trial, tape: TradeColumns, whole: Results, cut: int) -> None:
+    """Restore what another engine saved; the results must be those of that engine."""
     first = Engine(trial.profile)
     trial.judge(part(tape, range(cut)), engine=first)
     second = Engine(trial.profile)
@@ -194,8 +198,8 @@ def _check_restore(trial: _Trial, tape: TradeColumns, whole: Verdicts, cut: int)
     rest = {_key(tape, at) for at in range(cut, len(tape))}
     trial.expect(
         trial.judge(part(tape, range(cut, len(tape))), engine=second),
-        {key: said for key, said in whole.items() if key in rest},
-        f"goes on in another way after {cut} trades were saved and restored",
+        {key: result for key, result in whole.items() if key in rest},
+        f"gives other results after its state was saved and restored after {cut} trades",
     )
 
 
@@ -204,9 +208,9 @@ def _key(tape: TradeColumns, at: int) -> tuple[str, int, int]:
 
 
 def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns:
-    """Return a session's trades on the `day`-th day, leisurely ones and hectic ones, some far off.
+    """Return a session's trades on day number `day`: slow and hectic stretches, some prices far off.
 
-    They begin with the opening auction, so soon after which the 20th comes that it may be its print.
+    They start at the opening auction; the 20th is so soon after it that it may be the auction's print.
     """
     generator = np.random.default_rng((seed, day))
     is_hectic = generator.random(-(-count // 25)).repeat(25)[:count] < 0.3
@@ -235,20 +239,20 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
 
 
 def part(columns: TradeColumns, places: Iterable[int]) -> TradeColumns:
-    """Return the trades at some places."""
+    """Return the trades at the given positions."""
     at = np.asarray(list(places), np.int64)
     arrays = {name: getattr(columns, name)[at] for name in _arrays()}
     return TradeColumns(symbol=[columns.symbol[place] for place in at], **arrays)
 
 
 def joined(streams: Sequence[TradeColumns]) -> TradeColumns:
-    """Return streams one after the other."""
+    """Return the concatenation of streams."""
     arrays = {name: np.concatenate([getattr(one, name) for one in streams]) for name in _arrays()}
     return TradeColumns(symbol=[symbol for one in streams for symbol in one.symbol], **arrays)
 
 
 def mixed(random: np.random.Generator, streams: Sequence[TradeColumns]) -> TradeColumns:
-    """Return streams interleaved at random, each in its order."""
+    """Return streams interleaved at random, each in its own order."""
     starts = np.cumsum([0, *map(len, streams)])
     turns = random.permutation(np.repeat(np.arange(len(streams)), [len(one) for one in streams]))
     order = np.empty(len(turns), np.int64)

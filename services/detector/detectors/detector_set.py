@@ -10,7 +10,7 @@ from services.detector.detectors.base import Detector, Flags, StateStore
 from services.detector.detectors.context import AuctionTimes, DetectorContext
 from services.detector.detectors.loading import load_detector
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 from services.detector.profiles.profile import Profile
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class DetectorSet:
     def open(self, slot: int, session: SessionKey) -> None:
         """Start a new session in a slot."""
         running = self._context.running(session.symbol)
-        self._runs = with_room(self._runs, slot)
+        self._runs = grown(self._runs, slot)
         self._runs[slot] = [detector.name in running for detector in self.detectors]
         if self._context.walk_in_use is not None:
             self._context.walk_in_use.open(slot, session)

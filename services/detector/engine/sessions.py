@@ -12,7 +12,7 @@ from numba import njit
 
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.columns import TradeColumns
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 from services.detector.engine.state import Changes, SessionState
 
 SESSIONS_KEPT = 8
@@ -219,10 +219,10 @@ class Sessions:
     def _open(self, symbol: str, day: int) -> int:
         slot = self._free.pop() if self._free else self._used
         self._used = max(self._used, slot + 1)
-        self._last_seen = with_room(self._last_seen, slot)
-        self._last_ns = with_room(self._last_ns, slot)
-        self._last_sequence = with_room(self._last_sequence, slot)
-        self._touched = with_room(self._touched, slot)
+        self._last_seen = grown(self._last_seen, slot)
+        self._last_ns = grown(self._last_ns, slot)
+        self._last_sequence = grown(self._last_sequence, slot)
+        self._touched = grown(self._touched, slot)
         self._last_ns[slot] = self._last_sequence[slot] = -1
         text = "" if self._endless else str(np.datetime64(day, "D"))
         self._keys[slot] = SessionKey(symbol, text)

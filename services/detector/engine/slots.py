@@ -1,23 +1,23 @@
-"""Arrays with one place per session slot."""
+"""Arrays with one element per session slot."""
 
 import numpy as np
 
 
-def with_room(state: np.ndarray, slot: int) -> np.ndarray:
-    """Return an array that has a place for the slot.
+def grown(state: np.ndarray, slot: int) -> np.ndarray:
+    """Return an array long enough to have an element for the slot.
 
     Parameters
     ----------
     state
-        A place for each slot along the first axis.
+        Array with an element for each slot along the first axis.
     slot
-        At least 0.
+        Number of the slot, at least 0.
 
     Returns
     -------
     numpy.ndarray
-        `state` itself if it is long enough, else a copy at least twice as long, so that opening many sessions
-        copies little; new places are 0.
+        `state` itself if it is long enough, otherwise a copy at least twice as long, so that opening many
+        sessions copies little; new elements are 0.
     """
     if slot < len(state):
         return state

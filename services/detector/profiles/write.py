@@ -1,4 +1,4 @@
-"""A tuned profile as a YAML file with its reasons."""
+"""Formats a profile as YAML, with comments."""
 
 import re
 from typing import Any
@@ -9,19 +9,19 @@ from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
 
 
 def profile_text(profile: Profile, base: str | None, comments: list[str], of_symbol: dict[str, str]) -> str:
-    """Write a profile as YAML that `load_profile` reads.
+    """Return a profile as YAML that `load_profile` reads.
 
     Parameters
     ----------
     profile
-        What to write.
+        The profile.
     base
-        The name that the person gave for the profile it started from. What differs from a built-in one is
-        written; from a file, all that differs from `default`.
+        Name of the profile it is based on, as the user gave it. If it is a built-in one, only the differences
+        from it are written; if it is a file, the differences from `default`.
     comments
-        Lines for the head of the file.
+        Comment lines for the top of the file.
     of_symbol
-        Symbol to a line above its parameters.
+        For each symbol, a comment line above its parameters.
     """
     base_name = base if base in BUILT_IN else "default"
     before = load_profile(base_name)
@@ -45,7 +45,7 @@ def profile_text(profile: Profile, base: str | None, comments: list[str], of_sym
 
 
 def _differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return the detectors with the parameters that differ; null for one that no longer runs."""
+    """Return the detectors with the parameters that differ; None for a detector that no longer runs."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys((*before, *after)):
         known, parameters = before.get(name), after.get(name)
@@ -58,7 +58,7 @@ def _differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 def _yaml(content: dict[str, Any]) -> str:
-    """Write a mapping; one of numbers alone stands on one line within it."""
+    """Return a mapping as YAML; an inner mapping without further mappings is written on one line."""
     style = None if any(isinstance(value, dict) for value in content.values()) else False
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=style, allow_unicode=True, width=4096)
     return text.rstrip("\n")

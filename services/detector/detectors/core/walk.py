@@ -39,7 +39,7 @@ from services.detector.detectors.size.unusual_size import (
     start_size,
 )
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 
 FORESTS_KEPT = 1024
 """Fitted forests in memory, those used last, 0.15 MB each; others are fitted again in 2 ms when needed."""
@@ -81,9 +81,9 @@ class FeatureWalk:
     def open(self, slot: int, session: SessionKey) -> None:
         """Start a new session in a slot."""
         running = self._running(session.symbol)
-        self._states = with_room(self._states, slot)
+        self._states = grown(self._states, slot)
         for name, kind in PARAMETERS.items():
-            self._records[name] = with_room(self._records[name], slot)
+            self._records[name] = grown(self._records[name], slot)
             self._records[name][slot] = _record(running.get(name) or kind())
         self._states[slot] = np.zeros((), STATE)
         if "auction_cross" in running and session.day:

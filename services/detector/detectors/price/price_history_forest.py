@@ -27,7 +27,7 @@ from services.detector.detectors.base import Detector, Flags, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 
 _STATE = np.dtype([("trades", np.int64), ("price_sum", np.float64)])
 
@@ -151,7 +151,7 @@ class PriceHistoryForest(Detector):
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
-        self.state = with_room(self.state, slot)
+        self.state = grown(self.state, slot)
         self.state[slot] = (0, 0.0)
         self.sessions[slot] = _Session(session, self._parameters_of(session.symbol))
 

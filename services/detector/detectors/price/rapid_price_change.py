@@ -9,7 +9,7 @@ from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 
 _STATE = np.dtype(np.float64)
 
@@ -44,9 +44,9 @@ class RapidPriceChange(Detector):
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
-        self._threshold_ratio = with_room(self._threshold_ratio, slot)
+        self._threshold_ratio = grown(self._threshold_ratio, slot)
         self._threshold_ratio[slot] = self._parameters_of(session.symbol).threshold_ratio
-        self._last_price = with_room(self._last_price, slot)
+        self._last_price = grown(self._last_price, slot)
         self._last_price[slot] = np.nan
 
     def save(self, slot: int) -> bytes:

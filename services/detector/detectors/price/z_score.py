@@ -18,7 +18,7 @@ from services.detector.detectors.core.record import Record
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record, records
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 
 _PARAMETERS = np.dtype(
     [("window_trades", np.int64), ("min_trades", np.int64), ("threshold_sigmas", np.float64)]
@@ -89,13 +89,13 @@ class ZScore(Detector):
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
         own = self._parameters_of(session.symbol)
-        self._parameters = with_room(self._parameters, slot)
+        self._parameters = grown(self._parameters, slot)
         self._parameters[slot] = (own.window_trades, own.min_trades, own.threshold_sigmas)
-        self._last_price = with_room(self._last_price, slot)
+        self._last_price = grown(self._last_price, slot)
         self._last_price[slot] = np.nan
-        self._windows = with_room(self._windows, slot)
+        self._windows = grown(self._windows, slot)
         self._windows[slot] = np.zeros(2, _WINDOW)
-        self._values = with_room(self._values, slot)
+        self._values = grown(self._values, slot)
         if own.window_trades > self._values.shape[2]:
             wider = np.zeros((*self._values.shape[:2], own.window_trades))
             wider[:, :, : self._values.shape[2]] = self._values

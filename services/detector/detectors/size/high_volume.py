@@ -9,7 +9,7 @@ from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record
 from services.detector.engine.batch import Batch, SessionKey
-from services.detector.engine.slots import with_room
+from services.detector.engine.slots import grown
 
 _STATE = np.dtype([("trades", np.int64), ("shares", np.int64)])
 
@@ -41,9 +41,9 @@ class HighVolume(Detector):
 
     def open(self, slot: int, session: SessionKey) -> None:
         """See `Detector`."""
-        self._threshold_shares = with_room(self._threshold_shares, slot)
+        self._threshold_shares = grown(self._threshold_shares, slot)
         self._threshold_shares[slot] = self._parameters_of(session.symbol).threshold_shares
-        self._state = with_room(self._state, slot)
+        self._state = grown(self._state, slot)
         self._state[slot] = (0, 0)
 
     def save(self, slot: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Runs the detector over a day of trades as JSON, like the backtest and the live service."""
+"""Runs the detector over a day of trades in JSON, as the backtest and the live service do."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
 
 def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
-    """Run the detector over trades in order; returns what is anomalous, by `trade_id`."""
+    """Run the detector over trades in order; return the findings of anomalous trades, by `trade_id`."""
     engine = Engine(profile)
     findings = {}
     for start in range(0, len(trades_json), BATCH_TRADES):
@@ -35,7 +35,7 @@ def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
             try:
                 trades.append(decode_trade(value))
             except NotATradeError:
-                continue  # the live detector rejects it, too
+                continue  # the live detector rejects it too
         for at, anomaly in engine.detect(trades):
             shares = anomaly.contributions
             findings[trades[at].trade_id] = Finding(
@@ -48,7 +48,7 @@ def detect(trades_json: list[bytes], profile: Profile) -> dict[str, Finding]:
 
 
 def detect_in_frame(trades: pl.DataFrame, profile: Profile) -> list[Finding | None]:
-    """Run the detector over trades as the sources give them; returns an item for each trade."""
+    """Run the detector over trades as the sources yield them; return a finding or None for each trade."""
     # Injected trades have no ids from a venue, and detectors use none.
     ids = pl.int_range(len(trades), eager=True).cast(pl.String)
     findings = detect(to_json(trades.with_columns(trade_id=ids), Encoding("evaluation")), profile)
@@ -56,7 +56,7 @@ def detect_in_frame(trades: pl.DataFrame, profile: Profile) -> list[Finding | No
 
 
 def alert_scores(findings: list[Finding | None]) -> np.ndarray:
-    """Return the score of each trade, 0 where it is not flagged or with severity `info` only."""
+    """Return each trade's score; 0 if it is not flagged, or only with severity `info`."""
     return np.array(
         [found.score if found is not None and found.severity != Severity.INFO else 0.0 for found in findings]
     )

@@ -1,11 +1,12 @@
-"""Anomalies put into a real day, with labels: the ground truth of `tapewatch evaluate`.
+"""Injects labelled anomalies into a real day: the ground truth of `tapewatch evaluate`.
 
 Every anomaly is one extra trade (a burst: many) between two natural trades of its symbol, the *anchor* and
-the next one; the natural trades stay as they are. What the kinds are, and why there is another injector
-beside this one, stands in `services/sources/synthetic/kinds.py`.
+the next one; the natural trades are not changed. `services/sources/synthetic/kinds.py` describes the kinds
+of anomalies, and why there is a second injector.
 
-A detector that learned the habits of one injector would look better than it is. So nothing marks the extra
-rows: some share the time of a natural trade, some its size, sizes may be round lots, prices lie on the grid.
+A detector that learned the habits of one injector would look better than it is. So nothing distinguishes
+the extra rows: some have the time of a natural trade, some its size, sizes may be round lots, and prices are
+on the tick grid.
 """
 
 from collections.abc import Sequence
@@ -28,22 +29,22 @@ from services.sources.synthetic.kinds import (
 from services.sources.ticks import on_grid, tick_of
 
 PRICE_KINDS = ("off_market", "off_market_fat_finger", "stale")
-"""Kinds whose price is plainly wrong; `off_market_small` is judged by itself."""
+"""Kinds with a clearly wrong price; `off_market_small` has a figure of its own."""
 
 EVENTS_PER_TRADE = 0.0005
 
-STALE_LEAST_TICKS = 2  # one tick away is only the other side of the market
+STALE_LEAST_TICKS = 2  # one tick away is only the other side's quote
 BURST_DRIFTS = (0.001, 0.005)
 
 LOCAL_TRADES = 500
 """Trades up to the anchor whose mean size is the local mean."""
 
-# Sizes beyond this quantile of the symbol's day are cut to it, so that an auction does not make the mean.
+# Sizes beyond this quantile of the symbol's day are clipped, so that an auction does not dominate the mean.
 SIZE_QUANTILE = 0.999
 ROUND_LOT_SHARES = 100
 
-SHARE_PLACED_BY_TIME = 0.1  # evenly over the clock, so that the thin extended hours get their part
-SHARE_AT_ANCHORS_TIME = 0.3  # besides those that fall between two trades of one time
+SHARE_PLACED_BY_TIME = 0.1  # uniformly over time, so that the thin extended hours get some, too
+SHARE_AT_ANCHORS_TIME = 0.3  # in addition to those between two trades with the same time
 SHARE_WITH_ANCHORS_SIZE = 0.5
 SHARE_WITH_ANCHORS_SIDE = 0.7
 SHARE_OF_ROUND_LOTS = 0.5  # of fat-finger sizes
@@ -53,12 +54,12 @@ KEEP_APART_TRADES = 3
 TRIES = 1_000
 
 SEQUENCE_STEP = 1_000
-"""What the natural trades' sequence numbers are multiplied by: room for extra rows between two of them."""
+"""Factor for the natural trades' sequence numbers, so that extra rows have numbers between them."""
 
 
 @dataclass(frozen=True)
 class Injected:
-    """A day with anomalies in it.
+    """A day with injected anomalies.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class Injected:
         Columns as in the input; every natural `sequence` is multiplied by `SEQUENCE_STEP`; the extra rows
         have `line` 0.
     labels
-        One row for each extra trade, in the trades' order: `row` (place in `trades`), `event` (0, 1, …; the
+        One row for each extra trade, in the order of the trades: `row` (in `trades`), `event` (0, 1, …; the
         trades of a burst share one), `kind`, `expected_price_nanos` (the anchor's price),
         `expected_size_shares` (the local mean).
     """
@@ -78,7 +79,7 @@ class Injected:
 
 @dataclass(frozen=True)
 class _Event:
-    """One anomaly; the arrays have an item for each of its trades, `anchor` being places in the tape."""
+    """One anomaly; arrays have an element for each of its trades, `anchor` has positions in `_SortedDay`."""
 
     kind: str
     expected_price_nanos: int
@@ -91,44 +92,44 @@ class _Event:
 
 
 def inject(trades: pl.DataFrame, seed: int | Sequence[int], rate: float = EVENTS_PER_TRADE) -> Injected:
-    """Put anomalies into a day.
+    """Inject anomalies into a day, equal numbers of each kind.
 
     Parameters
     ----------
     trades
-        A day's trades as the sources give them (`services.sources.base.Chunk`), of any number of symbols;
-        busier symbols get more anomalies, in proportion.
+        A day's trades as the sources yield them (`services.sources.base.Chunk`), of any number of symbols;
+        the number of anomalies of a symbol is proportional to its trades.
     seed
-        The same seed and trades give the same result.
+        Random seed; the same seed and trades give the same result.
     rate
-        Anomalies per trade; a burst is one. In equal numbers of each kind.
+        Anomalies per trade; a burst counts as one.
 
     Returns
     -------
     Injected
-        A few anomalies less than asked for where the day has too few fitting places.
+        The day; it has fewer anomalies than requested if it has too few suitable places.
     """
     rng = np.random.default_rng(seed)
-    tape = _Tape(trades)
+    day = _SortedDay(trades)
     events = []
     for kind in _draw_kinds(rng, round(rate * len(trades))):
         for _ in range(TRIES):
-            at = tape.draw_anchor(rng)
-            event = _burst(rng, tape, at) if kind == "burst" else _single(rng, tape, at, kind)
+            at = day.draw_anchor(rng)
+            event = _burst(rng, day, at) if kind == "burst" else _single(rng, day, at, kind)
             if event is not None:
-                tape.reserve(event)
+                day.reserve(event)
                 events.append(event)
                 break
-    return _merge(trades, tape, events)
+    return _merge(trades, day, events)
 
 
-class _Tape:
+class _SortedDay:
     """A day's columns sorted by symbol, each symbol's trades in the file's order; all of shape (trades,)."""
 
     def __init__(self, trades: pl.DataFrame) -> None:
         count = len(trades)
         symbol = trades["symbol"].rank("dense").to_numpy()
-        self.row = np.argsort(symbol, kind="stable")  # place in the file
+        self.row = np.argsort(symbol, kind="stable")  # row in the file
         self.place = np.empty(count, np.int64)  # its inverse
         self.place[self.row] = np.arange(count)
         symbol = symbol[self.row]
@@ -138,8 +139,8 @@ class _Tape:
             trades[name].to_numpy()[self.row] for name in ("ts_event", "price", "size", "sequence")
         )
         self.side = trades["side"].to_numpy()[self.row]
-        self.latest_ns = self.ts.copy()  # time that a search may rely on, even where a trade came late
-        self.usual_size = self.size.astype(np.float64)  # cut to what is usual
+        self.latest_ns = self.ts.copy()  # made ascending below, for searches: a trade may be out of order
+        self.usual_size = self.size.astype(np.float64)  # clipped below
         for start in np.unique(self.start):
             part = slice(start, self.stop[start])
             np.maximum.accumulate(self.ts[part], out=self.latest_ns[part])
@@ -154,13 +155,13 @@ class _Tape:
             & (self.price > 0)
             & (self.price % tick_of(self.price) == 0)
             & (self.ts == self.latest_ns)
-            # The prints of one packet share a number: there is no room between them.
+            # Trades of one packet have the same number, so nothing fits between them.
             & (np.roll(sequence, -1) != sequence)
         )
         self._is_reserved = np.zeros(count, np.bool_)
 
     def draw_anchor(self, rng: np.random.Generator) -> int:
-        """Choose a place for an anomaly, evenly over the trades or over the clock."""
+        """Draw a position for an anomaly, uniformly over the trades or over time."""
         at = int(rng.integers(len(self.ts)))
         if rng.random() < SHARE_PLACED_BY_TIME:
             first, last = self.latest_ns[self.start[at]], self.latest_ns[self.stop[at] - 1]
@@ -168,7 +169,10 @@ class _Tape:
         return at
 
     def last_at(self, at: int, ts_ns: int | np.ndarray) -> np.ndarray:
-        """Find the symbol's last trade up to a time, `at` being any of its trades; none: its start - 1."""
+        """Return the position of the symbol's last trade up to a time; `start - 1` if it has none.
+
+        `at` is the position of any of the symbol's trades.
+        """
         part = slice(self.start[at], self.stop[at])
         place: np.ndarray = self.start[at] + np.searchsorted(self.latest_ns[part], ts_ns, side="right") - 1
         return place
@@ -183,38 +187,38 @@ class _Tape:
         return not self._is_reserved[max(0, first - KEEP_APART_TRADES) : last + KEEP_APART_TRADES + 1].any()
 
     def reserve(self, event: _Event) -> None:
-        """Keep other anomalies away from this one."""
+        """Reserve an anomaly's surroundings, so that other anomalies keep away."""
         first, last = int(event.anchor[0]), int(event.anchor[-1])
         self._is_reserved[max(0, first - KEEP_APART_TRADES) : last + KEEP_APART_TRADES + 1] = True
 
 
 def _draw_kinds(rng: np.random.Generator, count: int) -> list[str]:
-    """Return equal numbers of each kind as far as they divide, the odd ones by chance, in random order."""
+    """Return equal numbers of each kind, a remainder of randomly chosen kinds, in random order."""
     whole, odd = divmod(count, len(KINDS))
     kinds = list(KINDS) * whole + [KINDS[k] for k in rng.permutation(len(KINDS))[:odd]]
     return [kinds[k] for k in rng.permutation(count)]
 
 
-def _single(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> _Event | None:
-    """Make an anomaly of one trade after the one at `at`, or none if it does not fit there."""
-    if not tape.is_fitting[at] or not tape.is_free(at, at + 1):
+def _single(rng: np.random.Generator, day: _SortedDay, at: int, kind: str) -> _Event | None:
+    """Return an anomaly of one trade after the one at `at`; None if it does not fit there."""
+    if not day.is_fitting[at] or not day.is_free(at, at + 1):
         return None
-    anchor_price = int(tape.price[at])
-    price = _price(rng, tape, at, kind)
-    if price is None or 2 * abs(int(tape.price[at + 1]) - anchor_price) > abs(price - anchor_price) > 0:
-        return None  # the price would not return, or not clearly
-    mean_size = tape.local_mean_size(at)
+    anchor_price = int(day.price[at])
+    price = _price(rng, day, at, kind)
+    if price is None or 2 * abs(int(day.price[at + 1]) - anchor_price) > abs(price - anchor_price) > 0:
+        return None  # the next trade's price would not clearly return to the anchor's
+    mean_size = day.local_mean_size(at)
     if kind in FAT_FINGER_KINDS:
         size = max(float(FAT_FINGER_LEAST_SHARES), mean_size * rng.uniform(*FAT_FINGER_FACTORS))
         lot = ROUND_LOT_SHARES if rng.random() < SHARE_OF_ROUND_LOTS else 1
         size = np.ceil(size / lot) * lot
     else:
         shared = rng.random() < SHARE_WITH_ANCHORS_SIZE
-        size = tape.usual_size[at if shared else _recent(rng, tape, at)]
-    ts = int(tape.ts[at])
+        size = day.usual_size[at if shared else _recent(rng, day, at)]
+    ts = int(day.ts[at])
     if rng.random() >= SHARE_AT_ANCHORS_TIME:
-        ts = int(rng.integers(ts, max(ts + 1, int(tape.ts[at + 1]))))
-    side = tape.side[at] if rng.random() < SHARE_WITH_ANCHORS_SIDE else rng.choice(["A", "B", "N"])
+        ts = int(rng.integers(ts, max(ts + 1, int(day.ts[at + 1]))))
+    side = day.side[at] if rng.random() < SHARE_WITH_ANCHORS_SIDE else rng.choice(["A", "B", "N"])
     return _Event(
         kind,
         anchor_price,
@@ -227,14 +231,14 @@ def _single(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> _Event
     )
 
 
-def _price(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> int | None:
-    """Draw the price of a kind in 1e-9 dollars, or none if there is no such price at this place."""
-    anchor_price = int(tape.price[at])
+def _price(rng: np.random.Generator, day: _SortedDay, at: int, kind: str) -> int | None:
+    """Draw the price of a kind of anomaly in 1e-9 dollars; None if no price is possible at this position."""
+    anchor_price = int(day.price[at])
     if kind == "stale":
-        old = int(tape.last_at(at, int(tape.ts[at]) - int(rng.integers(*STALE_AGE_NS, endpoint=True))))
-        if old < tape.start[at]:
+        old = int(day.last_at(at, int(day.ts[at]) - int(rng.integers(*STALE_AGE_NS, endpoint=True))))
+        if old < day.start[at]:
             return None
-        price = int(on_grid(tape.price[old]))
+        price = int(on_grid(day.price[old]))
         least = max(STALE_LEAST_MOVE * anchor_price, STALE_LEAST_TICKS * int(tick_of(anchor_price)))
         return price if abs(price - anchor_price) >= least else None
     if kind not in DISTANCES:
@@ -244,29 +248,29 @@ def _price(rng: np.random.Generator, tape: _Tape, at: int, kind: str) -> int | N
     return price if least <= abs(price / anchor_price - 1) <= greatest else None
 
 
-def _recent(rng: np.random.Generator, tape: _Tape, at: int) -> int:
-    return int(rng.integers(max(int(tape.start[at]), at + 1 - LOCAL_TRADES), at + 1))
+def _recent(rng: np.random.Generator, day: _SortedDay, at: int) -> int:
+    return int(rng.integers(max(int(day.start[at]), at + 1 - LOCAL_TRADES), at + 1))
 
 
-def _burst(rng: np.random.Generator, tape: _Tape, at: int) -> _Event | None:
-    """Make a burst after the trade at `at`, among the natural trades there, or none if it does not fit."""
-    if not tape.is_fitting[at]:
+def _burst(rng: np.random.Generator, day: _SortedDay, at: int) -> _Event | None:
+    """Return a burst after the trade at `at`, among the natural trades there; None if it does not fit."""
+    if not day.is_fitting[at]:
         return None
     count = int(rng.integers(*BURST_TRADES, endpoint=True))
-    # Uneven steps forward, as a real sweep's; at least one tick, or nothing would drift.
-    ts = int(tape.ts[at]) + np.sort(rng.integers(1, BURST_NS, count))
-    anchor = tape.last_at(at, ts)
-    if not tape.is_free(at, int(anchor[-1]) + 1):
+    # Uneven steps, as in a real sweep, over at least one tick in total.
+    ts = int(day.ts[at]) + np.sort(rng.integers(1, BURST_NS, count))
+    anchor = day.last_at(at, ts)
+    if not day.is_free(at, int(anchor[-1]) + 1):
         return None
-    anchor_price = int(tape.price[at])
+    anchor_price = int(day.price[at])
     drift = max(rng.uniform(*BURST_DRIFTS) * anchor_price, float(tick_of(anchor_price)))
     direction = int(rng.choice([-1, 1]))
     progress = np.append(np.sort(rng.random(count - 1)), 1.0)
-    sizes = tape.usual_size[[_recent(rng, tape, at) for _ in range(count)]]
+    sizes = day.usual_size[[_recent(rng, day, at) for _ in range(count)]]
     return _Event(
         "burst",
         anchor_price,
-        tape.local_mean_size(at),
+        day.local_mean_size(at),
         anchor,
         ts,
         on_grid(anchor_price + direction * drift * progress),
@@ -275,27 +279,27 @@ def _burst(rng: np.random.Generator, tape: _Tape, at: int) -> _Event | None:
     )
 
 
-def _merge(trades: pl.DataFrame, tape: _Tape, events: list[_Event]) -> Injected:
-    """Put the events' trades between the natural ones, and label them."""
+def _merge(trades: pl.DataFrame, day: _SortedDay, events: list[_Event]) -> Injected:
+    """Insert the events' trades between the natural ones, and label them."""
     natural = trades.with_columns(pl.col("sequence") * SEQUENCE_STEP)
     if not events:
         return Injected(natural, _labels(events, np.zeros(0, np.int64)))
     anchor = np.concatenate([event.anchor for event in events])
     ts = np.concatenate([event.ts_event_ns for event in events])
-    anchor_row = tape.row[anchor]
+    anchor_row = day.row[anchor]
     extra = natural[anchor_row].with_columns(
         line=pl.lit(0, pl.Int64),
         ts_event=pl.Series(ts),
         price=pl.Series(np.concatenate([event.price_nanos for event in events])),
         size=pl.Series(np.concatenate([event.size_shares for event in events])),
         side=pl.Series([side for event in events for side in event.side]),
-        # The trades after one anchor count up from its number, in order of time (within an event already).
+        # The extra trades after an anchor get the numbers after its own, in order of time (as in an event).
         sequence=pl.col("sequence") + _count_within(anchor),
     )
-    # After the last row up to its time, other symbols' included, but at its anchor's time right after it.
+    # After the last row up to its time, of any symbol; if it has its anchor's time, right after the anchor.
     latest = np.maximum.accumulate(trades["ts_event"].to_numpy())
     after = np.maximum(np.searchsorted(latest, ts, side="right") - 1, anchor_row)
-    after = np.where(ts == tape.ts[anchor], anchor_row, after)
+    after = np.where(ts == day.ts[anchor], anchor_row, after)
     is_extra = np.repeat([0, 1], [len(natural), len(extra)])
     merged = pl.concat([natural, extra.select(natural.columns)])
     order = np.lexsort(
@@ -312,7 +316,7 @@ def _merge(trades: pl.DataFrame, tape: _Tape, events: list[_Event]) -> Injected:
 
 
 def _count_within(groups: np.ndarray) -> pl.Series:
-    """Count the items of each group from 1, in their order."""
+    """Return each element's number within its group, from 1, in order."""
     return pl.DataFrame({"group": groups}).select(pl.int_range(1, pl.len() + 1).over("group")).to_series()
 
 

@@ -1,7 +1,7 @@
-"""How good a detector's alerts are, measured against injected anomalies.
+"""Quality of a detector's alerts, measured against injected anomalies.
 
-An *event* is one injected anomaly: one trade, or all trades of a burst. The trades are ranked by their score;
-those not flagged, and those flagged with severity `info`, score 0.
+An *event* is one injected anomaly: one trade, or all trades of a burst. Trades are ranked by score; those
+not flagged, and those flagged with severity `info`, have score 0.
 """
 
 from collections.abc import Collection
@@ -15,19 +15,19 @@ from services.sources.synthetic.kinds import KINDS
 
 NATURAL = -1
 BUDGETS = {"recall_in_0.05_percent": 0.0005, "recall_in_0.1_percent": 0.001}
-"""Alerts per trade that somebody has time for."""
+"""Alert budgets: alerts per trade that analysts have time to look at."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A day's trades with the detector's judgement and the truth.
+    """A day's scores and ground truth.
 
     Parameters
     ----------
     score : array of float, shape (trades,)
-        0 to 1; 0 where the trade is not flagged, or with severity `info` only.
+        Score of each trade, 0 to 1; 0 if the trade is not flagged, or only with severity `info`.
     event : array of int, shape (trades,)
-        Number of the trade's event, `NATURAL` for natural trades.
+        Number of the trade's event; `NATURAL` for natural trades.
     kind : array of str, shape (events,)
         Kind of each event.
     """
@@ -38,16 +38,16 @@ class Judged:
 
     @property
     def event_scores(self) -> np.ndarray:
-        """The best score among each event's trades, shape (events,)."""
+        """The highest score among each event's trades, shape (events,)."""
         best = np.zeros(len(self.kind))
         injected = self.event != NATURAL
         np.maximum.at(best, self.event[injected], self.score[injected])
         return best
 
     def events_within(self, budget: float) -> np.ndarray:
-        """Tell which events have a trade among the best `budget` of all trades, bool, shape (events,).
+        """Tell which events have a trade in the top fraction `budget` of all trades; bool, shape (events,).
 
-        Every alert takes a place, further alerts of one burst as well: somebody has to look at each.
+        Every alert uses up budget, also further alerts of a burst: somebody has to look at each of them.
         """
         places = round(budget * len(self.score))
         top = np.argsort(-self.score, kind="stable")[:places]
@@ -58,10 +58,10 @@ class Judged:
 
 
 def average_precision(judged: Judged, kinds: Collection[str] = KINDS) -> float:
-    """Return the average precision of the ranking by score, for events of some kinds.
+    """Return the average precision of the ranking by score, for events of the given kinds.
 
-    Each event counts once, by its best trade; its other trades are neither hits nor false alarms. Events of
-    other kinds are left out. NaN if there is no event of these kinds.
+    Each event counts once, by its trade with the highest score; its other trades are neither hits nor false
+    alarms. Events of other kinds are ignored. NaN if the day has no event of these kinds.
     """
     events = judged.event_scores[np.isin(judged.kind, list(kinds))]
     natural = judged.score[judged.event == NATURAL]
@@ -72,7 +72,7 @@ def average_precision(judged: Judged, kinds: Collection[str] = KINDS) -> float:
 
 
 def figures(judged: Judged) -> dict[str, float]:
-    """Return the figures of a day with anomalies in it, by name; NaN where the day has no such event."""
+    """Return the figures of a day with injected anomalies, by name; NaN if the day has no such event."""
     flagged = judged.event_scores > 0
     found = {name: judged.events_within(budget) for name, budget in BUDGETS.items()}
     is_false_alarm = (judged.event == NATURAL) & (judged.score > 0)
@@ -88,7 +88,7 @@ def figures(judged: Judged) -> dict[str, float]:
 
 
 def flagged_per_1000(score: np.ndarray) -> float:
-    """Return how many of 1000 trades are flagged; `score` as in `Judged`."""
+    """Return the number of flagged trades per 1,000; `score` as in `Judged`."""
     return 1000 * _share(score > 0)
 
 

@@ -1,4 +1,4 @@
-"""The report of an evaluation: tables to read, and JSON for other programs."""
+"""The report of an evaluation: tables for the terminal, and JSON for other programs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,15 +25,15 @@ class Figure:
     Parameters
     ----------
     name
-        As in `metrics.figures`.
+        Name, as in `metrics.figures`.
     title
-        For display.
+        Title for display.
     required, target
-        What its mean must reach and what it should reach; upper limits if `less_is_better`.
+        Limits that the mean must reach and should reach; upper limits if `less_is_better`.
     required_each_day
-        What its worst day must reach; None if only the mean counts.
+        Limit that the worst day must reach; None if only the mean counts.
     less_is_better
-        True for alarms.
+        Whether lower values are better, as for false alarms.
     """
 
     name: str
@@ -56,8 +56,8 @@ FIGURES = (
     Figure("recall_in_0.1_percent", "found in 0.1 % of trades", 0.82, 0.87),
     Figure("bursts_flagged", "bursts flagged", 0.90, 0.95),
     Figure("fat_fingers_in_0.1_percent", "fat fingers in 0.1 %", 0.33, 0.45),
-    Figure("false_alarms_per_1000", "false alarms in 1000", 0.8, 0.4, less_is_better=True),
-    Figure("flagged_per_1000", "flagged in 1000, clean day", 0.9, 0.5, less_is_better=True),
+    Figure("false_alarms_per_1000", "false alarms per 1000", 0.8, 0.4, less_is_better=True),
+    Figure("flagged_per_1000", "flagged per 1000, clean day", 0.9, 0.5, less_is_better=True),
 )
 
 _ALARMS = Figure("false_alarms_per_1000", "false alarms", 1.5, 0.8, less_is_better=True)
@@ -65,23 +65,23 @@ STOCK_KIND_FIGURES = {
     stock.name: (Figure("ap", "AP", required, target), _ALARMS)
     for stock, required, target in zip(STOCK_KINDS[1:], (0.65, 0.70, 0.85), (0.80, 0.80, 0.88), strict=True)
 }
-"""Limits on other kinds of stock."""
+"""Limits for other kinds of stock."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was measured.
+    """All results of an evaluation.
 
     Parameters
     ----------
     profile, profile_hash
-        What was judged.
+        The evaluated profile.
     seed, runs
         As given to `run_evaluate`.
     events_per_trade
         Rate of the injected anomalies.
     days
-        As `run.evaluate_day` gives them, with `file`.
+        Results as `run.evaluate_day` yields them, with `file`.
     """
 
     profile: str
@@ -94,7 +94,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Result:
-    """A figure as measured: `mean` over days and runs, `worst` the worst day's mean; None if not measured."""
+    """A measured figure: its `mean` over days and runs, the `worst` day's mean; None if not measured."""
 
     title: str
     mean: float | None
@@ -106,7 +106,7 @@ class Result:
 
 
 def results_of(days: Days, figures: tuple[Figure, ...]) -> dict[str, Result]:
-    """Aggregate the figures of some days, by name."""
+    """Aggregate the figures of several days, by name."""
     results = {}
     for figure in figures:
         by_file: dict[object, list[float]] = {}
@@ -136,7 +136,7 @@ def results_of(days: Days, figures: tuple[Figure, ...]) -> dict[str, Result]:
 
 
 def kinds_of(days: Days) -> dict[str, dict[str, Any]]:
-    """Aggregate what is found and missed, by kind: counts, shares, labels and top contributions."""
+    """Aggregate the found and missed anomalies by kind: counts, shares, labels and top contributions."""
     all_events = [event for day in days for event in day["events"]]
     kinds: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
@@ -159,7 +159,7 @@ def kinds_of(days: Days) -> dict[str, dict[str, Any]]:
 
 
 def write_evaluation(evaluation: Evaluation, output: Path) -> None:
-    """Write all figures as JSON; the file is replaced only when it is whole."""
+    """Write all figures as JSON; an existing file is replaced only when the new one is complete."""
     plain, *others = _by_stock(evaluation.days).items()
     document = {
         **asdict(evaluation),
@@ -181,7 +181,7 @@ def write_evaluation(evaluation: Evaluation, output: Path) -> None:
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
-    """Print the tables."""
+    """Print the tables of figures and kinds."""
     stocks = _by_stock(evaluation.days)
     plain, *others = stocks.items()
     files = len({day["file"] for day in evaluation.days})
@@ -212,7 +212,7 @@ def _by_stock(days: Days) -> dict[str, Days]:
 
 
 def _all_figures(stock: str) -> tuple[Figure, ...]:
-    """Return every figure, with the limits of this kind of stock where it has its own."""
+    """Return all figures, with the limits for this kind of stock where they differ."""
     own = {figure.name: figure for figure in STOCK_KIND_FIGURES[stock]}
     return tuple(own.get(figure.name, figure) for figure in FIGURES)
 
@@ -240,7 +240,7 @@ def _figures_table(title: str, rows: list[tuple[str, Figure, Result]]) -> Table:
 
 
 def _kinds_table(kinds: dict[str, dict[str, Any]]) -> Table:
-    table = Table(title="What is found; flagged in regular and in extended hours", title_justify="left")
+    table = Table(title="Share of anomalies found; in regular and extended hours", title_justify="left")
     table.add_column("kind")
     for title in ("events", "flagged", "in 0.1 %", "regular", "extended"):
         table.add_column(title, justify="right")

@@ -1,7 +1,7 @@
-"""Other kinds of stock made from a real day: what is natural for one stock is not for another.
+"""Transforms a real day into days of other kinds of stock, because what is normal differs between stocks.
 
-Each reshaping takes a day's trades as the sources give them and returns such trades; of several symbols each
-is reshaped separately.
+Each function takes and returns a day's trades as the sources yield them; each symbol is transformed
+separately.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from services.sources.ticks import on_grid
 LOW_DOLLARS = 4.0  # a tick of one cent is 25 basis points
 HIGH_DOLLARS = 3_500.0
 THIN_TRADES = 7_000
-FLURRY_GAP_NS = 5_000_000
-"""Trades that follow each other more closely belong together: a sweep, and those who answer it."""
+CLUSTER_GAP_NS = 5_000_000
+"""Trades with shorter gaps belong together: a sweep, and the reactions to it."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class StockKind:
     Parameters
     ----------
     name
-        In the report.
+        Name in the report.
     reshape
-        From a day's trades and a seed to trades of this kind.
+        Function from a day's trades and a seed to trades of this kind.
     days_per_run
-        Days made from each real one for each run, all different: a thin stock has only a few anomalies a day,
-        too few to tell much. 1 where the reshaping is not random.
+        Number of different days made from each real day in each run. A thin stock has only a few anomalies a
+        day, too few for reliable figures. 1 if the transformation is not random.
     """
 
     name: str
@@ -40,10 +40,10 @@ class StockKind:
 
 
 def at_price(trades: pl.DataFrame, dollars: float) -> pl.DataFrame:
-    """Move each symbol to another price level, on the grid there.
+    """Move each symbol to another price level, on the tick grid of that level.
 
-    Dearer shares trade in smaller sizes: neither as many shares nor as many dollars as before, but halfway
-    (sizes shrink by the root of the factor). Cheaper ones keep their sizes.
+    More expensive shares trade in smaller sizes: between the same number of shares and the same value (sizes
+    are divided by the square root of the price factor). Cheaper shares keep their sizes.
 
     Parameters
     ----------
@@ -62,18 +62,18 @@ def at_price(trades: pl.DataFrame, dollars: float) -> pl.DataFrame:
 
 
 def thin(trades: pl.DataFrame, count: int, seed: int | Sequence[int]) -> pl.DataFrame:
-    """Keep about `count` trades of each symbol: whole flurries of them, chosen by chance.
+    """Keep about `count` trades of each symbol: whole clusters of trades, chosen at random.
 
-    Single trades by chance would tear sweeps apart: a thin stock has fewer sweeps, not shorter ones.
+    Choosing single trades at random would split sweeps: a thin stock has fewer sweeps, not shorter ones.
 
     Parameters
     ----------
     trades
         A day's trades.
     count
-        Trades that remain, up to the length of the last flurry more; symbols with less stay as they are.
+        Number of trades to keep, at most exceeded by the last cluster; symbols with fewer trades keep all.
     seed
-        Decides which.
+        Random seed.
     """
     rng = np.random.default_rng(seed)
     keep = np.zeros(len(trades), np.bool_)
@@ -81,11 +81,11 @@ def thin(trades: pl.DataFrame, count: int, seed: int | Sequence[int]) -> pl.Data
     for rows in symbols.agg("row")["row"]:
         row = rows.to_numpy()
         ts = trades["ts_event"].to_numpy()[row]
-        flurry = np.cumsum(np.diff(ts, prepend=ts[0]) > FLURRY_GAP_NS)
-        length = np.bincount(flurry)
+        cluster = np.cumsum(np.diff(ts, prepend=ts[0]) > CLUSTER_GAP_NS)
+        length = np.bincount(cluster)
         order = rng.permutation(len(length))
         before = np.cumsum(length[order]) - length[order]
-        keep[row] = np.isin(flurry, order[before < count])
+        keep[row] = np.isin(cluster, order[before < count])
     return trades.filter(keep)
 
 
@@ -95,4 +95,4 @@ STOCK_KINDS = (
     StockKind(f"{THIN_TRADES:,} trades", lambda trades, seed: thin(trades, THIN_TRADES, seed), 10),
     StockKind(f"{HIGH_DOLLARS:,.0f} dollars", lambda trades, _: at_price(trades, HIGH_DOLLARS)),
 )
-"""The day itself first."""
+"""The unchanged day comes first."""

@@ -1,4 +1,4 @@
-"""`tapewatch evaluate`: put anomalies into real days, run the detector, report what it finds and misses."""
+"""`tapewatch evaluate`: injects anomalies into real days and reports which ones the detector finds."""
 
 import sys
 import zlib
@@ -32,27 +32,27 @@ def run_evaluate(
     reshape: bool,
     output: Path | None,
 ) -> int:
-    """Judge a profile by anomalies put into past days; the report goes to stdout.
+    """Evaluate a profile on past days with injected anomalies; the report is printed to stdout.
 
     Parameters
     ----------
     sources
-        The days: each is judged by itself, whatever it holds.
+        The days; each is evaluated separately, whatever it contains.
     profile_path
-        A profile, or the name of a built-in one; None for the default.
+        A profile's file, or the name of a built-in profile; None for the default.
     seed
-        Of the anomalies. The same seed, days and profile give the same figures.
+        Seed of the anomalies. The same seed, days and profile give the same figures.
     runs
-        Injections into each day, each with other anomalies.
+        Number of runs per day, each with different anomalies.
     reshape
-        Whether to judge three other kinds of stock made of the same days as well.
+        Whether to evaluate three other kinds of stock, made from the same days, as well.
     output
-        A JSON file for the figures of every day and run and the fate of every anomaly.
+        JSON file for the figures of every day and run and the result for every anomaly.
 
     Raises
     ------
     TapewatchError
-        A source has no trades, the profile is wrong, or the output cannot be written.
+        If a source has no trades, the profile is invalid, or the output cannot be written.
     """
     profile = load_profile(profile_path)
     stocks = STOCK_KINDS if reshape else STOCK_KINDS[:1]
@@ -65,7 +65,7 @@ def run_evaluate(
         for source in sources:
             trades = pl.concat([chunk.trades.select(*COLUMNS) for chunk in source.chunks()]).drop("trade_id")
             if trades.is_empty():
-                raise TapewatchError(f"{source.name} has no trades.", "Leave it out.")
+                raise TapewatchError(f"{source.name} has no trades.", "Remove it from the arguments.")
             for stock in stocks:
                 bar.update(task, description=f"{source.name}, {stock.name}")
                 for day in evaluate_day(trades, stock, profile, seed, runs):
@@ -81,26 +81,26 @@ def run_evaluate(
 def evaluate_day(
     trades: pl.DataFrame, stock: StockKind, profile: Profile, seed: int, runs: int
 ) -> Iterator[dict[str, Any]]:
-    """Judge a profile by one day.
+    """Evaluate a profile on one day.
 
     Parameters
     ----------
     trades
-        The day's trades as the sources give them.
+        The day's trades as the sources yield them.
     stock
-        What kind of stock to make of it.
+        Kind of stock to transform the day into.
     profile
-        What counts as unusual.
+        The profile.
     seed, runs
         As in `run_evaluate`.
 
     Yields
     ------
     dict
-        For each clean and each injected day: `stock`, `run` (0 for the clean ones), `day_of_run`, `trades`,
-        `figures`, and with anomalies `events`, as `describe_events` gives them.
+        For each day without and with anomalies: `stock`, `run` (0 without anomalies), `day_of_run`, `trades`,
+        `figures`, and `events` as `describe_events` returns them (empty without anomalies).
     """
-    # Chance depends on a file's content: its name, or other files beside it, must not change its figures.
+    # Seeds depend on a file's content, so that its name and other files do not change its figures.
     content = [int(trades["ts_event"][0]), len(trades), zlib.crc32(stock.name.encode())]
     for day_of_run in range(stock.days_per_run):
         natural = stock.reshape(trades, [seed, day_of_run, *content])
@@ -127,7 +127,7 @@ def evaluate_day(
 
 
 def judge(score: np.ndarray, labels: pl.DataFrame) -> Judged:
-    """Lay scores, shape (trades,), beside the labels of `injection.Injected`."""
+    """Combine scores, shape (trades,), with the labels of `injection.Injected`."""
     event = np.full(len(score), NATURAL)
     event[labels["row"].to_numpy()] = labels["event"].to_numpy()
     kinds = labels.unique("event").sort("event")["kind"]
@@ -141,13 +141,13 @@ def describe_events(
     judged: Judged,
     profile: Profile,
 ) -> list[dict[str, Any]]:
-    """Tell the fate of each anomaly, by its best trade (of a missed burst the first).
+    """Describe the result for each anomaly, by its trade with the highest score (the first if all missed).
 
     Returns
     -------
     list
         `kind`, `symbol`, `ts_event` (ns), `regular_hours`, `price`, `expected_price` (dollars), `size`,
-        `expected_size` (shares), `score` (0 if missed), `in_0.1_percent` (whether among the best alerts),
+        `expected_size` (shares), `score` (0 if missed), `in_0.1_percent` (whether in the top 0.1 %),
         `label` and `top_contribution` (of the detection; empty if missed).
     """
     scored = labels.with_columns(score=pl.Series(judged.score)[labels["row"]])

@@ -1,8 +1,8 @@
-"""The choice of alerts that meet a budget.
+"""Chooses alerts (rarities from which trades are flagged) that meet a budget.
 
-Sizes move first: of all that is flagged, blocks are most often natural, so a stricter or a laxer line for
-sizes costs and brings the least. Only when sizes alone do not meet the budget, all parts move together, by
-one shift in rarity: each part's alerts then become as many times rarer, or more frequent.
+The alert of `unusual_size` is adjusted first: large blocks are the flagged trades that are most often normal,
+so a stricter or laxer limit for sizes loses and gains the least. Only if that alone does not meet the budget,
+all alerts are shifted by the same amount of rarity, so that flags become rarer by the same factor.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from collections.abc import Callable
 import numpy as np
 
 LOWEST_ALERT, HIGHEST_ALERT = 3.0, 6.0
-"""Once in a thousand trades and in a million: lower values are not rare, higher ones need more than a day."""
+"""Once in 1,000 and once in 1,000,000 trades: lower ones are not rare, higher ones need more than a day."""
 LOWEST_SIZE_ALERT, HIGHEST_SIZE_ALERT = 3.0, 4.0
-"""Range in which the sizes' alert moves alone."""
+"""Range in which only the alert of `unusual_size` is adjusted."""
 STEP = 0.001
-"""Step of alerts."""
+"""Alerts are multiples of this step."""
 
 Alerts = dict[str, float]
-"""Detector to its alert, in decades of rarity."""
+"""Each detector's alert: the rarity from which it flags, as a power of ten (3: once in 1,000 trades)."""
 
 
 def choose_alerts(rarities: np.ndarray, parts: list[str], given: Alerts, allowed: int) -> Alerts:
@@ -26,18 +26,18 @@ def choose_alerts(rarities: np.ndarray, parts: list[str], given: Alerts, allowed
     Parameters
     ----------
     rarities
-        Of the trades, by part, shape (k, len(parts)).
+        Rarities of the trades for each detector, shape (k, len(parts)).
     parts
         The detectors, in the order of the columns.
     given
-        The alerts to start from, of those that run.
+        The alerts to start from, for each detector that runs.
     allowed
-        How many trades may be flagged.
+        Number of trades that may be flagged.
 
     Returns
     -------
     dict
-        The alerts, of the detectors in `given`; at their limits where these do not meet the budget.
+        The alerts of the detectors in `given`; at the upper limits if even these do not meet the budget.
     """
 
     def fits(alerts: Alerts) -> bool:
@@ -64,14 +64,14 @@ def choose_alerts(rarities: np.ndarray, parts: list[str], given: Alerts, allowed
 
 def count_flagged(rarities: np.ndarray, parts: list[str], alerts: Alerts) -> int:
     """Count the trades that alerts would flag; `rarities` and `parts` as in `choose_alerts`."""
-    lines = np.array([alerts.get(part, np.inf) for part in parts])
-    # A rule's flag is infinitely rare, whatever part runs.
-    is_flagged = (rarities >= lines).any(axis=1) | np.isinf(rarities).any(axis=1)
+    limits = np.array([alerts.get(part, np.inf) for part in parts])
+    # A trade that a fixed rule flags has infinite rarity, whichever detectors run.
+    is_flagged = (rarities >= limits).any(axis=1) | np.isinf(rarities).any(axis=1)
     return int(np.count_nonzero(is_flagged))
 
 
 def _lowest(low: float, high: float, holds: Callable[[float], bool]) -> float | None:
-    """Return the lowest multiple of `STEP` at which a condition holds that holds for all above; or None."""
+    """Return the lowest multiple of `STEP` from which a monotonic condition holds; None if it never does."""
     first, last = round(low / STEP), round(high / STEP)
     if not holds(last * STEP):
         return None

@@ -1,8 +1,8 @@
-"""How many anomalies each threshold would give: the detector's own code over a symbol's day, in one pass.
+"""Counts how many anomalies each threshold would give, with the detector's own code, in one pass over a day.
 
-A rule is run with a threshold so low that it tells the value of every trade that any threshold could flag, so
-one pass answers for all thresholds. The forest's threshold is a percentile of what it has learnt: after each
-fit, that of every contamination is taken.
+A rule runs with a threshold so low that it reports the value of every trade that any threshold could flag, so
+one pass is enough for all thresholds. The forest's threshold is a percentile of the learnt prices: after each
+fit, the percentile of every contamination is taken.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from services.detector.offline.tuning.thresholds import (
     RAPID_PRICE_CHANGE,
     RULES,
     Z_SCORE,
-    Seen,
+    MeasuredValues,
     contaminations,
 )
 from services.detector.profiles.profile import Profile
@@ -39,35 +39,35 @@ PIECE_TRADES = 10_000
 
 @dataclass(frozen=True)
 class MeasuredDay:
-    """A day as the rules and the calibrated detectors see it.
+    """A day as measured by the rules and the calibrated detectors.
 
     Parameters
     ----------
     trades
-        How many were judged; late and repeated ones are not.
+        Number of judged trades, without late and repeated ones.
     late_trades
-        How many came late or repeated.
-    seen
-        By the detector's name: the rules always, of the calibrated ones those that the profile runs.
+        Number of late and repeated trades.
+    measured
+        Measured values by detector: of all rules, and of the calibrated detectors that the profile runs.
     flagged
-        How many trades each calibrated detector flags as the profile has it.
+        Number of trades that each calibrated detector flags with the profile's settings.
     """
 
     trades: int
     late_trades: int
-    seen: dict[str, Seen]
+    measured: dict[str, MeasuredValues]
     flagged: dict[str, int]
 
 
 def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progress: OnProgress) -> MeasuredDay:
-    """Let the rules and the calibrated detectors judge a day, once for all thresholds.
+    """Run the rules and the calibrated detectors over a day, once for all thresholds.
 
     Parameters
     ----------
     columns
         The symbol's trades, in order, as `read_trades` returns them.
     profile
-        Says all but the thresholds.
+        The profile; its thresholds are ignored.
     symbol
         The symbol.
     on_progress
@@ -75,7 +75,7 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
     """
     own = profile.for_symbol(symbol)
     z_score = own.get("z_score") or ZScoreParameters()
-    # Which detectors run matters to nothing else here: each looks at the trades alone.
+    # Detectors do not depend on each other, so the rules can run whether the profile runs them or not.
     detectors = own.replaced(
         high_volume=HighVolumeParameters(threshold_shares=int(HIGH_VOLUME.least)),
         rapid_price_change=RapidPriceChangeParameters(threshold_ratio=RAPID_PRICE_CHANGE.least),
@@ -98,20 +98,20 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
             if batch.measures is not None:
                 at = find_standing_out(batch.measures, [])
                 rarities.append(rarities_of(batch.measures[at], batch.event_ns[at], own))
-    seen = {name: Seen(np.sort(np.concatenate(found))) for name, found in values.items()}
+    measured = {name: MeasuredValues(np.sort(np.concatenate(found))) for name, found in values.items()}
     if rarities:
         by_part = np.concatenate(rarities)
         for column, part in enumerate(PARTS):
             if part in flagged:
                 of_part = by_part[:, column]
-                seen[part] = Seen(np.sort(of_part[of_part > 0]), flags_at_threshold=True)
-    return MeasuredDay(judged, engine.late_trades, seen, flagged)
+                measured[part] = MeasuredValues(np.sort(of_part[of_part > 0]), flags_at_threshold=True)
+    return MeasuredDay(judged, engine.late_trades, measured, flagged)
 
 
 def measure_forest(
     columns: TradeColumns, profile: Profile, symbol: str, on_progress: OnProgress
 ) -> dict[float, int]:
-    """Let the forest on the price history judge a day; it takes 10 s for 200,000 trades.
+    """Run the forest on the price history over a day; takes 10 s for 200,000 trades.
 
     Parameters
     ----------
@@ -121,13 +121,13 @@ def measure_forest(
     Returns
     -------
     dict
-        From each of `contaminations` to how many trades it flags.
+        Number of flagged trades for each of `contaminations`.
     """
     p = profile.for_symbol(symbol).get("price_history_forest")
     if not isinstance(p, PriceHistoryForestParameters):
         p = PriceHistoryForestParameters()
     grid = np.array(contaminations(p.contamination))
-    # A trade that a contamination flags, the largest one flags as well.
+    # The largest contamination flags every trade that a smaller one flags.
     largest = p.model_copy(update={"contamination": CONTAMINATION.most})
     forest = PriceHistoryForest(DetectorContext(lambda _: {PriceHistoryForest.name: largest}, _no_auctions))
     sessions = Sessions(endless=profile.sessions == "endless")
@@ -143,7 +143,7 @@ def measure_forest(
             for slot in piece.sessions:
                 places = np.flatnonzero(piece.batch.slot == slot)
                 while len(places):
-                    # Up to the next fit, all trades have the same limits.
+                    # All trades up to the next fit have the same limits.
                     trades = done.get(slot, 0)
                     part = places[: p.refit_trades - trades % p.refit_trades]
                     places = places[len(part) :]
@@ -161,7 +161,7 @@ def _no_auctions(_day: str) -> tuple[int, int]:
 
 
 def _pieces(columns: TradeColumns, on_progress: OnProgress) -> Iterator[TradeColumns]:
-    """Cut trades into pieces; calls `on_progress` after each."""
+    """Cut trades into pieces; call `on_progress` after each."""
     for start in range(0, len(columns), PIECE_TRADES):
         piece = _cut(columns, slice(start, start + PIECE_TRADES))
         yield piece

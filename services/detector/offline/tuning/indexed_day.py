@@ -18,13 +18,13 @@ from services.detector.engine.columns import TradeColumns, to_columns
 __all__ = ["MAX_TRADES", "OnProgress", "TradeColumns", "count_trades", "read_trades"]
 
 MAX_TRADES = 2_000_000
-"""A day with more is not read: it would take minutes, and 100 MB."""
+"""Maximum number of trades of a day; more would take minutes and over 100 MB."""
 
 READ_TIMEOUT_S = 60.0
-"""Of a page of trades; more than a page's queries take, as this one sorts."""
+"""Timeout for a page of trades; longer than for other queries, because this one sorts."""
 
 OnProgress = Callable[[int, int], None]
-"""Called with how many trades of how many are done."""
+"""Called with the number of trades done and their total number."""
 
 
 def count_trades(client: Elasticsearch, symbol: str, start: dt.datetime, end: dt.datetime) -> int:
@@ -33,7 +33,7 @@ def count_trades(client: Elasticsearch, symbol: str, start: dt.datetime, end: dt
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer, or there are no trades, or more than `MAX_TRADES`.
+        If Elasticsearch does not answer, or the day has no trades or more than `MAX_TRADES`.
     """
     with explain_errors(client):
         answer = client.count(index=TRADES_INDICES, query=_query(symbol, start, end), ignore_unavailable=True)
@@ -42,7 +42,7 @@ def count_trades(client: Elasticsearch, symbol: str, start: dt.datetime, end: dt
         raise TapewatchError(f"No trade of {symbol} is indexed on this day.", "Choose another day or symbol.")
     if trades > MAX_TRADES:
         raise TapewatchError(
-            f"{symbol} has {trades:,} trades on this day; this page reads {MAX_TRADES:,} at most.",
+            f"{symbol} has {trades:,} trades on this day; this page reads at most {MAX_TRADES:,}.",
             "Choose another day or symbol, or run `tapewatch backtest` and `tapewatch tune` on files.",
         )
     return trades
@@ -57,25 +57,25 @@ def read_trades(
     time_zone: str,
     on_progress: OnProgress,
 ) -> TradeColumns:
-    """Read a symbol's trades in the order in which the detector saw them, as `IndexRange` does.
+    """Read a symbol's trades in the order in which the detector saw them, like `IndexRange`.
 
     Parameters
     ----------
     client
         Client of the cluster.
     symbol, start, end
-        Which trades; the end is not included.
+        Symbol and time range of the trades; the end is exclusive.
     trades
-        How many are read at most, from `count_trades`.
+        Maximum number of trades to read, from `count_trades`.
     time_zone
-        The exchange's.
+        The exchange's time zone.
     on_progress
         Called after each page.
 
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or refuses, or the trades are gone.
+        If Elasticsearch does not answer or rejects the request, or the trades were deleted meanwhile.
     """
     pages = read_values(
         client.options(request_timeout=READ_TIMEOUT_S),
@@ -96,7 +96,7 @@ def read_trades(
         done += len(page)
         on_progress(done, trades)
     if not pieces:
-        raise TapewatchError(f"The trades of {symbol} on this day are gone.", "Choose another day.")
+        raise TapewatchError(f"The trades of {symbol} on this day have been deleted.", "Choose another day.")
     arrays = [field.name for field in fields(TradeColumns) if field.name != "symbol"]
     return TradeColumns(
         symbol=[symbol] * done,

@@ -1,4 +1,4 @@
-"""What past days tell of each symbol: how rare its trades looked, and where its sessions ended."""
+"""Measures each symbol on past days: the rarity of its trades, and the state its sessions ended with."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,40 +21,41 @@ from services.sources.base import Source
 def _tail_detector(name: str) -> type[TailDetector]:
     kind = load_detector(name)
     if not issubclass(kind, TailDetector):
-        raise TypeError(f"{name} is registered with `has_alert_rarity`, but is no `TailDetector`")
+        raise TypeError(f"{name} is registered with `has_alert_rarity`, but is not a `TailDetector`")
     return kind
 
 
 PARTS: dict[str, type[TailDetector]] = {
     name: _tail_detector(name) for name, spec in DETECTORS.items() if spec.has_alert_rarity
 }
-"""Detectors that flag by rarity: they say which measure carries it, and which tail of a session is theirs."""
+"""Detectors that flag by rarity."""
 
-LEAST_RARITY = 2.5
-"""Rarity from which a trade is kept: no alert is set as low."""
+MIN_RARITY = 2.5
+"""Rarity from which a trade is kept; no alert is ever set as low as this."""
 
-HELD_BACK = 0.99
-"""What the parts make of an alert that repeats one: so much of it; a lower alert does not free it."""
+REPEAT_FACTOR = 0.99
+"""A detector reduces the evidence of a trade that repeats an alert to this fraction of the alert's evidence;
+such a trade is not flagged, however low the alert is set."""
 
 Priors = dict[str, dict[str, float]]
-"""Detector to its priors."""
+"""Each detector's priors."""
 
 
 @dataclass
 class Measured:
-    """One symbol on all days.
+    """Measurements of one symbol over all days.
 
     Parameters
     ----------
     trades, flagged
-        How many; `info` is not flagged.
+        Number of trades, and of flagged ones (without severity `info`).
     days
-        Its sessions, `YYYY-MM-DD`.
+        The symbol's sessions, `YYYY-MM-DD`.
     rarities
-        Of each trade that some alert could flag, by the parts in the order of `PARTS`, shape (k, 4).
-        A trade that a fixed rule flags has infinite ones: no alert frees it.
+        Rarities of each trade that an alert could flag, by detector in the order of `PARTS`, shape (k, 4).
+        Infinite for a trade that a fixed rule flags, whatever the alerts.
     priors
-        What its sessions ended with, each weighing as much as it has trades.
+        Mean of the state at the end of its sessions, weighted by their numbers of trades.
     """
 
     trades: int = 0
@@ -67,21 +68,21 @@ class Measured:
 def measure_days(
     sources: Sequence[Source], profile: Profile, on_progress: Callable[[Source, int], None]
 ) -> dict[str, Measured]:
-    """Run the detectors over past days and keep what alerts and priors are chosen from.
+    """Run the detectors over past days and collect what is needed to choose alerts and priors.
 
     Parameters
     ----------
     sources
         The days.
     profile
-        What to run.
+        The profile to run.
     on_progress
-        Called with a source and how far it has been read.
+        Called with a source and the position up to which it has been read.
 
     Returns
     -------
     dict
-        By symbol, in alphabetical order.
+        Measurements by symbol, in alphabetical order.
     """
     engine = Engine(profile)
     parameters: dict[str, Detectors] = {}
@@ -112,7 +113,7 @@ def measure_days(
                     own = standing_out[slot_of == slot]
                     found = rarities_of(measures[own], batch.event_ns[own], parameters[session.symbol])
                     found[np.isin(own, rule_flags)] = np.inf
-                    rarities[session.symbol].append(found[found.max(axis=1, initial=0.0) >= LEAST_RARITY])
+                    rarities[session.symbol].append(found[found.max(axis=1, initial=0.0) >= MIN_RARITY])
                     ends[session.symbol, session.day] = _end(engine.states, slot, parameters[session.symbol])
                 for slot, count in zip(*np.unique(batch.slot, return_counts=True), strict=True):
                     measured[sessions[int(slot)].symbol].trades += int(count)
@@ -126,14 +127,14 @@ def measure_days(
 
 
 def running_parts(parameters: Detectors) -> dict[str, TailParameters]:
-    """Return the parts that run, with their parameters."""
+    """Return the parameters of each detector of `PARTS` that runs."""
     found = {name: parameters.get(name) for name in PARTS}
     return {name: one for name, one in found.items() if isinstance(one, TailParameters)}
 
 
 def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray:
-    """Return the places of the trades that are worth a closer look."""
-    # At an alert of 6, the highest that tune sets, an evidence of 1.6 is a rarity of 2.4.
+    """Return the positions of the trades that any alert could flag."""
+    # At an alert of 6, the highest that tune sets, evidence of 1.6 is a rarity of 2.4, below `MIN_RARITY`.
     is_odd = np.zeros(len(measures), bool)
     for kind in PARTS.values():
         is_odd |= measures[kind.evidence] >= 1.6
@@ -143,9 +144,9 @@ def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray
 
 
 def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detectors) -> np.ndarray:
-    """Return the rarities that a session's parts act upon, shape (k, 4); 0 for one that does not run.
+    """Return the rarities that detectors compare to their alerts, shape (k, 4); 0 if one does not run.
 
-    A burst flags once, so of an episode's trades only the rarest has the burst's.
+    The burst detector flags once per episode, so only the rarest trade of an episode has its rarity.
     """
     rarities = np.zeros((len(measures), len(PARTS)))
     running = running_parts(parameters)
@@ -154,7 +155,7 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
         if p is None:
             continue
         if isinstance(p, BurstParameters):
-            rarities[:, column] = _once_an_episode(measures["burst_rarity"], event_ns, p)
+            rarities[:, column] = _once_per_episode(measures["burst_rarity"], event_ns, p)
             continue
         evidence = measures[kind.evidence]
         rarity = np.where(
@@ -162,16 +163,16 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
             evidence * p.alert_rarity / ALERT,
             p.alert_rarity + (evidence - ALERT - p.evidence_offset) / p.evidence_slope,
         )
-        is_held_back = np.abs(evidence - HELD_BACK * ALERT) < 1e-9
-        rarities[:, column] = np.where(is_held_back, 0.0, rarity)
+        is_repeat = np.abs(evidence - REPEAT_FACTOR * ALERT) < 1e-9
+        rarities[:, column] = np.where(is_repeat, 0.0, rarity)
     rarities[measures["is_cross"] != 0] = 0.0
     return rarities
 
 
-def _once_an_episode(rarity: np.ndarray, event_ns: np.ndarray, p: BurstParameters) -> np.ndarray:
-    """Keep the greatest rarity of each episode, the first of equals; the others become 0."""
+def _once_per_episode(rarity: np.ndarray, event_ns: np.ndarray, p: BurstParameters) -> np.ndarray:
+    """Keep only the highest rarity of each episode (the first of equals); set the others to 0."""
     kept = np.zeros(len(rarity))
-    places = np.flatnonzero(rarity >= LEAST_RARITY)
+    places = np.flatnonzero(rarity >= MIN_RARITY)
     if len(places):
         starts = np.flatnonzero(np.diff(event_ns[places]) >= p.episode_s * SECOND_NS) + 1
         for episode in np.split(places, starts):
@@ -181,7 +182,7 @@ def _once_an_episode(rarity: np.ndarray, event_ns: np.ndarray, p: BurstParameter
 
 
 def _end(states: np.ndarray, slot: int, parameters: Detectors) -> tuple[int, Priors]:
-    """Return a session's trades so far, and what it has learnt, in terms of the priors."""
+    """Return a session's number of trades so far, and its learnt state as priors."""
     state = states[slot]
     priors: Priors = {}
     for name, p in running_parts(parameters).items():
@@ -208,7 +209,7 @@ def _end(states: np.ndarray, slot: int, parameters: Detectors) -> tuple[int, Pri
 
 
 def _mean(ends: list[tuple[int, Priors]]) -> Priors:
-    """Average over sessions, each weighing as much as it has trades, rounded to four digits."""
+    """Return the mean over sessions, weighted by their numbers of trades, rounded to four digits."""
     names = {(detector, name) for _, priors in ends for detector, own in priors.items() for name in own}
     mean: Priors = {}
     for detector, name in sorted(names):

@@ -1,4 +1,4 @@
-"""The profiles that can be started from, and one with other thresholds as text to copy."""
+"""Lists the profiles to start tuning from, and formats a profile with chosen thresholds."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _LARGEST_PROFILE_BYTES = 5_000_000
 
 
 def profile_names(folder: Path) -> list[str]:
-    """Return what can be chosen: the built-in profiles, and the files of a folder that look like one."""
+    """Return the built-in profiles, and the names of the files in a folder that look like profiles."""
     found = sorted(path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern))
     return [*sorted(BUILT_IN, key=lambda name: name != "default"), *(p.name for p in found if _is_profile(p))]
 
@@ -34,20 +34,20 @@ def configuration(
     chosen: dict[str, dict[str, float] | None],
     comments: list[str],
 ) -> str:
-    """Write a profile with the thresholds chosen for a symbol, as YAML that `load_profile` reads.
+    """Return a profile with the thresholds chosen for a symbol, as YAML that `load_profile` reads.
 
     Parameters
     ----------
     profile
-        What to start from.
+        The profile to start from.
     source
         The name it was loaded by.
     symbol
-        Whose thresholds they are; other symbols keep theirs.
+        Symbol that the thresholds are for; other symbols keep theirs.
     chosen
-        Detector to the parameters that are set, or None for one that shall not run.
+        For each detector, the parameters to set; None for a detector that should not run.
     comments
-        Lines for the head.
+        Comment lines for the top.
     """
     symbols = {name: dict(own) for name, own in profile.symbols.items()}
     own = symbols.setdefault(symbol, {})

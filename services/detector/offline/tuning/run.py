@@ -22,32 +22,32 @@ from services.sources.base import Source
 
 LARGEST_BUDGET = 100.0
 ROUNDS = 4
-"""Maximum number of runs after the first; alerts and priors slightly change what tails learn."""
+"""Maximum number of runs after the first; alerts and priors slightly change what detectors learn."""
 TOLERANCE = 0.05
-"""A rate is close enough to the budget when it is at most so much of it below."""
-LEAST_FLAGS = 5
-"""A symbol whose budget is fewer trades has no alerts of its own: a few trades would decide them."""
+"""A rate is close enough if it is below the budget by at most this fraction of it."""
+MIN_FLAGS = 5
+"""A symbol whose budget allows fewer flagged trades has no alerts of its own: they would be arbitrary."""
 ROWS_SHOWN = 40
 
 
 @dataclass
 class Choice:
-    """Symbols that share their alerts: one, or all those with few trades.
+    """Alerts shared by one symbol, or by all symbols with few trades.
 
     Parameters
     ----------
     symbols
-        Which.
+        The symbols.
     allowed
-        How many of their trades may be flagged.
+        Number of their trades that may be flagged.
     alerts
-        The best that a run has confirmed, for each symbol.
+        For each symbol, the best alerts that a run has confirmed.
     flagged
-        What that run flagged, for each symbol.
+        For each symbol, the number of trades flagged in that run.
     next_alerts
         Alerts that the next run tries.
     is_settled
-        Whether more runs would change nothing.
+        Whether more runs would not improve the alerts.
     """
 
     symbols: list[str]
@@ -60,7 +60,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tuned:
-    """One symbol's outcome: alerts and alert rates (per 1,000 trades) before and after."""
+    """Result for one symbol: alerts and alert rates (per 1,000 trades) before and after tuning."""
 
     symbol: str
     days: list[str]
@@ -75,29 +75,29 @@ class Tuned:
 def run_tune(
     sources: Sequence[Source], budget_per_1000: float, profile_name: str | None, output: Path
 ) -> int:
-    """Propose each symbol's priors and alerts from past days, as a profile ready for `--profile`.
+    """Propose priors and alerts for each symbol from past days, as a profile ready for `--profile`.
 
     Parameters
     ----------
     sources
         Past days, any number.
     budget_per_1000
-        How many of 1,000 trades may be flagged, `info` aside.
+        Maximum number of flagged trades per 1,000, not counting severity `info`.
     profile_name
         The profile to start from: a built-in one or a file; None for the default.
     output
-        The YAML file to write; replaced only when all is done.
+        The YAML file to write; an existing one is replaced only when tuning is complete.
 
     Raises
     ------
     TapewatchError
-        The budget is invalid, the sources have no trades, the profile has no detector that can be tuned,
-        or a source cannot be read or the file not be written.
+        If the budget is invalid, the sources have no trades, the profile has no detector that can be tuned,
+        a source cannot be read, or the file cannot be written.
     """
     if not 0 < budget_per_1000 <= LARGEST_BUDGET:
         raise TapewatchError(
-            f"A budget of {budget_per_1000:g} in 1,000 trades cannot be met.",
-            f"Give the trades to be flagged in 1,000, above 0 and at most {LARGEST_BUDGET:g}, such as 0.5.",
+            f"The budget of {budget_per_1000:g} per 1,000 trades is out of range.",
+            f"Give a number of flagged trades per 1,000 above 0 and at most {LARGEST_BUDGET:g}, such as 0.5.",
         )
     profile = load_profile(profile_name)
     console = Console(stderr=True)
@@ -105,10 +105,10 @@ def run_tune(
         profile, tuned = tune(sources, profile, budget_per_1000, console)
         profile = profile.model_copy(update={"name": output.stem})
         comments = [
-            f"Proposed by `tapewatch tune` for a budget of {budget_per_1000:g} flagged in 1,000 trades, from",
+            f"Proposed by `tapewatch tune` for a budget of {budget_per_1000:g} per 1,000 trades, from",
             f"{sum(one.trades for one in tuned):,} trades of {_span(tuned)}, starting from the profile "
             f"{Path(profile_name or 'default').name}.",
-            "Rates are those measured on these days, info aside; other days differ.",
+            "Rates were measured on these days, without severity info; on other days they will differ.",
         ]
         text = profile_text(
             profile, profile_name or "default", comments, {one.symbol: _line(one) for one in tuned}
@@ -128,16 +128,16 @@ def tune(
     sources
         The days.
     profile
-        What to start from.
+        The profile to start from.
     budget_per_1000
         As in `run_tune`.
     console
-        Shows the progress.
+        Console for the progress.
 
     Raises
     ------
     TapewatchError
-        There are no trades, or nothing that can be tuned.
+        If there are no trades, or the profile has no detector that can be tuned.
     """
     everywhere = [profile.detectors, *(profile.for_symbol(symbol) for symbol in profile.symbols)]
     if not any(running_parts(detectors) for detectors in everywhere):
@@ -154,7 +154,7 @@ def tune(
     choices = _choices(before, budget_per_1000)
     for choice in choices:
         is_met = _is_close(sum(before[symbol].flagged for symbol in choice.symbols), choice.allowed)
-        # Alerts that meet the budget already stay, so tuning a tuned profile again changes little.
+        # Alerts that already meet the budget are kept, so tuning a tuned profile again changes little.
         choice.next_alerts = (
             {symbol: given[symbol] for symbol in choice.symbols} if is_met else _choose(choice, before, given)
         )
@@ -174,7 +174,7 @@ def tune(
             trades=one.trades,
             before=1000 * one.flagged / one.trades,
             after=1000 * flagged[symbol] / one.trades,
-            has_own_alerts=budget_per_1000 * one.trades / 1000 >= LEAST_FLAGS,
+            has_own_alerts=budget_per_1000 * one.trades / 1000 >= MIN_FLAGS,
             given=given[symbol],
             alerts=alerts[symbol],
         )
@@ -185,8 +185,8 @@ def tune(
 
 def _nothing_to_tune(profile: Profile) -> TapewatchError:
     return TapewatchError(
-        f"The profile {profile.name} has no detector that tune could set.",
-        f"Start from one that runs some of {', '.join(PARTS)}, such as default.",
+        f"The profile {profile.name} has no detector that can be tuned.",
+        f"Start from a profile with at least one of {', '.join(PARTS)}, such as default.",
     )
 
 
@@ -204,11 +204,11 @@ def _run(sources: Sequence[Source], profile: Profile, console: Console, title: s
 
 
 def _choices(measured: dict[str, Measured], budget_per_1000: float) -> list[Choice]:
-    """Give each symbol its own choice, and those with few trades one together."""
+    """Return a choice for each symbol, and a common one for symbols with few trades."""
     choices, few = [], []
     for symbol, one in measured.items():
         allowed = budget_per_1000 * one.trades / 1000
-        if allowed >= LEAST_FLAGS:
+        if allowed >= MIN_FLAGS:
             choices.append(Choice([symbol], int(allowed)))
         else:
             few.append(symbol)
@@ -221,11 +221,11 @@ def _choices(measured: dict[str, Measured], budget_per_1000: float) -> list[Choi
 def _choose(
     choice: Choice, measured: dict[str, Measured], given: dict[str, Alerts], beside: int = 0
 ) -> dict[str, Alerts]:
-    """Choose from what was measured; the `given` alerts stay where there is too little to go by.
+    """Choose alerts from what was measured; keep the `given` ones if there is too little data.
 
-    `beside` trades were flagged that rarities do not tell of: a burst flags again when it grows.
+    `beside` is the number of flagged trades not covered by rarities: a burst flags again when it grows.
     """
-    if choice.allowed < LEAST_FLAGS:
+    if choice.allowed < MIN_FLAGS:
         return {symbol: given[symbol] for symbol in choice.symbols}
     alerts = choose_alerts(
         _rarities(choice, measured), list(PARTS), _start(choice, given), choice.allowed - beside
@@ -234,19 +234,19 @@ def _choose(
 
 
 def _settle(choice: Choice, measured: dict[str, Measured], given: dict[str, Alerts]) -> None:
-    """Take in what a run with the next alerts has flagged, and choose what to try then."""
+    """Evaluate a run with the next alerts, and choose the alerts to try after it."""
     if choice.is_settled:
         return
     flagged = {symbol: measured[symbol].flagged for symbol in choice.symbols}
     total = sum(flagged.values())
-    # Within the budget the most, else the least over it.
+    # Best is the most within the budget, otherwise the least over it.
     excess, best_excess = total - choice.allowed, sum(choice.flagged.values()) - choice.allowed
     is_better = (excess <= 0, -abs(excess)) > (best_excess <= 0, -abs(best_excess))
     if not choice.flagged or is_better:
         choice.alerts, choice.flagged = choice.next_alerts, flagged
     tried = choice.next_alerts
-    told = count_flagged(_rarities(choice, measured), list(PARTS), _start(choice, tried))
-    choice.next_alerts = _choose(choice, measured, given, beside=total - told)
+    predicted = count_flagged(_rarities(choice, measured), list(PARTS), _start(choice, tried))
+    choice.next_alerts = _choose(choice, measured, given, beside=total - predicted)
     choice.is_settled = _is_close(total, choice.allowed) or choice.next_alerts == tried
 
 
@@ -259,12 +259,12 @@ def _rarities(choice: Choice, measured: dict[str, Measured]) -> np.ndarray:
 
 
 def _start(choice: Choice, alerts: dict[str, Alerts]) -> Alerts:
-    """Return the alerts of symbols that share theirs: the first's, and those that it lacks."""
+    """Return the common alerts of symbols: the first symbol's, and those of others for detectors it lacks."""
     return {part: alert for symbol in reversed(choice.symbols) for part, alert in alerts[symbol].items()}
 
 
 def _with(profile: Profile, measured: dict[str, Measured], alerts: dict[str, Alerts]) -> Profile:
-    """Put priors and alerts into a profile, over what it says of each symbol."""
+    """Return the profile with priors and alerts for each symbol in place of its own."""
     symbols = {symbol: dict(own) for symbol, own in profile.symbols.items()}
     for symbol, one in measured.items():
         own = symbols.setdefault(symbol, {})
@@ -284,14 +284,14 @@ def _line(one: Tuned) -> str:
     days = f"{len(one.days)} day{'s' if len(one.days) != 1 else ''}"
     shared = "" if one.has_own_alerts else "; too few trades for alerts of its own"
     return (
-        f"{one.trades:,} trades of {days}; flagged in 1,000: {one.before:.3f} before, {one.after:.3f} "
+        f"{one.trades:,} trades of {days}; flagged per 1,000: {one.before:.3f} before, {one.after:.3f} "
         f"with these{shared}"
     )
 
 
 def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
     table = Table(
-        title=f"Flagged in 1,000 trades, for a budget of {budget_per_1000:g}",
+        title=f"Flagged per 1,000 trades, for a budget of {budget_per_1000:g}",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

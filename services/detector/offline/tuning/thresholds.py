@@ -1,4 +1,4 @@
-"""The thresholds of a profile that can be tuned one by one, and the curve of what each would flag."""
+"""The thresholds of a profile that can be tuned individually, and the curve of how much each would flag."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,28 +15,28 @@ from services.detector.offline.tuning.measure import running_parts
 from services.detector.profiles.profile import Profile
 
 MAX_POINTS = 160
-"""Of a curve."""
+"""Maximum number of points of a curve."""
 
-_MOST_FLAGGED = 0.1
-"""A curve begins where so large a share of the trades would be flagged: nobody looks at more."""
+_MAX_FLAGGED_SHARE = 0.1
+"""A curve starts at the threshold that flags this share of the trades; lower thresholds are of no use."""
 
 _ROUNDED = ".3g"
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """A number of a profile that decides how much one detector flags.
+    """A parameter of a profile that decides how much a detector flags.
 
     Parameters
     ----------
     detector, parameter
-        Their names in a profile.
+        Names of the detector and the parameter in a profile.
     title
-        What the anomalies are called.
+        Title of the detector's anomalies.
     unit
-        What the number is, for a person.
+        Meaning and unit of the number, for display.
     least, most
-        The range in which it can be set.
+        Minimum and maximum.
     is_whole
         Whether it is a whole number.
     """
@@ -75,7 +75,7 @@ CONTAMINATION = Threshold(
     "price_history_forest",
     "contamination",
     DETECTORS["price_history_forest"].title,
-    "contamination: the share of the learnt prices that a new one must be beyond",
+    "contamination: the share of the learnt prices that count as anomalous",
     1e-4,
     0.5,
 )
@@ -101,9 +101,9 @@ _DEFAULTS = {
 
 @dataclass(frozen=True)
 class Present:
-    """What a profile says of a threshold for a symbol: its `value`, and whether the detector `runs` at all.
+    """A profile's setting of a threshold for a symbol: its `value`, and whether the detector `runs` at all.
 
-    The value of one that does not run is the detector's default.
+    For a detector that does not run, the value is its default.
     """
 
     value: float
@@ -111,36 +111,36 @@ class Present:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one detector saw of a day.
+class MeasuredValues:
+    """Values that a detector measured on a day.
 
     Parameters
     ----------
     values
-        Of the trades that some threshold flags, n of them, not negative, rising.
+        Values of the trades that any threshold could flag, shape (n,), at least 0, ascending.
     flags_at_threshold
-        Whether a value that equals the threshold is flagged too.
+        Whether a value that equals the threshold is flagged, too.
     """
 
     values: np.ndarray
     flags_at_threshold: bool = False
 
     def flagged(self, threshold: float) -> int:
-        """Return how many trades a threshold flags."""
+        """Return the number of trades that a threshold flags."""
         side: Literal["left", "right"] = "left" if self.flags_at_threshold else "right"
         return len(self.values) - int(np.searchsorted(self.values, threshold, side=side))
 
 
 @dataclass(frozen=True)
 class Curve:
-    """How many trades each threshold flags; k points, `MAX_POINTS` at most, thresholds rising."""
+    """Number of trades that each threshold flags; at most `MAX_POINTS` points, thresholds ascending."""
 
     thresholds: np.ndarray
     anomalies: np.ndarray
 
 
 def present(profile: Profile, symbol: str, threshold: Threshold) -> Present:
-    """Return the present setting of a profile for a symbol."""
+    """Return a profile's current setting of a threshold for a symbol."""
     parameters = profile.for_symbol(symbol).get(threshold.detector)
     known = parameters or _DEFAULTS[threshold.detector]
     return Present(getattr(known, threshold.parameter), parameters is not None)
@@ -153,39 +153,39 @@ def alerts_of(profile: Profile, symbol: str) -> list[Threshold]:
 
 
 def curve_through(flagged: dict[float, int]) -> Curve:
-    """Return the curve through what was counted, from a threshold to how many trades it flags."""
+    """Return the curve through the given points: for each threshold, the number of trades it flags."""
     thresholds = sorted(flagged)
     return Curve(np.array(thresholds), np.array([flagged[one] for one in thresholds]))
 
 
 def contaminations(present_value: float) -> list[float]:
-    """Return the contaminations that a curve is drawn through, the present one among them."""
+    """Return the contaminations of the curve's points, including the current one."""
     steps = (float(f"{lead}e{power}") for power in (-4, -3, -2, -1) for lead in (1, 1.5, 2, 3, 4, 5, 7))
     return sorted({present_value, *(one for one in steps if one <= CONTAMINATION.most)})
 
 
-def curve_of(seen: Seen, threshold: Threshold, trades: int, present_value: float) -> Curve:
-    """Draw a curve through round thresholds, from where very many trades are flagged to where none is.
+def curve_of(values: MeasuredValues, threshold: Threshold, trades: int, present_value: float) -> Curve:
+    """Return a curve through round thresholds, from one that flags very many trades to one that flags none.
 
     Parameters
     ----------
-    seen
-        What the detector saw.
+    values
+        Values that the detector measured.
     threshold
-        Which threshold.
+        The threshold to vary.
     trades
-        How many were judged.
+        Number of judged trades.
     present_value
-        Is one of the points.
+        Current value, always one of the points.
     """
     if threshold.parameter == "alert_rarity":
         points = np.round(np.arange(LOWEST_ALERT, HIGHEST_ALERT + 0.01, 0.05), 2)
     else:
-        rest = seen.values[-int(max(1, _MOST_FLAGGED * trades)) :]
+        rest = values.values[-int(max(1, _MAX_FLAGGED_SHARE * trades)) :]
         low = max(min([*rest[:1].tolist(), present_value]), threshold.least, 1 if threshold.is_whole else 0)
         high = max([*rest[-1:].tolist(), present_value, low]) * 1.05
         points = np.array([float(f"{x:{_ROUNDED}}") for x in np.geomspace(low, high, MAX_POINTS - 1)])
         points = np.round(points) if threshold.is_whole else points
     points = np.unique([*points, present_value])
     points = points[(points >= threshold.least) | (points == present_value)]
-    return Curve(points, np.array([seen.flagged(point) for point in points]))
+    return Curve(points, np.array([values.flagged(point) for point in points]))

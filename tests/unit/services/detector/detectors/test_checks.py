@@ -1,4 +1,4 @@
-"""Every registered detector keeps the laws; and the check finds those that do not."""
+"""Every registered detector keeps the laws, and the check detects detectors that do not."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ EAGER: dict[str, dict[str, Any]] = {
     "z_score": {"window_trades": 40, "min_trades": 10, "threshold_sigmas": 2.0},
     "price_history_forest": {"trees": 20, "subsample_trades": 64, "refit_trades": 50, "contamination": 0.1},
 }
-"""Parameters with which a detector flags enough of the tape; one that flags enough by default has none."""
+"""Parameters with which a detector flags enough trades; those that do so by default are not listed."""
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -102,15 +102,15 @@ class Random(Broken):
 @pytest.mark.parametrize(
     ("kind", "law"),
     [
-        (LooksAhead, "depends on how trades are cut|where other symbols|looks ahead"),
+        (LooksAhead, "depends on how trades are cut|if other symbols|looks ahead"),
         (DependsOnBatches, "depends on how trades are cut"),
-        (KnowsOtherSymbols, "where other symbols trade too"),
-        (Forgets, "in another way after .* saved and restored"),
+        (KnowsOtherSymbols, "if other symbols trade too"),
+        (Forgets, "gives other results after .* saved and restored"),
         (ChangesItsInput, "changes the size of the batch"),
-        (ScoresTooLow, "the score .* is not from 0.5 to 1"),
+        (ScoresTooLow, "the score .* is not between 0.5 and 1"),
         (SharesTooMuch, "do not add up to 1"),
-        (NamesNoNumber, "are finite"),
-        (Random, "when asked again"),
+        (NamesNoNumber, "are not finite"),
+        (Random, "on the same trades again"),
     ],
 )
 def test_a_broken_law_is_named(kind: type[Broken], law: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,12 +119,12 @@ def test_a_broken_law_is_named(kind: type[Broken], law: str, monkeypatch: pytest
         check_detector("broken", {"threshold_shares": 100})
 
 
-def test_the_unbroken_one_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_that_keeps_the_laws_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     register(Broken, monkeypatch)
     check_detector("broken", {"threshold_shares": 100})
 
 
-def test_nothing_is_proved_by_a_detector_that_flags_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_that_flags_too_few_trades_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     register(Broken, monkeypatch)
     with pytest.raises(LawBrokenError, match="Give parameters with which it flags more"):
         check_detector("broken", {"threshold_shares": 10**9})

@@ -20,9 +20,9 @@ def test_a_name_that_is_not_registered_is_none() -> None:
     [
         ("services.nowhere:Thing", "there is no module services.nowhere"),
         ("services.detector.detectors.size.high_volume:Thing", "has no class Thing"),
-        ("services.detector.detectors.size.high_volume:HighVolumeParameters", "is no detector"),
+        ("services.detector.detectors.size.high_volume:HighVolumeParameters", "is not a detector"),
         ("services.detector.detectors.size.high_volume:HighVolume", "its name is high_volume"),
-        ("services.detector.detectors.size.high_volume", r"has no class \(none named\)"),
+        ("services.detector.detectors.size.high_volume", r"has no class \(its entry names none\)"),
     ],
 )
 def test_a_registration_that_does_not_fit_says_how_to_fix_it(
@@ -42,5 +42,5 @@ class NoParameters(HighVolume):
 def test_a_detector_without_parameters_is_told_to_have_some(monkeypatch: pytest.MonkeyPatch) -> None:
     code = f"{__name__}:NoParameters"
     monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
-    with pytest.raises(TapewatchError, match="does not say what its parameters are"):
+    with pytest.raises(TapewatchError, match="does not declare its parameters"):
         load_detector("thing")

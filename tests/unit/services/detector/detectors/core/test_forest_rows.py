@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.detector.detectors.core.forest_rows import NOBODYS_PAGE, PAGE_ROWS, ForestRows
+from services.detector.detectors.core.forest_rows import PAGE_ROWS, UNUSED_PAGE, ForestRows
 from services.detector.detectors.core.state import FOREST_FEATURES, FOREST_ROWS
 
 
@@ -67,5 +67,5 @@ def test_sessions_that_keep_no_rows_get_no_pages() -> None:
     rows.open(0, keeps=True)
     rows.open(1, keeps=False)
     rows.make_room(np.array([0, 1]), np.array([1, 10_000]))
-    assert (rows.page_of[1] == NOBODYS_PAGE).all()
-    assert rows.page_of[0, 0] != NOBODYS_PAGE
+    assert (rows.page_of[1] == UNUSED_PAGE).all()
+    assert rows.page_of[0, 0] != UNUSED_PAGE

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from services.detector.offline.evaluation.reshape import FLURRY_GAP_NS, STOCK_KINDS, at_price, thin
+from services.detector.offline.evaluation.reshape import CLUSTER_GAP_NS, STOCK_KINDS, at_price, thin
 from tests.narrow import number
 from tests.unit.services.detector.offline.evaluation.days import generated_day
 
@@ -36,7 +36,7 @@ def test_dearer_shares_trade_in_smaller_sizes_cheaper_ones_as_before() -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(100, 3000))
-def test_thinning_keeps_whole_flurries_in_order(seed: int, count: int) -> None:
+def test_thinning_keeps_whole_clusters_in_order(seed: int, count: int) -> None:
     day = generated_day()
     thinned = thin(day, count, seed)
     kept = day["line"].is_in(thinned["line"].implode())
@@ -44,10 +44,12 @@ def test_thinning_keeps_whole_flurries_in_order(seed: int, count: int) -> None:
     assert_frame_equal(thinned, thin(day, count, seed))
     for name in day["symbol"].unique():
         symbol = day.with_columns(kept=kept).filter(pl.col("symbol") == name)
-        flurry = (symbol["ts_event"].diff().fill_null(0) > FLURRY_GAP_NS).cast(pl.Int64).cum_sum()
-        by_flurry = symbol.with_columns(flurry=flurry).group_by("flurry").agg(pl.len(), pl.col("kept").mean())
-        assert set(by_flurry["kept"]) <= {0.0, 1.0}
-        assert count <= symbol["kept"].sum() < count + number(by_flurry["len"].max())
+        cluster = (symbol["ts_event"].diff().fill_null(0) > CLUSTER_GAP_NS).cast(pl.Int64).cum_sum()
+        by_cluster = (
+            symbol.with_columns(cluster=cluster).group_by("cluster").agg(pl.len(), pl.col("kept").mean())
+        )
+        assert set(by_cluster["kept"]) <= {0.0, 1.0}
+        assert count <= symbol["kept"].sum() < count + number(by_cluster["len"].max())
 
 
 def test_a_thin_day_stays_as_it_is() -> None:

@@ -54,7 +54,7 @@ def test_one_pass_counts_what_a_run_with_each_threshold_flags(
     }
     counts = flagged(columns, with_thresholds(EVERYTHING, chosen, tmp_path))
     for rule in thresholds.RULES:
-        count = found.seen[rule.detector].flagged(RULES_OF[rule.detector][number])
+        count = found.measured[rule.detector].flagged(RULES_OF[rule.detector][number])
         assert count == counts[rule.detector] > 0
     assert (found.trades, found.late_trades) == (12_000, 50)
 
@@ -69,7 +69,7 @@ def test_the_present_setting_counts_what_the_profile_flags(columns: TradeColumns
     known = thresholds.present(EVERYTHING, SYMBOL, alert)
     # Below what is kept of rarities a level cannot be told: the present one, 2.0, lies there.
     assert (known.value, known.runs) == (2.0, True)
-    levels = [found.seen["unusual_size"].flagged(level) for level in (3.0, 4.0, 6.0)]
+    levels = [found.measured["unusual_size"].flagged(level) for level in (3.0, 4.0, 6.0)]
     assert levels == sorted(levels, reverse=True)
 
 
@@ -93,8 +93,8 @@ def test_what_a_profile_says_of_the_symbol_counts(columns: TradeColumns) -> None
     profile = EVERYTHING.model_copy(update={"symbols": {SYMBOL: own}})
     found = day.measure_day(columns, profile, SYMBOL, ignore)
     assert thresholds.present(profile, SYMBOL, thresholds.Z_SCORE) == thresholds.Present(3.0, runs=True)
-    assert found.seen["z_score"].flagged(3.0) == flagged(columns, profile)["z_score"]
+    assert found.measured["z_score"].flagged(3.0) == flagged(columns, profile)["z_score"]
     assert thresholds.present(profile, SYMBOL, thresholds.HIGH_VOLUME) == thresholds.Present(
         20_000, runs=False
     )
-    assert found.seen["high_volume"].flagged(500) == int((columns.size[:12_000] > 500).sum())
+    assert found.measured["high_volume"].flagged(500) == int((columns.size[:12_000] > 500).sum())

@@ -113,7 +113,7 @@ def test_refuses_files_without_trades(tmp_path: Path) -> None:
 def test_refuses_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("\n".join([HEADER, row(1), ""]))
-    with pytest.raises(TapewatchError, match="no detector that tune could set"):
+    with pytest.raises(TapewatchError, match="no detector that can be tuned"):
         run_tune(open_sources([str(file)]), BUDGET, "classic", tmp_path / "out.yaml")
 
 

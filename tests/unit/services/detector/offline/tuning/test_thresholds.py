@@ -6,8 +6,8 @@ from services.detector.offline.tuning import thresholds
 
 def test_a_curve_has_the_present_setting_and_true_counts() -> None:
     values = np.sort(np.random.default_rng(1).lognormal(5, 2, 50_000).round())
-    seen = thresholds.Seen(values)
-    curve = thresholds.curve_of(seen, thresholds.HIGH_VOLUME, len(values), 20_000)
+    measured = thresholds.MeasuredValues(values)
+    curve = thresholds.curve_of(measured, thresholds.HIGH_VOLUME, len(values), 20_000)
     assert len(curve.thresholds) <= thresholds.MAX_POINTS
     assert 20_000 in curve.thresholds
     assert curve.anomalies.tolist() == [int((values > point).sum()) for point in curve.thresholds]
@@ -17,7 +17,7 @@ def test_a_curve_has_the_present_setting_and_true_counts() -> None:
 
 def test_a_curve_of_nothing_is_flat() -> None:
     for threshold in (*thresholds.RULES, *thresholds.ALERTS):
-        curve = thresholds.curve_of(thresholds.Seen(np.zeros(0)), threshold, 10, 5.0)
+        curve = thresholds.curve_of(thresholds.MeasuredValues(np.zeros(0)), threshold, 10, 5.0)
         assert 5.0 in curve.thresholds
         assert set(curve.anomalies.tolist()) == {0}
 
