@@ -135,8 +135,9 @@ ITS_TIMES = ("--from", "2026-04-06", "--to", "2026-04-08", "--symbol", "ACMET")
 def test_tune_of_the_index_says_what_it_says_of_the_file(
     stack: EmbeddedStack, one_symbols_day: Path, tmp_path: Path
 ) -> None:
-    outputs = tmp_path / "file.yaml", tmp_path / "index.yaml"
+    outputs = tmp_path / "file" / "tuned.yaml", tmp_path / "index" / "tuned.yaml"
     for given, output in zip(((str(one_symbols_day),), ITS_TIMES), outputs, strict=True):
+        output.parent.mkdir()
         tapewatch(stack, "tune", *given, "--budget", "2", "--output", str(output))
     assert outputs[0].read_text() == outputs[1].read_text()
 
