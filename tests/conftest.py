@@ -1,4 +1,4 @@
-"""What every test may use: the embedded stack, started once for the whole run."""
+"""Fixtures for all tests: the embedded stack, started once for the whole run."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[EmbeddedStack]:
-    """A running Kafka and Elasticsearch on free ports; use topics and indices of your own in them."""
+    """A running Kafka and Elasticsearch on free ports; each test uses its own topics and indices."""
     config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
     with EmbeddedStack(config) as running:
         yield running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the stack, so that `-m "not stack"` runs the rest."""
+    """Mark the tests that use the stack, so that `-m "not stack"` runs the others."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)

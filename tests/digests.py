@@ -1,4 +1,4 @@
-"""What real days give, as digests: shows that a change of the code changes no anomaly and no document.
+"""Digests of the results for real days: show that a change of the code changes no anomaly and no document.
 
 `python -m tests.digests` records them beside this file, `--check` compares. Each set of documents has two
 digests: of `everything` but `detected_at`, and of what is `judged`: all but the sentences and the profile's
@@ -62,7 +62,7 @@ def backtests(stack: EmbeddedStack, days: list[Path], folder: Path) -> Digests:
 
 
 def indexed(stack: EmbeddedStack, day: Path) -> Digests:
-    """Return the digests of what a day leaves in Elasticsearch."""
+    """Return the digests of a day's documents in Elasticsearch."""
     run_pipeline(stack, str(day))
     found = {}
     with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
@@ -75,7 +75,7 @@ def indexed(stack: EmbeddedStack, day: Path) -> Digests:
 
 
 def main() -> int:
-    """Record or compare; returns the exit code."""
+    """Record or compare the digests; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with what is recorded")
     parser.add_argument("--days", type=int, default=None, help="only so many days")
@@ -94,7 +94,7 @@ def main() -> int:
 
 
 def compare(recorded: Digests, found: Digests) -> int:
-    """Print what differs; returns 1 if anything that is judged does."""
+    """Print the differences; return 1 if a digest that counts differs."""
     code = 0
     for name, digests in found.items():
         known = recorded[name]

@@ -1,4 +1,4 @@
-"""What holds between the project's packages; each rule returns what breaks it, as lines for a person."""
+"""Rules for imports between the project's packages; each returns its violations as readable lines."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("benchmarks",),
     ("cli",),
 )
-"""From the lowest: a package imports from lower layers and itself, never from beside it or from above."""
+"""From the lowest layer up: a package imports only from itself and from lower layers."""
 
 PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "services.detector": (
@@ -23,12 +23,12 @@ PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("services.detector.live", "services.detector.offline"),
     ),
 }
-"""Layers inside a package, by the same rule but for neighbours of the lowest layer, which belong together."""
+"""Layers inside a package; the same rule, but packages of the lowest layer may import each other."""
 
 OPEN_TO: Mapping[str, tuple[str, ...]] = {
     "services.detector": ("services.detector.offline.tuning",),
 }
-"""What the dashboard may import of a service; of those not named here, nothing."""
+"""What the dashboard may import of a service; nothing of services that are not listed."""
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "databento": ("services.sources.databento",),
@@ -48,10 +48,10 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "sklearn": ("services.detector.detectors", "services.detector.offline.evaluation", "benchmarks"),
     "coniferest": ("services.detector.detectors", "benchmarks"),
 }
-"""Where a library may be imported; whoever needs it elsewhere asks the package that wraps it."""
+"""Where a library may be imported; other code uses the packages that wrap it."""
 
 PURE = ("services.detector.engine", "services.detector.detectors")
-"""The same trades give the same anomalies: no clock, no chance, no environment in here."""
+"""The same trades give the same anomalies: no clock, randomness or environment in these packages."""
 
 IMPURE_MODULES = (
     *("random", "secrets", "uuid", "time", "os", "platform", "socket", "subprocess", "threading"),
@@ -62,7 +62,7 @@ SEEDED_BY_ARGUMENT = ("default_rng", "RandomState")
 
 
 def upward_imports(tree: Tree) -> list[str]:
-    """Return imports of a package that stands above or beside the importing one."""
+    """Return imports of a package from a higher layer, or from another package of the same layer."""
     level = {package: number for number, layer in enumerate(LAYERS) for package in layer}
     found = []
     for each in imports(tree):
@@ -75,7 +75,7 @@ def upward_imports(tree: Tree) -> list[str]:
 
 
 def imports_against_parts(tree: Tree) -> list[str]:
-    """Return imports inside a package that run up its own layers, or sideways above the lowest."""
+    """Return imports inside a package that run up its layers, or sideways above the lowest layer."""
     found = []
     for parts in PARTS.values():
         level = {package: number for number, layer in enumerate(parts) for package in layer}
@@ -89,7 +89,7 @@ def imports_against_parts(tree: Tree) -> list[str]:
 
 
 def insides_in_the_dashboard(tree: Tree) -> list[str]:
-    """Return what the dashboard imports of services beyond what is open to it."""
+    """Return the dashboard's imports from services that are not open to it."""
     services = LAYERS[3]
     return [
         str(each)
@@ -103,7 +103,7 @@ def insides_in_the_dashboard(tree: Tree) -> list[str]:
 
 
 def import_cycles(tree: Tree) -> list[str]:
-    """Return modules that import themselves by way of others."""
+    """Return modules that import themselves through others."""
     arrows: dict[str, set[str]] = {name: set() for name in tree}
     for each in imports(tree):
         if each.imported in tree and each.imported != each.module:
@@ -159,7 +159,7 @@ def impure_detection(tree: Tree) -> list[str]:
 
 
 def unplaced_packages(tree: Tree) -> list[str]:
-    """Return modules that no layer covers, so that a new package has to be given its place."""
+    """Return modules that are in no layer, so that a new package must be added to one."""
     placed = [package for layer in LAYERS for package in layer]
     roots = (*PACKAGES, "services")
     return [name for name in tree if name not in roots and not is_within(name, *placed)]

@@ -1,4 +1,4 @@
-"""The project's modules and their imports, read as text: nothing of it is run."""
+"""The project's modules and their imports, parsed without running them."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ PACKAGES = ("cli", "services", "dashboard", "infra", "benchmarks")
 
 @dataclass(frozen=True)
 class Import:
-    """One import of a module, wherever in the file it stands.
+    """One import in a module, anywhere in the file.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def parse(sources: Mapping[str, str]) -> dict[str, ast.Module]:
 
 
 def imports(tree: Tree) -> Iterator[Import]:
-    """Yield every import, those inside functions too, but not those for type checkers alone."""
+    """Yield every import, including those inside functions, but not those only for type checkers."""
     for module, parsed in tree.items():
         for node in _walk_runtime(parsed):
             if isinstance(node, ast.Import):
@@ -74,5 +74,5 @@ def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def is_within(module: str, *packages: str) -> bool:
-    """Whether a module is one of some packages or lies in one."""
+    """Tell whether a module is one of the given packages, or in one of them."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)

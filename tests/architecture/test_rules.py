@@ -1,4 +1,4 @@
-"""The rules hold for the project, and each one fails on a violation that is planted."""
+"""The rules hold for the project, and each rule reports a planted violation."""
 
 from collections.abc import Callable
 

@@ -36,7 +36,7 @@ OpenPage = Callable[[str], Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; skips the test if it is not installed."""
+    """Headless Chromium; skips the test if it is not installed."""
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
         found = next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
@@ -67,7 +67,7 @@ def dashboard_url(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def window(browser: Browser) -> Iterator[BrowserContext]:
-    """Wide and light, somewhere where it is another day; its cache serves all tests."""
+    """A wide context in light mode, in a time zone where it is another day; all tests share its cache."""
     context = browser.new_context(viewport={"width": 1400, "height": 1400}, timezone_id="Asia/Tokyo")
     context.set_default_timeout(TIMEOUT_MS)
     expect.set_options(timeout=TIMEOUT_MS)
@@ -77,7 +77,7 @@ def window(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def open_page(window: BrowserContext) -> Iterator[OpenPage]:
-    """Opens a page of its own."""
+    """Opens a new page for a test."""
     page = window.new_page()
 
     def open_url(url: str) -> Page:
@@ -90,7 +90,7 @@ def open_page(window: BrowserContext) -> Iterator[OpenPage]:
 
 @contextmanager
 def serve(elasticsearch_url: str, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Run `tapewatch dashboard` in some folder until the end of the block."""
+    """Run `tapewatch dashboard` in a folder until the end of the block."""
     port = free_port()
     command = [sys.executable, "-m", "cli.main", "dashboard", "--port", str(port)]
     log = folder / "dashboard.log"

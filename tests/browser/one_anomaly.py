@@ -47,7 +47,7 @@ def make_documents() -> tuple[list[Document], list[Document]]:
 
 @contextmanager
 def indexed(client: Elasticsearch) -> Iterator[tuple[list[Document], list[Document]]]:
-    """Put them into Elasticsearch until the end of the block, and leave no verdict behind."""
+    """Index them until the end of the block, and remove verdicts on them."""
     trades, anomalies = make_documents()
     set_up_templates(client)
     actions = [

@@ -1,4 +1,4 @@
-"""A small tape with anomalies, put into Elasticsearch as the indexer would."""
+"""A small set of trades with anomalies, indexed as the indexer does."""
 
 import datetime as dt
 import random
@@ -22,7 +22,7 @@ EVIL = "<b>EV*IL*</b>"
 EVIL_MESSAGE = '<img src=x onerror="document.title=1"> **bold** :red[red] $x^2$'
 
 OPEN = dt.datetime(2040, 1, 4, 14, 5, tzinfo=dt.UTC)
-"""Of 16 hours: the session of 4 January ends on 5 January, UTC."""
+"""A session of 16 hours: that of 4 January ends on 5 January, UTC."""
 
 Document = dict[str, Any]
 
@@ -45,18 +45,18 @@ def make_trades() -> list[Document]:
 
 
 def index_trades(client: Elasticsearch, trades: list[Document]) -> None:
-    """Put the templates and the documents, and make them searchable."""
+    """Create the templates, index the documents, and make them searchable."""
     set_up_templates(client)
     helpers.bulk(client, _actions(trades), refresh=True)
 
 
 def remove(client: Elasticsearch) -> None:
-    """Leave nothing of it."""
+    """Delete the documents."""
     client.indices.delete(index=",".join(INDICES), ignore_unavailable=True)
 
 
 def anomalies_of(trades: list[Document]) -> list[Document]:
-    """Return the anomalies' own fields, of these trades."""
+    """Return the fields that anomalies add to these trades."""
     return [trade["_anomaly"] for trade in trades if "_anomaly" in trade]
 
 

@@ -33,7 +33,7 @@ def page(open_page: OpenPage, dashboard_url: str, anomaly: Document) -> Iterator
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_the_page_tells_why_with_every_number(page: Page, anomaly: Document) -> None:
+def test_the_page_shows_the_reason_and_every_number(page: Page, anomaly: Document) -> None:
     expect(page.get_by_text(anomaly["message"])).to_be_visible()
     row = page.locator("tr", has_text="51.25")
     for text in ("Off-Market Price price per share", "51.25", "50", "50.75", "0.875"):

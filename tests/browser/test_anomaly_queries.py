@@ -66,7 +66,7 @@ def test_earlier_ones_are_of_the_same_label_and_before_it(client: Elasticsearch,
     assert earlier.rows["trade_id"].tolist() == ["look-60"]
 
 
-def test_without_trades_the_anomaly_stands_alone(client: Elasticsearch, anomaly: Document) -> None:
+def test_without_trades_only_the_anomaly_is_shown(client: Elasticsearch, anomaly: Document) -> None:
     around = anomaly_queries.find_trades_around(client, anomaly | {"symbol": "NOSUCH"}, 5)
     assert around["trade_id"].tolist() == [ITSELF]
 

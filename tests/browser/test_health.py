@@ -1,4 +1,4 @@
-"""The health page in a real browser: services that run, wait, and are not there."""
+"""The health page in a real browser: services that run, wait, or are not running."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from tests.browser.tape import Document
 
 @contextmanager
 def page_of(services: list[str], elasticsearch_url: str, folder: Path, open_page: OpenPage) -> Iterator[Page]:
-    """Open the page of a dashboard that looks at these addresses."""
+    """Open the page of a dashboard that monitors these addresses."""
     before = os.environ.copy()
     os.environ.update(TAPEWATCH_SERVICES=",".join(services), TAPEWATCH_REFRESH_S="1")
     try:
@@ -43,7 +43,7 @@ def client(stack: EmbeddedStack, tape: list[Document]) -> Iterator[Elasticsearch
         yield opened
 
 
-def test_elasticsearch_tells_what_a_count_tells(client: Elasticsearch, tape: list[Document]) -> None:
+def test_elasticsearchs_numbers_equal_a_count(client: Elasticsearch, tape: list[Document]) -> None:
     state = probe_elasticsearch(client)
     assert state.cluster is not None
     health = client.cluster.health()

@@ -1,4 +1,4 @@
-"""The page in a real browser, on real Elasticsearch."""
+"""The overview in a real browser, on real Elasticsearch."""
 
 import datetime as dt
 import json
@@ -55,7 +55,7 @@ def marks(page: Page, color: str = "") -> int:
 
 
 def table_of(page: Page) -> Locator:
-    """Return what a screen reader gets of the canvas."""
+    """Return the canvas's text for screen readers."""
     return page.locator("[data-testid=stDataFrame] table")
 
 
@@ -124,7 +124,7 @@ def test_the_time_can_be_narrowed(page: Page, tape: list[Document]) -> None:
     expect(page.get_by_text("09:20 to 21:00 in New York")).to_be_visible()
 
 
-def test_a_time_without_trades_says_so(page: Page) -> None:
+def test_a_time_range_without_trades_is_reported(page: Page) -> None:
     choose(page, "Symbol", "QUIET")
     expect_metric(page, "Trades", "1")
     expect(page.get_by_text("No anomalies in this time range.")).to_be_visible()
@@ -134,7 +134,7 @@ def test_a_time_without_trades_says_so(page: Page) -> None:
 
 @contextmanager
 def one_more_trade(stack: EmbeddedStack, tape: list[Document]) -> Iterator[None]:
-    """Have one more in the index until the end of the block."""
+    """Index one more trade until the end of the block."""
     newer = tape[0] | {"trade_id": "newer", "size": 1}
     newer.pop("_anomaly")
     client = new_client(stack.elasticsearch_url)
@@ -167,7 +167,7 @@ def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
         assert scrolled.evaluate("table => table.scrollTop") == before
 
 
-def test_refreshing_can_be_paused_and_the_address_says_so(
+def test_refreshing_can_be_paused_and_the_url_shows_it(
     page: Page, stack: EmbeddedStack, tape: list[Document]
 ) -> None:
     toggle = page.get_by_role("switch", name="Refresh every 5 s")
@@ -339,7 +339,7 @@ def test_a_narrow_window_shows_all_without_scrolling_sideways(
 
 
 class _EmptyElasticsearch(BaseHTTPRequestHandler):
-    """Answers as Elasticsearch does before the first index: the one of the tests has those of others."""
+    """Answers like Elasticsearch before the first index exists; the tests' own has other tests' indices."""
 
     def do_POST(self) -> None:
         answer = json.dumps({"hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}).encode()

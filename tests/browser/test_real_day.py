@@ -1,4 +1,4 @@
-"""A real day on the overview: every number is the one counted from the file."""
+"""A real day on the overview: every number equals a count from the file."""
 
 import datetime as dt
 from collections import Counter
@@ -37,7 +37,7 @@ def trades() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def anomalies(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
-    """What the backtest finds in the file, while the pipeline brings it into the index."""
+    """The backtest's anomalies of the file; meanwhile the pipeline indexes it."""
     path = tmp_path_factory.mktemp("real") / "day.csv.zst"
     path.symlink_to(FILE.resolve())
     run_pipeline(stack, str(path))
@@ -53,7 +53,7 @@ def client(stack: EmbeddedStack, anomalies: list[Document]) -> Iterator[Elastics
 
 @pytest.fixture(scope="module")
 def shown(client: Elasticsearch) -> TimeRange:
-    """What the overview shows of the session, unless a person narrows it."""
+    """What the overview shows of the session without filters."""
     period = summarize_period(client, Period(DAY, DAY).time_range)
     assert period is not None
     return to_full_hours(period.first_trade, period.last_trade)
@@ -109,7 +109,7 @@ def test_the_anomalies_are_those_of_the_backtest(
 
 @pytest.fixture
 def without_later_sessions(client: Elasticsearch) -> Iterator[None]:
-    """Closes what other tests have put there: a session long before the newest is not offered."""
+    """Closes other tests' indices, because a session long before the newest is not offered."""
     later = sorted(client.indices.get(index="*-2039.*,*-2040.*"))
     if later:
         client.indices.close(index=later)

@@ -22,7 +22,7 @@ from tests.browser.tape import EVIL_MESSAGE, MAIN, Document
 OpenSearch = Callable[..., Page]
 
 TAPE = {"from": "2040-01-02T00:00"}
-"""Other tests' anomalies are of earlier years."""
+"""Start after other tests' anomalies, which are in earlier years."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def expect_count(page: Page, text: str) -> None:
 
 
 def first_row(page: Page) -> Locator:
-    """What a screen reader gets of the canvas."""
+    """Return the canvas's text for screen readers."""
     return page.locator("[data-testid=stDataFrame] table tbody tr").first
 
 
@@ -120,7 +120,9 @@ def test_a_click_on_a_heading_sorts_all_of_it(search: OpenSearch, found: list[Do
     expect_count(page, f"1 to {PAGE_ROWS} of {len(found)}")
 
 
-def test_every_filter_narrows_and_stands_in_the_address(search: OpenSearch, found: list[Document]) -> None:
+def test_every_filter_narrows_the_results_and_is_in_the_url(
+    search: OpenSearch, found: list[Document]
+) -> None:
     page = search()
     choose(page, "Symbols", MAIN)
     choose(page, "Severity", "high")
@@ -145,7 +147,7 @@ def test_every_filter_narrows_and_stands_in_the_address(search: OpenSearch, foun
     expect(page.get_by_label("Words in the message")).to_have_value("")
 
 
-def test_a_link_says_all_that_is_searched_for(
+def test_a_link_contains_the_whole_search(
     search: OpenSearch, found: list[Document], judged: Document
 ) -> None:
     page = search(verdict="confirmed")

@@ -1,4 +1,4 @@
-"""The search against real Elasticsearch: what is found, its order and its pages equal a plain recount."""
+"""The search against real Elasticsearch: results, order and pages equal a plain recount."""
 
 import csv
 import datetime as dt
@@ -24,12 +24,12 @@ from tests.browser.tape import EVIL, MAIN, OPEN, Document, time_of
 
 START = OPEN - dt.timedelta(days=2)
 EVERYTHING = Filters(start=START)
-"""Of the tape: other tests' anomalies are of earlier years."""
+"""Time range of the fixture's trades; other tests' anomalies are in earlier years."""
 
 
 @pytest.fixture(scope="module")
 def found(tape: list[Document]) -> list[Document]:
-    """The tape's anomalies with the fields of their trades."""
+    """The fixture's anomalies with the fields of their trades."""
     return [trade | trade["_anomaly"] for trade in tape if "_anomaly" in trade]
 
 

@@ -28,7 +28,7 @@ from tests.browser.tape import DAY, EVIL, FIRST_DAY, MAIN, Document
 
 RANGE = Period(DAY, DAY).time_range
 LOADING_MS = 60_000.0
-"""The detectors are loaded once, and compiled where no cache has them."""
+"""Time limit for loading the detectors, which are compiled if they are not cached."""
 
 SHOWN = f"/tuning?symbol={MAIN}&day={DAY}"
 

@@ -42,14 +42,14 @@ def test_new_cluster_has_no_verdict(client: Elasticsearch) -> None:
     assert export_labels(client, print).decode().split() == [",".join(LABEL_COLUMNS)]
 
 
-def test_a_verdict_is_there_at_once_as_it_was_given(client: Elasticsearch) -> None:
+def test_a_verdict_is_stored_immediately_as_it_was_given(client: Elasticsearch) -> None:
     assert record(client, anomaly("a"), Decision.CONFIRMED, " fat finger ", "Kim", NOON) is None
     expected = Verdict("a", "confirmed", "fat finger", "Kim", NOON)
     assert verdicts_of(client, ["a", "b"]) == {"a": expected}
     assert verdicts.count_verdicts(client) == 1
 
 
-def test_the_last_one_counts_and_says_whose_it_replaced(client: Elasticsearch) -> None:
+def test_the_latest_verdict_counts_and_names_the_one_it_replaced(client: Elasticsearch) -> None:
     record(client, anomaly("a"), Decision.CONFIRMED, "", "Kim", NOON)
     replaced = record(client, anomaly("a"), Decision.FALSE_ALARM, "an auction", "Lee")
     assert replaced == Verdict("a", "confirmed", "", "Kim", NOON)

@@ -1,4 +1,4 @@
-"""What checkpoints were for in a run: a detector that comes back resumes from them, and replays little."""
+"""Checks that restarted detectors resumed from checkpoints and replayed little."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +28,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Recoveries:
-    """How often detectors began to work on partitions, and with what.
+    """Counts of how detectors started work on partitions.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def check_recoveries(
     busy: Collection[int],
     checkpoint_trades: int,
 ) -> Recoveries:
-    """Judge what detectors replayed by what had been saved before.
+    """Compare what detectors replayed with what had been saved before.
 
     A checkpoint that is committed shows that the committed offset was as far by then. So a process that
     works on partitions for the first time and replays less than what their checkpoints cover has not begun
@@ -106,5 +106,5 @@ def check_recoveries(
 
 
 def _covered(saved: Sequence[Saved], partition: int, at_s: float) -> int:
-    """Return an offset that was committed by then for certain."""
+    """Return an offset that had certainly been committed by then."""
     return max((one.offset for one in saved if one.partition == partition and one.at_s < at_s), default=0)

@@ -1,4 +1,4 @@
-"""Runs the pipeline, strikes by plan while trades flow, and sees to it that each strike was a real one."""
+"""Runs the pipeline and injects the planned faults, making sure that each one hits a working process."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.chaos.verify import Violation
 
 TICK_S = 0.05
 LONGEST_PAUSE_S = 20.0
-"""By then a colleague must have taken over, and a replacement be at work."""
+"""Time within which another instance must have taken over, and a replacement must be working."""
 
 GIVES_UP_WITHIN_S = 20.0
 STALLED_AFTER_S = 90.0
@@ -28,7 +28,7 @@ IDLE_S = 2
 CATCH_UP_WITHIN_S = 120.0
 MOST_UNEXPECTED_ENDS = 10
 GAVE_UP_WORDS = ("uses the transactional id", "has taken over")
-"""One of them is in the error of a service whose name another one has taken."""
+"""Texts of which one is in the error of a service whose name another process has taken."""
 
 FIRST_WORDS = {
     Victim.PRODUCER: "publishing",
@@ -36,7 +36,7 @@ FIRST_WORDS = {
     Victim.DETECTOR_B: "assigned",
     Victim.INDEXER: "assigned",
 }
-"""The event in a service's log that tells that it begins to work."""
+"""The log event with which a service reports that it starts to work."""
 
 
 COMMANDS = {Victim.DETECTOR_A: "detect", Victim.DETECTOR_B: "detect", Victim.INDEXER: "index"}
@@ -44,7 +44,7 @@ COMMANDS = {Victim.DETECTOR_A: "detect", Victim.DETECTOR_B: "detect", Victim.IND
 
 @dataclass
 class Strike:
-    """What was done to whom, and what came of it.
+    """A fault, its victim and its result.
 
     Parameters
     ----------
@@ -75,17 +75,17 @@ class Strike:
 
 
 class StalledError(Exception):
-    """Nothing moves any more."""
+    """The pipeline makes no progress."""
 
 
 @dataclass
 class _Return:
-    """A victim that should come back to work."""
+    """A victim that should recover."""
 
     strike: Strike
     since_s: float
     first_words: int
-    """How often it must have said that it begins to work."""
+    """How often it must have logged that it starts to work."""
     passed_when_up: int | None = None
 
 
@@ -135,7 +135,7 @@ class Conductor:
         self._reader = ProgressReader(stack.kafka_bootstrap)
 
     def run(self) -> None:
-        """Publish the whole day, striking by plan, until all services are quiet, and stop them.
+        """Publish the whole day, injecting the planned faults, until all services are idle; then stop them.
 
         In the end each starts once more, to find that nothing is left.
         """
@@ -158,7 +158,7 @@ class Conductor:
             self._catch_up(Victim.INDEXER)
 
     def close(self) -> None:
-        """End what is left, whatever happened."""
+        """Stop whatever is still running."""
         for _, zombie, _ in self._zombies:
             zombie.kill()
         for service in self._services.values():
@@ -172,7 +172,7 @@ class Conductor:
     # Runs all the time.
 
     def _tick(self) -> Progress:
-        """Look after everything once, and return the progress."""
+        """Check all processes once, and return the progress."""
         time.sleep(TICK_S)
         self._reader.check()
         progress = self._reader.current
@@ -280,7 +280,7 @@ class Conductor:
         return progress.published
 
     def _is_up(self, victim: Victim, first_words: int = 1) -> bool:
-        """Tell whether it runs and has said that it works, at least that often."""
+        """Tell whether it runs and has logged at least that often that it works."""
         if victim in self._starts_due or victim in self._starting:
             return False
         if victim in SERVERS:
@@ -291,7 +291,7 @@ class Conductor:
         return victim is not Victim.PRODUCER or self._reader.current.records > self._records_at_start
 
     def _is_at_work(self, victim: Victim) -> bool:
-        """Tell whether a strike would hit it at work, not on its way back."""
+        """Tell whether a fault would hit it while it works, not while it recovers."""
         waits_for = self._returns.get(victim)
         return self._is_up(victim, waits_for.first_words if waits_for else 1)
 
@@ -301,7 +301,7 @@ class Conductor:
         return bool(partitions & self._reader.current.busy_partitions)
 
     def _whom(self, planned: Victim) -> Victim:
-        """Return whom to strike: a detector that has partitions with trades, if one has."""
+        """Return the victim: if possible, a detector that has partitions with trades."""
         if planned in DETECTORS and not self._has_trades(planned):
             other = _other(planned)
             if self._is_at_work(other) and self._has_trades(other):
@@ -425,7 +425,7 @@ class Conductor:
                 return
 
     def _start_servers(self) -> None:
-        """Bring back the servers that are down, so that what there is can be read."""
+        """Restart the servers that are down, so that the results can be read."""
         for victim, server in self._servers.items():
             if victim in self._starts_due:
                 server.launch()

@@ -1,4 +1,4 @@
-"""The day that is replayed, and what an undisturbed run makes of it."""
+"""The day that is replayed, and the results of an undisturbed run."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests.integration.pipeline import tapewatch
 
 NIGHT = dt.date(2026, 3, 31)
 LATER = dt.timedelta(hours=10)
-"""From New York's day into its night: midnight there comes at 14:00 of the day, in UTC at 10:00."""
+"""Time shift from New York's day into its night, so that the day spans midnight there."""
 
 ROWS_PER_LATE_TRADE = 400
 LATE_BY_ROWS = 200

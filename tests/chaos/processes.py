@@ -17,7 +17,7 @@ from infra.embedded.stack import EmbeddedStack
 PROJECT = Path(__file__).parents[2]
 TAIL_LINES = 25
 CHECKPOINT_TRADES = 1_000
-"""The fewest that the settings allow: each partition with trades is saved many times in a short day, so a
+"""The minimum that the settings allow: each partition with trades is saved many times in a short day, so a
 detector that comes back resumes from its checkpoints; with the usual 100,000 it would replay everything."""
 
 STOPPED_WITHIN_S = 2.0
@@ -72,27 +72,27 @@ class Service:
         return self._process is not None and self._process.poll() is None
 
     def start(self, *arguments: str) -> None:
-        """Start it; the one before may still be there, and is no longer this object's concern then."""
+        """Start it; a previous process may still run, which this object then no longer manages."""
         self.starts += 1
         command = [sys.executable, "-m", "cli.main", *arguments]
         self._process = start_child(command, log_file=self.log_file, env=self._env, cwd=PROJECT)
 
     def release(self) -> "Zombie":
-        """Give the running process away, so that another can be started under its name."""
+        """Hand over the running process, so that another can be started under its name."""
         assert self._process is not None
         zombie = Zombie(self._process, self.log_file)
         self._process = None
         return zombie
 
     def kill(self) -> int | None:
-        """SIGKILL it; returns its exit code, -9 if it was that which ended it."""
+        """SIGKILL it; return its exit code, -9 if that ended it."""
         if self._process is None:
             return None
         self._process.kill()
         return self._process.wait()
 
     def pause(self) -> str:
-        """SIGSTOP it; returns its state as the kernel names it, T when it stands."""
+        """SIGSTOP it; return the kernel's state of it, T if stopped."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         deadline_s = time.monotonic() + STOPPED_WITHIN_S
@@ -111,7 +111,7 @@ class Service:
         self._process.terminate()
 
     def wait(self, timeout_s: float) -> int | None:
-        """Wait for its end; returns its exit code, None if it had to be ended after `timeout_s`."""
+        """Wait until it exits; return its exit code, None if it had to be killed after `timeout_s`."""
         assert self._process is not None
         try:
             return self._process.wait(timeout_s)
@@ -145,7 +145,7 @@ class Zombie:
 
     @property
     def code(self) -> int | None:
-        """Exit code; None while it lives."""
+        """Exit code; None while it runs."""
         return self._process.poll()
 
     def resume(self) -> None:
@@ -159,7 +159,7 @@ class Zombie:
 
 
 def log_entries(log_file: Path) -> Iterator[dict[str, Any]]:
-    """Yield a log's entries, leaving out what is not one, such as a line cut by a kill."""
+    """Yield a log's entries, without other lines, such as one cut off by a kill."""
     if not log_file.exists():
         return
     for line in log_file.read_bytes().splitlines():

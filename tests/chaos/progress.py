@@ -1,4 +1,4 @@
-"""How far the trades have come, followed by a thread of its own while the pipeline runs."""
+"""Progress of the trades, tracked by a thread while the pipeline runs."""
 
 import re
 import threading
@@ -39,7 +39,7 @@ class Progress:
 
 
 class Tape:
-    """Where which record of a topic is, so that an offset can be turned into a count of trades.
+    """Positions of a topic's records, to convert offsets to counts of trades.
 
     The difference between two offsets is no such count: the markers of transactions and what was aborted
     take offsets too.
@@ -79,7 +79,7 @@ class Tape:
 
 
 class ProgressReader:
-    """Reads both topics and the groups' offsets again and again, from its creation to `close`.
+    """Reads both topics and the groups' offsets repeatedly, from its creation to `close`.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class ProgressReader:
         self._thread.start()
 
     def check(self) -> None:
-        """Pass on what ended the thread."""
+        """Raise the error that ended the thread, if any."""
         if self._failure:
             raise self._failure
 
@@ -160,5 +160,5 @@ class ProgressReader:
 
 
 def _quiet_consumer(bootstrap: str, group: str) -> Consumer:
-    """Return a consumer that does not tell of a broker that is away: it is killed again and again."""
+    """Return a consumer that does not log an unavailable broker, which is killed repeatedly."""
     return new_consumer(bootstrap, group, log_level=0, error_cb=lambda _error: None)

@@ -1,4 +1,4 @@
-"""What a run left in Kafka and Elasticsearch, compared with what it should have left."""
+"""Compares what a run left in Kafka and Elasticsearch with what it should have left."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -82,7 +82,7 @@ def _records(broker: Broker, topic: str) -> list[Record]:
 
 
 def _documents(client: Elasticsearch, indices: str) -> list[Document]:
-    """Return all documents; an id that is in two indices comes twice."""
+    """Return all documents; an id that is in two indices appears twice."""
     client.indices.refresh(index=indices)
     hits = helpers.scan(client, index=indices, size=5_000, query={"query": {"match_all": {}}})
     return [Document(hit["_index"], hit["_id"], hit["_source"]) for hit in hits]

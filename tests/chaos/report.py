@@ -1,4 +1,4 @@
-"""A run on the terminal: the log of faults, the totals, and what was violated."""
+"""The report of a run for the terminal: the log of faults, the totals, and the violations."""
 
 from collections import Counter
 
@@ -66,7 +66,7 @@ def totals(strikes: list[Strike], recoveries: Recoveries, violations: list[Viola
 
 
 def conclusion(violations: list[Violation], logs: dict[str, str], seconds: float) -> RenderableType:
-    """Return the verdict; with violations, each of them and the ends of the logs."""
+    """Return the result; if there are violations, all of them and the ends of the logs."""
     if not violations:
         return Text(f"No violation, {seconds:.0f} s.", style="bold green")
     shown: list[RenderableType] = [

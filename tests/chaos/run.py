@@ -1,4 +1,4 @@
-"""Kills every part of the pipeline again and again while a day flows through it, and compares the end.
+"""Kills every part of the pipeline repeatedly while a day is processed, and compares the result.
 
     python -m tests.chaos.run --seed 1 --kills 50 [--file DAY.csv.zst]
 
@@ -43,7 +43,7 @@ _WIDTH_OF_A_FILE = 160
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run showed.
+    """The results of a run.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def run_chaos(
 def _recoveries(
     stack: EmbeddedStack, logs: Mapping[str, Sequence[Fields]], last_logs: Collection[str]
 ) -> Recoveries:
-    """Judge the detectors' logs; their first starts and the last ones, to catch up, are no restarts."""
+    """Evaluate the detectors' logs; their first starts and the final ones, to catch up, are not restarts."""
     of_detectors = {name: entries for name, entries in logs.items() if name.startswith(DETECTORS)}
     restarts = {name for name in of_detectors if not name.endswith("-01.log") and name not in last_logs}
     return check_recoveries(
@@ -169,7 +169,7 @@ def main() -> int:
 
 
 def _usual_day() -> Path:
-    """Return the real day if it is here, else a generated one."""
+    """Return the real day if it is available, otherwise a generated one."""
     if REAL_DAY.exists():
         return REAL_DAY
     OUT.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The plan of a run: who is struck, how, and at what progress; the same seed gives the same plan."""
+"""The plan of a run: victims, faults and when they happen; the same seed gives the same plan."""
 
 import itertools
 import random
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Victim(StrEnum):
-    """What can be struck; a service's name is also its log's."""
+    """Processes that can be killed or paused; a service's name is also its log's."""
 
     PRODUCER = "producer"
     DETECTOR_A = "detector-a"
@@ -23,11 +23,11 @@ class Act(StrEnum):
     """What is done to a victim."""
 
     KILL = "kill"
-    """SIGKILL, and a new start."""
+    """SIGKILL, then a restart."""
     PAUSE = "pause"
-    """SIGSTOP until its session and transaction are over, then SIGCONT: it must go on working."""
+    """SIGSTOP until its session and transaction have expired, then SIGCONT: it must resume."""
     REPLACE = "replace"
-    """As a pause, but another is started under its name meanwhile: who returns may only give up."""
+    """Like a pause, but another process is started under its name meanwhile: the paused one must exit."""
 
 
 DETECTORS = (Victim.DETECTOR_A, Victim.DETECTOR_B)
@@ -41,7 +41,7 @@ SHARES = {
     Victim.KAFKA: 1,
     Victim.ELASTICSEARCH: 1,
 }
-"""Of the kills; a server takes longest to come back."""
+"""Shares of the kills; a server takes longest to restart."""
 
 AT_LEAST = [
     Victim.PRODUCER,
@@ -51,10 +51,10 @@ AT_LEAST = [
     Victim.KAFKA,
     Victim.ELASTICSEARCH,
 ]
-"""Killed in every run."""
+"""Victims that are killed in every run."""
 
 PAUSE_S = 12.0
-"""More than a session (6 s) and a transaction (10 s) may last."""
+"""Longer than the timeouts of a session (6 s) and a transaction (10 s)."""
 
 LONGEST_DELAY_S = 0.3
 LONGEST_DOWN_S = 2.0
@@ -63,7 +63,7 @@ JITTER = 0.3
 
 @dataclass(frozen=True)
 class Fault:
-    """One strike to come.
+    """A planned fault.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Fault:
 
     @property
     def budget_s(self) -> float:
-        """For how long trades should flow before it: about the time that the victim takes to return."""
+        """How long trades should flow before it: about as long as the victim takes to recover."""
         if self.act is not Act.KILL:
             return PAUSE_S + 2.0
         return 3.0 if self.victim is Victim.PRODUCER else 7.0
@@ -132,7 +132,7 @@ def make_plan(seed: int, kills: int, pauses: int) -> list[Fault]:
 
 
 def _kills(count: int) -> list[Victim]:
-    """Deal the kills out by shares."""
+    """Distribute the kills by shares."""
     dealt = list(AT_LEAST)
     while len(dealt) < count:
         # Whoever is furthest below its share is next.
@@ -141,7 +141,7 @@ def _kills(count: int) -> list[Victim]:
 
 
 def _pauses(rng: random.Random, count: int) -> list[tuple[Act, Victim]]:
-    """Deal the pauses out; the two detectors in turn."""
+    """Distribute the pauses; the two detectors alternate."""
     first, second = rng.sample(DETECTORS, 2)
     turn = [
         (Act.PAUSE, first),
@@ -155,7 +155,7 @@ def _pauses(rng: random.Random, count: int) -> list[tuple[Act, Victim]]:
 
 
 def _mixed(rng: random.Random, inner: list[tuple[Act, Victim]]) -> list[tuple[Act, Victim]]:
-    """Shuffle until hardly anybody is struck twice in a row, with the producer's kill at both ends."""
+    """Shuffle until hardly any victim comes twice in a row; the producer's kill is first and last."""
 
     def repetitions(order: list[tuple[Act, Victim]]) -> int:
         return sum(one[1] is other[1] for one, other in itertools.pairwise(order))
@@ -167,7 +167,7 @@ def _mixed(rng: random.Random, inner: list[tuple[Act, Victim]]) -> list[tuple[Ac
 
 @dataclass(frozen=True)
 class Leg:
-    """What the producer is told at a start.
+    """Options of a start of the producer.
 
     Parameters
     ----------

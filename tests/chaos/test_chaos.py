@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: each part of the pipeline is killed once, one comes back as a zombie."""
+"""The short form of `make chaos`: each part of the pipeline is killed once, and one returns as a zombie."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.chaos.run import run_chaos
 from tests.chaos.schedule import AT_LEAST, DETECTORS, Act, Victim
 
 SEED = 45
-"""Its plan has the two servers down at the same time, which is short."""
+"""With this seed the two servers are down at the same time, which makes the run short."""
 
 
 @pytest.mark.slow

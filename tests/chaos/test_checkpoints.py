@@ -29,7 +29,7 @@ def test_restart_that_replays_less_than_was_saved_went_on_from_checkpoints() -> 
     )
 
 
-def test_restart_that_replays_all_that_was_saved_went_on_from_none() -> None:
+def test_restart_that_replays_everything_resumed_from_no_checkpoint() -> None:
     assert kinds(check(assigned(15, 900, 1))) == ["not used"]
     assert kinds(check(assigned(15, 899, 1))) == []
 
@@ -54,7 +54,7 @@ def test_replay_beyond_what_checkpoints_leave_is_named() -> None:
     assert violation.examples == ("detector-a-02.log: 1,001 messages of 1 partitions",)
 
 
-def test_run_without_checkpoints_is_told() -> None:
+def test_run_without_checkpoints_is_reported() -> None:
     assert kinds(check(assigned(30, 0, 1), saved=[])) == ["empty", "not used"]
 
 

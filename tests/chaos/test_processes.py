@@ -12,7 +12,7 @@ from tests.chaos.processes import Service, log_entries
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """A detector that waits for a broker that is not there."""
+    """A detector that waits for a broker that does not exist."""
     stack = EmbeddedStack(StackConfig(kafka_port=free_port(), elasticsearch_port=free_port()))
     service = Service("detector-a", tmp_path, stack)
     service.start("detect")
@@ -25,12 +25,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
     service.kill()
 
 
-def test_killed_service_tells_that_it_was_killed(service: Service) -> None:
+def test_killed_service_reports_that_it_was_killed(service: Service) -> None:
     assert service.kill() == -signal.SIGKILL
     assert not service.is_running
 
 
-def test_paused_service_stands_still_until_it_is_resumed(service: Service) -> None:
+def test_paused_service_does_nothing_until_it_is_resumed(service: Service) -> None:
     assert service.pause() == "T"
     assert service.is_running
     service.resume()
@@ -38,7 +38,7 @@ def test_paused_service_stands_still_until_it_is_resumed(service: Service) -> No
     assert service.wait(20) == 0
 
 
-def test_replaced_service_lives_on_beside_the_new_one_with_a_log_of_its_own(service: Service) -> None:
+def test_replaced_service_keeps_running_with_its_own_log(service: Service) -> None:
     old_log, old_pid = service.log_file, service.pid
     service.pause()
     zombie = service.release()

@@ -116,20 +116,20 @@ def test_anomalies_that_differ_in_their_time_of_detection_only_are_the_same() ->
     assert compare_anomalies(ANOMALIES, found) == []
 
 
-def test_lost_doubled_unknown_and_changed_anomalies_are_told_apart() -> None:
+def test_lost_duplicate_unknown_and_changed_anomalies_are_distinguished() -> None:
     found = [anomaly(3, score=3.1000000000000005), anomaly(3), anomaly(9)]
     violations = compare_anomalies(ANOMALIES, anomaly_records(*found))
     assert kinds(violations) == {"lost": 1, "doubled": 1, "unknown": 1, "different": 1}
     assert violations[-1].examples == ("t3 (score: 3.1000000000000005 instead of 3.1)",)
 
 
-def test_withdrawn_anomaly_is_told() -> None:
+def test_withdrawn_anomaly_is_reported() -> None:
     found = [*anomaly_records(*ANOMALIES.values()), Record(2, 2, b"NVDA", None)]
     assert kinds(compare_anomalies(ANOMALIES, found)) == {"withdrawn": 1}
     assert compare_places(records(DAY), found) == []
 
 
-def test_anomaly_stands_where_its_trade_does() -> None:
+def test_anomaly_is_in_the_partition_of_its_trade() -> None:
     assert compare_places(records(DAY), anomaly_records(*ANOMALIES.values())) == []
 
 
@@ -178,13 +178,13 @@ def test_document_in_the_index_of_another_month_or_day_is_named() -> None:
     assert violation.examples == ("t3: in trades-2024.12.03 instead of trades-2024.12.02",)
 
 
-def test_every_dead_letter_is_told_with_its_reason() -> None:
+def test_every_dead_letter_is_reported_with_its_reason() -> None:
     (violation,) = check_dead_letters([({"service": "indexer", "error": "no day"}, b"x")])
     assert str(violation) == "topic dead-letters: unexpected: indexer: no day"
     assert check_dead_letters([]) == []
 
 
-def test_more_late_trades_in_the_logs_than_in_the_file_are_told() -> None:
+def test_more_late_trades_in_the_logs_than_in_the_file_are_reported() -> None:
     entries: list[dict[str, Any]] = [{"event": "assigned"}, {"event": "detected", "late_trades": 3}]
     logs: dict[str, list[dict[str, Any]]] = {
         "detector-a-01.log": entries,
@@ -195,7 +195,7 @@ def test_more_late_trades_in_the_logs_than_in_the_file_are_told() -> None:
     assert (violation.kind, violation.examples) == ("more late trades than 2", ("detector-a-01.log: 3",))
 
 
-def test_violation_gives_some_examples_and_says_how_many_there_are() -> None:
+def test_violation_gives_examples_and_their_number() -> None:
     (violation,) = compare_trades([trade(number) for number in range(20)], [])
     assert len(violation.examples) == EXAMPLES
     assert str(violation).endswith("… (20 in all)")

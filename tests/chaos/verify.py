@@ -1,4 +1,4 @@
-"""What a run left, against what an undisturbed run leaves; each comparison lists its violations."""
+"""Compares the results of a run with those of an undisturbed run; each comparison lists its violations."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that is not as it must be.
+    """A difference from the expected result.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def check_dead_letters(letters: Sequence[tuple[Mapping[str, str], bytes | None]]
 
 
 def check_logs(logs: Mapping[str, Iterable[Fields]], late_trades: int) -> list[Violation]:
-    """Report trades that detectors called late beyond those that are; one that is killed tells of none.
+    """Report more late trades in the detectors' logs than the file has; a killed detector logs none.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def _compare_content(
 
 
 def _compare_order(where: str, expected: Sequence[Trade], order: Mapping[str, list[str]]) -> list[Violation]:
-    """Compare the order in which each symbol's trades came first, leaving aside what is lost or unknown."""
+    """Compare the order of each symbol's trades, ignoring lost, unknown and repeated ones."""
     wanted: dict[str, list[str]] = {}
     for trade in expected:
         wanted.setdefault(trade.symbol, []).append(trade.trade_id)
@@ -276,7 +276,7 @@ def _compare_order(where: str, expected: Sequence[Trade], order: Mapping[str, li
 
 
 def _differing_fields(wanted: Fields, found: Fields) -> list[str]:
-    """Describe what differs between two documents, `detected_at` aside."""
+    """Describe the differences between two documents, except in `detected_at`."""
     if _bytes(wanted) == _bytes(found):
         return []
     names = [name for name in dict.fromkeys([*wanted, *found]) if name != "detected_at"]

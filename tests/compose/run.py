@@ -28,20 +28,20 @@ from tests.compose.stack import FILE, PROJECT, ROOT, ComposeStack, check_docker
 
 OUT = ROOT / "out" / "compose"
 SPEED = 200.0
-"""The day takes 288 s: long enough for what happens meanwhile, also on two busy cores."""
+"""The day then takes 288 s: long enough for all faults, even on two busy cores."""
 
 DETECTORS = 3
 STEP_TIMEOUT_S = 600.0
 STALL_TIMEOUT_S = 240.0
 POLL_S = 1.0
 ONCE = ("passwords", "setup", "setup-kibana", "producer")
-"""Services that end; the others must be healthy to the last."""
+"""Services that exit; the others must be healthy until the end."""
 
 Say = Callable[[str], None]
 
 
 def run_compose_test(say: Say) -> list[Violation]:
-    """Run it; returns what is not as it must be.
+    """Run it; return the problems found.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def run_compose_test(say: Say) -> list[Violation]:
 
 
 def _expected(folder: Path) -> tuple[Day, dict[str, dict[str, Any]]]:
-    """Make the day that the producer's container makes, and a backtest's anomalies of it by `trade_id`."""
+    """Generate the same day as the producer's container, and return a backtest's anomalies by `trade_id`."""
     folder.mkdir(parents=True, exist_ok=True)
     path, output = folder / "day.csv.zst", folder / "anomalies.ndjson"
     for arguments in (
@@ -123,7 +123,7 @@ def _disturb(stack: ComposeStack, trades: int, say: Say) -> list[Violation]:
 
 
 def _wait_for_end(stack: ComposeStack, client: Elasticsearch, trades: int, anomalies: int, say: Say) -> None:
-    """Wait until all is published and indexed, or nothing has come for long."""
+    """Wait until everything is published and indexed, or there is no progress for a long time."""
     before = (0, 0)
     came_s = time.monotonic()
     while stack.is_publishing() or before < (trades, anomalies):
@@ -143,7 +143,7 @@ def _wait_for_end(stack: ComposeStack, client: Elasticsearch, trades: int, anoma
 
 
 def _repeat(stack: ComposeStack, say: Say) -> list[Violation]:
-    """Run again what must change nothing when it runs again."""
+    """Run again the commands that must not change anything the second time."""
     violations = []
     for service in ("setup", "setup-kibana"):
         said = stack.compose("run", "--rm", "--no-deps", "-T", service).strip()
@@ -163,12 +163,12 @@ def _repeat(stack: ComposeStack, say: Say) -> list[Violation]:
 def compare(
     stack: ComposeStack, client: Elasticsearch, day: Day, anomalies: dict[str, dict[str, Any]]
 ) -> list[Violation]:
-    """Compare what the topics and the indices hold with the day and with a backtest's anomalies of it."""
+    """Compare the topics and the indices with the day and a backtest's anomalies."""
     return [*verify_topics(stack, day, anomalies), *verify_indices(client, day, anomalies)]
 
 
 def _unhealthy(stack: ComposeStack) -> list[Violation]:
-    """Report services that are not healthy, and such that should have ended well and have not."""
+    """Report unhealthy services, and services that should have exited successfully but have not."""
     violations = []
     for name, (state, health, code) in sorted(stack.states().items()):
         service = name.removeprefix(f"{PROJECT}-").rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""The compose file's services under a project name of their own, beside whatever else runs here."""
+"""The compose file's services under a separate project name, so that they do not disturb others."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def check_docker() -> None:
 
 
 class ComposeStack:
-    """The services, and what is asked of them from outside; a context that takes all away at its end.
+    """The services and queries about them; a context manager that removes everything at its end.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class ComposeStack:
         return self.states()[f"{PROJECT}-producer-1"][0] == "running"
 
     def published(self) -> int:
-        """Return about how many trades are in the topic: markers of transactions count; -1: no answer."""
+        """Return about how many trades the topic has (transaction markers count); -1 without an answer."""
         consumer = new_consumer(self.kafka_bootstrap, "reads-only")
         try:
             ends = [

@@ -1,4 +1,4 @@
-"""What the compose file promises and no run of it shows."""
+"""Properties of the compose file that no run of it shows."""
 
 import re
 import tomllib
@@ -52,7 +52,7 @@ def test_whatever_the_images_copy_is_part_of_the_build() -> None:
     assert copied <= set(kept)
 
 
-def test_databentos_packages_are_in_the_producers_image_alone() -> None:
+def test_databentos_packages_are_only_in_the_producers_image() -> None:
     dockerfile = (ROOT / "infra" / "docker" / "Dockerfile").read_text()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     images = re.findall(r"^FROM builder AS (\w+)-packages\nRUN install-extras (.+)$", dockerfile, re.M)

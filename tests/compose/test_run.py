@@ -1,4 +1,4 @@
-"""What the compose test compares at its end, on a broker and a cluster that are made up."""
+"""The comparisons at the end of the compose test, with a fake broker and cluster."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from tests.integration import pipeline
 
 
 class FakeMessage:
-    """A committed message, as a consumer hands it out."""
+    """A committed message, as a consumer returns it."""
 
     def __init__(self, offset: int, value: dict[str, Any], **headers: bytes) -> None:
         self._offset, self._fields, self._headers = offset, value, list(headers.items())
@@ -44,7 +44,7 @@ class FakeMessage:
 
 
 class FakeIndices:
-    """All of Elasticsearch that is asked directly."""
+    """The calls of the Elasticsearch client that are used directly."""
 
     indices: "FakeIndices"
 
@@ -97,7 +97,7 @@ def test_what_a_good_run_leaves_has_no_violation(monkeypatch: pytest.MonkeyPatch
     assert compared(monkeypatch) == []
 
 
-def test_a_lost_trade_and_a_dead_letter_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_trade_and_a_dead_letter_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     letter = FakeMessage(0, {}, service=b"producer", error=b"no price")
     assert compared(monkeypatch, trades=TOPICS["trades"][1:], dead_letters=[letter]) == [
         "topic trades: lost",
@@ -105,5 +105,5 @@ def test_a_lost_trade_and_a_dead_letter_are_told(monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def test_a_doubled_anomaly_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duplicate_anomaly_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compared(monkeypatch, anomalies=TOPICS["anomalies"] * 2) == ["topic anomalies: doubled"]

@@ -1,4 +1,4 @@
-"""What a reference page and the code say differently, as lines for a person."""
+"""Differences between a reference page and the code, as readable lines."""
 
 import re
 
@@ -34,7 +34,7 @@ def _flags(page: str, title: str) -> list[dict[str, str]]:
 
 
 def variable_problems(page: str) -> list[str]:
-    """Compare the variables of the environment and their defaults."""
+    """Compare the environment variables and their defaults."""
     documented = {first_code(row["variable"]): row["default"] for row in rows(page)}
     settings = surface.settings()
     return differences(documented, surface.variables()) + [
@@ -45,7 +45,7 @@ def variable_problems(page: str) -> list[str]:
 
 
 def metric_problems(page: str) -> list[str]:
-    """Compare the metrics, their types and labels; each but the information about the build has a unit."""
+    """Compare the metrics, their types and labels; each except the build information has a unit."""
     documented = {first_code(row["metric"]): row for row in rows(page) if "type" in row}
     real = surface.metrics()
     problems = differences(documented, real)

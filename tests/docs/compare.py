@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def undocumented(names: Iterable[str], texts: Iterable[str]) -> list[str]:
-    """Return the names that no text has as a whole word."""
+    """Return the names that occur in no text as a whole word."""
     everything = "\n".join(texts)
     return [
         name for name in sorted(names) if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", everything)
@@ -13,7 +13,7 @@ def undocumented(names: Iterable[str], texts: Iterable[str]) -> list[str]:
 
 
 def unknown(pattern: re.Pattern[str], texts: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return what looks like a name in the texts and is none; of a pattern with a group, its text."""
+    """Return text that looks like a name but is not one; for a pattern with a group, the group's text."""
     known = set(names)
     found = {match for text in texts for match in pattern.findall(text)}
     return sorted(found - known)
@@ -28,7 +28,7 @@ def differences(documented: Iterable[str], real: Iterable[str]) -> list[str]:
 
 
 def same_default(cell: str, default: object) -> bool:
-    """Tell whether a table's cell says a default that is a number or a text; others are said in words."""
+    """Tell whether a table's cell gives a default as a number or a text, and not in words."""
     if isinstance(default, bool) or default is None or default == "":
         return True
     if isinstance(default, int | float):

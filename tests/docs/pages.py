@@ -1,4 +1,4 @@
-"""Reads the documentation: what it shows as code, its tables, headings, links and shell blocks."""
+"""Reads the documentation: code, tables, headings, links and shell blocks."""
 
 import re
 import shlex
@@ -35,7 +35,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def code(text: str) -> list[str]:
-    """Return what a page shows as code: each span, and each line of a block."""
+    """Return a page's code: each span, and each line of a block."""
     lines = [line.strip() for _, _, block in _BLOCK.findall(text) for line in block.splitlines()]
     spans = [span.strip().replace("\\|", "|") for _, span in _SPAN.findall(without_blocks(text))]
     return lines + spans
@@ -47,13 +47,13 @@ def headings(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """Return the names under which links find a page's headings."""
+    """Return the anchors of a page's headings."""
     plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in headings(text))
     return {title.strip().replace(" ", "-") for title in plain}
 
 
 def section(text: str, start: str) -> str:
-    """Return what stands under the one heading that begins like this, up to the next heading.
+    """Return the text under the only heading that begins like this, up to the next heading.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def first_code(cell: str) -> str:
-    """Return the first thing that a cell shows as code; an empty text without any."""
+    """Return the first code span of a cell; an empty text if it has none."""
     span = _SPAN.search(cell)
     return span[2].replace("\\|", "|") if span else ""
 
@@ -111,7 +111,7 @@ def commands_in(block: str, program: str) -> list[list[str]]:
 
 
 def _lines_of_words(block: str) -> Iterator[list[str]]:
-    """Split lines into words; a quotation may go over several."""
+    """Split lines into words; a quoted text may span several lines."""
     begun = ""
     for line in block.splitlines():
         lexer = shlex.shlex(f"{begun}{line}", posix=True, punctuation_chars=";&|")

@@ -1,4 +1,4 @@
-"""What users and contributors see of the code, read from the code itself."""
+"""The code's public surface (commands, flags, variables, metrics, targets), read from the code itself."""
 
 import importlib
 import pkgutil
@@ -55,7 +55,7 @@ def settings() -> dict[str, object]:
 
 
 def variables() -> set[str]:
-    """Return all variables of the environment that the code or the tests read."""
+    """Return all environment variables that the code or the tests read."""
     sources = [path for part in (*_PARTS, "tests") for path in (ROOT / part).rglob("*.py")]
     named = {
         literal.strip("\"'")
@@ -83,7 +83,7 @@ def metrics() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def _import_all(*names: str) -> None:
-    """Import the modules of these names, wherever they are."""
+    """Import all modules with these names."""
     for part in _PARTS:
         package = importlib.import_module(part)
         for module in pkgutil.walk_packages(package.__path__, f"{part}."):

@@ -1,4 +1,4 @@
-"""The detector that docs/adding-a-detector.md adds works, as its blocks stand there."""
+"""The detector of docs/adding-a-detector.md works with the page's code as it is."""
 
 import json
 import os

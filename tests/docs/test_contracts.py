@@ -1,4 +1,4 @@
-"""The tables of docs/contracts.md say what the code does."""
+"""The tables of docs/contracts.md agree with the code."""
 
 import datetime as dt
 import json
@@ -138,7 +138,7 @@ def test_severities_begin_at_the_scores_of_the_table() -> None:
 
 
 class _Message:
-    """A message of a topic that came with a header, and once with that of a replay."""
+    """A message of a topic with a header of its own, and optionally with that of a replay."""
 
     def topic(self) -> str:
         return "trades"
@@ -163,7 +163,7 @@ class _Message:
 
 
 class _Producer:
-    """Keeps the headers of what it is given."""
+    """Records the headers of what is produced."""
 
     def __init__(self) -> None:
         self.headers: dict[str, object] = {}
@@ -241,7 +241,7 @@ def test_services_have_the_ports_and_groups_of_the_table() -> None:
 
 
 NOT_COMPARED = ("What may change", "Who rejects what", "Ids", "Promises")
-"""Sections whose tables say in words what no table of the code has."""
+"""Sections with tables in words, which have no counterpart in the code."""
 
 
 def compared_rows() -> list[str]:

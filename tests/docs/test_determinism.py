@@ -1,4 +1,4 @@
-"""What docs/determinism.md says of tests is so."""
+"""The tests that docs/determinism.md names exist."""
 
 import re
 

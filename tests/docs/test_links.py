@@ -1,4 +1,4 @@
-"""Links and pictures lead somewhere, and never out of the repository."""
+"""Links and images lead to existing targets inside the repository."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_every_path_that_a_page_shows_exists(name: str) -> None:
 
 
 def lost_paths(text: str, root: Path) -> list[str]:
-    """Return the files and folders of the project that a text names and that are not there."""
+    """Return the files and folders of the project that a text names but that do not exist."""
     paths = [span for span in code(text) if PATH.fullmatch(span)]
     return [path for path in paths if not (root / path).exists()]
 
@@ -49,7 +49,7 @@ def test_changelog_has_the_version_and_a_place_for_what_comes() -> None:
 
 
 def unreached(start: Path, pages: list[Path]) -> list[Path]:
-    """Return the pages to which no way of links leads."""
+    """Return the pages that cannot be reached by links."""
     waiting, seen = [start], {start}
     while waiting:
         page = waiting.pop()

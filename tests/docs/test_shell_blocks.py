@@ -1,4 +1,4 @@
-"""The blocks of shell in the pages are commands that exist; those that end by themselves are run."""
+"""The shell blocks of the pages use commands that exist; those that need no server are run."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""Everything that a user sees is documented, and nothing that is documented is missing from the code."""
+"""Everything that users see is documented, and everything documented exists in the code."""
 
 import re
 import sys
@@ -23,7 +23,7 @@ REFERENCES: list[tuple[str, str, Check]] = [
     ("configuration.md", "variable", checks.variable_problems),
     ("metrics.md", "metric", checks.metric_problems),
 ]
-"""Page, the column that names things, and what compares them."""
+"""Page, column of the names, and the comparison."""
 
 OTHERS_FLAGS = {
     "--add-config", "--alter", "--bootstrap-server", "--topic",  # Kafka's tools
@@ -32,7 +32,7 @@ OTHERS_FLAGS = {
     "--days", "--only", "--stand-ins",  # programs of the tests and benchmarks
     "--help",
 }  # fmt: skip
-"""What the pages show of other programs."""
+"""Names of other programs that the pages show."""
 
 
 def page(name: str) -> str:
@@ -40,7 +40,7 @@ def page(name: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "column", "check"), REFERENCES)
-def test_reference_says_what_the_code_has(name: str, column: str, check: Check) -> None:
+def test_reference_lists_what_the_code_has(name: str, column: str, check: Check) -> None:
     assert check(page(name)) == []
 
 

@@ -1,4 +1,4 @@
-"""The demo as a person starts it, on a stack of its own."""
+"""The demo as a user starts it, with its own stack."""
 
 import json
 import os

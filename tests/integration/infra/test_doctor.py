@@ -17,13 +17,13 @@ from tests.integration.pipeline import tapewatch
 
 @pytest.fixture(scope="module")
 def own_stack() -> Iterator[EmbeddedStack]:
-    """A stack whose topics may be spoilt."""
+    """A stack whose topics tests may break."""
     with EmbeddedStack(StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())) as running:
         yield running
 
 
 def wait_for_finding(stack: EmbeddedStack, text: str) -> Diagnosis:
-    """Check until the broker tells of what was just done to the topics."""
+    """Check repeatedly until the broker reports a change just made to the topics."""
     deadline_s = time.monotonic() + 20
     while text not in (found := check_topics(stack.kafka_bootstrap)).finding:
         assert time.monotonic() < deadline_s, found.finding
@@ -46,7 +46,7 @@ def test_a_coordinator_that_takes_commits_is_well(own_stack: EmbeddedStack) -> N
     assert check_coordinators(own_stack.kafka_bootstrap).hint == ""
 
 
-def test_topics_that_differ_in_their_partitions_are_told(own_stack: EmbeddedStack) -> None:
+def test_topics_with_different_numbers_of_partitions_are_reported(own_stack: EmbeddedStack) -> None:
     admin = new_admin(own_stack.kafka_bootstrap)
     set_up_topics(admin)
     admin.delete_topics(["anomalies"])["anomalies"].result(20)

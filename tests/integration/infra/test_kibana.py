@@ -1,4 +1,4 @@
-"""What each panel asks of Elasticsearch is asked here, and compared with the documents themselves."""
+"""Runs each panel's query against Elasticsearch, and compares the result with the documents themselves."""
 
 import math
 from collections.abc import Iterator

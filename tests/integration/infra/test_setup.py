@@ -72,7 +72,7 @@ def change_settings_component(client: Elasticsearch) -> None:
     client.cluster.put_component_template(name="tapewatch-settings", template=template)
 
 
-def test_setup_tells_what_it_changed_and_changes_nothing_twice(
+def test_setup_reports_its_changes_and_a_second_run_changes_nothing(
     stack: EmbeddedStack, client: Elasticsearch
 ) -> None:
     tapewatch(stack, "setup")
@@ -108,7 +108,7 @@ def test_what_somebody_changed_in_a_template_is_set_right(
     assert set_up_templates(client) == []
 
 
-def test_own_settings_go_into_a_component_that_setup_leaves_alone(client: Elasticsearch) -> None:
+def test_setup_does_not_change_the_component_for_custom_settings(client: Elasticsearch) -> None:
     client.cluster.put_component_template(
         name="tapewatch-trades@custom", template={"settings": {"index": {"number_of_shards": 3}}}
     )
@@ -183,7 +183,7 @@ def test_verdicts_have_their_fields(client: Elasticsearch) -> None:
     }
 
 
-def test_setup_while_documents_are_indexed_refuses_none(client: Elasticsearch) -> None:
+def test_no_document_is_rejected_while_setup_runs(client: Elasticsearch) -> None:
     for number in range(5):
         change_settings_component(client)
         put(client, f"trades-1997.01.0{number + 1}", TRADE)

@@ -307,7 +307,7 @@ def test_reset_leaves_in_the_index_what_the_profile_flags(
     assert indexed_anomalies(stack) == expected
 
 
-def test_other_profile_without_a_reset_is_warned_of_and_goes_on(
+def test_another_profile_without_a_reset_logs_a_warning_and_continues(
     stack: EmbeddedStack, broken_run: tuple[dict[int, str], dict[int, str]], tmp_path: Path
 ) -> None:
     config = DayConfig(trades=2_000, symbols=2, date=dt.date(2023, 5, 5), seed=23, anomaly_rate=0.005)

@@ -180,7 +180,7 @@ def test_document_rejected_for_good_is_a_dead_letter_and_the_rest_of_its_request
     assert (end["documents"], end["dead_letters"]) == (len(good), len(poison))
 
 
-def test_retraction_deletes_its_anomaly_alone(stack: EmbeddedStack) -> None:
+def test_retraction_deletes_only_its_anomaly(stack: EmbeddedStack) -> None:
     publish(stack, "anomalies", trade("2023-02-01", 1), trade("2023-02-01", 2))
     catch_up(stack)
     retraction = {"trade_id": "2023-02-01-1", "timestamp": "2023-02-01T15:00:00.000000001Z"}
@@ -341,7 +341,7 @@ def test_commit_that_a_lost_broker_did_not_take_is_repeated(
     assert uncommitted(stack) == {}
 
 
-def test_instance_that_was_away_for_long_goes_on(stack: EmbeddedStack, tmp_path: Path) -> None:
+def test_instance_that_was_stopped_for_long_resumes(stack: EmbeddedStack, tmp_path: Path) -> None:
     """Its partitions go to another instance meanwhile, and what it sends then is not committed."""
     with running_indexer(stack, tmp_path / "one", TAPEWATCH_INSTANCE="one") as one:
         with hanging(stack.elasticsearch):

@@ -209,7 +209,7 @@ def publish(stack: EmbeddedStack, symbol: str, count: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_trades_that_retention_removed_are_told_of_once_and_the_rest_goes_on(
+def test_trades_that_retention_removed_are_reported_once_and_the_rest_is_detected(
     own_stack: EmbeddedStack,
 ) -> None:
     publish(own_stack, "KEPT", 3)

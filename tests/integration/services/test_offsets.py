@@ -47,7 +47,7 @@ def values(stack: EmbeddedStack, topic: str) -> list[bytes | None]:
     return [message.value() for message in read_to_end(stack.kafka_bootstrap, partitions, AskedFor())]
 
 
-def test_what_stands_behind_an_open_transaction_is_waited_for(
+def test_messages_behind_an_open_transaction_are_waited_for(
     stack: EmbeddedStack, topic: str, open_transaction: Producer
 ) -> None:
     later = threading.Timer(OPEN_S, open_transaction.abort_transaction)

@@ -132,7 +132,7 @@ def one_symbols_day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFacto
 ITS_TIMES = ("--from", "2026-04-06", "--to", "2026-04-08", "--symbol", "ACMET")
 
 
-def test_tune_of_the_index_says_what_it_says_of_the_file(
+def test_tune_gives_the_same_for_the_index_as_for_the_file(
     stack: EmbeddedStack, one_symbols_day: Path, tmp_path: Path
 ) -> None:
     outputs = tmp_path / "file" / "tuned.yaml", tmp_path / "index" / "tuned.yaml"
@@ -143,7 +143,7 @@ def test_tune_of_the_index_says_what_it_says_of_the_file(
 
 
 @pytest.mark.slow
-def test_evaluate_of_the_index_says_what_it_says_of_the_file(
+def test_evaluate_gives_the_same_for_the_index_as_for_the_file(
     stack: EmbeddedStack, one_symbols_day: Path, tmp_path: Path
 ) -> None:
     day = one_symbols_day

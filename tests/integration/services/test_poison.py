@@ -114,7 +114,7 @@ def run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(log, found, documents(stack, INDEX), first_letters(stack, before))
 
 
-def test_stream_goes_on_behind_the_poison(run: Run) -> None:
+def test_good_trades_behind_bad_messages_are_processed(run: Run) -> None:
     usual = {f"poison-{number}" for number in range(USUAL_TRADES)}
     assert run.trades.keys() == usual | {"poison-1005", "poison-1006"}
 

@@ -91,7 +91,7 @@ def faulty_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int
     return path, bad
 
 
-def test_killed_and_stopped_producers_go_on_at_the_next_row(
+def test_killed_and_stopped_producers_resume_at_the_next_row(
     stack: EmbeddedStack, faulty_day: tuple[Path, dict[int, bytes]], tmp_path: Path
 ) -> None:
     path, bad = faulty_day

@@ -57,9 +57,7 @@ def test_second_signal_ends_a_service_that_waits_for_a_broker_at_once(tmp_path: 
         assert process.wait(AT_ONCE_S) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
-def test_interrupted_producer_publishes_what_it_counted_and_says_so(
-    stack: EmbeddedStack, tmp_path: Path
-) -> None:
+def test_interrupted_producer_reports_exactly_what_it_published(stack: EmbeddedStack, tmp_path: Path) -> None:
     tapewatch(stack, "setup")
     rows = [row(n, ts_event=f"2024-01-12T15:{n // 60:02}:{n % 60:02}.000000000Z") for n in range(600)]
     path = write_csv(tmp_path / "slow.csv", rows)

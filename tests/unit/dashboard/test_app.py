@@ -14,7 +14,7 @@ from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
     ],
     ids=["away", "no URL"],
 )
-def test_the_page_says_why_there_is_no_data(url: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_shows_why_there_is_no_data(url: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_ELASTICSEARCH", url)
     page = AppTest.from_file(str(APP), default_timeout=RUN_TIMEOUT_S).run()
     assert not page.exception

@@ -1,4 +1,4 @@
-"""`tapewatch stack` in a process of its own: how it ends, and what it leaves."""
+"""`tapewatch stack` as a process: how it ends, and what it leaves behind."""
 
 import contextlib
 import os
@@ -72,7 +72,7 @@ def is_running(pid: int) -> bool:
 
 @contextlib.contextmanager
 def foreground(data_dir: Path | None, output: Path) -> Iterator[Foreground]:
-    """Run a stack on free ports until it is ready; what a failed test leaves is killed."""
+    """Run a stack on free ports until it is ready; kill it if the test fails."""
     running = Foreground(data_dir, output, free_port(), free_port())
     try:
         running.wait_until_ready()

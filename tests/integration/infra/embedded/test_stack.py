@@ -1,4 +1,4 @@
-"""The embedded stack serves as a real Kafka and Elasticsearch do, and keeps data through crashes."""
+"""The embedded stack works like a full Kafka and Elasticsearch, and keeps data through crashes."""
 
 import threading
 import uuid
@@ -107,7 +107,7 @@ def test_kafka_is_back_with_its_data_after_a_kill(stack: EmbeddedStack, topic: s
     assert consume(stack, topic, 2) == [b"before", b"after"]
 
 
-def test_elasticsearch_says_what_it_is(client: Elasticsearch) -> None:
+def test_elasticsearch_reports_its_version(client: Elasticsearch) -> None:
     info = client.info()
     assert info["version"]["number"] == locked_version(ELASTICSEARCH, "elasticsearch")
     assert info["cluster_name"] == "tapewatch"

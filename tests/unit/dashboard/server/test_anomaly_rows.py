@@ -8,5 +8,5 @@ def test_an_anomaly_is_shown_as_its_strongest_detection() -> None:
     assert rows["time"][0].nanosecond == 1
 
 
-def test_no_anomalies_make_an_empty_frame_with_times() -> None:
+def test_no_anomalies_give_an_empty_frame_with_times() -> None:
     assert to_anomaly_rows([])["time"].dt.tz is not None

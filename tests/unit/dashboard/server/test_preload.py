@@ -40,7 +40,7 @@ def test_each_kind_is_a_script_of_this_streamlit(kind: str) -> None:
     assert f'rel="modulepreload" crossorigin href="./static/js/{script.name}"' in page_with_code()
 
 
-def test_the_page_names_each_script_once_and_keeps_its_own() -> None:
+def test_the_page_preloads_each_script_once_and_keeps_its_own() -> None:
     named = re.findall(r"static/js/([^\"]+)", page_with_code())
     assert len(named) == len(set(named)) > len(KINDS)
     assert set(re.findall(r"static/js/([^\"]+)", PAGE.read_text())) < set(named)
@@ -53,7 +53,7 @@ def test_a_script_brings_what_it_imports() -> None:
     assert any(name.startswith("recordbatch.") for name in names)
 
 
-def test_the_page_is_asked_for_again_and_its_code_is_kept() -> None:
+def test_the_page_is_revalidated_and_its_code_is_cached() -> None:
     start, body = ask("/")
     assert body["body"].decode() == page_with_code()
     assert dict(start["headers"])[b"cache-control"] == b"no-cache"

@@ -28,7 +28,7 @@ def test_host_of_another_machine_is_an_error(host: str) -> None:
     assert "--host" in caught.value.hint
 
 
-def test_the_server_is_told_where_elasticsearch_is_and_where_the_checkout_is(
+def test_the_server_gets_the_addresses_of_elasticsearch_and_the_checkout(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     started: dict[str, Any] = {}

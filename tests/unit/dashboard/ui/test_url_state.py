@@ -43,7 +43,7 @@ def test_choices_come_in_the_order_of_the_options_and_others_are_named(app: AppT
     assert (app.session_state["letters"], app.session_state["unread"]) == (["a", "c"], ["letters"])
 
 
-def test_what_is_written_stands_in_the_address_and_none_takes_it_away(app: AppTest) -> None:
+def test_values_are_written_to_the_url_and_none_removes_them(app: AppTest) -> None:
     app.query_params["gone"] = "x"
     app.query_params["others"] = "stay"
     app.run()

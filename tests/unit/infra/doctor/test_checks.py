@@ -49,13 +49,13 @@ def test_this_python_is_right() -> None:
     assert check_python().hint == ""
 
 
-def test_an_old_python_is_told() -> None:
+def test_an_old_python_is_reported() -> None:
     found = judge_python((3, 10, 9), LIBRARIES)
     assert found.finding.startswith("3.10.9, librdkafka ")
     assert found.hint == "Install Python 3.11 or newer."
 
 
-def test_a_missing_library_is_told() -> None:
+def test_a_missing_library_is_reported() -> None:
     found = judge_python((3, 12, 1), LIBRARIES | {"streamlit": None})
     assert "streamlit not installed" in found.finding
     assert "make install" in found.hint
@@ -66,13 +66,13 @@ def test_this_disk_is_measured() -> None:
 
 
 @pytest.mark.parametrize(("free_bytes", "is_enough"), [(2_000_000_000, True), (1_999_999_999, False)])
-def test_a_full_disk_is_told(free_bytes: int, is_enough: bool) -> None:
+def test_a_full_disk_is_reported(free_bytes: int, is_enough: bool) -> None:
     found = judge_disk(free_bytes)
     assert found.finding == "2.0 GB free here"
     assert bool(found.hint) != is_enough
 
 
-def test_a_broker_that_is_away_is_told_once_and_no_topic_is_called_missing() -> None:
+def test_an_unavailable_broker_is_reported_once_and_no_topic_as_missing() -> None:
     with nobody() as address:
         kafka, topics, groups = (check(address) for check in (check_kafka, check_topics, check_coordinators))
     assert kafka.finding.startswith(f"no answer from {address}")
@@ -82,7 +82,7 @@ def test_a_broker_that_is_away_is_told_once_and_no_topic_is_called_missing() -> 
         assert dependent.hint == "Fix Kafka first."
 
 
-def test_a_stuck_coordinator_is_told_with_the_broker_to_restart() -> None:
+def test_a_stuck_coordinator_is_reported_with_the_broker_to_restart() -> None:
     stuck = StuckCoordinator("tapewatch-indexer", 7, "1 (kafka:9092)", "timed out")
     found = judge_coordinators([None, stuck])
     assert found.finding == stuck.finding
@@ -108,20 +108,20 @@ def test_a_good_cluster_is_well() -> None:
 
 
 @pytest.mark.parametrize("number", ["8.19.2", "10.0.0"])
-def test_another_major_version_is_told(number: str) -> None:
+def test_another_major_version_is_reported(number: str) -> None:
     found = diagnosis_of(FullCluster(security=False, version=number))
     assert f"version {number}" in found.finding
     assert "The client needs version 9" in found.hint
 
 
-def test_an_older_server_that_does_not_take_this_clients_requests_is_told() -> None:
+def test_an_older_server_that_rejects_this_clients_requests_is_reported() -> None:
     cluster = FullCluster(security=False, refuses={"/_cluster": 400}, reason="media_type_header_exception")
     found = diagnosis_of(cluster)
     assert "another major version" in found.finding
     assert "The client needs version 9" in found.hint
 
 
-def test_a_red_cluster_is_told() -> None:
+def test_a_red_cluster_is_reported() -> None:
     found = diagnosis_of(FullCluster(security=False, health="red"))
     assert found.finding.endswith(", red")
     assert "Shards are missing" in found.hint
@@ -131,7 +131,7 @@ def test_a_yellow_cluster_is_well_as_one_node_never_is_green() -> None:
     assert diagnosis_of(FullCluster(security=False, health="yellow")).hint == ""
 
 
-def test_a_login_that_is_rejected_is_told_as_such() -> None:
+def test_a_rejected_login_is_reported_as_such() -> None:
     found = diagnosis_of(FullCluster(), ("elastic", "wrong"))
     assert "rejects this login (401)" in found.finding
     assert "TAPEWATCH_ELASTICSEARCH_USER" in found.hint
@@ -142,13 +142,13 @@ def test_a_login_that_is_taken_is_well() -> None:
     assert found.hint == ""
 
 
-def test_a_server_error_is_told_with_its_status() -> None:
+def test_a_server_error_is_reported_with_its_status() -> None:
     found = diagnosis_of(FullCluster(security=False, refuses={"/_cluster": 503}))
     assert "answers with status 503" in found.finding
     assert "check its log" in found.hint
 
 
-def test_an_elasticsearch_that_is_away_is_told_and_no_template_is_called_missing() -> None:
+def test_an_unavailable_elasticsearch_is_reported_and_no_template_as_missing() -> None:
     with nobody() as address, new_client(f"http://{address}") as client:
         found, templates = check_elasticsearch(client, f"http://{address}"), check_templates(client)
     assert found.finding.startswith(f"no answer from http://{address}")

@@ -31,7 +31,7 @@ def watched(answers: Iterable[bool | KafkaException]) -> bool:
     return watch.is_stuck
 
 
-def test_a_coordinator_that_goes_on_being_stuck_is_told() -> None:
+def test_a_coordinator_that_stays_stuck_is_reported() -> None:
     assert watched([False, True, True])
 
 
@@ -39,7 +39,7 @@ def test_one_that_can_write_again_is_not_stuck() -> None:
     assert not watched([True, True, False])
 
 
-def test_one_probe_alone_is_not_enough() -> None:
+def test_a_single_probe_is_not_enough() -> None:
     assert not watched([False, True, False])
 
 

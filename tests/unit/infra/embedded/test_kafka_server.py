@@ -58,7 +58,7 @@ def test_one_that_is_loading_is_waited_for(tmp_path: Path, monkeypatch: pytest.M
     assert starts(tmp_path, True, AWAY, True, False) == 1
 
 
-def test_one_that_goes_on_taking_none_gets_kafka_started_again(tmp_path: Path) -> None:
+def test_kafka_is_restarted_if_its_coordinator_accepts_no_commits(tmp_path: Path) -> None:
     assert starts(tmp_path, True, True, False) == 2
 
 

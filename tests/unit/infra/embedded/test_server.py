@@ -99,7 +99,7 @@ def test_what_does_not_stop_is_killed(log_file: Path) -> None:
     assert server.pid is None
 
 
-def test_servers_become_ready_each_in_its_own_time(tmp_path: Path) -> None:
+def test_each_server_is_reported_as_soon_as_it_is_ready(tmp_path: Path) -> None:
     slow = ScriptServer("import time; time.sleep(0.5); print('ready'); time.sleep(60)", tmp_path / "slow")
     fast = ScriptServer("import time; print('ready'); time.sleep(60)", tmp_path / "fast")
     ready: list[Server] = []

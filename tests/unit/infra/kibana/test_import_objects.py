@@ -148,7 +148,7 @@ def test_lost_object_comes_back(kibana: Kibana) -> None:
     assert kibana.objects["search", "tapewatch-all-trades"] == lost
 
 
-def test_refused_object_is_named(kibana: Kibana) -> None:
+def test_rejected_object_is_named(kibana: Kibana) -> None:
     kibana.errors = [{"type": "lens", "id": "tapewatch-price", "error": {"type": "missing_references"}}]
     with pytest.raises(TapewatchError, match="lens tapewatch-price: missing_references"):
         import_objects(kibana.url)
@@ -172,19 +172,19 @@ def test_without_a_login_nobody_logs_in(kibana: Kibana) -> None:
 
 
 @pytest.mark.parametrize(("status", "page"), [(404, "no such page"), (302, ""), (400, "a bad request")])
-def test_refusal_is_told(kibana: Kibana, status: int, page: str) -> None:
+def test_rejection_is_reported(kibana: Kibana, status: int, page: str) -> None:
     kibana.statuses, kibana.page = [status], page
     with pytest.raises(TapewatchError, match=f"{status}.*{page}"):
         import_objects(kibana.url)
 
 
-def test_something_else_than_kibana_is_told(kibana: Kibana, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_other_than_kibana_is_reported(kibana: Kibana, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kibana, "result", lambda _request, _body: ["no", "Kibana"])
     with pytest.raises(TapewatchError, match="Check that it is Kibana"):
         wait_for_kibana(kibana.url, None, CountedStop())
 
 
-def test_kibana_that_goes_away_is_told(kibana: Kibana) -> None:
+def test_kibana_that_stops_answering_is_reported(kibana: Kibana) -> None:
     kibana.statuses = [503]
     with pytest.raises(TapewatchError, match="does not answer"):
         import_objects(kibana.url)

@@ -43,7 +43,7 @@ def test_each_role_is_created_once(cluster: FullCluster, client: Elasticsearch) 
     assert len(cluster.changes) == before
 
 
-def test_a_role_with_its_rights_in_another_order_is_left_alone(
+def test_a_role_with_the_same_rights_in_another_order_is_not_changed(
     cluster: FullCluster, client: Elasticsearch
 ) -> None:
     set_up_roles(client)
@@ -130,7 +130,7 @@ def test_a_user_with_another_role_or_switched_off_is_set_right_and_keeps_the_pas
     assert cluster.passwords["tapewatch-indexer"] == "first-password"
 
 
-def test_kibanas_own_user_gets_its_password_and_nothing_else(
+def test_kibanas_own_user_gets_only_its_password(
     cluster: FullCluster, client: Elasticsearch, tmp_path: Path
 ) -> None:
     (tmp_path / "kibana_system.password").write_text("for-kibana")
@@ -158,7 +158,7 @@ def test_a_missing_folder_is_an_error(client: Elasticsearch, tmp_path: Path) -> 
         set_up_users(client, tmp_path / "absent")
 
 
-def test_a_refusal_names_the_user_and_never_the_password(
+def test_a_rejection_names_the_user_and_never_the_password(
     cluster: FullCluster, client: Elasticsearch, folder: Path
 ) -> None:
     cluster.refuses["/_security/user/"] = 403

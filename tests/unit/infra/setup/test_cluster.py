@@ -11,7 +11,7 @@ AS_ADMIN = Settings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1]
 
 @pytest.mark.parametrize("security", [True, False])
 @pytest.mark.parametrize("lifecycle", [True, False])
-def test_abilities_are_told_apart(security: bool, lifecycle: bool) -> None:
+def test_the_servers_features_are_recognised(security: bool, lifecycle: bool) -> None:
     with (
         FullCluster(security=security, lifecycle=lifecycle) as cluster,
         new_client(cluster.url, settings=AS_ADMIN) as client,
@@ -23,7 +23,7 @@ def test_abilities_are_told_apart(security: bool, lifecycle: bool) -> None:
     "settings",
     [Settings(), Settings(elasticsearch_user="elastic", elasticsearch_password="not-the-password")],
 )
-def test_without_the_right_credentials_nothing_is_taken_for_missing(settings: Settings) -> None:
+def test_with_wrong_credentials_no_feature_counts_as_missing(settings: Settings) -> None:
     with (
         FullCluster() as cluster,
         new_client(cluster.url, settings=settings) as client,
@@ -37,7 +37,7 @@ def test_without_the_right_credentials_nothing_is_taken_for_missing(settings: Se
 
 @pytest.mark.parametrize(("status", "hint"), [(403, "manage_ilm"), (500, "Elasticsearch's log")])
 @pytest.mark.parametrize("path", ["/_ilm/status", "/_security/_authenticate"])
-def test_a_refusal_is_not_taken_for_a_missing_ability(path: str, status: int, hint: str) -> None:
+def test_a_rejection_does_not_count_as_a_missing_feature(path: str, status: int, hint: str) -> None:
     with (
         FullCluster(refuses={path: status}) as cluster,
         new_client(cluster.url, settings=AS_ADMIN) as client,

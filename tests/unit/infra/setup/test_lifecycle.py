@@ -41,7 +41,7 @@ def test_a_second_run_changes_nothing(cluster: FullCluster, client: Elasticsearc
     assert len(cluster.changes) == before
 
 
-def test_another_number_of_days_changes_that_policy_alone(client: Elasticsearch) -> None:
+def test_another_number_of_days_changes_only_that_policy(client: Elasticsearch) -> None:
     set_up_lifecycle(client, SetupSettings())
     assert set_up_lifecycle(client, SetupSettings(trades_kept_days=90)) == [
         "changed lifecycle policy tapewatch-trades (90 days)"
@@ -57,7 +57,9 @@ def test_a_policy_that_would_block_writes_is_set_right(cluster: FullCluster, cli
     assert list(cluster.kept[TRADES]["policy"]["phases"]) == ["delete"]
 
 
-def test_a_refusal_is_an_error_and_not_a_missing_ability(cluster: FullCluster, client: Elasticsearch) -> None:
+def test_a_rejection_is_an_error_and_not_a_missing_feature(
+    cluster: FullCluster, client: Elasticsearch
+) -> None:
     cluster.refuses["/_ilm/policy/"] = 403
     with pytest.raises(TapewatchError, match="rejected the lifecycle policy tapewatch-trades") as caught:
         set_up_lifecycle(client, SetupSettings())

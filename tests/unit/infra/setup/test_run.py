@@ -50,7 +50,7 @@ def test_a_full_cluster_gets_everything_once_and_in_an_order_that_always_works(t
     assert notes == []
 
 
-def test_each_ability_that_is_lacking_is_told_once_and_not_asked_for() -> None:
+def test_each_missing_feature_is_reported_once_and_not_used() -> None:
     notes: list[str] = []
     with FullCluster(security=False, lifecycle=False) as cluster, new_client(cluster.url) as client:
         set_up_elasticsearch(client, SetupSettings(), notes.append)

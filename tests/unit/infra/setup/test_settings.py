@@ -6,7 +6,7 @@ from infra.setup.settings import SetupSettings
 from services.common.errors import TapewatchError
 
 
-def test_nobody_logs_in_unless_told() -> None:
+def test_there_is_no_login_by_default() -> None:
     assert SetupSettings().kibana_login() is None
 
 

@@ -15,7 +15,7 @@ def test_components_share_neither_name_nor_group() -> None:
     assert len(set(groups)) == len(groups)
 
 
-def test_indexer_of_another_sink_may_run_beside_the_one_that_is_always_there() -> None:
+def test_indexer_of_another_sink_is_added_to_the_one_for_elasticsearch() -> None:
     other = indexer("other", 9104)
     assert (INDEXER.service, INDEXER.group) == ("indexer", "tapewatch-indexer")
     assert (other.service, other.group) == ("indexer-other", "tapewatch-indexer-other")

@@ -38,7 +38,7 @@ def test_a_price_may_be_nothing_negative_tiny_or_huge(price: float) -> None:
         (trade_json(**{"@timestamp": "2024-12-02T14:00:0\u0663Z"}), "not an ISO 8601 UTC time"),
     ],
 )
-def test_what_is_no_trade_is_told_why(value: bytes | None, error: str) -> None:
+def test_a_message_that_is_not_a_trade_has_a_reason(value: bytes | None, error: str) -> None:
     with pytest.raises(NotATradeError) as caught:
         decode_trade(value)
     assert error in str(caught.value)

@@ -45,7 +45,7 @@ def test_error_kind_leaves_out_what_differs_between_letters() -> None:
     assert letter(error="price is empty").error_kind == "price is empty"
 
 
-def test_letter_is_replayed_once_it_was_put_back() -> None:
+def test_letter_is_replayed_after_it_was_written_back() -> None:
     history = History()
     assert history.state(letter(1)) == State.NEW
     history.add_replay(LetterId(2, 1), 2_000)

@@ -7,7 +7,7 @@ from tests.unit.services.dead_letters.samples import failure_of, letter
 PARTITIONS = {"trades": [0, 1, 2, 3], "anomalies": [0]}
 
 
-def test_messages_of_trades_and_anomalies_are_put_back() -> None:
+def test_messages_of_trades_and_anomalies_are_written_back() -> None:
     assert decide(letter(), PARTITIONS).outcome == Outcome.PUT_BACK
     anomaly = letter(topic="anomalies", partition="9", offset="1")
     assert decide(anomaly, PARTITIONS).outcome == Outcome.PUT_BACK  # its key finds the partition
@@ -30,7 +30,7 @@ def test_what_cannot_be_put_back_is_skipped_with_the_reason(skipped: Letter, rea
     assert decide(skipped, PARTITIONS).reason == reason
 
 
-def test_all_leaves_alone_what_was_put_back_and_what_came_of_it() -> None:
+def test_all_skips_replayed_letters_and_their_new_letters() -> None:
     history = History()
     history.add_replay(LetterId(2, 1), 2_000)
     fates = [

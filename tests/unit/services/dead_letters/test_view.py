@@ -30,7 +30,7 @@ def printed(shown: RenderableType, width: int = 120) -> str:
     return out.getvalue()
 
 
-def test_nothing_of_a_letter_drives_the_terminal_or_is_taken_for_markup() -> None:
+def test_a_letters_content_is_neither_terminal_control_nor_markup() -> None:
     bad = f"[red]{DRIVES_A_TERMINAL}"
     headers: dict[str, Any] = {"service": bad, "error": bad, "file": bad, "line": bad, bad: bad}
     of_bad = letter(key=bad.encode(), **headers)
@@ -44,7 +44,7 @@ def test_nothing_of_a_letter_drives_the_terminal_or_is_taken_for_markup() -> Non
     assert whole.count(escaped) == 8  # the key, five headers, the name of one, the value
 
 
-def test_table_fits_the_terminal_and_cuts_the_error_alone() -> None:
+def test_table_fits_the_terminal_and_only_errors_are_cut() -> None:
     long = letter(12345, service="indexer", topic="trades", partition="3", offset="1234", error="why " * 100)
     wide = printed(letters_table([(long, State.FAILED_AGAIN)], 120), 120).splitlines()
     assert len(wide) == 2
@@ -64,7 +64,7 @@ def test_table_fits_the_terminal_and_cuts_the_error_alone() -> None:
     assert "2-12345  01-01 00:00:01  indexer" in narrow[1]
 
 
-def test_table_says_whose_replay_a_letter_is() -> None:
+def test_table_shows_which_letter_was_replayed() -> None:
     assert "trades 3:9, replay of 2-4" in printed(letters_table([(failure_of(9, of=4), State.NEW)], 120))
 
 
@@ -97,7 +97,7 @@ def test_fields_for_json_have_everything_but_the_value() -> None:
     }
 
 
-def test_letter_says_when_it_was_put_back() -> None:
+def test_letter_shows_when_it_was_written_back() -> None:
     assert "replayed   1970-01-01 00:00:02 UTC\n" in letter_text(letter(), b"", [2_000]).plain
 
 
@@ -138,7 +138,7 @@ def test_value_is_shown_as_what_it_is(value: bytes | None, shown: str) -> None:
     assert value_text(value) == shown
 
 
-def test_hex_dump_says_how_much_it_leaves_out() -> None:
+def test_hex_dump_reports_how_much_it_omits() -> None:
     lines = hex_dump(bytes(range(256)) * 20).splitlines()
     assert len(lines) == 4096 // 16 + 1
     assert lines[4] == "00000040  40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f  @ABCDEFGHIJKLMNO"

@@ -40,6 +40,6 @@ def test_before_the_first_row_there_is_nothing_to_resume_after() -> None:
 
 
 @given(cursor=cursors)
-def test_any_cursor_comes_back_as_it_was(cursor: Any) -> None:  # noqa: ANN401
+def test_any_cursor_is_read_back_unchanged(cursor: Any) -> None:  # noqa: ANN401
     record = Progress("feed").advanced(Pending(cursor=cursor, began_s=0.0), complete=False, owner="a")
     assert msgspec.json.decode(msgspec.json.encode(record), type=Progress).resume_after == cursor

@@ -98,7 +98,7 @@ def test_what_the_detector_would_reject_is_rejected_with_the_reason() -> None:
     assert orjson.loads(chunk.rejected[0].raw)["side"] == "X"
 
 
-def test_a_range_without_trades_is_told() -> None:
+def test_a_range_without_trades_is_reported() -> None:
     with pytest.raises(
         TapewatchError, match="No indexed trades for NVDA from 2024-12-02T00:00:00Z to 2024-12-03"
     ):

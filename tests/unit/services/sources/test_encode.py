@@ -75,7 +75,7 @@ def test_price_text_is_exact(nanos: int) -> None:
     assert orjson.loads(value)["price"] == float(text)
 
 
-def test_a_sources_own_columns_go_into_extra_whatever_they_hold() -> None:
+def test_a_sources_own_columns_go_into_extra_whatever_they_contain() -> None:
     trades = pl.DataFrame(
         {
             "ts_event": [1_733_149_800_000_000_007],

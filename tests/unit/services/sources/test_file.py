@@ -61,7 +61,7 @@ def test_a_copy_has_the_same_identity_and_other_content_another(tmp_path: Path) 
     assert all(len(bytes.fromhex(identity)) == 32 for identity in identities)
 
 
-def test_a_file_that_vanishes_is_told(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_is_reported(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "day.csv", [row(1)])
     source = DatabentoCsv(path)
     path.unlink()

@@ -17,7 +17,7 @@ def read(path: Path, content: bytes, keep_unended: bool = False) -> Lines:
 
 
 @pytest.mark.parametrize("pack", [bytes, zstandard.compress])
-def test_lines_are_numbered_from_the_header_and_blank_ones_are_none(tmp_path: Path, pack: type) -> None:
+def test_lines_are_numbered_from_the_header_and_blank_lines_are_skipped(tmp_path: Path, pack: type) -> None:
     found = read(tmp_path / "x", pack(b"header\na\r\n\nb|c\n"))
     assert list(found.text.iter_rows()) == [(2, "a"), (4, "b|c")]
     assert found.rejected == []

@@ -78,7 +78,7 @@ def test_backtest_of_csv_needs_no_databento_and_no_elasticsearch(tmp_path: Path)
 
 
 @pytest.mark.parametrize("command", ["backtest", "tune", "evaluate"])
-def test_dbn_without_databento_is_told_with_the_extra(tmp_path: Path, command: str) -> None:
+def test_dbn_without_databento_is_reported_with_the_extra(tmp_path: Path, command: str) -> None:
     (tmp_path / "day.dbn").write_bytes(b"DBN\x03 whatever follows")
     done = without(DATABENTOS, RUN, command, str(tmp_path / "day.dbn"), "--output", str(tmp_path / "out"))
     assert done.returncode == 1
@@ -100,7 +100,7 @@ def test_an_index_range_and_the_tuning_page_need_no_databento() -> None:
 
 
 @pytest.mark.parametrize("command", ["backtest", "tune", "evaluate"])
-def test_the_index_without_its_client_is_told_with_the_extra(tmp_path: Path, command: str) -> None:
+def test_the_index_without_its_client_is_reported_with_the_extra(tmp_path: Path, command: str) -> None:
     times = ("--from", "2026-03-02", "--to", "2026-03-03")
     done = without(["elasticsearch"], RUN, command, *times, "--output", str(tmp_path / "out"))
     assert done.returncode == 1

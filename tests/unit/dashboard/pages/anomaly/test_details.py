@@ -65,7 +65,7 @@ def test_what_comes_from_the_data_is_text() -> None:
         assert ESCAPED in html
 
 
-def test_a_verdict_says_who_and_when() -> None:
+def test_a_verdict_shows_its_author_and_time() -> None:
     html = verdict_html(Verdict("1", "false alarm", "An auction.", "Kim", TIME))
     assert "False alarm" in html
     assert "by Kim on 2026-03-02 15:30 UTC" in html

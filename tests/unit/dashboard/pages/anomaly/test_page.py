@@ -42,7 +42,7 @@ def test_withdrawn_verdict_is_gone_at_once(verdicts: dict[str, Verdict]) -> None
     assert [caption.value for caption in app.caption] == ["No verdict has been recorded yet."]
 
 
-def test_withdrawal_that_fails_says_why(
+def test_a_failed_withdrawal_shows_the_reason(
     verdicts: dict[str, Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_client: object, _trade_id: str) -> None:

@@ -44,7 +44,7 @@ def test_a_view_that_was_sent_is_the_same_view() -> None:
     assert (view.chart, view.severities, view.is_live) == (CANDLES, ("critical", "high"), False)
 
 
-def test_an_address_that_says_nothing_is_the_usual_view(app: AppTest) -> None:
+def test_a_url_without_parameters_gives_the_default_view(app: AppTest) -> None:
     app.run()
     assert app.session_state["seen"] == View()
     assert app.query_params == {}
@@ -61,7 +61,7 @@ def test_an_address_that_says_nothing_is_the_usual_view(app: AppTest) -> None:
         ("live", "maybe"),
     ],
 )
-def test_what_cannot_be_read_is_as_usual(name: str, text: str, app: AppTest) -> None:
+def test_invalid_parameters_fall_back_to_the_default(name: str, text: str, app: AppTest) -> None:
     app.query_params[name] = text
     app.run()
     assert not app.exception

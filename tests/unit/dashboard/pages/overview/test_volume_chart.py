@@ -15,7 +15,7 @@ def test_volume_is_stacked_to_the_total() -> None:
     ]
 
 
-def test_a_giant_is_cut_and_says_how_high_it_is() -> None:
+def test_a_huge_bar_is_cut_off_and_labelled_with_its_height() -> None:
     shares = [100] * 98 + [1_000_000, 14_200_000]
     frame = to_buckets([bucket(minute, {"N": n}) for minute, n in enumerate(shares)], 60)
     blocks = volume_blocks(frame)

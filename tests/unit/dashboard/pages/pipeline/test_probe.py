@@ -76,7 +76,7 @@ def state_of(text: str) -> ServiceState:
     return to_state("host:1", to_samples(text), Status.WORKING, "")
 
 
-def test_a_service_tells_its_numbers() -> None:
+def test_a_services_metrics_are_read() -> None:
     one = state_of(SCRAPED)
     assert (one.name, one.version, one.done, one.per_second) == ("detector", "0.1.0", 4309, 12.5)
     assert (one.lag_messages, one.event_lag_s) == (7, 3.25)
@@ -103,7 +103,7 @@ def test_a_latency_is_the_mean_since_the_last_look(before: Latency | None, mean_
     assert Latency(10, 1.0).mean_ms(before) == (None if mean_ms is None else pytest.approx(mean_ms))
 
 
-def test_a_service_that_works_and_one_that_waits_are_told_apart() -> None:
+def test_a_working_and_a_waiting_service_are_distinguished() -> None:
     health = Health()
     health.detail = "Kafka at nowhere:1"
     with running(health) as server:
@@ -131,7 +131,7 @@ def test_closed_port_means_not_running() -> None:
     assert "cannot be reached" in found.why
 
 
-def test_another_program_is_not_taken_for_a_service() -> None:
+def test_another_program_is_not_mistaken_for_a_service() -> None:
     server = HTTPServer(("127.0.0.1", 0), _Other)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:

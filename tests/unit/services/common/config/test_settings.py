@@ -9,7 +9,7 @@ from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 
 
-def test_nothing_is_served_beyond_this_machine_unless_told() -> None:
+def test_metrics_are_served_only_on_this_machine_by_default() -> None:
     assert Settings.model_fields["metrics_host"].default == "127.0.0.1"
 
 
@@ -29,7 +29,7 @@ def test_an_empty_variable_counts_as_not_set(name: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "9.5"])
-def test_a_port_that_is_none_is_told(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_port_is_reported(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPEWATCH_METRICS_PORT", port)
     with pytest.raises(TapewatchError, match=f"TAPEWATCH_METRICS_PORT is '{port}': "):
         Settings()

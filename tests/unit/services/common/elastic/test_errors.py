@@ -71,14 +71,14 @@ def test_cluster_that_is_not_there_is_named() -> None:
     assert explained(url).cause == f"Elasticsearch does not answer at {url}."
 
 
-def test_refusal_has_its_status_and_the_innermost_reason(server: ToldServer) -> None:
+def test_rejection_has_its_status_and_the_innermost_reason(server: ToldServer) -> None:
     server.answers = [(400, QUERY_ERROR)]
     assert explained(server.url).cause == (
         f"Elasticsearch at {server.url} rejected a query with status 400: no such field."
     )
 
 
-def test_answer_that_does_not_come_is_told_with_the_time_waited(server: ToldServer) -> None:
+def test_missing_answer_is_reported_with_the_time_waited(server: ToldServer) -> None:
     server.delay_s = 2.0
     assert explained(server.url, timeout_s=1.0).cause == (
         f"Elasticsearch at {server.url} did not answer within 1 s."
@@ -93,7 +93,7 @@ def test_answer_that_does_not_come_is_told_with_the_time_waited(server: ToldServ
         (400, "Check Elasticsearch's log"),
     ],
 )
-def test_refusal_of_what_an_administrator_does_says_what_to_do(
+def test_rejection_of_an_administrators_request_has_a_hint(
     server: ToldServer, status: int, hint: str
 ) -> None:
     server.answers = [(status, {"error": "no"})]
@@ -113,7 +113,7 @@ def test_cluster_that_is_not_ready_yet_is_waited_for(server: ToldServer) -> None
     assert server.answers == []
 
 
-def test_cluster_that_refuses_for_good_is_not_waited_for(server: ToldServer) -> None:
+def test_cluster_that_rejects_permanently_is_not_waited_for(server: ToldServer) -> None:
     server.answers = [(403, {})]
     with new_client(server.url) as client, pytest.raises(ApiError):
         wait_for_cluster(client.info, server.url, CountedStop())

@@ -66,7 +66,7 @@ def test_reader_that_leaves_early_gives_the_point_in_time_back() -> None:
     assert cluster.open_points == 0
 
 
-def test_page_has_the_usual_rows_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_has_the_default_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "PAGE_ROWS", 7)
     cluster = FakeCluster(20)
     list(read_pages(as_client(cluster), "trades-*", {}, SORT, 20))

@@ -195,7 +195,7 @@ def test_error_that_the_client_does_not_get_over_ends_the_service(member: Member
         member.turn()
 
 
-def test_error_that_the_client_gets_over_is_none(member: Member) -> None:
+def test_error_that_the_client_recovers_from_is_ignored(member: Member) -> None:
     error = KafkaError(KafkaError._ALL_BROKERS_DOWN)
     member.client.delivers(FakeMessage((None, -1), -1, None, error))
     assert member.turn() == []

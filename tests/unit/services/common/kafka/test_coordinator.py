@@ -36,7 +36,7 @@ def test_partition_exists_and_the_probe_shares_it(group: str, partitions: int) -
     assert offsets_partition(probe_group(group, partitions), partitions) == number
 
 
-def test_stuck_coordinator_is_told_with_group_partition_and_broker() -> None:
+def test_stuck_coordinator_is_reported_with_group_partition_and_broker() -> None:
     stuck = StuckCoordinator("tapewatch-indexer", 7, "1 (kafka:9092)", "not written")
     assert "tapewatch-indexer" in stuck.finding
     assert "partition 7 of __consumer_offsets" in stuck.finding

@@ -70,7 +70,7 @@ def test_letter_of_a_message_has_its_key_and_headers_and_names_its_origin(
     assert {written[name].key() for name in ("plain", "strange")} == {b"K"}
 
 
-def test_more_headers_than_fit_are_left_out_and_the_letter_says_so(written: dict[str, Record]) -> None:
+def test_headers_beyond_the_limit_are_left_out_and_the_letter_says_so(written: dict[str, Record]) -> None:
     many, long = (headers_of(written[name]) for name in ("many", "long"))
     assert many.keys() == ORIGIN.keys() | {"replay_of"}
     assert long.keys() == ORIGIN.keys()

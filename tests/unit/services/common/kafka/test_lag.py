@@ -61,7 +61,7 @@ def test_member_whose_partitions_went_to_another_has_no_lag(loop: Loop) -> None:
     assert messages("lag-2") == 0
 
 
-def test_gauge_is_not_set_again_within_a_moment_unless_told_to(loop: Loop) -> None:
+def test_gauge_is_not_set_again_too_soon_unless_forced(loop: Loop) -> None:
     of_member = new_lag("lag-3", loop)
     of_member.update()
     loop.consumer.ends[0] = 12
@@ -71,13 +71,13 @@ def test_gauge_is_not_set_again_within_a_moment_unless_told_to(loop: Loop) -> No
     assert messages("lag-3") == 5
 
 
-def test_broker_is_asked_for_ends_while_nothing_is_read(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_offsets_are_queried_while_nothing_is_read(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lag, "end_offsets", lambda *_: {("trades", 0): 100})
     new_lag("lag-4", loop).update(is_paused=True)
     assert messages("lag-4") == 93
 
 
-def test_partition_read_to_its_end_has_no_lag_though_a_marker_stands_behind_it(loop: Loop) -> None:
+def test_partition_read_to_its_end_has_no_lag_despite_a_marker_at_its_end(loop: Loop) -> None:
     loop.positions.ends = {("trades", 0): 7}
     new_lag("lag-5", loop).update()
     assert messages("lag-5") == 0

@@ -67,7 +67,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin, is_probing: bool) ->
     return membership.check_membership(admin, "kafka:9092", "group", "trades", "me", is_probing)  # type: ignore[arg-type]
 
 
-def test_broker_that_does_not_answer_is_told_from_a_coordinator_that_does_not(
+def test_silent_broker_and_silent_coordinator_are_distinguished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     silent = KafkaException(KafkaError(KafkaError._TIMED_OUT))
@@ -114,7 +114,7 @@ def test_usual_rebalance_is_not_disturbed() -> None:
     assert watched.health.detail == "starting"
 
 
-def test_member_without_partitions_joins_again_after_its_patience_and_says_why() -> None:
+def test_member_without_partitions_joins_again_after_its_patience_and_reports_why() -> None:
     watched = Watched(GroupCheck(Standing.ABSENT))
     assert watched.rejoins_within(PATIENCE_S + CHECK_EVERY_S) == 1
     assert watched.health.detail == "partitions: the group does not know this member"
@@ -148,7 +148,7 @@ def test_patience_begins_when_the_broker_answers_again() -> None:
     assert watched.rejoins_within(3 * CHECK_EVERY_S) == 1
 
 
-def test_partitions_in_between_begin_the_patience_anew() -> None:
+def test_partitions_in_between_restart_the_patience() -> None:
     watched = Watched(GroupCheck(Standing.ABSENT))
     watched.rejoins_within(PATIENCE_S - 1)
     watched.watch.settle()

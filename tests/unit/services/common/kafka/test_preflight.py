@@ -77,7 +77,7 @@ def test_replicas_are_accepted_when_two_must_have_a_message() -> None:
         for name in TOPICS
     ],
 )
-def test_a_setting_that_breaks_the_promise_is_told(
+def test_a_setting_that_breaks_the_promise_is_reported(
     name: str, changes: dict[str, Any], cause: str, hint: str
 ) -> None:
     with pytest.raises(TapewatchError) as caught:
@@ -95,14 +95,14 @@ def test_topics_that_must_hold_any_trade_may_not_hold_less_than_trades() -> None
         validate_topics(topics("trades", max_message_bytes="5000000"))
 
 
-def test_a_message_that_one_of_several_replicas_may_lose_is_told() -> None:
+def test_settings_under_which_a_replica_may_lose_messages_are_reported() -> None:
     with pytest.raises(TapewatchError, match=r"min.insync.replicas=1: one of its 3 replicas") as caught:
         validate_topics(topics(replicas=3))
     assert "--topic trades --add-config min.insync.replicas=2" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["trades", "anomalies", "detector-checkpoints"])
-def test_numbers_of_partitions_that_differ_are_told(name: str) -> None:
+def test_different_numbers_of_partitions_are_reported(name: str) -> None:
     states = topics()
     states[name] = replace(states[name], partitions=3)
     with pytest.raises(TapewatchError, match=f"number of partitions .*{name} has 3"):

@@ -79,7 +79,7 @@ def test_a_query_changes_nothing() -> None:
         assert ask(server.address, "/healthz?from=probe")[0].status == 200
 
 
-def test_a_client_that_says_nothing_holds_up_nobody() -> None:
+def test_a_silent_client_does_not_block_others() -> None:
     with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         host, port = server.address.split(":")
         with socket.create_connection((host, int(port))):
@@ -106,7 +106,7 @@ def test_the_next_port_is_taken_when_the_usual_one_is_not_free() -> None:
         assert second.address == f"127.0.0.1:{usual + 10}"
 
 
-def test_usual_ports_that_are_all_taken_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_reports_that_all_default_ports_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = free_port()
     detector = replace(DETECTOR, metrics_port=usual)
     monkeypatch.setattr(metrics, "PORTS_TRIED", 2)
@@ -119,7 +119,7 @@ def test_usual_ports_that_are_all_taken_are_told(monkeypatch: pytest.MonkeyPatch
     assert "TAPEWATCH_METRICS_PORT" in caught.value.hint
 
 
-def test_a_given_port_that_is_taken_is_told() -> None:
+def test_a_configured_port_that_is_taken_is_reported() -> None:
     port = free_port()
     with (
         socket.create_server(("127.0.0.1", port)),
@@ -129,7 +129,7 @@ def test_a_given_port_that_is_taken_is_told() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "::1"])
-def test_an_address_of_another_machine_is_told(host: str) -> None:
+def test_an_address_of_another_machine_is_reported(host: str) -> None:
     with pytest.raises(TapewatchError, match=f"cannot serve its metrics on {host}:0: ") as caught:
         serve_metrics(DETECTOR, Settings(metrics_host=host, metrics_port=0), Health())
     assert "TAPEWATCH_METRICS_HOST" in caught.value.hint

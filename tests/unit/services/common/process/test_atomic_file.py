@@ -18,7 +18,7 @@ def test_a_file_is_replaced_only_when_done(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
-def test_a_failure_leaves_the_old_file_alone(tmp_path: Path) -> None:
+def test_a_failure_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
 
@@ -33,7 +33,7 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path: Path) -> None:
     assert path.read_text() == "old"
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     def write_on_a_full_disk() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -84,7 +84,7 @@ def test_a_device_is_written_to_in_its_place_also_through_a_link(tmp_path: Path,
     assert device.is_symlink() == (name == "link")
 
 
-def test_a_full_device_is_told_under_its_name() -> None:
+def test_a_full_device_is_reported_by_name() -> None:
     full = Path("/dev/full")
     if not full.is_char_device():
         pytest.skip("there is no /dev/full here")

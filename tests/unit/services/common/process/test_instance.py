@@ -94,7 +94,7 @@ def test_a_given_name_is_taken_as_it_is(temporary_folder: Path) -> None:
     assert list(temporary_folder.iterdir()) == []
 
 
-def test_the_folder_is_the_users_alone(temporary_folder: Path) -> None:
+def test_the_folder_belongs_to_the_user_only(temporary_folder: Path) -> None:
     claim_instance("detector", Settings())
     (folder,) = temporary_folder.iterdir()
     assert folder.name == f"tapewatch-{os.getuid()}"

@@ -8,7 +8,7 @@ from services.common.process.shutdown import GRACE_S, Stop
 SOON_S = 5.0
 
 
-def test_a_stop_that_is_asked_for_ends_the_waiting() -> None:
+def test_a_requested_stop_ends_the_wait() -> None:
     stop = Stop(on_signals=False)
     assert not stop.wait(0.0)
     asking = threading.Timer(0.05, stop.request)

@@ -112,6 +112,6 @@ def test_asking_a_detector_again_gives_the_same_and_changes_nothing(kind: type[D
     assert surroundings.walk.save(0) == known
 
 
-def test_trades_that_were_not_measured_are_refused() -> None:
+def test_trades_that_were_not_measured_are_rejected() -> None:
     with pytest.raises(ValueError, match="no measures"):
         OffMarketPrice(context()).flag(market(10))

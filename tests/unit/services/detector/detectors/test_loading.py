@@ -10,7 +10,7 @@ def test_a_registered_detector_is_the_class_that_its_entry_names() -> None:
     assert load_detector("high_volume") is HighVolume
 
 
-def test_a_name_that_is_not_registered_is_none() -> None:
+def test_an_unregistered_name_is_unknown() -> None:
     with pytest.raises(KeyError):
         load_detector("nothing")
 
@@ -25,9 +25,7 @@ def test_a_name_that_is_not_registered_is_none() -> None:
         ("services.detector.detectors.size.high_volume", r"has no class \(its entry names none\)"),
     ],
 )
-def test_a_registration_that_does_not_fit_says_how_to_fix_it(
-    code: str, cause: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_registration_has_a_hint(code: str, cause: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
     with pytest.raises(TapewatchError, match=cause) as caught:
         load_detector("thing")
@@ -39,7 +37,7 @@ class NoParameters(HighVolume):
     parameters = int  # type: ignore[assignment]
 
 
-def test_a_detector_without_parameters_is_told_to_have_some(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_without_parameters_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     code = f"{__name__}:NoParameters"
     monkeypatch.setitem(DETECTORS, "thing", DetectorSpec("thing", "Thing", SIZE, "in shares", code))
     with pytest.raises(TapewatchError, match="does not declare its parameters"):

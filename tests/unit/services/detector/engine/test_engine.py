@@ -121,20 +121,20 @@ def test_session_is_the_exchanges_day() -> None:
     assert orjson.loads(detect([late_evening], profile=RULES)[0])["session"] == "2024-12-02"
 
 
-def test_each_session_starts_anew() -> None:
+def test_each_session_starts_empty() -> None:
     first = trade_json(1, price=100.0)
     next_day = trade_json(2, price=200.0, **{"@timestamp": "2024-12-03T14:30:00.000000000Z"})
     assert detect([first, next_day], profile=RULES) == []
 
 
-def test_an_endless_session_goes_on_over_days() -> None:
+def test_an_endless_session_spans_days() -> None:
     first = trade_json(1, price=100.0)
     next_day = trade_json(2, price=200.0, **{"@timestamp": "2024-12-03T14:30:00.000000000Z"})
     [value] = detect([first, next_day], profile=RULES.model_copy(update={"sessions": "endless"}))
     assert orjson.loads(value)["session"] == "2024-12-03"
 
 
-def test_auction_cross_is_information_whatever_else_is_said_of_it() -> None:
+def test_auction_cross_has_severity_info_whatever_else_flags_it() -> None:
     profile = load_profile(None)
     profile = profile.model_copy(
         update={"detectors": profile.detectors.replaced(high_volume=RULES.detectors.get("high_volume"))}
@@ -150,7 +150,7 @@ def test_auction_cross_is_information_whatever_else_is_said_of_it() -> None:
     assert orjson.loads(value)["anomalies"][0] == "Unusual Size"
 
 
-def test_symbols_parameters_apply_to_it_alone() -> None:
+def test_symbols_parameters_apply_only_to_it() -> None:
     profile = RULES.model_copy(
         update={"symbols": {"TINY": {"high_volume": {"threshold_shares": 50}}, "MUTE": {"high_volume": None}}}
     )
@@ -202,7 +202,7 @@ def test_replay_finds_nothing_again() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(cut=st.integers(1, 200), order=st.randoms(use_true_random=False))
-def test_result_depends_on_each_symbols_order_alone(cut: int, order: Random) -> None:
+def test_result_depends_only_on_each_symbols_order(cut: int, order: Random) -> None:
     tapes = {symbol: tape(150, symbol, seed) for seed, symbol in enumerate(("AAA", "BBB", "CCC"))}
     alone = sorted(value for values in tapes.values() for value in detect(values))
     turns = [symbol for symbol, values in tapes.items() for _ in values]

@@ -20,7 +20,7 @@ def test_a_batch_is_one_piece_whatever_it_mixes() -> None:
     assert piece.batch.price.tolist() == mixed.price.tolist()
 
 
-def test_a_slot_that_is_given_anew_is_told_with_the_piece_that_has_it(
+def test_a_reused_slot_is_reported_with_the_piece_that_uses_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sessions, "SESSIONS_KEPT", 2)
@@ -49,7 +49,7 @@ def test_what_is_late_or_repeated_is_counted_and_in_no_piece() -> None:
     assert watching.late_trades == 9
 
 
-def test_an_endless_session_goes_on_over_days() -> None:
+def test_an_endless_session_spans_days() -> None:
     tape = joined([session_trades("AAA", day, 5, seed=1) for day in range(3)])
     [piece] = Sessions(endless=True).pieces(tape)
     assert piece.sessions == {0: SessionKey("AAA", "")}

@@ -52,7 +52,7 @@ def restored(profile: Profile, states: list[SessionState]) -> Engine:
 @profiles
 @settings(max_examples=15, deadline=None)
 @given(random=st.randoms(use_true_random=True), cut_share=st.floats(0, 1), batch_trades=st.integers(1, 400))
-def test_engine_goes_on_after_a_cut_anywhere(
+def test_engine_resumes_from_a_save_anywhere(
     profile: Profile, random: Random, cut_share: float, batch_trades: int
 ) -> None:
     trades = stream(random, SYMBOLS, days=2, trades=60, late_share=0.1)
@@ -263,7 +263,7 @@ def saved() -> SessionState:
 
 @pytest.mark.parametrize("name", ["tape", "high_volume", "rapid_price_change", "z_score"])
 @pytest.mark.parametrize("change", [lambda b: b[:-1], lambda b: b + b"\0", lambda _b: b"", lambda b: b + b])
-def test_bytes_of_another_length_are_refused(name: str, change: Callable[[bytes], bytes]) -> None:
+def test_bytes_of_another_length_are_rejected(name: str, change: Callable[[bytes], bytes]) -> None:
     state = saved()
     wrong = dataclasses.replace(state, detectors=state.detectors | {name: change(state.detectors[name])})
     with pytest.raises(ValueError, match=f"the saved state of {name} cannot be read: it has"):
@@ -279,14 +279,14 @@ def test_bytes_of_another_length_are_refused(name: str, change: Callable[[bytes]
         ("z_score", bytes(8) + np.array([40, 40], np.int64).tobytes(), "its windows are not of 40 trades"),
     ],
 )
-def test_counts_that_cannot_be_are_refused(name: str, first_bytes: bytes, reason: str) -> None:
+def test_impossible_counts_are_rejected(name: str, first_bytes: bytes, reason: str) -> None:
     state = saved()
     wrong = first_bytes + state.detectors[name][len(first_bytes) :]
     with pytest.raises(ValueError, match=reason):
         Engine(EVERYTHING).restore(dataclasses.replace(state, detectors=state.detectors | {name: wrong}))
 
 
-def test_state_of_other_detectors_is_refused() -> None:
+def test_state_of_other_detectors_is_rejected() -> None:
     state = saved()
     some = {name: value for name, value in state.detectors.items() if name != "tape"}
     with pytest.raises(ValueError, match="state of high_volume, rapid_price_change, z_score was saved"):
@@ -296,7 +296,7 @@ def test_state_of_other_detectors_is_refused() -> None:
 
 
 @pytest.mark.parametrize("day", ["", "2024-12-32", "20241202", "2024-W49-1", "yesterday"])
-def test_days_that_are_none_are_refused(day: str) -> None:
+def test_invalid_days_are_rejected(day: str) -> None:
     with pytest.raises(ValueError, match=r"day|iso|month"):
         Engine(EVERYTHING).restore(dataclasses.replace(saved(), session=SessionKey("AAA", day)))
 
@@ -330,7 +330,7 @@ def test_only_profiles_of_bounded_state_are_checkpointable() -> None:
         classic.restore(saved())
 
 
-def test_state_schema_tells_states_apart_but_not_parameters() -> None:
+def test_state_schema_differs_by_state_but_not_by_parameters() -> None:
     schema = Engine(EVERYTHING).state_schema
     assert Engine(OWN_PARAMETERS).state_schema == schema
     assert (
@@ -338,7 +338,7 @@ def test_state_schema_tells_states_apart_but_not_parameters() -> None:
     )
 
 
-def test_layout_tells_versions_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layout_differs_by_version(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = Engine(EVERYTHING).state_schema
     monkeypatch.setattr("services.detector.engine.engine._STATE_VERSION", 2)
     assert Engine(EVERYTHING).state_schema != schema
@@ -358,7 +358,7 @@ def test_changes_are_what_was_given_a_trade_since() -> None:
     assert again.take_changes() == Changes([], [])
 
 
-def test_dropped_sessions_are_told_unless_they_are_open_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_sessions_are_reported_unless_they_are_open_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "SESSIONS_KEPT", 2)
     days = [session_trades("AAA", day, 5, seed=1) for day in range(3)]
     keys = [SessionKey("AAA", f"2024-12-0{2 + day}") for day in range(3)]

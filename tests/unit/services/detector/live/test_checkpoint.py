@@ -179,16 +179,16 @@ def test_bytes_written_over_are_noticed(at: int, noise: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused(noise: bytes) -> None:
+def test_arbitrary_bytes_are_rejected(noise: bytes) -> None:
     for value in (noise, b"TWC" + noise, b"TWC\x02" + noise):
         assert reason_of(value)
 
 
-def test_bytes_behind_the_frame_are_refused() -> None:
+def test_bytes_behind_the_frame_are_rejected() -> None:
     assert "corrupt" in reason_of(encode(PARTITION) + b"\0")
 
 
-def test_another_version_is_refused() -> None:
+def test_another_version_is_rejected() -> None:
     value = encode(PARTITION)
     assert reason_of(value[:3] + b"\x01" + value[4:]) == "it has version 1, not 2"
     assert reason_of(b"TWC") == "it has no version"
@@ -239,19 +239,19 @@ def test_every_field_must_be_there_and_no_other(fields: dict[str, object]) -> No
         ("detectors", [b"state"]),
     ],
 )
-def test_fields_of_other_types_are_refused(name: str, wrong: object) -> None:
+def test_fields_of_other_types_are_rejected(name: str, wrong: object) -> None:
     assert "its content is not a checkpoint's" in reason_of(value_of(SESSION_FIELDS | {name: wrong}))
 
 
 @pytest.mark.parametrize(
     ("name", "wrong"), [("replay_from", -1), ("retract_until", "x"), ("letters_from", None), ("run", None)]
 )
-def test_a_partitions_fields_of_other_types_are_refused(name: str, wrong: object) -> None:
+def test_a_partitions_fields_of_other_types_are_rejected(name: str, wrong: object) -> None:
     assert "its content is not a checkpoint's" in reason_of(value_of(PARTITION_FIELDS | {name: wrong}))
 
 
 @pytest.mark.parametrize("content", [None, 7, [], "session", {}, [SESSION_FIELDS]])
-def test_content_that_is_no_map_of_fields_is_refused(content: object) -> None:
+def test_content_that_is_not_a_map_of_fields_is_rejected(content: object) -> None:
     assert "its content is not a checkpoint's" in reason_of(value_of(content))
 
 
@@ -266,6 +266,6 @@ def test_a_symbol_may_have_the_sign_that_parts_it_from_the_day() -> None:
 
 
 @pytest.mark.parametrize("key", [PARTITION_KEY, b"", b"@2024-12-02", b"\xff@2024-12-02"])
-def test_keys_of_no_session_are_refused(key: bytes) -> None:
+def test_keys_of_no_session_are_rejected(key: bytes) -> None:
     with pytest.raises(UnreadableCheckpointError, match="the key"):
         parse_session_key(key)

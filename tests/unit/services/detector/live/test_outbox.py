@@ -89,7 +89,7 @@ def test_lost_partitions_abort_only_a_transaction_that_is_open(
     assert transactions.calls == ["begin", "abort"]
 
 
-def test_refused_trade_becomes_a_dead_letter_and_an_anomaly_goes_to_the_partition_of_its_trade(
+def test_rejected_trade_becomes_a_dead_letter_and_an_anomaly_goes_to_the_partition_of_its_trade(
     outbox: Outbox, transactions: FakeTransactions
 ) -> None:
     values = tape(150, "NVDA")
@@ -112,7 +112,7 @@ def test_refused_trade_becomes_a_dead_letter_and_an_anomaly_goes_to_the_partitio
     assert letter["value"] == b"no trade"
 
 
-def test_anomaly_of_what_is_json_to_the_decoder_alone_is_left_out(
+def test_anomaly_is_left_out_if_only_the_decoder_accepts_the_json(
     outbox: Outbox, transactions: FakeTransactions
 ) -> None:
     values = tape(150, "NVDA")

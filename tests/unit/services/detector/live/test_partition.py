@@ -234,7 +234,7 @@ def test_a_partition_is_unchanged_until_others_continue_or_reset_it() -> None:
     assert not is_unchanged(left, {PARTITION_KEY: encode(next_record)}, ledger.committed)
 
 
-def test_what_an_earlier_run_refused_gets_no_second_letter() -> None:
+def test_message_rejected_in_an_earlier_run_gets_no_second_letter() -> None:
     ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
     run = decode(Process(ledger, ledger.started()).partition.partition_checkpoint())
     refused_at = TAPE.index(b"no trade")

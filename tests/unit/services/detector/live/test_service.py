@@ -305,7 +305,7 @@ def worked_on(broker: Broker, messages: int) -> Detector:
     return detector
 
 
-def test_partition_that_comes_back_as_it_went_keeps_its_engine(broker: Broker) -> None:
+def test_partition_that_returns_unchanged_keeps_its_engine(broker: Broker) -> None:
     detector = worked_on(broker, 9)
     before = detector.service._assignment.partitions[0]
     detector.client.takes()

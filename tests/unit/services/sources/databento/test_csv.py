@@ -69,7 +69,7 @@ def test_windows_line_ends_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
         ({"flags": "x"}, "flags is not a whole number: 'x'"),
     ],
 )
-def test_bad_row_is_told_with_its_line_and_the_rest_goes_on(
+def test_bad_row_is_reported_with_its_line_and_the_rest_is_read(
     tmp_path: Path, changes: dict[str, str], error: str
 ) -> None:
     bad = row(2, **changes)
@@ -102,7 +102,7 @@ FAULTS = {
     names=st.permutations(HEADER.split(",")),
     picks=st.lists(st.dictionaries(st.sampled_from(sorted(FAULTS)), st.integers(0, 5)), max_size=40),
 )
-def test_of_several_faults_in_a_row_the_first_column_is_told(
+def test_of_several_faults_in_a_row_the_first_column_is_reported(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], picks: list[dict[str, int]]
 ) -> None:
     wanted = {}
@@ -132,7 +132,7 @@ def test_undefined_integer_price_is_a_bad_row(tmp_path: Path) -> None:
     assert [bad.reason for bad in rejected] == ["price is undefined", "price is not a whole number: '137.97'"]
 
 
-def test_missing_column_in_a_row_is_told(tmp_path: Path) -> None:
+def test_missing_column_in_a_row_is_reported(tmp_path: Path) -> None:
     trades, rejected = read(write_csv(tmp_path / "day.csv", [row(1), "1,2,3", row(3) + ",more"]))
     assert len(trades) == 1
     assert [(bad.line, bad.reason) for bad in rejected] == [
@@ -171,7 +171,7 @@ def test_truncated_zstd_file_keeps_what_was_before_the_cut(tmp_path: Path, keep:
     assert len(rejected) == 1
 
 
-def test_damaged_zstd_file_is_told(tmp_path: Path) -> None:
+def test_damaged_zstd_file_is_reported(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "day.csv.zst", [row(n) for n in range(10)])
     path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd garbage")
     trades, rejected = read(path)

@@ -96,7 +96,7 @@ def test_truncated_file_keeps_the_whole_records(tmp_path: Path) -> None:
     assert "truncated" in bad.reason
 
 
-def test_truncated_compressed_file_is_told(tmp_path: Path) -> None:
+def test_truncated_compressed_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "day.dbn.zst"
     generator = np.random.default_rng(1)
     content = zstandard.compress(

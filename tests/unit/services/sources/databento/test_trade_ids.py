@@ -26,7 +26,7 @@ def test_repeated_number_of_a_print_is_the_same_trade() -> None:
     assert ids == ["2-7-20241202-5", "2-7-20241202-6", "2-7-20241202-6"]
 
 
-def test_prints_of_one_packet_are_told_apart() -> None:
+def test_prints_of_one_packet_get_different_ids() -> None:
     ids = TradeIds().name(frame(CME, [5, 5, 5, 6])).to_list()
     assert ids == ["1-7-20241202-5", "1-7-20241202-5-2", "1-7-20241202-5-3", "1-7-20241202-6"]
 

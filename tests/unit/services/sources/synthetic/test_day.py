@@ -127,7 +127,7 @@ def test_the_columns_are_those_of_databentos_trade_records() -> None:
     assert set(TRADE_COLUMNS) - {"symbol"} <= fields
 
 
-def test_a_name_in_zst_is_compressed_and_says_the_same(tmp_path: Path) -> None:
+def test_a_name_in_zst_is_compressed_with_the_same_content(tmp_path: Path) -> None:
     config = DayConfig(trades=2_000)
     write_day(config, tmp_path / "day.csv", tmp_path / "labels.csv")
     write_day(config, tmp_path / "day.csv.zst", tmp_path / "labels.csv.zst")

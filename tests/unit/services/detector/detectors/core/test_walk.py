@@ -50,7 +50,7 @@ def test_measures_do_not_depend_on_other_sessions(order: Random, cuts: list[int]
         assert own.tobytes() == alone(batches[slot], [], session).tobytes()
 
 
-def test_measures_do_not_depend_on_which_forests_are_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measures_do_not_depend_on_which_forests_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.detector.detectors.core.walk.FORESTS_KEPT", 2)
     sessions = [SessionKey(symbol, "2024-12-02") for symbol in ("AAA", "BBB", "CCC")]
     batches = [market(700, seed, slot) for slot, seed in enumerate((1, 2, 3))]
@@ -76,7 +76,7 @@ def test_what_no_later_trade_can_ask_for_is_not_saved() -> None:
     assert len(watching.save(0)) == STATE.itemsize + (750 - rows_from) * 4 * FOREST_FEATURES
 
 
-def test_slot_given_again_starts_afresh() -> None:
+def test_reused_slot_starts_empty() -> None:
     watching = walk()
     watching.open(0, NVDA)
     watching.advance(market(500, seed=5))

@@ -120,7 +120,7 @@ def test_a_history_that_averages_to_zero_is_no_trouble(library: Library) -> None
 
 
 @pytest.mark.parametrize("library", ["scikit-learn", "coniferest"])
-def test_slot_opened_again_starts_afresh(library: Library) -> None:
+def test_reused_slot_starts_empty(library: Library) -> None:
     detector = forest(library, refit_trades=100, trees=5)
     price = generated_tape().price[:250]
     assert flags_in_batches(detector, batch(price=price), 250) == flags_in_batches(

@@ -50,6 +50,6 @@ def test_each_symbol_has_its_own_threshold_and_price_before() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"threshold_ratio": 0}, {"threshold_ratio": float("nan")}, {"ratio": 0.1}])
-def test_wrong_parameters_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_parameters_are_rejected(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         RapidPriceChangeParameters(**wrong)

@@ -68,14 +68,14 @@ def test_a_size_is_flagged() -> None:
     assert "above the 100 usual in the last 100 trades" in flags.reasons[0]
 
 
-def test_few_trades_or_equal_ones_say_nothing() -> None:
+def test_few_or_equal_trades_flag_nothing() -> None:
     assert z_score().flag(batch(size=[90, 110] * 14 + [5_000_000])).at.tolist() == []
     assert (
         z_score().flag(batch(size=[100] * 600 + [5_000_000], price=[50.0] * 600 + [80.0])).at.tolist() == []
     )
 
 
-def test_equal_trades_after_an_outlier_say_nothing() -> None:
+def test_equal_trades_after_an_outlier_flag_nothing() -> None:
     size = [100] * 40 + [7_000_003] + [100] * 100 + [5_000_000]
     flags = z_score(window_trades=60).flag(batch(size=size))
     assert len(size) - 1 not in flags.at
@@ -110,7 +110,7 @@ def test_rounding_does_not_pile_up() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"window_trades": 1}, {"min_trades": 501}, {"threshold_sigmas": 0}, {"sigmas": 3}]
 )
-def test_wrong_parameters_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_parameters_are_rejected(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         ZScoreParameters(**wrong)
 

@@ -52,7 +52,7 @@ def test_each_symbol_has_its_own_threshold() -> None:
     assert flags.expected.tolist() == [500, 5]
 
 
-def test_slot_opened_again_starts_afresh() -> None:
+def test_reused_slot_starts_empty() -> None:
     detector = high_volume(10)
     first = detector.flag(batch(size=[5, 50]))
     detector.open(0, SESSION)
@@ -61,7 +61,7 @@ def test_slot_opened_again_starts_afresh() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"threshold_shares": -1}, {"shares": 3}])
-def test_wrong_parameters_are_refused(wrong: dict[str, int]) -> None:
+def test_wrong_parameters_are_rejected(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         HighVolumeParameters(**wrong)
 

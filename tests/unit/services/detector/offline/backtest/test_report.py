@@ -99,7 +99,7 @@ class Tags(HTMLParser):
         self.seen.add(tag)
 
 
-def test_the_page_stands_alone_and_escapes(report: Report) -> None:
+def test_the_page_loads_nothing_and_escapes_text(report: Report) -> None:
     page = html_page(report)
     assert not re.search(r"https?://|url\(|@import|src=[\"']", page)
     tags = Tags()
@@ -115,7 +115,7 @@ def test_a_page_and_report_without_trades() -> None:
     Console(quiet=True).print(terminal_report(empty))
 
 
-def test_a_page_of_auctions_alone() -> None:
+def test_a_page_with_auctions_only() -> None:
     tally = Tally(ZONE)
     tally.add_trades(to_columns([trade(2)], ZONE))
     tally.add_anomaly(trade(2), anomaly(0.0, "Auction Cross", severity=Severity.INFO))

@@ -52,7 +52,7 @@ def test_a_pipe_gets_the_anomalies_and_stays_a_pipe(day: Path, tmp_path: Path) -
     assert without_time(from_pipe) == without_time(file.read_bytes())
 
 
-def test_html_alone_is_enough(day: Path, tmp_path: Path) -> None:
+def test_html_is_enough_as_the_only_output(day: Path, tmp_path: Path) -> None:
     run_backtest(open_sources([str(day)]), None, None, tmp_path / "out.html")
     assert [path.name for path in tmp_path.iterdir()] == ["out.html"]
 
@@ -66,7 +66,7 @@ def test_html_alone_is_enough(day: Path, tmp_path: Path) -> None:
         (".", None, "is a folder"),
     ],
 )
-def test_says_what_is_wrong_with_the_outputs(
+def test_invalid_outputs_are_reported(
     day: Path, tmp_path: Path, output: str | None, html: str | None, cause: str
 ) -> None:
     with pytest.raises(TapewatchError, match=cause):

@@ -30,7 +30,7 @@ def day_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_findings_lie_beside_their_trades() -> None:
+def test_each_trade_has_its_finding() -> None:
     trades = generated_day()
     findings = detect_in_frame(trades, LARGE_ONLY)
     is_large = trades["size"].to_numpy() > 1400
@@ -102,7 +102,7 @@ def test_the_command_reports_every_stock(
     assert list(tmp_path.glob(".report*")) == []
 
 
-def test_an_output_that_cannot_be_written_is_told(day_file: Path, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_reported(day_file: Path, tmp_path: Path) -> None:
     profile = tmp_path / "nothing.yaml"
     profile.write_text("base: classic\ndetectors:\n  price_history_forest: null\n")
     with pytest.raises(TapewatchError, match="cannot be written"):

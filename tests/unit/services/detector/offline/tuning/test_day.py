@@ -88,7 +88,7 @@ def test_one_pass_of_forests_counts_what_a_run_with_each_contamination_flags(
     assert counts[0.5] > counts[0.01] > 0
 
 
-def test_what_a_profile_says_of_the_symbol_counts(columns: TradeColumns) -> None:
+def test_a_profiles_settings_for_the_symbol_apply(columns: TradeColumns) -> None:
     own = {"z_score": {"window_trades": 15, "threshold_sigmas": 3.0, "min_trades": 5}, "high_volume": None}
     profile = EVERYTHING.model_copy(update={"symbols": {SYMBOL: own}})
     found = day.measure_day(columns, profile, SYMBOL, ignore)

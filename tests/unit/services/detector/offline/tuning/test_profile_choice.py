@@ -4,7 +4,7 @@ from services.detector.offline.tuning.profile_choice import configuration, profi
 from services.detector.profiles.profile import Profile, load_profile
 
 
-def test_the_configuration_is_a_profile_and_leaves_other_symbols_alone(tmp_path: Path) -> None:
+def test_the_configuration_is_a_profile_and_keeps_other_symbols(tmp_path: Path) -> None:
     before = Profile.model_validate(
         {"symbols": {"BBB": {"burst": None}, "NO": {"unusual_size": {"alert_rarity": 3.7}}}}
     )

@@ -47,7 +47,7 @@ def test_meets_the_budget_on_its_own_days(days: list[str], tuned: Path) -> None:
         assert 0.8 * BUDGET <= rate <= BUDGET
 
 
-def test_says_where_the_numbers_come_from(days: list[str], tuned: Path) -> None:
+def test_the_profile_states_where_the_numbers_come_from(days: list[str], tuned: Path) -> None:
     text = tuned.read_text()
     assert "50,000 trades of 2026-03-02, 2026-03-03, starting from the profile default" in text
     assert text.count(" before, ") == 2
@@ -71,7 +71,7 @@ def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Pat
                 assert second[symbol][part][name] == pytest.approx(first[symbol][part][name], rel=0.4)
 
 
-def test_keeps_what_a_given_profile_says(days: list[str], tmp_path: Path) -> None:
+def test_a_given_profiles_settings_are_kept(days: list[str], tmp_path: Path) -> None:
     given, output = tmp_path / "given.yaml", tmp_path / "out.yaml"
     given.write_text(
         "detectors:\n  isolation_forest: null\n  high_volume: {threshold_shares: 5000}\n"
@@ -97,12 +97,12 @@ def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("budget", [0.0, -1.0, float("nan"), 1000.0])
-def test_refuses_a_senseless_budget(budget: float, tmp_path: Path) -> None:
+def test_rejects_an_invalid_budget(budget: float, tmp_path: Path) -> None:
     with pytest.raises(TapewatchError, match="budget"):
         run_tune([], budget, None, tmp_path / "out.yaml")
 
 
-def test_refuses_files_without_trades(tmp_path: Path) -> None:
+def test_rejects_files_without_trades(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text(HEADER + "\n" + row(1, price="nonsense") + "\n")
     with pytest.raises(TapewatchError, match="files have no trades"):
@@ -110,7 +110,7 @@ def test_refuses_files_without_trades(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
-def test_refuses_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path) -> None:
+def test_rejects_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("\n".join([HEADER, row(1), ""]))
     with pytest.raises(TapewatchError, match="no detector that can be tuned"):
@@ -122,7 +122,7 @@ def rarities(count: int = 20_000) -> np.ndarray:
     return -np.log10(np.random.default_rng(1).random((count, len(PARTS))))
 
 
-def test_sizes_move_alone_where_that_is_enough() -> None:
+def test_only_the_size_alert_moves_where_that_is_enough() -> None:
     chosen = choose_alerts(rarities(), list(PARTS), GIVEN, allowed=12)
     assert {**chosen, "unusual_size": 3.35} == GIVEN
     assert count_flagged(rarities(), list(PARTS), chosen) <= 12

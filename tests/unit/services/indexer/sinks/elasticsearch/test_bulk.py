@@ -123,7 +123,7 @@ def test_documents_are_sent_again_when_it_is_the_index_that_is_wrong(
     assert server.requests == [IDS, IDS, [IDS[2]]]
 
 
-def test_reason_that_is_no_text_is_told_as_far_as_it_is_text(server: BulkServer) -> None:
+def test_reason_that_is_not_text_is_reported_as_far_as_possible(server: BulkServer) -> None:
     server.reason = "half a pair: \ud800"
     server.answers = [{IDS[2]: 400}]
     assert send(server.url, DOCUMENTS) == [Rejected(2, "kind: half a pair: \ufffd; t: r")]
@@ -188,7 +188,7 @@ def test_stop_ends_the_waiting_for_a_server_that_is_away() -> None:
         send("http://127.0.0.1:9", DOCUMENTS, CountedStop(3))
 
 
-def test_refusals_are_logged_now_and_then_only(
+def test_rejections_are_logged_at_a_limited_rate(
     server: BulkServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.answers = [503] * 10
