@@ -35,6 +35,14 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     side: Literal["A", "B", "N"]
     sequence: Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)] = 0
     """The venue's number, where the source has one."""
+    price_eligible: bool = True
+    """Whether the price says something about the market at this time."""
+    anchor_eligible: bool = True
+    """Whether a later price may be compared with this one alone."""
+    volume_eligible: bool = True
+    """Whether the size was not already counted elsewhere."""
+    kind: Literal["trade", "bar"] = "trade"
+    """A bar is one print at its end; detectors that learn from single prints do not judge it."""
 
 
 class NotATradeError(ValueError):

@@ -14,6 +14,20 @@ COLUMNS = {
 }
 """Columns that every trade has, without nulls; a source may have more. Text is `PLAIN_TEXT`."""
 
+TRADE_FIELDS = {
+    "venue": pl.String,
+    "tape": pl.String,
+    "conditions": pl.List(pl.String),
+    "conditions_raw": pl.List(pl.String),
+    "price_eligible": pl.Boolean,
+    "anchor_eligible": pl.Boolean,
+    "volume_eligible": pl.Boolean,
+    "tape_time": pl.Int64,  # ns since 1970, UTC
+    "kind": pl.String,
+}
+"""Further fields that a source of any kind may give, in the order in which they are written; null where the
+default holds."""
+
 PRICE_SCALE = 1_000_000_000
 """A price of 1.0 as an integer."""
 

@@ -20,7 +20,8 @@ class Encoding:
         What the field `source` says.
     fields
         Columns that become fields of the trade, after those that every trade has, in this order; columns that
-        a file lacks are left out. The mapping of the index has to know them.
+        a file lacks are left out, as are nulls. Text and lists of it are `PLAIN_TEXT`; a list has at least
+        one item. The mapping of the index has to know the fields.
     times
         Those of them that are ns since 1970, to be written as ISO 8601.
     extra
@@ -59,19 +60,30 @@ def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
         f'","source":"{encoding.source}"',
     ]
     for name in encoding.fields:
-        if name not in trades.columns:
-            continue
-        if name in encoding.times:
-            parts += [f',"{name}":"', _iso(name), '"']
-        elif trades.schema[name] == pl.String:
-            parts += [f',"{name}":"', pl.col(name), '"']
-        else:
-            parts += [f',"{name}":', pl.col(name)]
+        if name in trades.columns:
+            parts += _field(name, trades[name], name in encoding.times)
     if encoding.extra:
         parts += [',"extra":', pl.struct(encoding.extra).struct.json_encode()]
     parts.append("}")
     text = pl.concat_str([pl.lit(part) if isinstance(part, str) else part for part in parts])
     return trades.select(text.cast(pl.Binary)).to_series().to_list()
+
+
+def _field(name: str, values: pl.Series, is_time: bool) -> list[pl.Expr | str]:
+    """Write a field, with its comma before it; nothing where its value is null."""
+    text: list[pl.Expr | str]
+    if is_time:
+        text = [f',"{name}":"', _iso(name), '"']
+    elif values.dtype == pl.String:
+        text = [f',"{name}":"', pl.col(name), '"']
+    elif isinstance(values.dtype, pl.List):
+        text = [f',"{name}":["', pl.col(name).list.join('","'), '"]']
+    else:
+        text = [f',"{name}":', pl.col(name).cast(pl.String)]
+    if values.null_count() == 0:
+        return text
+    whole = pl.concat_str([pl.lit(part) if isinstance(part, str) else part for part in text])
+    return [pl.when(pl.col(name).is_null()).then(pl.lit("")).otherwise(whole)]
 
 
 def _iso(name: str) -> pl.Expr:

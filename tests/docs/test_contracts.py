@@ -28,7 +28,7 @@ from services.detector.engine.state import SessionState
 from services.detector.live.checkpoint import MAGIC, VERSION, PartitionCheckpoint, SessionCheckpoint, encode
 from services.detector.live.retraction import publish_retraction
 from services.producer.progress import Progress
-from services.sources.columns import COLUMNS
+from services.sources.columns import COLUMNS, TRADE_FIELDS
 from services.sources.databento.schema import ENCODING, OPTIONAL, REQUIRED
 from services.sources.encode import to_json
 from tests.docs.pages import ROOT, first_code, headings, rows, section
@@ -47,6 +47,7 @@ JSON_TYPES = {
     "short": {"integer"},
     "object": {"object", "object of numbers", "array of objects"},
     "flattened": {"object"},
+    "boolean": {"boolean"},
 }
 
 
@@ -82,9 +83,12 @@ def test_fields_are_those_of_the_mapping(title: str, component: str) -> None:
 
 
 def test_a_trades_fields_come_in_the_order_of_the_table() -> None:
-    columns = {**COLUMNS, **REQUIRED, **OPTIONAL, "own": pl.String}
-    one = {name: ["B"] if kind == pl.String else [1] for name, kind in columns.items()}
-    (written,) = to_json(pl.DataFrame(one, schema=columns), replace(ENCODING, extra=("own",)))
+    columns = {**COLUMNS, **REQUIRED, **OPTIONAL, **TRADE_FIELDS, "own": pl.String}
+    values: dict[object, list[object]] = {pl.String: ["B"], pl.List(pl.String): [["B"]], pl.Boolean: [False]}
+    one = {name: values.get(kind, [1]) for name, kind in columns.items()}
+    fields = (*ENCODING.fields, *TRADE_FIELDS)
+    encoding = replace(ENCODING, fields=fields, times=(*ENCODING.times, "tape_time"), extra=("own",))
+    (written,) = to_json(pl.DataFrame(one, schema=columns), encoding)
     assert list(orjson.loads(written)) == list(table("Trade"))
 
 

@@ -75,6 +75,31 @@ def test_price_text_is_exact(nanos: int) -> None:
     assert orjson.loads(value)["price"] == float(text)
 
 
+def test_fields_are_left_out_where_they_are_null() -> None:
+    trades = pl.DataFrame(
+        {
+            "ts_event": [0, 1],
+            "trade_id": ["x-1", "x-2"],
+            "symbol": ["A", "A"],
+            "price": [1, 1],
+            "size": [2, 2],
+            "side": ["N", "N"],
+            "conditions": [["odd_lot", "form_t"], None],
+            "price_eligible": [None, False],
+            "tape_time": [None, 5],
+        },
+        schema_overrides={"tape_time": pl.Int64},
+    )
+    encoding = Encoding("own", ("conditions", "price_eligible", "tape_time"), times=("tape_time",))
+    first, second = to_json(trades, encoding)
+    assert first.endswith(b'"source":"own","conditions":["odd_lot","form_t"]}')
+    assert second.endswith(
+        b'"source":"own","price_eligible":false,"tape_time":"1970-01-01T00:00:00.000000005Z"}'
+    )
+    assert decode_trade(first).price_eligible
+    assert not decode_trade(second).price_eligible
+
+
 def test_a_sources_own_columns_go_into_extra_whatever_they_contain() -> None:
     trades = pl.DataFrame(
         {
