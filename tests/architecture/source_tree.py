@@ -59,10 +59,26 @@ def imports(tree: Tree) -> Iterator[Import]:
             if isinstance(node, ast.Import):
                 for name in node.names:
                     yield Import(module, node.lineno, name.name)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            elif isinstance(node, ast.ImportFrom):
+                source = _source(module, node, tree)
                 for name in node.names:
-                    full = f"{node.module}.{name.name}"
-                    yield Import(module, node.lineno, full if full in tree else node.module)
+                    full = f"{source}.{name.name}"
+                    yield Import(module, node.lineno, full if full in tree else source)
+
+
+def _source(module: str, node: ast.ImportFrom, tree: Tree) -> str:
+    """Return the module that names are imported from, written out where it is relative."""
+    if not node.level:
+        return node.module or ""
+    is_package = any(name.startswith(f"{module}.") for name in tree)
+    parts = module.split(".")
+    parts = parts[: len(parts) - node.level + is_package]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def top_packages(root: Path = ROOT) -> set[str]:
+    """Return the packages that stand at the top of the repository, the tests aside."""
+    return {path.parent.name for path in root.glob("*/__init__.py")} - {"tests"}
 
 
 def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.architecture import rules
-from tests.architecture.source_tree import Tree, parse, read_tree
+from tests.architecture.source_tree import PACKAGES, Tree, parse, read_tree, top_packages
 
 Rule = Callable[[Tree], list[str]]
 
@@ -23,6 +23,14 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     ),
     (rules.upward_imports, {"infra.a": "import cli.main", "cli.main": ""}),
     (
+        rules.upward_imports,
+        {"services.common.a": "from ..producer import b", "services.producer.b": ""},
+    ),
+    (
+        rules.upward_imports,
+        {"services.common": "from ..producer import b", "services.common.a": "", "services.producer.b": ""},
+    ),
+    (
         rules.imports_against_parts,
         {"services.detector.engine.a": "import services.detector.live.b", "services.detector.live.b": ""},
     ),
@@ -36,6 +44,10 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     ),
     (rules.insides_in_the_dashboard, {"dashboard.a": "import services.indexer.b", "services.indexer.b": ""}),
     (
+        rules.pages_that_import_others,
+        {"dashboard.pages.a.page": "from dashboard.pages.b import state", "dashboard.pages.b.state": ""},
+    ),
+    (
         rules.import_cycles,
         {"infra.a": "import infra.b", "infra.b": "import infra.c", "infra.c": "from infra import a"},
     ),
@@ -47,6 +59,13 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     (rules.impure_detection, {"services.detector.engine.a": "x = dt.datetime.now(dt.UTC)"}),
     (rules.impure_detection, {"services.detector.detectors.a": "x = np.random.default_rng()"}),
     (rules.impure_detection, {"services.detector.detectors.a": "np.random.shuffle(x)"}),
+    (rules.impure_detection, {"services.detector.detectors.a": "from numpy.random import default_rng"}),
+    (rules.impure_detection, {"services.detector.detectors.a": "x = default_rng()"}),
+    (rules.impure_detection, {"services.detector.detectors.a": "x = hash(symbol)"}),
+    (
+        rules.impure_detection,
+        {"services.detector.engine.a": "from services.common import b", "services.common.b": "import time"},
+    ),
     (rules.unplaced_packages, {"services.something_new.a": ""}),
 ]
 
@@ -61,6 +80,10 @@ ALLOWED: list[tuple[Rule, dict[str, str]]] = [
             "dashboard.a": "from services.detector.offline.tuning import curve",
             "services.detector.offline.tuning.curve": "",
         },
+    ),
+    (
+        rules.pages_that_import_others,
+        {"dashboard.pages.a.page": "from dashboard.pages.a import state", "dashboard.pages.a.state": ""},
     ),
     (rules.import_cycles, {"infra.a": "import infra.b", "infra.b": "if TYPE_CHECKING:\n    import infra.a"}),
     (rules.misplaced_libraries, {"services.sources.databento.dbn": "import databento"}),
@@ -101,4 +124,5 @@ def test_every_rule_is_run() -> None:
 
 
 def test_the_tree_is_read_whole(tree: Tree) -> None:
+    assert set(PACKAGES) == top_packages()
     assert {"cli.main", "services.contracts.trade", "dashboard.app", "infra.embedded.stack"} <= tree.keys()
