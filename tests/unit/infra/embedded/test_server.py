@@ -16,7 +16,7 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
 class ScriptServer(Server):
     """A server that is a Python script; ready as soon as its log has the word."""
 
-    def __init__(self, code: str, log_file: Path, start_timeout_s: float = 10.0) -> None:
+    def __init__(self, code: str, log_file: Path, start_timeout_s: float = 60.0) -> None:
         super().__init__("Script", log_file, start_timeout_s)
         self.code = code
 
@@ -83,9 +83,13 @@ def test_end_while_running_is_found(running: ScriptServer) -> None:
 
 
 def test_slow_start_times_out(log_file: Path) -> None:
-    server = ScriptServer("import time; print('busy'); time.sleep(60)", log_file, start_timeout_s=0.3)
+    server = ScriptServer("import time; print('busy'); time.sleep(60)", log_file, start_timeout_s=0.0)
+    server.launch()
+    while "busy" not in log_file.read_text():
+        server.check()
+        time.sleep(0.01)
     with pytest.raises(TapewatchError, match="not ready within 0 s") as caught:
-        server.start()
+        await_ready([server])
     server.kill()
     assert "busy" in caught.value.cause
 
@@ -93,19 +97,27 @@ def test_slow_start_times_out(log_file: Path) -> None:
 def test_what_does_not_stop_is_killed(log_file: Path) -> None:
     server = ScriptServer(STUBBORN + "import time; print('ready'); time.sleep(60)", log_file)
     server.start()
-    began = time.monotonic()
+    process = server._process
+    assert process
     server.stop(timeout_s=0.3)
-    assert time.monotonic() - began < 5
+    assert process.returncode == -signal.SIGKILL
     assert server.pid is None
 
 
 def test_each_server_is_reported_as_soon_as_it_is_ready(tmp_path: Path) -> None:
-    slow = ScriptServer("import time; time.sleep(0.5); print('ready'); time.sleep(60)", tmp_path / "slow")
+    other_is_ready = tmp_path / "other-is-ready"
+    waits = f"import os, time\nwhile not os.path.exists({str(other_is_ready)!r}): time.sleep(0.01)\n"
+    slow = ScriptServer(waits + "print('ready'); time.sleep(60)", tmp_path / "slow")
     fast = ScriptServer("import time; print('ready'); time.sleep(60)", tmp_path / "fast")
     ready: list[Server] = []
+
+    def note(server: Server) -> None:
+        ready.append(server)
+        other_is_ready.touch()
+
     for server in (slow, fast):
         server.launch()
-    await_ready([slow, fast], ready.append)
+    await_ready([slow, fast], note)
     assert ready == [fast, slow]
     for server in (slow, fast):
         server.kill()
