@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_consumer, new_producer
 from services.common.kafka.reading import partition_numbers
-from tests.integration.pipeline import addresses, letters, log_lines, tapewatch
+from tests.integration.pipeline import addresses, letters, log_lines, set_up
 from tests.samples import trade_json
 
 ROOT = Path(__file__).parents[3]
@@ -77,7 +77,7 @@ def uncommitted(stack: EmbeddedStack, group: str) -> list[TopicPartition]:
 def test_sink_of_the_page_gets_all_records_in_order_and_rejects_the_rest(
     checkout: Path, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
     run = uuid.uuid4().hex
     file = tmp_path / "tapewatch.ndjson"
     producer = new_producer(stack.kafka_bootstrap)

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from infra.embedded.stack import EmbeddedStack
-from tests.integration.pipeline import addresses, documents, ends, letters, read_topic, tapewatch
+from tests.integration.pipeline import addresses, documents, ends, letters, read_topic, set_up, tapewatch
 from tests.narrow import value_of
 
 ROOT = Path(__file__).parents[3]
@@ -85,7 +85,7 @@ def test_backtest_finds_the_anomaly_in_a_file_of_the_new_format(
 def test_trades_of_the_new_format_are_published_once_and_indexed_with_their_extra_fields(
     checkout: Path, trades_file: Path, stack: EmbeddedStack
 ) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
     begin = ends(stack, "trades")
     for _ in range(2):
         run(checkout, "produce", str(trades_file), **addresses(stack))

@@ -17,7 +17,15 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import Elasticsearch
 from services.common.kafka.clients import new_producer
 from services.common.kafka.records import Record
-from tests.integration.pipeline import catch_up, documents, first_letters, read_topic, tapewatch, wait_for
+from tests.integration.pipeline import (
+    catch_up,
+    documents,
+    first_letters,
+    read_topic,
+    set_up,
+    tapewatch,
+    wait_for,
+)
 from tests.narrow import headers_of
 from tests.samples import row, trade_json, write_csv
 
@@ -28,7 +36,7 @@ Headers = dict[str, str | bytes | None]
 
 @pytest.fixture(scope="module", autouse=True)
 def topics(stack: EmbeddedStack) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
 
 
 def publish(

@@ -28,6 +28,7 @@ from tests.integration.pipeline import (
     log_lines,
     metrics,
     read_topic,
+    set_up,
     speed_for,
     started,
     tapewatch,
@@ -86,7 +87,7 @@ def killed_run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("detector")
     config = DayConfig(trades=TRADES, symbols=3, date=dt.date(2023, 5, 3), seed=21, anomaly_rate=0.005)
     day = write_own_day(folder / "day.csv", config, SUFFIX)
-    tapewatch(stack, "setup")
+    set_up(stack)
     env = addresses(stack) | {"TAPEWATCH_CHECKPOINT_TRADES": str(CHECKPOINT_TRADES)}
     logs = [folder / name for name in ("killed", "successor", "producer")]
     produce = ("produce", "--speed", speed_for(day, 8), "--limit", str(FIRST_PART), str(day))
@@ -325,7 +326,7 @@ def test_another_profile_without_a_reset_logs_a_warning_and_continues(
 def test_of_two_detectors_with_one_name_one_ends_with_an_error(stack: EmbeddedStack, tmp_path: Path) -> None:
     config = DayConfig(trades=3_000, symbols=12, date=dt.date(2023, 5, 6), seed=24, anomaly_rate=0.005)
     day = write_own_day(tmp_path / "day.csv", config, "NS")
-    tapewatch(stack, "setup")
+    set_up(stack)
     env = addresses(stack) | {"TAPEWATCH_INSTANCE": "namesake"}
     logs = [tmp_path / "one", tmp_path / "other", tmp_path / "producer"]
     slowly = ("produce", "--speed", speed_for(day, 60), str(day))

@@ -19,7 +19,7 @@ from services.detector.live.service import DetectorService
 from services.detector.live.settings import DetectorSettings
 from services.detector.profiles.profile import load_profile
 from services.sources.synthetic.day import DayConfig
-from tests.integration.pipeline import backtested, by_trade_id, read_topic, tapewatch, write_own_day
+from tests.integration.pipeline import backtested, by_trade_id, read_topic, set_up, tapewatch, write_own_day
 from tests.narrow import value_of
 from tests.samples import trade_json
 from tests.stops import AskedFor
@@ -43,7 +43,7 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
 ) -> None:
     config = DayConfig(trades=6_000, symbols=2, date=dt.date(2023, 5, 9), seed=25, anomaly_rate=0.005)
     day = write_own_day(tmp_path / "day.csv", config, SUFFIX)
-    tapewatch(stack, "setup")
+    set_up(stack)
     tapewatch(stack, "detect", "--until-idle", "0.5")
     tapewatch(stack, "produce", str(day))
     stop = AskedFor()
@@ -83,7 +83,7 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
 def test_each_commit_is_fenced_by_offsets_even_when_nothing_new_was_read(
     stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
     publish_without_markers(stack)
     tapewatch(stack, "detect", "--until-idle", "0.5")
     stop = AskedFor()

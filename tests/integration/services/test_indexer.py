@@ -27,6 +27,7 @@ from tests.integration.pipeline import (
     letters,
     log_lines,
     metrics,
+    set_up,
     started,
     tapewatch,
     wait_for,
@@ -150,8 +151,9 @@ def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
 
 @pytest.fixture(autouse=True)
 def clean_start(stack: EmbeddedStack) -> None:
-    tapewatch(stack, "setup")
-    catch_up(stack)
+    set_up(stack)
+    if uncommitted(stack):
+        catch_up(stack)
 
 
 def test_indexer_without_a_detector_writes_the_letter_of_what_is_no_trade(stack: EmbeddedStack) -> None:

@@ -16,6 +16,7 @@ from tests.integration.pipeline import (
     letters,
     read_topic,
     run_pipeline,
+    set_up,
     tapewatch,
     write_own_day,
 )
@@ -197,7 +198,7 @@ def test_bad_rows_become_dead_letters_and_the_rest_is_indexed(stack: EmbeddedSta
 
 def test_limit_bounds_what_is_published(stack: EmbeddedStack, tmp_path: Path) -> None:
     rows = [row(n, ts_event="2024-01-10T15:00:00.000000001Z") for n in range(50)]
-    tapewatch(stack, "setup")
+    set_up(stack)
     tapewatch(stack, "produce", str(write_csv(tmp_path / "day.csv", rows)), "--limit", "7")
     catch_up(stack)
     assert len(documents(stack, "trades-2024.01.10")) == 7

@@ -24,6 +24,7 @@ from tests.integration.pipeline import (
     is_detected,
     log_lines,
     metrics,
+    set_up,
     started,
     tapewatch,
     wait_for,
@@ -86,7 +87,7 @@ def publish(stack: EmbeddedStack, values: list[bytes | None]) -> None:
 
 @pytest.fixture(scope="module")
 def run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    tapewatch(stack, "setup")
+    set_up(stack)
     tapewatch(stack, "detect", "--until-idle", "0")
     before = ends(stack, "dead-letters")
     log = tmp_path_factory.mktemp("poison") / "log"

@@ -32,6 +32,7 @@ from tests.integration.pipeline import (
     log_lines,
     metrics,
     read_topic,
+    set_up,
     speed_for,
     started,
     tapewatch,
@@ -49,7 +50,7 @@ PUBLISHED_BEFORE = "already published; nothing to do (use --again to republish)"
 
 @pytest.fixture(scope="module", autouse=True)
 def topics(stack: EmbeddedStack) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
 
 
 def published_trades(log: Path) -> float:

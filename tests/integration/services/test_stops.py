@@ -11,8 +11,8 @@ from tests.integration.pipeline import (
     ends,
     metrics,
     read_topic,
+    set_up,
     started,
-    tapewatch,
     wait_for,
     wait_until,
 )
@@ -35,7 +35,7 @@ def test_broker_that_is_not_there_is_waited_for_until_the_stop(tmp_path: Path, s
 def test_first_signal_ends_a_working_service_cleanly(
     stack: EmbeddedStack, tmp_path: Path, service: str, number: signal.Signals
 ) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
     log = tmp_path / "log"
     with started(log, service, **addresses(stack)) as process:
         wait_for(log, "assigned", process)
@@ -58,7 +58,7 @@ def test_second_signal_ends_a_service_that_waits_for_a_broker_at_once(tmp_path: 
 
 
 def test_interrupted_producer_reports_exactly_what_it_published(stack: EmbeddedStack, tmp_path: Path) -> None:
-    tapewatch(stack, "setup")
+    set_up(stack)
     rows = [row(n, ts_event=f"2024-01-12T15:{n // 60:02}:{n % 60:02}.000000000Z") for n in range(600)]
     path = write_csv(tmp_path / "slow.csv", rows)
     log = tmp_path / "log"
