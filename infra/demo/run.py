@@ -19,7 +19,7 @@ from rich.table import Table
 from infra.demo.progress import PipelineProgress
 from infra.demo.view import PipelineView, as_striking
 from infra.embedded.child_process import start_child
-from infra.embedded.ports import check_port_free
+from infra.embedded.ports import check_port_free, is_listening
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup.run import run_setup
 from infra.setup.settings import SetupSettings
@@ -123,7 +123,14 @@ class _Demo:
         with PipelineView(self._console, title, self._expected_trades) as view:
             self._follow(stack, progress, view, stop)
         self._conclude(settings, progress)
-        while not config.once:
+        if config.once:
+            return
+        while not is_listening(config.dashboard_port):
+            self._check(stack)
+            if stop.wait(REFRESH_S):
+                raise _Stopped(stop.signal or 0)
+        self._say_where_to_look(settings)
+        while True:
             self._check(stack)
             if stop.wait(REFRESH_S):
                 raise _Stopped(stop.signal or 0)
@@ -208,7 +215,7 @@ class _Demo:
         raise TapewatchError("The producer ended without a summary.", f"Check {self._logs / 'producer.log'}.")
 
     def _conclude(self, settings: Settings, progress: PipelineProgress) -> None:
-        """Write the summary, and show the results and where to look next."""
+        """Show the results, and write the summary if the demo ends here."""
         trades_indexed, anomalies_indexed = progress.documents()
         seconds = round(time.monotonic() - self._began_s, 1)
         summary = {
@@ -233,7 +240,9 @@ class _Demo:
             with replaced_when_done(OUT / "demo-summary.json") as unfinished:
                 unfinished.write_text(json.dumps(summary, indent=2) + "\n")
             self._console.print(f"Summary: {OUT / 'demo-summary.json'}", style="dim")
-            return
+
+    def _say_where_to_look(self, settings: Settings) -> None:
+        """Show the addresses; all of them answer by now."""
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="bold", no_wrap=True)
         rows.add_column(overflow="fold")

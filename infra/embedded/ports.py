@@ -35,6 +35,12 @@ def is_free(port: int) -> bool:
     return True
 
 
+def is_listening(port: int) -> bool:
+    """Tell whether a server takes connections on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
 def check_port_free(port: int, server: str, option: str) -> None:
     """Fail with a helpful message if a port is taken.
 

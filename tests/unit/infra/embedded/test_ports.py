@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from infra.embedded import ports
-from infra.embedded.ports import check_port_free, free_port, is_free
+from infra.embedded.ports import check_port_free, free_port, is_free, is_listening
 from services.common.errors import TapewatchError
 
 
@@ -14,6 +14,12 @@ def test_free_port_is_free_and_stays_clear_of_outgoing_connections() -> None:
     assert is_free(port)
     assert port < 32_768
     check_port_free(port, "Kafka", "--kafka-port")
+
+
+def test_a_server_that_takes_connections_is_told_from_a_free_port() -> None:
+    assert not is_listening(free_port())
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
+        assert is_listening(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
