@@ -122,7 +122,7 @@ class _Demo:
         progress = PipelineProgress(settings.kafka, new_client(settings.elasticsearch))
         with PipelineView(self._console, title, self._expected_trades) as view:
             self._follow(stack, progress, view, stop)
-        self._conclude(settings, progress)
+        self._conclude(progress)
         if config.once:
             return
         while not is_listening(config.dashboard_port):
@@ -214,7 +214,7 @@ class _Demo:
                 return entry
         raise TapewatchError("The producer ended without a summary.", f"Check {self._logs / 'producer.log'}.")
 
-    def _conclude(self, settings: Settings, progress: PipelineProgress) -> None:
+    def _conclude(self, progress: PipelineProgress) -> None:
         """Show the results, and write the summary if the demo ends here."""
         trades_indexed, anomalies_indexed = progress.documents()
         seconds = round(time.monotonic() - self._began_s, 1)
