@@ -1,11 +1,11 @@
 """Dead letters: what a service could not use, kept unchanged, with the reason and the origin."""
 
+import time
 from collections.abc import Callable
-from functools import lru_cache
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from services.common.kafka.clients import REQUEST_TIMEOUT_S
+from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
 from services.contracts import dead_letter
 from services.contracts.topics import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
@@ -13,6 +13,9 @@ from services.contracts.topics import DEAD_LETTER_MAX_BYTES, DEAD_LETTERS_TOPIC
 MAX_ERROR_CHARS = 2_000
 MAX_OWN_HEADERS, MAX_OWN_HEADER_BYTES = 100, 16_384
 """Limits for a message's own headers; more would not fit with a value of the largest size."""
+
+COUNT_AGAIN_S = 10.0
+"""The number of partitions may grow. Asking with each of many letters would outlast a transaction."""
 
 _ANY_PARTITION = -1
 
@@ -78,12 +81,25 @@ def _partition_for(producer: Producer, message: Record) -> int:
     if message.key():
         return _ANY_PARTITION
     try:
-        return message.partition() % _count_partitions(producer)
+        return message.partition() % _partitions.count(producer)
     except KafkaException:  # unavailable: the letter matters more than its partition
         return _ANY_PARTITION
 
 
-@lru_cache(maxsize=4)
-def _count_partitions(producer: Producer) -> int:
-    topics = producer.list_topics(DEAD_LETTERS_TOPIC, REQUEST_TIMEOUT_S).topics
-    return len(topics[DEAD_LETTERS_TOPIC].partitions) or 1
+class _Partitions:
+    """How many partitions `dead-letters` has; keeps no client, as one that was left must be able to close."""
+
+    def __init__(self) -> None:
+        self._told_by = 0
+        self._until_s = 0.0
+        self._count = 0
+
+    def count(self, producer: Producer) -> int:
+        now_s = time.monotonic()
+        if self._told_by != id(producer) or now_s >= self._until_s:
+            self._count = len(partition_numbers(producer, DEAD_LETTERS_TOPIC))
+            self._told_by, self._until_s = id(producer), now_s + COUNT_AGAIN_S
+        return self._count
+
+
+_partitions = _Partitions()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
@@ -13,7 +13,7 @@ from services.common.process.shutdown import Stop
 READ_AT_ONCE = 1_000
 
 
-def partition_numbers(client: AdminClient | Consumer, topic: str) -> list[int]:
+def partition_numbers(client: AdminClient | Consumer | Producer, topic: str) -> list[int]:
     """Return the numbers of a topic's partitions, from 0 up.
 
     Raises

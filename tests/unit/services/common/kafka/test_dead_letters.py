@@ -1,14 +1,20 @@
 """What is written is read back from a real topic."""
 
 import uuid
+import weakref
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, Message, Producer
 
 from infra.embedded.stack import EmbeddedStack
 from infra.setup.topics import set_up_topics
+from services.common.kafka import dead_letters
 from services.common.kafka.clients import new_admin, new_producer
 from services.common.kafka.dead_letters import (
+    COUNT_AGAIN_S,
     MAX_ERROR_CHARS,
     MAX_OWN_HEADER_BYTES,
     MAX_OWN_HEADERS,
@@ -106,3 +112,53 @@ def test_letters_of_a_message_are_in_one_partition_from_any_service(
     found = [letter for letter in read_topic(stack, "dead-letters") if letter.value() == value]
     assert len(found) == 6
     assert len({letter.partition() for letter in found}) == 1
+
+
+@dataclass
+class FakeProducer:
+    """Knows how many partitions the topic has, and where each letter was sent."""
+
+    partitions: int = 6
+    questions: int = 0
+    sent_to: list[int] = field(default_factory=list)
+
+    def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+        assert timeout > 0
+        self.questions += 1
+        described = SimpleNamespace(error=None, partitions=dict.fromkeys(range(self.partitions)))
+        return SimpleNamespace(topics={topic: described})
+
+    def produce(self, _topic: str, *, partition: int, **_: object) -> None:
+        self.sent_to.append(partition)
+
+    def reject(self, partition: int) -> int:
+        """Return where a letter of a message without a key is sent."""
+        message = kafka_record("trades", partition, 9, key=None, value=b"{}", at_ms=AT_MS)
+        publish_rejected_message(cast(Producer, self), "indexer", "why", message)
+        return self.sent_to[-1]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that a test may set."""
+    now_s = [1_000_000.0]
+    monkeypatch.setattr(dead_letters.time, "monotonic", lambda: now_s[0])
+    return now_s
+
+
+def test_partitions_are_counted_again_after_a_while_as_their_number_may_grow(clock: list[float]) -> None:
+    producer = FakeProducer(partitions=6)
+    assert [producer.reject(7), producer.reject(8)] == [1, 2]
+    assert producer.questions == 1
+    producer.partitions = 12
+    clock[0] += COUNT_AGAIN_S
+    assert producer.reject(7) == 7
+    assert producer.questions == 2
+
+
+def test_each_client_counts_for_itself_and_is_not_kept(clock: list[float]) -> None:
+    first, second = FakeProducer(partitions=6), FakeProducer(partitions=4)
+    assert (first.reject(7), second.reject(7)) == (1, 3)
+    left = weakref.ref(first)
+    del first
+    assert left() is None
