@@ -1,10 +1,11 @@
 """Any number of hits, read page by page as they were when the reading began."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.common.elastic.client import Elasticsearch
-from services.common.elastic.errors import explain_errors
+from services.common.elastic.errors import ApiError, TransportError, explain_errors
 
 PAGE_ROWS = 2_000
 PAGE_VALUES = 10_000
@@ -119,6 +120,7 @@ def _read(
                     allow_partial_search_results=False,
                     **options,
                 )
+            point = answer["pit_id"]  # not always the one that was sent
             hits = answer["hits"]["hits"]
             if not hits:
                 return
@@ -126,5 +128,6 @@ def _read(
             after = hits[-1]["sort"]
             left -= len(hits)
     finally:
-        with explain_errors(client):
+        # Elasticsearch closes one that is left; an error here must not hide why the reading ended.
+        with contextlib.suppress(ApiError, TransportError):
             client.close_point_in_time(id=point)

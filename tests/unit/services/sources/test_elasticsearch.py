@@ -42,7 +42,7 @@ class Pages:
             {"_source": document, "sort": [at]}
             for at, document in enumerate(self.documents[start : start + size], start + 1)
         ]
-        return {"hits": {"hits": hits}}
+        return {"pit_id": "now", "hits": {"hits": hits}}
 
 
 def index_range(documents: list[dict[str, Any]]) -> IndexRange:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.common.elastic import paging
 from services.common.elastic.client import Elasticsearch
+from services.common.elastic.errors import NotReachable
 from services.common.elastic.paging import read_pages, read_values
 
 SORT = [{"@timestamp": "asc"}]
@@ -22,24 +23,36 @@ class FakeCluster:
         self._documents = documents
         self.sizes: list[int] = []
         self.open_points = 0
+        self.point = "point 0"
+        self.fault: Exception | None = None
 
     def open_point_in_time(self, **_: object) -> dict[str, str]:
         self.open_points += 1
-        return {"id": "point"}
+        return {"id": self.point}
 
     def close_point_in_time(self, id: str) -> None:
-        assert id == "point"
+        if self.fault:
+            raise self.fault
+        assert id == self.point
         self.open_points -= 1
 
     def search(
-        self, *, search_after: list[int] | None, size: int, sort: Sequence[object], **_: object
+        self,
+        *,
+        pit: dict[str, str],
+        search_after: list[int] | None,
+        size: int,
+        sort: Sequence[object],
+        **_: object,
     ) -> dict[str, Any]:
+        assert pit["id"] == self.point
         self.sizes.append(size)
+        self.point = f"point {len(self.sizes)}"  # as Elasticsearch may, which takes only the newest then
         start = 0 if search_after is None else search_after[0] + 1
         numbers = range(start, min(start + size, self._documents))
         # The time, the place, and the fields behind.
         hits = [{"_id": str(n), "sort": [n, -1, *[n * 10] * (len(sort) - 2)]} for n in numbers]
-        return {"hits": {"hits": hits}}
+        return {"pit_id": self.point, "hits": {"hits": hits}}
 
 
 def as_client(cluster: FakeCluster) -> Elasticsearch:
@@ -64,6 +77,18 @@ def test_reader_that_leaves_early_gives_the_point_in_time_back() -> None:
     assert cluster.open_points == 1
     cast(Any, pages).close()
     assert cluster.open_points == 0
+
+
+def test_point_in_time_that_cannot_be_closed_hides_neither_the_hits_nor_another_error() -> None:
+    cluster = FakeCluster(3)
+    cluster.fault = NotReachable("away")
+    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 3)
+    assert len(next(pages)) == 3
+    assert list(pages) == []
+    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 3)
+    next(pages)
+    with pytest.raises(KeyError):
+        cast(Any, pages).throw(KeyError("the reader's own"))
 
 
 def test_page_has_the_default_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
