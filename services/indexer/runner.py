@@ -264,7 +264,15 @@ class Runner:
 
     def _reject(self, record: Record, reason: str) -> None:
         """Write a dead letter, even if another service may write one too: it may not be running."""
-        publish_rejected_message(self._producer, self._service, reason, record, self._delivered)
+        while True:
+            try:
+                publish_rejected_message(self._producer, self._service, reason, record, self._delivered)
+                break
+            except BufferError:  # the client's queue is full: Kafka takes letters more slowly than they come
+                if self._stop.grace_expired:
+                    raise StoppedError from None
+                self._health.beat()
+                self._producer.poll(POLL_S)
         self._tally.add_dead_letter()
         self._rejected_unsaid += 1
         if time.monotonic() >= self._say_rejected_s:
@@ -279,7 +287,7 @@ class Runner:
             self._rejected_unsaid = 0
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        """Hear of a failed delivery; called within `Producer.flush`, so before anything is committed."""
+        """Hear of a failed delivery; called within `flush` or `poll`, so before anything is committed."""
         if error is not None:
             raise TapewatchError(
                 f"Kafka did not accept a dead letter: {error.str()}.", "Check the broker, then start again."

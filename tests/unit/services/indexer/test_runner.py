@@ -65,8 +65,18 @@ class FakeProducer:
     def __init__(self) -> None:
         self.letters: list[dict[str, Any]] = []
 
+        self.room = 1_000
+        """How many letters fit into its queue until it is polled."""
+
     def produce(self, _topic: str, **letter: Any) -> None:
+        if not self.room:
+            raise BufferError("Local: Queue full")
+        self.room -= 1
         self.letters.append(letter)
+
+    def poll(self, _timeout_s: float) -> int:
+        self.room = 1
+        return 1
 
     def flush(self, _timeout_s: float) -> int:
         return 0
@@ -195,6 +205,19 @@ def test_partitions_are_ready_when_they_are_read_and_not_after_they_were_lost(be
     bench.runner._turn()
     assert bench.health.why_not_ready() == "partitions"
     assert bench.runner._loop.state is State.UNASSIGNED
+
+
+def test_letter_waits_while_the_queue_of_the_client_is_full(bench: Bench) -> None:
+    bench.producer.room = 0
+    bench.gives(PLACES)
+    bench.runner._turn()
+    bench.runner._turn()
+    for topic, number in PLACES:
+        bench.client.flows(number, MESSAGES, topic)
+    for _ in range(4):
+        bench.runner._turn()
+    origins = {(one["headers"]["topic"], one["headers"]["partition"]) for one in bench.producer.letters}
+    assert len(bench.producer.letters) == len(origins) == len(PLACES)
 
 
 def test_what_was_lost_is_not_committed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
