@@ -1,6 +1,6 @@
 """The numbered lines of a text file, chunk by chunk; what cannot be read keeps its number and its bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +71,13 @@ def read_lines(path: Path, keep_unended: bool = False) -> Iterator[Lines]:
         yield Lines(numbered.filter(pl.col("raw") != ""), rejected, position_bytes, unended)
 
 
-def without_nulls(trades: pl.DataFrame, text: pl.DataFrame) -> tuple[pl.DataFrame, list[RejectedRow]]:
+def _unreadable(column: str, _raw: str) -> str:
+    return f"{column} cannot be read"
+
+
+def without_nulls(
+    trades: pl.DataFrame, text: pl.DataFrame, explain: Callable[[str, str], str] = _unreadable
+) -> tuple[pl.DataFrame, list[RejectedRow]]:
     """Reject the rows in which a column could not be converted, and so is null.
 
     Parameters
@@ -79,21 +85,24 @@ def without_nulls(trades: pl.DataFrame, text: pl.DataFrame) -> tuple[pl.DataFram
     trades
         Converted lines, with the column `line`.
     text
-        The same lines, as in `Lines`.
+        The same lines, as in `Lines`, perhaps with others.
+    explain
+        Returns the reason for a row, given the name of its first such column and its text.
 
     Returns
     -------
     tuple
-        The other rows, and the rejected ones; the first such column is the reason.
+        The other rows, and the rejected ones.
     """
     names = [name for name in trades.columns if name != "line"]
+    if not any(trades[name].null_count() for name in names):
+        return trades, []
     first_null = pl.coalesce([pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in names])
     faults = (
         trades.select("line", column=first_null).drop_nulls().join(text, on="line", maintain_order="left")
     )
     rejected = [
-        RejectedRow(line, raw.encode(), f"{column} cannot be read")
-        for line, column, raw in faults.iter_rows()
+        RejectedRow(line, raw.encode(), explain(column, raw)) for line, column, raw in faults.iter_rows()
     ]
     return trades.drop_nulls(names), rejected
 

@@ -25,7 +25,7 @@ from services.sources.databento.schema import (
 )
 from services.sources.databento.trade_ids import TradeIds
 from services.sources.file import FileSource, Rows
-from services.sources.lines import read_lines
+from services.sources.lines import read_lines, without_nulls
 
 COLUMNS = REQUIRED | OPTIONAL
 INTEGER = r"^-?\d{1,20}$"
@@ -87,8 +87,8 @@ class DatabentoCsv(FileSource):
         )
         cells = cells.unnest("cells")
         typed = cells.select("line", *(self._typed(name) for name in self._names))
-        is_bad = typed.select(pl.any_horizontal(pl.col(self._names).is_null())).to_series()
-        rejected = [
+        trades, rejected = without_nulls(typed, numbered, self._explain)
+        rejected += [
             RejectedRow(
                 line,
                 raw.encode(),
@@ -96,16 +96,7 @@ class DatabentoCsv(FileSource):
             )
             for line, raw in numbered.filter(~fits).iter_rows()
         ]
-        if is_bad.any():
-            first_null = pl.coalesce(
-                [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in self._names]
-            )
-            faults = typed.filter(is_bad).select(first_null).to_series()
-            for row, name in zip(cells.filter(is_bad).iter_rows(named=True), faults, strict=True):
-                error = self._explain(name, row[name])
-                rejected.append(RejectedRow(row["line"], row["raw"].encode(), error))
-            typed = typed.filter(~is_bad)
-        return typed, rejected
+        return trades, rejected
 
     def _typed(self, name: str) -> pl.Expr:
         """Convert one column, with null where the text is not what it should be."""
@@ -130,8 +121,9 @@ class DatabentoCsv(FileSource):
             return pl.when((number >= 0) & (number < UNDEFINED_SIZE)).then(number).alias(name)
         return number
 
-    def _explain(self, name: str, text: str) -> str:
-        """Say what is wrong with a row: `text` in column `name`, its first one that did not convert."""
+    def _explain(self, name: str, raw: str) -> str:
+        """Say what is wrong with a row, whose first column that did not convert is `name`."""
+        text = raw.split(",")[self._names.index(name)]
         if text in ("", UNDEFINED_TEXTS.get(name)):
             return f"{name} is undefined" if text else f"{name} is empty"
         if name == "side":
