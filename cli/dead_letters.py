@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.options import Kafka, settings_from
 from services.common.config.settings import Settings
 
 commands = typer.Typer(
@@ -11,19 +12,12 @@ commands = typer.Typer(
     no_args_is_help=True,
 )
 
-Kafka = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HOST:PORT", help="Bootstrap servers; default: TAPEWATCH_KAFKA.", show_default=False
-    ),
-]
-
 
 def _settings(kafka: str | None) -> Settings:
     from services.common.process.logs import configure_logs
 
     configure_logs("dead-letters")
-    return Settings() if kafka is None else Settings(kafka=kafka)
+    return settings_from(Settings, kafka)
 
 
 @commands.command("list")
