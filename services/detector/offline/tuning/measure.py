@@ -88,7 +88,7 @@ def measure_days(
     parameters: dict[str, Detectors] = {}
     measured: dict[str, Measured] = {}
     rarities: dict[str, list[np.ndarray]] = {}
-    ends: dict[tuple[str, str], tuple[int, Priors]] = {}
+    ends: dict[str, dict[str, tuple[int, Priors]]] = {}  # by symbol and day
     for source in sources:
         for chunk in source.chunks():
             columns = decode_chunk(source, chunk, engine.time_zone).columns
@@ -98,6 +98,7 @@ def measure_days(
                     if session.symbol not in measured:
                         measured[session.symbol] = Measured()
                         rarities[session.symbol] = []
+                        ends[session.symbol] = {}
                         parameters[session.symbol] = profile.for_symbol(session.symbol)
                 rule_flags = []
                 for at, anomaly in engine.anomalies(flagged):
@@ -114,12 +115,12 @@ def measure_days(
                     found = rarities_of(measures[own], batch.event_ns[own], parameters[session.symbol])
                     found[np.isin(own, rule_flags)] = np.inf
                     rarities[session.symbol].append(found[found.max(axis=1, initial=0.0) >= MIN_RARITY])
-                    ends[session.symbol, session.day] = _end(engine.states, slot, parameters[session.symbol])
+                    ends[session.symbol][session.day] = _end(engine.states, slot, parameters[session.symbol])
                 for slot, count in zip(*np.unique(batch.slot, return_counts=True), strict=True):
                     measured[sessions[int(slot)].symbol].trades += int(count)
             on_progress(source, chunk.position)
     for symbol, one in measured.items():
-        own_ends = {day: end for (of, day), end in sorted(ends.items()) if of == symbol}
+        own_ends = dict(sorted(ends[symbol].items()))
         one.rarities = np.concatenate(rarities[symbol])
         one.days = list(own_ends)
         one.priors = _mean(list(own_ends.values()))
