@@ -63,7 +63,8 @@ def run_evaluate(
         detections = sum(stock.days_per_run * (runs + 1) for stock in stocks)
         task = bar.add_task("", total=len(sources) * detections)
         for source in sources:
-            trades = pl.concat([chunk.trades.select(*COLUMNS) for chunk in source.chunks()]).drop("trade_id")
+            chunks = [chunk.trades.select(*COLUMNS) for chunk in source.chunks()]
+            trades = pl.concat([pl.DataFrame(schema=COLUMNS), *chunks]).drop("trade_id")
             if trades.is_empty():
                 raise TapewatchError(f"{source.name} has no trades.", "Remove it from the arguments.")
             for stock in stocks:

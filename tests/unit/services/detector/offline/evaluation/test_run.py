@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from services.detector.offline.evaluation.report import FIGURES, Figure, results
 from services.detector.offline.evaluation.reshape import STOCK_KINDS, StockKind
 from services.detector.offline.evaluation.run import describe_events, evaluate_day, judge, run_evaluate
 from services.detector.profiles.profile import Profile, load_profile
+from services.sources.base import Chunk, Cursor, Source
 from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
 from services.sources.synthetic.kinds import FAT_FINGER_KINDS, KINDS
@@ -100,6 +102,21 @@ def test_the_command_reports_every_stock(
     assert len(report["days"]) == 2 * sum(stock.days_per_run for stock in STOCK_KINDS)
     assert report["figures"]["ap_price"]["mean"] > 0.5
     assert list(tmp_path.glob(".report*")) == []
+
+
+class NoChunks(Source):
+    """A source that ends at once, as a DBN file without records does."""
+
+    name = "empty.dbn"
+    identity = "0" * 64
+
+    def chunks(self, after: Cursor | None = None) -> Iterator[Chunk]:
+        yield from ()
+
+
+def test_source_without_a_single_chunk_is_an_error_that_names_it() -> None:
+    with pytest.raises(TapewatchError, match=r"empty\.dbn has no trades"):
+        run_evaluate([NoChunks()], None, seed=1, runs=1, reshape=False, output=None)
 
 
 def test_an_output_that_cannot_be_written_is_reported(day_file: Path, tmp_path: Path) -> None:
