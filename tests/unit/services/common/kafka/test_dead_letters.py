@@ -11,7 +11,6 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from infra.embedded.stack import EmbeddedStack
 from infra.setup.topics import set_up_topics
-from services.common.kafka import dead_letters
 from services.common.kafka.clients import new_admin, new_producer
 from services.common.kafka.dead_letters import (
     COUNT_AGAIN_S,
@@ -142,7 +141,7 @@ class FakeProducer:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that a test may set."""
     now_s = [1_000_000.0]
-    monkeypatch.setattr(dead_letters.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr("services.common.kafka.dead_letters.time.monotonic", lambda: now_s[0])
     return now_s
 
 
