@@ -83,7 +83,7 @@ def test_fields_are_those_of_the_mapping(title: str, component: str) -> None:
 
 
 def test_a_trades_fields_come_in_the_order_of_the_table() -> None:
-    columns = {**COLUMNS, **REQUIRED, **OPTIONAL, **TRADE_FIELDS, "own": pl.String}
+    columns: dict[str, Any] = {**COLUMNS, **REQUIRED, **OPTIONAL, **TRADE_FIELDS, "own": pl.String}
     values: dict[object, list[object]] = {pl.String: ["B"], pl.List(pl.String): [["B"]], pl.Boolean: [False]}
     one = {name: values.get(kind, [1]) for name, kind in columns.items()}
     fields = (*ENCODING.fields, *TRADE_FIELDS)
