@@ -14,8 +14,6 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.plain_tutorial import PlainTutorial, plain_labels
 from benchmarks.rows import Row
@@ -97,18 +95,6 @@ def measure() -> list[Row]:
         )
     )
     return rows
-
-
-def main() -> None:
-    """Print the rows as a table."""
-    table = Table("what", "figure", "unit", "compared with", "ratio", "target")
-    for row in measure():
-        figure = f"{row.figure:,.0f}" if row.figure >= 100 else f"{row.figure:,.3g}"
-        ratio = f"{row.ratio:,.3g}" if row.ratio is not None and row.ratio < 10 else f"{row.ratio or 0:,.0f}"
-        table.add_row(
-            row.name, figure, row.unit, row.peer or "", "" if row.ratio is None else ratio, row.target or ""
-        )
-    Console(width=160).print(table)
 
 
 def _day() -> tuple[Batch, str]:
@@ -211,7 +197,3 @@ def _context(forest: PriceHistoryForestParameters) -> DetectorContext:
 
 def _f1(one: set[int], two: set[int]) -> float:
     return 2 * len(one & two) / (len(one) + len(two)) if one or two else 1.0
-
-
-if __name__ == "__main__":
-    main()

@@ -26,7 +26,6 @@ ratios. The others run in the first turn alone.
 """
 
 import contextlib
-import os
 import statistics
 import subprocess
 import sys
@@ -41,7 +40,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.index_clients import read_batches, to_action
-from benchmarks.peers import peer_version, peers_python
+from benchmarks.peers import peer_version, peers_environment, peers_python
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
     OUT,
@@ -208,9 +207,7 @@ class Bench:
             *(self._bootstrap, f"quix-sink-{self._runs}", TRADES_TOPIC, self._url, self._indices[0]),
             *(str(self.trades), str(MAX_BATCH_RECORDS), str(scratch / "state")),
         ]
-        # The peers' environment has another Python path than this process's.
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return self._rate(QUIX, arguments, env, self.trades)
+        return self._rate(QUIX, arguments, peers_environment(), self.trades)
 
     def _forget_group(self) -> None:
         """Remove the offsets of an earlier run, once the broker has noticed that its member is gone."""

@@ -4,6 +4,7 @@ They pin other versions of libraries that Tapewatch uses, so they cannot share i
 """
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def peer_version(name: str) -> str:
     if found is None:
         raise LookupError(f"{LOCK.name} has no {name}")
     return found[1]
+
+
+def peers_environment() -> dict[str, str]:
+    """Return the variables for the peers' Python, which has another path than this process's."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def peers_python() -> Path:

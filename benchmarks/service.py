@@ -27,7 +27,6 @@ The figures are medians of the runs, the ratio is the median of the pairs' ratio
 
 import contextlib
 import datetime as dt
-import os
 import statistics
 import subprocess
 import tempfile
@@ -38,7 +37,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.peers import peer_version, peers_python
+from benchmarks.peers import peer_version, peers_environment, peers_python
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
     OUT,
@@ -54,9 +53,9 @@ from infra.embedded.child_process import start_child
 from infra.setup.topics import set_up_topics
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
-from services.common.kafka.offsets import Positions
-from services.common.kafka.reading import partition_numbers
+from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.kafka.records import Record
+from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEFAULT_PARTITIONS, TRADES_TOPIC
 from services.sources.files import open_source
@@ -157,9 +156,7 @@ class Bench:
             str(Path(__file__).with_name("quix_threshold.py")),
             *(self._bootstrap, group, TRADES_TOPIC, topic, str(COMMIT_EVERY), str(scratch / "state")),
         ]
-        # The peers' environment has another Python path than this process's.
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        rate = self._rate(arguments, group, env)
+        rate = self._rate(arguments, group, peers_environment())
         published = len(_read(self._bootstrap, topic))
         if published != self._large_trades:
             raise RuntimeError(f"Quix Streams published {published} trades instead of {self._large_trades}")
@@ -244,11 +241,5 @@ def _read(bootstrap: str, topic: str, tail: int | None = None) -> list[Record]:
     for number in partition_numbers(reader, topic):
         low, high = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=STOP_TIMEOUT_S)
         starts.append(TopicPartition(topic, number, low if tail is None else max(low, high - tail)))
-    reader.assign(starts)
-    positions = Positions()
-    records: list[Record] = []
-    admin = new_admin(bootstrap)
-    while not positions.at_end(reader, admin):
-        records += positions.split(reader.consume(10_000, 0.2))
     reader.close()
-    return records
+    return list(read_to_end(bootstrap, starts, Stop(on_signals=False)))

@@ -48,14 +48,14 @@ def run_setup(
     TapewatchError
         A server rejected a request, or a setting is invalid.
     """
-    client = new_client(settings.elasticsearch, settings=settings)
-    kibana_login = settings.kibana_login()
-    if not wait_for_topics(settings.kafka, [], stop):
-        return 128 + (stop.signal or 0)
-    if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
-        return 128 + (stop.signal or 0)
-    changes = set_up_topics(new_admin(settings.kafka), settings.partitions)
-    changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
+    with new_client(settings.elasticsearch, settings=settings) as client:
+        kibana_login = settings.kibana_login()
+        if not wait_for_topics(settings.kafka, [], stop):
+            return 128 + (stop.signal or 0)
+        if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
+            return 128 + (stop.signal or 0)
+        changes = set_up_topics(new_admin(settings.kafka), settings.partitions)
+        changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
     if settings.kibana is not None:
         if not wait_for_kibana(settings.kibana, kibana_login, stop):
             return 128 + (stop.signal or 0)

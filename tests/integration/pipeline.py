@@ -19,14 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_admin, new_consumer
-from services.common.kafka.offsets import Positions
-from services.common.kafka.reading import partition_numbers
+from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR
 from services.contracts.topics import DEAD_LETTERS_TOPIC, TRADES_TOPIC
 from services.dead_letters.letters import Letter, Origins
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.narrow import headers_of, moment
+from tests.stops import AskedFor
 
 TIMEOUT_S = 240
 READ_TIMEOUT_S = 5.0
@@ -173,15 +173,8 @@ def is_detected(stack: EmbeddedStack) -> bool:
 def read_topic(broker: Broker, topic: str, since: list[TopicPartition] | None = None) -> list[Record]:
     """Return every committed message of a topic, or those since it ended there."""
     admin = new_admin(broker.kafka_bootstrap)
-    consumer: Consumer = new_consumer(broker.kafka_bootstrap, "reads-only")
-    numbers = partition_numbers(admin, topic)
-    consumer.assign(since or [TopicPartition(topic, number, 0) for number in numbers])
-    positions = Positions()
-    messages: list[Record] = []
-    while not positions.at_end(consumer, admin):
-        messages += positions.split(consumer.consume(10_000, 0.2))
-    consumer.close()
-    return messages
+    starts = since or [TopicPartition(topic, number, 0) for number in partition_numbers(admin, topic)]
+    return list(read_to_end(broker.kafka_bootstrap, starts, AskedFor()))
 
 
 def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, dict[str, Any]]:
