@@ -21,8 +21,8 @@ from services.common.kafka.coordinator import (
     find_stuck_coordinator,
 )
 from services.common.kafka.preflight import check_topics as check_topic_settings
-from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.indices import NEEDED_TEMPLATES
+from services.contracts.sinks import COMPONENTS
 from services.contracts.topics import TOPICS, TRADES_TOPIC
 
 OLDEST_PYTHON = (3, 11)
@@ -117,8 +117,9 @@ def check_coordinators(bootstrap: str, timeout_s: float = PROBE_TIMEOUT_S) -> Di
         topic = TRADES_TOPIC if TRADES_TOPIC in topics else OFFSETS_TOPIC
         return judge_coordinators(
             [
-                find_stuck_coordinator(bootstrap, group, topic, timeout_s)
-                for group in (DETECTOR.group, INDEXER.group)
+                find_stuck_coordinator(bootstrap, component.group, topic, timeout_s)
+                for component in COMPONENTS.values()
+                if component.group
             ]
         )
     except KafkaException:

@@ -30,3 +30,9 @@ SINKS = {
     ),
 }
 """By the name that `tapewatch index --sink NAME` takes."""
+
+COMPONENTS = {
+    component.service: component
+    for component in (components.PRODUCER, components.DETECTOR, *(spec.component for spec in SINKS.values()))
+}
+"""Components that may run, by service name, in the order in which trades pass."""

@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 import zstandard
 
-from dashboard.pages.pipeline.probe import COMPONENTS as SERVICES
 from services.common.kafka import dead_letters
 from services.contracts import dead_letter
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
 from services.contracts.detectors import DETECTORS
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.sinks import COMPONENTS as SERVICES
 from services.contracts.topics import DAY_MS, DEAD_LETTER_MAX_BYTES, DEFAULT_PARTITIONS, TOPICS
 from services.contracts.trade import Trade
 from services.detector.engine.batch import SessionKey

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.pages.pipeline.probe import (
-    COMPONENTS,
     ElasticsearchState,
     Latency,
     ServiceState,
@@ -23,6 +22,7 @@ from dashboard.ui.exchange import exchange
 from dashboard.ui.markdown import as_markdown
 from services.common.elastic.client import Elasticsearch
 from services.common.observability.rates import RATE_WINDOW_S
+from services.contracts.sinks import COMPONENTS
 
 BadgeColor = Literal["red", "orange", "green", "gray"]
 

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from dashboard.server.indexed_data import IndexedData, find_indexed_data
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
-from services.contracts.components import DETECTOR, PORT_STEP, PORTS_TRIED, PRODUCER
-from services.contracts.sinks import SINKS
+from services.contracts.components import PORT_STEP, PORTS_TRIED
+from services.contracts.sinks import COMPONENTS
 
 TIMEOUT_S = 1.0
 """Timeout of each of the three requests to a service; after a timeout no further one is made."""
@@ -22,12 +22,6 @@ MAX_BYTES = 4_000_000
 """Largest accepted response; a program that sends more is not a service of Tapewatch."""
 
 _LOCALHOST = "127.0.0.1"
-COMPONENTS = {
-    component.service: component
-    for component in (PRODUCER, DETECTOR, *(sink.component for sink in SINKS.values()))
-}
-"""Components that may run, by service name, in the order in which trades pass."""
-
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 """Name of a sample to its labels and values."""
 

@@ -1,10 +1,12 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import MagicMock
 
 import pytest
 from pydantic import SecretStr
 
+from infra.doctor import checks
 from infra.doctor.checks import (
     Diagnosis,
     check_coordinators,
@@ -22,7 +24,9 @@ from infra.doctor.run import diagnoses_table, run_doctor
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.kafka.coordinator import StuckCoordinator
+from services.contracts.components import indexer
 from services.contracts.indices import NEEDED_TEMPLATES
+from services.contracts.sinks import COMPONENTS
 from tests.unit.infra.full_cluster import ADMIN, Body, FullCluster
 
 LIBRARIES = {"elasticsearch": "9.1.0", "polars": "1.30"}
@@ -80,6 +84,16 @@ def test_an_unavailable_broker_is_reported_once_and_no_topic_as_missing() -> Non
     for dependent in (topics, groups):
         assert dependent.finding == "not checked, as no broker answers"
         assert dependent.hint == "Fix Kafka first."
+
+
+def test_the_coordinator_of_every_group_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = indexer("paper", 9104)
+    asked: list[str] = []
+    monkeypatch.setattr(checks, "COMPONENTS", COMPONENTS | {paper.service: paper})
+    monkeypatch.setattr(checks, "new_admin", lambda _: MagicMock())
+    monkeypatch.setattr(checks, "find_stuck_coordinator", lambda _, group, *__: asked.append(group))
+    assert check_coordinators("kafka:9092").finding == "all coordinators accept commits"
+    assert asked == ["tapewatch-detector", "tapewatch-indexer", "tapewatch-indexer-paper"]
 
 
 def test_a_stuck_coordinator_is_reported_with_the_broker_to_restart() -> None:

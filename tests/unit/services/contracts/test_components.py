@@ -1,17 +1,17 @@
-from services.contracts.components import DETECTOR, INDEXER, PORT_STEP, PORTS_TRIED, PRODUCER, indexer
-from services.contracts.sinks import SINKS
-
-COMPONENTS = [PRODUCER, DETECTOR, *(spec.component for spec in SINKS.values())]
+from services.contracts.components import INDEXER, PORT_STEP, PORTS_TRIED, indexer
+from services.contracts.sinks import COMPONENTS, SINKS
 
 
 def test_no_instance_of_a_component_has_another_ones_usual_port() -> None:
-    ports = [one.metrics_port + PORT_STEP * number for one in COMPONENTS for number in range(PORTS_TRIED)]
+    ports = [
+        one.metrics_port + PORT_STEP * number for one in COMPONENTS.values() for number in range(PORTS_TRIED)
+    ]
     assert len(ports) == len(set(ports))
 
 
 def test_components_share_neither_name_nor_group() -> None:
-    groups = [one.group for one in COMPONENTS if one.group]
-    assert len({one.service for one in COMPONENTS}) == len(COMPONENTS)
+    groups = [one.group for one in COMPONENTS.values() if one.group]
+    assert len(COMPONENTS) == len(SINKS) + 2, "two have one name"
     assert len(set(groups)) == len(groups)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from services.common.errors import TapewatchError
-from services.contracts.components import DETECTOR, INDEXER, PRODUCER
+from services.contracts.components import INDEXER
 from services.contracts.sinks import SINKS, SinkSpec
 from services.indexer.sinks.loading import find_sink, load_sink
 
@@ -22,9 +22,3 @@ def test_a_missing_package_is_reported_with_its_install_command() -> None:
     with pytest.raises(TapewatchError, match="needs the package no_such_package") as caught:
         load_sink(spec)
     assert "tapewatch[paper]" in str(caught.value)
-
-
-def test_components_have_names_and_ports_of_their_own() -> None:
-    components = [PRODUCER, DETECTOR, *(spec.component for spec in SINKS.values())]
-    assert len({one.service for one in components}) == len(components)
-    assert len({one.metrics_port for one in components}) == len(components)
