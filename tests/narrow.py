@@ -1,4 +1,4 @@
-"""What a test knows better than the types of a library: that a value is there, and of which kind."""
+"""Narrows types where a test knows more than a library's types: that a value is there, and its type."""
 
 import datetime as dt
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def number(value: object) -> float:
-    """Return a number; for polars, whose aggregates may be of any kind that a column has."""
+    """Return a number; for polars, whose aggregates may have any type of a column."""
     assert isinstance(value, int | float)
     return value
 
@@ -30,7 +30,7 @@ def key_of(record: Record) -> bytes:
 
 
 def value_of(record: Record) -> bytes:
-    """Return the value of a record that is no deletion."""
+    """Return the value of a record that has one."""
     value = record.value()
     assert value is not None
     return value
@@ -42,6 +42,6 @@ def headers_of(record: Record | Message) -> dict[str, bytes]:
 
 
 def present(value: T | None) -> T:
-    """Return a value that is there."""
+    """Return a value that is not None."""
     assert value is not None
     return value

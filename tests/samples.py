@@ -22,7 +22,7 @@ HEADER = (
 
 
 def row(number: int = 1, /, **changes: str) -> str:
-    """Return one readable CSV row; `number` makes it a trade of its own."""
+    """Return one readable CSV row; a different `number` makes it a different trade."""
     cells = {
         "ts_recv": f"2024-12-02T14:30:{number % 60:02}.000200007Z",
         "ts_event": f"2024-12-02T14:30:{number % 60:02}.000000007Z",
@@ -57,7 +57,7 @@ def write_csv(path: Path, rows: Iterable[str], *, header: str = HEADER) -> Path:
 
 
 def trade_json(number: int = 1, /, **changes: object) -> bytes:
-    """Return one trade as the topic carries it; `number` counts seconds from the open of 2024-12-02."""
+    """Return one trade as in the topic, `number` seconds after the open of 2024-12-02."""
     fields = {
         "@timestamp": f"2024-12-02T{14 + (1800 + number) // 3600:02}:{(1800 + number) // 60 % 60:02}:"
         f"{number % 60:02}.000000007Z",
@@ -82,7 +82,7 @@ def kafka_record(
     headers: Iterable[tuple[str, bytes | None]] | None = None,
     at_ms: int = 0,
 ) -> Record:
-    """Return a message as a consumer hands it out."""
+    """Return a message as a consumer does."""
     copied: list[tuple[str, str | bytes | None]] | None = None if headers is None else [*headers]
     message = Message(
         topic=topic,

@@ -1,10 +1,10 @@
-"""Stops that a test asks for, where a service runs inside the test's own process."""
+"""Stops requested by tests that run a service in their own process."""
 
 from services.common.process.shutdown import Stop
 
 
 class AskedFor(Stop):
-    """A stop without signals, which never becomes grace_expired however slow the machine is."""
+    """A stop without signals, whose grace period never expires, however slow the machine is."""
 
     def __init__(self) -> None:
         super().__init__(on_signals=False)
@@ -16,7 +16,7 @@ class AskedFor(Stop):
 
 
 class CountedStop(AskedFor):
-    """Notes the waits instead of sleeping, and asks for itself at the last of them."""
+    """Records the waits instead of sleeping, and requests a stop at the last of them."""
 
     def __init__(self, most_waits: int = 1_000) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class CountedStop(AskedFor):
         self._most_waits = most_waits
 
     def wait(self, timeout_s: float) -> bool:
-        """Note how long it would have slept."""
+        """Record how long it would have slept."""
         self.waits_s.append(timeout_s)
         if len(self.waits_s) == self._most_waits:
             self.request()

@@ -1,4 +1,4 @@
-"""Runs the real commands against the embedded stack, and reads back what they left."""
+"""Runs the real commands against the embedded stack, and reads back the results."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ READ_TIMEOUT_S = 5.0
 
 
 class Broker(Protocol):
-    """Whatever tells where its Kafka is."""
+    """An object with the address of a Kafka."""
 
     @property
     def kafka_bootstrap(self) -> str:
@@ -41,7 +41,7 @@ class Broker(Protocol):
 
 
 def addresses(stack: EmbeddedStack) -> dict[str, str]:
-    """Return the variables that lead a service to the stack."""
+    """Return the environment variables with the stack's addresses."""
     return {"TAPEWATCH_KAFKA": stack.kafka_bootstrap, "TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url}
 
 
@@ -61,7 +61,7 @@ def tapewatch(stack: EmbeddedStack, *arguments: str, code: int = 0) -> subproces
 
 @contextmanager
 def started(log: Path, *arguments: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `tapewatch` in the background until the end of the block, which kills what still runs."""
+    """Run `tapewatch` in the background until the end of the block; kill it if it still runs."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", *arguments],
@@ -98,14 +98,14 @@ def wait_until(is_so: Callable[[], bool], log: Path, timeout_s: float = 60) -> N
 
 
 def log_lines(log: Path | str, event: str) -> list[dict[str, Any]]:
-    """Return the fields of the log lines with this event; what is no log line is passed over."""
+    """Return the fields of the log lines with this event; other lines are ignored."""
     text = log if isinstance(log, str) else log.read_text()
     lines = [orjson.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
     return [line for line in lines if line["event"] == event]
 
 
 def http_get(log: Path, path: str) -> tuple[int, str]:
-    """Ask a service, at the address that its log tells, for status and body."""
+    """Request a path from a service, at the address in its log; return status and body."""
     address = log_lines(log, "metrics")[-1]["address"]
     try:
         with urllib.request.urlopen(f"http://{address}{path}", timeout=READ_TIMEOUT_S) as answer:
@@ -143,13 +143,13 @@ def run_pipeline(stack: EmbeddedStack, *files: str) -> None:
 
 
 def catch_up(stack: EmbeddedStack) -> None:
-    """Detect and index what is in the topics."""
+    """Detect and index everything in the topics."""
     tapewatch(stack, "detect", "--until-idle", "1")
     tapewatch(stack, "index", "--until-idle", "1")
 
 
 def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
-    """Return where a topic's partitions end now."""
+    """Return the current end offsets of a topic's partitions."""
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
     found = []
     for number in partition_numbers(consumer, topic):
@@ -160,7 +160,7 @@ def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
 
 
 def is_detected(stack: EmbeddedStack) -> bool:
-    """Whether the detectors have committed all that is in `trades` now."""
+    """Tell whether the detectors have committed everything that is now in `trades`."""
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, DETECTOR.group)
     wanted = [TopicPartition(TRADES_TOPIC, number) for number in partition_numbers(consumer, TRADES_TOPIC)]
     committed = consumer.committed(wanted, READ_TIMEOUT_S)
@@ -171,14 +171,14 @@ def is_detected(stack: EmbeddedStack) -> bool:
 
 
 def read_topic(broker: Broker, topic: str, since: list[TopicPartition] | None = None) -> list[Record]:
-    """Return every committed message of a topic, or those since it ended there."""
+    """Return all committed messages of a topic, or those from the given offsets on."""
     admin = new_admin(broker.kafka_bootstrap)
     starts = since or [TopicPartition(topic, number, 0) for number in partition_numbers(admin, topic)]
     return list(read_to_end(broker.kafka_bootstrap, starts, AskedFor()))
 
 
 def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, dict[str, Any]]:
-    """Return every document that fits, by id."""
+    """Return all matching documents by id."""
     with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
         client.indices.refresh(index=index)
         hits = helpers.scan(client, index=index, size=5_000, query={"query": query or {"match_all": {}}})
@@ -186,7 +186,7 @@ def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, di
 
 
 def first_letters(broker: Broker, since: list[TopicPartition] | None = None) -> list[Record]:
-    """Return the first dead letter of each origin, or those of origins that had none when it ended there."""
+    """Return the first dead letter of each origin, or of origins without one before the given offsets."""
     starts = {} if since is None else {partition.partition: partition.offset for partition in since}
     origins = Origins()
     first = [
@@ -204,7 +204,7 @@ def letters(broker: Broker) -> list[tuple[dict[str, str], bytes | None]]:
 
 
 def anomaly_without_time(value: bytes | dict[str, Any]) -> dict[str, Any]:
-    """Return an anomaly without `detected_at`, the one field that differs between runs."""
+    """Return an anomaly without `detected_at`, the only field that differs between runs."""
     fields = orjson.loads(value) if isinstance(value, bytes) else dict(value)
     del fields["detected_at"]
     return fields
@@ -218,7 +218,7 @@ def backtested(stack: EmbeddedStack, path: Path, profile: str = "default") -> di
 
 
 def by_trade_id(values: Iterable[bytes | dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return anomalies without their time; none may be there twice."""
+    """Return anomalies without their time; fail if one is there twice."""
     found = [anomaly_without_time(value) for value in values]
     by_id = {fields["trade_id"]: fields for fields in found}
     assert len(by_id) == len(found)
@@ -226,7 +226,7 @@ def by_trade_id(values: Iterable[bytes | dict[str, Any]]) -> dict[str, dict[str,
 
 
 def write_own_day(path: Path, config: DayConfig, suffix: str) -> Path:
-    """Generate a day, as plain CSV, whose symbols end in `suffix`: those of no other test."""
+    """Generate a day as plain CSV, whose symbols end in `suffix`, so that no other test has them."""
     write_day(config, path, path.with_suffix(".labels.csv"))
     header, _, rows = path.read_text().partition("\n")
     path.write_text(header + "\n" + rows.replace("\n", f"{suffix}\n"))  # the symbol stands last
@@ -234,6 +234,6 @@ def write_own_day(path: Path, config: DayConfig, suffix: str) -> Path:
 
 
 def speed_for(path: Path, seconds: float) -> str:
-    """Return the `--speed` at which a file lasts so long."""
+    """Return the `--speed` at which publishing a file takes the given time."""
     times = pl.read_csv(path, columns=["ts_event"])["ts_event"].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ")
     return str((moment(times.max()) - moment(times.min())).total_seconds() / seconds)

@@ -77,7 +77,7 @@ def ids(one: Saved) -> str:
 
 
 def ask(day: Day, view: str, conditions: list[dict[str, Any]], **request: Any) -> dict[str, Any]:
-    """Search what a panel sees at its dashboard's own times."""
+    """Run a search over the data of a panel, in its dashboard's time range."""
     times = generated_day()
     within = {"range": {"@timestamp": {"gte": times.start, "lte": times.end}}}
     query = {"bool": {"filter": [within, *conditions]}}
@@ -86,7 +86,7 @@ def ask(day: Day, view: str, conditions: list[dict[str, Any]], **request: Any) -
 
 
 def aggregations(chart: Saved) -> dict[str, Any]:
-    """Write a chart's layer as Elasticsearch has it; rows of tables and series come as buckets in buckets."""
+    """Convert a chart's layer to an Elasticsearch query; rows of tables and series become nested buckets."""
     columns = layer(chart)["columns"]
     inner: dict[str, Any] = {}
     for name, column in columns.items():
@@ -123,7 +123,7 @@ def measure(column: dict[str, Any]) -> dict[str, Any]:
 
 
 def cells(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield column and number of each cell that a chart gets."""
+    """Yield column and value of each cell of a chart."""
     for name, one in found.items():
         if name == "bucket":
             for bucket in one["buckets"]:
@@ -166,7 +166,7 @@ def test_each_number_of_a_chart_is_there_and_right(day: Day, chart: Saved) -> No
 def assert_right(
     column: dict[str, Any], shown: list[float], fitting: list[dict[str, Any]], columns: dict[str, Any]
 ) -> None:
-    """Compare what all cells of a column say together with the documents that fit it."""
+    """Compare all cells of a column together with the documents that match it."""
     field = column["sourceField"]
     match column["operationType"]:
         case "count":

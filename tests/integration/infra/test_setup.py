@@ -1,4 +1,4 @@
-"""`tapewatch setup` against the real servers, and what its templates make of documents."""
+"""`tapewatch setup` against the real servers, and how its templates treat documents."""
 
 import json
 from collections.abc import Iterator

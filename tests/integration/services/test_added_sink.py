@@ -1,4 +1,4 @@
-"""The page `docs/adding-a-sink.md`: its code, put where it says, is all that a new sink needs."""
+"""The page `docs/adding-a-sink.md`: its code, put in the files it names, is all that a new sink needs."""
 
 import os
 import re
@@ -27,7 +27,7 @@ TIMEOUT_S = 120
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the page's file and line in it; all else is linked."""
+    """A copy of the project with the page's file and line; everything else is linked."""
     root = tmp_path_factory.mktemp("checkout")
     for name in ("cli", "infra"):
         (root / name).symlink_to(ROOT / name)
@@ -47,7 +47,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def index(checkout: Path, stack: EmbeddedStack, file: Path) -> dict[str, Any]:
-    """Run the sink to the end of the topics; returns the last line of its log."""
+    """Run the sink to the end of the topics; return the last line of its log."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "index", "--sink", "ndjson", "--until-idle", "1"],
         env=os.environ | addresses(stack) | {"PYTHONPATH": str(checkout), "TAPEWATCH_METRICS_PORT": "0"},

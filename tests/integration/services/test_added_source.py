@@ -1,4 +1,4 @@
-"""The page `docs/adding-a-source.md`: its code, put where it says, is all that a new format needs."""
+"""The page `docs/adding-a-source.md`: its code, put in the files it names, is all that a new format needs."""
 
 import os
 import re
@@ -24,7 +24,7 @@ TIMEOUT_S = 120
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the page's file and line in it; all else is linked."""
+    """A copy of the project with the page's file and line; everything else is linked."""
     root = tmp_path_factory.mktemp("checkout")
     sources = root / "services" / "sources"
     sources.mkdir(parents=True)
@@ -43,7 +43,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trades_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page's two trades, a line that is none, and a quiet stretch with one price far off."""
+    """The page's two trades, a line that is not a trade, and a quiet stretch with one price far off."""
     prices = [137.97 + 0.01 * (number * 7919 % 5) for number in range(400)]
     prices[300] = 150.0
     lines = [

@@ -1,4 +1,4 @@
-"""Letters of real runs, looked at and put back. The topics are shared: each test knows its own letters."""
+"""Dead letters of real runs, listed and replayed. The topics are shared; each test knows its own letters."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What detectors leave after kills, broken checkpoints, resets and rivals is what a backtest finds.
+"""Detectors give a backtest's results after kills, damaged checkpoints, resets and rebalances.
 
 All tests share the topics with each other and with other tests; each has a day and symbols of its own.
 """
@@ -48,7 +48,7 @@ RIVALS = ("rival-a", "rival-b", "rival-c")
 
 
 def anomalies(stack: EmbeddedStack, suffix: str) -> dict[str, dict[str, Any]]:
-    """Return what stands in the topic about the symbols with this ending; nothing may stand twice."""
+    """Return the topic's anomalies of the symbols with this ending; fail if one is there twice."""
     standing: dict[str, bytes] = {}
     for message in read_topic(stack, "anomalies"):
         if not key_of(message).decode().endswith(suffix):
@@ -83,7 +83,7 @@ class KilledRun:
 
 @pytest.fixture(scope="module")
 def killed_run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> KilledRun:
-    """Most of a day, published slowly."""
+    """Most of a day's trades, published slowly."""
     folder = tmp_path_factory.mktemp("detector")
     config = DayConfig(trades=TRADES, symbols=3, date=dt.date(2023, 5, 3), seed=21, anomaly_rate=0.005)
     day = write_own_day(folder / "day.csv", config, SUFFIX)
@@ -117,7 +117,7 @@ def killed_run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def expected_of_first(day: Path, rows: int, whole: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the anomalies among a day's first rows: what follows cannot change them."""
+    """Return the anomalies among a day's first rows, which later rows cannot change."""
     first = pl.read_csv(day, n_rows=rows).select(pl.format("{}-{}", "symbol", "sequence")).to_series()
     wanted = set(first)
     return {key: f for key, f in whole.items() if f"{f['symbol']}-{f['sequence']}" in wanted}
@@ -165,7 +165,7 @@ def test_metrics_and_checks_tell_what_was_done(killed_run: KilledRun) -> None:
 
 @pytest.fixture(scope="module")
 def broken_run(stack: EmbeddedStack, killed_run: KilledRun) -> tuple[dict[int, str], dict[int, str]]:
-    """The rest of the day after two checkpoints were broken.
+    """The rest of the day, after two checkpoints were damaged.
 
     Returns the partitions whose checkpoints were broken, with a word of the reason, and what was reported.
     """
@@ -201,7 +201,7 @@ def test_broken_checkpoints_are_reported_and_replaced_by_a_replay(
 
 @dataclass
 class RivalsRun:
-    """Three detectors, one of them killed for good, and a reset that was asked for meanwhile."""
+    """Three detectors, one of which is killed and not restarted, and a reset requested meanwhile."""
 
     day: Path
     taken_over_s: float
@@ -210,7 +210,7 @@ class RivalsRun:
 
 
 def shared_out(logs: dict[str, Path]) -> list[int]:
-    """Return the partitions that the rivals were assigned last."""
+    """Return the partitions that the detectors were last assigned."""
     found: list[int] = []
     for name, log in logs.items():
         lines = log_lines(log, "assigned") if name in RIVALS and log.exists() else []
@@ -222,7 +222,7 @@ def shared_out(logs: dict[str, Path]) -> list[int]:
 def rivals_run(
     stack: EmbeddedStack, killed_run: KilledRun, tmp_path_factory: pytest.TempPathFactory
 ) -> RivalsRun:
-    """Three detectors on a day, one of them killed for good; somebody asks for a reset meanwhile."""
+    """Three detectors on a day, one of which is killed and not restarted; a reset is requested meanwhile."""
     folder = tmp_path_factory.mktemp("rivals")
     config = DayConfig(trades=6_000, symbols=10, date=dt.date(2023, 5, 4), seed=22, anomaly_rate=0.005)
     day = write_own_day(folder / "day.csv", config, "RV")

@@ -1,4 +1,4 @@
-"""Single turns of a detector, where an abort, a stop or a restart falls between two of its steps."""
+"""Single turns of a detector's loop, with an abort, a stop or a restart between two of its steps."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def test_each_commit_is_fenced_by_offsets_even_when_nothing_new_was_read(
 
 
 def publish_without_markers(stack: EmbeddedStack) -> None:
-    """Publish as others may: no transaction's marker stands behind the last trade of a partition."""
+    """Publish without transactions, so that no marker follows the last trade of a partition."""
     producer = new_producer(stack.kafka_bootstrap)
     for partition in partition_numbers(new_admin(stack.kafka_bootstrap), "trades"):
         at = {"@timestamp": "2023-05-10T15:00:00.000000001Z", "trade_id": f"turns-{partition}"}
@@ -115,7 +115,7 @@ def publish_without_markers(stack: EmbeddedStack) -> None:
 
 
 def watched(health: Health) -> Callable[[], list[bool]]:
-    """Return what tells each change of `ready` since now."""
+    """Return a function that reports each change of `ready` from now on."""
     seen: list[bool] = []
 
     class Watched(Health):

@@ -1,4 +1,4 @@
-"""The indexer among servers that end, hang and come back; each test has a month of its own."""
+"""The indexer with servers that stop, hang and recover; each test uses a different month."""
 
 import datetime as dt
 import os
@@ -64,7 +64,7 @@ def publish(stack: EmbeddedStack, topic: str, *values: bytes | Retraction) -> No
 
 
 def catch_up(stack: EmbeddedStack) -> dict[str, object]:
-    """Index to the end; returns the last line of the log."""
+    """Index to the end; return the last line of the log."""
     return log_lines(tapewatch(stack, "index", "--until-idle", "1").stderr, "indexed")[-1]
 
 
@@ -79,7 +79,7 @@ class Indexer:
         wait_for(self.log, text, self.process)
 
     def stop(self) -> None:
-        """Ask for a stop, and expect it in time."""
+        """Request a stop, and expect the process to exit in time."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(STOP_WITHIN_S) == 0, self.log.read_text()
 
@@ -88,7 +88,7 @@ class Indexer:
 def running_indexer(
     stack: EmbeddedStack, log: Path, until: str = '"assigned"', **env: str
 ) -> Iterator[Indexer]:
-    """An indexer that has its partitions, or has logged something else."""
+    """An indexer that has its partitions, or has logged another text."""
     with started(log, "index", **addresses(stack), **env) as process:
         indexer = Indexer(process, log)
         indexer.wait_for(until)
@@ -97,7 +97,7 @@ def running_indexer(
 
 @contextmanager
 def hanging(server: Server) -> Iterator[None]:
-    """A server that takes connections but does not answer."""
+    """A server that accepts connections but does not answer."""
     pid = present(server.pid)
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -108,7 +108,7 @@ def hanging(server: Server) -> Iterator[None]:
 
 @contextmanager
 def away(server: Server, how: str) -> Iterator[None]:
-    """A server that hangs, or that was killed or stopped and is started again in the end."""
+    """A server that hangs, or was killed or stopped, and is running again at the end."""
     if how == "hang":
         with hanging(server):
             yield
@@ -121,7 +121,7 @@ def away(server: Server, how: str) -> Iterator[None]:
 
 
 def count(stack: EmbeddedStack, index: str) -> int:
-    """Count what can be searched; 0 while the index is being made."""
+    """Count the searchable documents; 0 while the index is being created."""
     with new_client(stack.elasticsearch_url) as client:
         client.indices.refresh(index=index, ignore_unavailable=True)
         answer = client.options(ignore_status=503).count(index=index, ignore_unavailable=True)
@@ -133,7 +133,7 @@ def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: in
 
 
 def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
-    """Return committed offsets and ends, of the partitions where they differ."""
+    """Return committed and end offsets of the partitions where they differ."""
     consumer: Consumer = new_consumer(stack.kafka_bootstrap, INDEXER.group)
     partitions = [
         TopicPartition(topic, number)
@@ -216,7 +216,7 @@ def test_message_without_a_value_or_usable_headers_is_a_dead_letter(stack: Embed
 
 
 def test_last_of_many_versions_of_a_document_wins(stack: EmbeddedStack) -> None:
-    """Several batches long, so that versions would be in flight at the same time."""
+    """Number of documents: several batches, so that versions could be in flight at the same time."""
     ids, versions = 4_000, 5
     publish(
         stack,
@@ -344,7 +344,7 @@ def test_commit_that_a_lost_broker_did_not_take_is_repeated(
 
 
 def test_instance_that_was_stopped_for_long_resumes(stack: EmbeddedStack, tmp_path: Path) -> None:
-    """Its partitions go to another instance meanwhile, and what it sends then is not committed."""
+    """Its partitions are assigned to another instance meanwhile, and what it then sends is not committed."""
     with running_indexer(stack, tmp_path / "one", TAPEWATCH_INSTANCE="one") as one:
         with hanging(stack.elasticsearch):
             publish(stack, "trades", *(trade("2023-09-01", n) for n in range(7_000)))

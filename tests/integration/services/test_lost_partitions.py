@@ -1,4 +1,4 @@
-"""Members without partitions, and offsets without records, on a broker of their own: the tests break it."""
+"""Members without partitions, and offsets without records, on a separate broker, which the tests break."""
 
 import os
 import signal
@@ -113,7 +113,7 @@ def limit_offsets_topic(stack: EmbeddedStack, operation: AlterConfigOpType, size
 
 @contextmanager
 def coordinator_that_cannot_write(stack: EmbeddedStack) -> Iterator[None]:
-    """As after the crash that the module `coordinator` tells of: each write fails, all else works."""
+    """A coordinator as after the crash described in the module `coordinator`: only writes fail."""
     limit_offsets_topic(stack, AlterConfigOpType.SET, "1")
     try:
         yield
@@ -198,7 +198,7 @@ def test_member_gets_its_partitions_back_after_the_broker_was_away(
 
 
 def publish(stack: EmbeddedStack, symbol: str, count: int) -> list[str]:
-    """Publish trades of a symbol; returns their ids."""
+    """Publish trades of a symbol; return their ids."""
     producer = new_producer(stack.kafka_bootstrap)
     ids = [f"{symbol}-{uuid.uuid4().hex}" for _ in range(count)]
     for number, trade_id in enumerate(ids):

@@ -1,4 +1,4 @@
-"""Against the embedded Kafka: what counts as a partition's end while others have transactions open."""
+"""A partition's end while other producers have open transactions, on the embedded Kafka."""
 
 import threading
 import uuid

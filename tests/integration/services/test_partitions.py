@@ -1,4 +1,4 @@
-"""The whole pipeline on other numbers of partitions than the usual one."""
+"""The whole pipeline with other numbers of partitions than the default."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ DAY = DayConfig(trades=12_000, symbols=40, anomaly_rate=0.002)
 
 @pytest.fixture(params=[1, 24])
 def partitions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The number, which `TAPEWATCH_PARTITIONS` has."""
+    """Number of partitions, set in `TAPEWATCH_PARTITIONS`."""
     monkeypatch.setenv("TAPEWATCH_PARTITIONS", str(request.param))
     return int(request.param)
 

@@ -57,7 +57,7 @@ def assert_anomalies_point_at_trades(
 
 @pytest.fixture(scope="module")
 def generated_day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generated day that went through the whole pipeline."""
+    """A generated day, processed by the whole pipeline."""
     folder = tmp_path_factory.mktemp("day")
     path = folder / "day.csv.zst"
     write_day(DayConfig(trades=20_000), path, folder / "labels.csv")

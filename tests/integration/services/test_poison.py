@@ -1,4 +1,4 @@
-"""One run of detector and indexer over what must not be in `trades`, among good trades."""
+"""One run of detector and indexer over invalid messages in `trades`, among good trades."""
 
 import hashlib
 import signal
@@ -41,14 +41,14 @@ USUAL_TRADES = 300
 
 
 def trade(number: int, time: str | None = None, **changes: object) -> bytes:
-    """Return a trade of this test's day, so many seconds after 15:00 or at a time of its own."""
+    """Return a trade of this test's day, the given seconds after 15:00 or at the given time."""
     at = time or f"15:{number // 60:02}:{number % 60:02}"
     own = {"@timestamp": f"2024-01-11T{at}.000000001Z", "trade_id": f"poison-{number}", "symbol": SYMBOL}
     return trade_json(number, **(own | changes))
 
 
 def long_text(characters: int) -> str:
-    """Return text that does not compress away."""
+    """Return text that cannot be compressed."""
     return "".join(hashlib.sha256(b"%d" % number).hexdigest() for number in range(characters // 64))
 
 
@@ -68,7 +68,7 @@ REFUSED_BY_INDEXER = (STRANGE_FIELD, LONG_FIELD)
 
 @dataclass(frozen=True)
 class Run:
-    """What the run left."""
+    """The results of the run."""
 
     log: Path
     metrics: dict[str, float]
@@ -77,7 +77,7 @@ class Run:
 
 
 def publish(stack: EmbeddedStack, values: list[bytes | None]) -> None:
-    """Publish messages in this order into one partition; an unknown symbol under its own key."""
+    """Publish messages in this order to one partition; one of an unknown symbol with its own key."""
     producer = new_producer(stack.kafka_bootstrap)
     for value in values:
         is_unknown = value is not None and UNKNOWN.encode() in value
@@ -182,7 +182,7 @@ BREAKERS = {
 
 
 def assert_bearable(value: bytes) -> None:
-    """Fail on what would stop a detector, before it stands in the topic that all tests share."""
+    """Fail if a message would stop a detector, before it is in the topic that all tests share."""
     try:
         last = decode_trade(value)
     except NotATradeError:

@@ -1,4 +1,4 @@
-"""Each row of a file goes to the topics once, however its publishing is interrupted."""
+"""Each row of a file is published once, however publishing is interrupted."""
 
 import datetime as dt
 import shutil
@@ -72,7 +72,7 @@ def assert_published_once(path: Path, messages: list[Record]) -> None:
 
 
 def letters_of(stack: EmbeddedStack, file: str) -> dict[int, tuple[str, bytes | None]]:
-    """Return error and value of a file's dead letters by line; no line may have two."""
+    """Return error and value of a file's dead letters by line; fail if a line has two."""
     found = [(headers, value) for headers, value in letters(stack) if headers.get("file") == file]
     by_line = {int(headers["line"]): (headers["error"], value) for headers, value in found}
     assert len(by_line) == len(found)
@@ -81,7 +81,7 @@ def letters_of(stack: EmbeddedStack, file: str) -> dict[int, tuple[str, bytes | 
 
 @pytest.fixture(scope="module")
 def faulty_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, bytes]]:
-    """A day with a bad row every 500 lines, and these by line."""
+    """A day with a bad row every 500 lines, and the bad rows by line."""
     config = DayConfig(trades=6_000, symbols=4, date=dt.date(2023, 6, 5), seed=11)
     path = write_own_day(tmp_path_factory.mktemp("producer") / "faulty day.csv", config, "P")
     lines = path.read_bytes().splitlines()
@@ -193,7 +193,7 @@ def write_mostly_bad(path: Path, day: str, symbol: str) -> Path:
 
 
 def progress_records(stack: EmbeddedStack, path: Path) -> list[Progress]:
-    """Return all that was ever committed of a file's progress."""
+    """Return all committed progress records of a file."""
     key = content_hash(path).encode()
     messages = read_topic(stack, "producer-progress")
     return [msgspec.json.decode(value_of(m), type=Progress) for m in messages if m.key() == key]

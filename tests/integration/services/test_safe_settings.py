@@ -34,7 +34,7 @@ def client(stack: EmbeddedStack) -> Iterator[Elasticsearch]:
 
 @contextmanager
 def altered(admin: AdminClient, topic: str, setting: str, value: str) -> Iterator[None]:
-    """Set a topic's setting for a while."""
+    """Change a topic's setting until the end of the block."""
 
     def alter(kind: AlterConfigOpType, to: str | None) -> None:
         entry = ConfigEntry(setting, to, incremental_operation=kind)
@@ -52,7 +52,7 @@ def altered(admin: AdminClient, topic: str, setting: str, value: str) -> Iterato
 
 
 def eventually_rejected(check: Callable[[], None]) -> TapewatchError:
-    """Repeat a check until it fails; the broker applies a change a moment after it has agreed to it."""
+    """Repeat a check until it fails; the broker applies a change shortly after acknowledging it."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         try:

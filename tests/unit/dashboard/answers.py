@@ -1,4 +1,4 @@
-"""Answers of Elasticsearch, made up, and what is drawn of them."""
+"""Sample answers of Elasticsearch, and what charts draw from them."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""What tests of the dashboard share."""
+"""Fixtures for the dashboard's tests."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from dashboard.pages.overview.price_chart import _price_spec
 from dashboard.ui.exchange import exchange
 
 RUN_TIMEOUT_S = 60.0
-"""Time limit of one run of a page in Streamlit's `AppTest`, whose default a busy machine exceeds."""
+"""Time limit of one run of a page in Streamlit's `AppTest`; the default is too short for a busy machine."""
 
 
 @pytest.fixture
 def london(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A dashboard that shows London's days and clock."""
+    """A dashboard that shows London's trading days and time."""
     monkeypatch.setenv("TAPEWATCH_EXCHANGE", "XLON")
     exchange.cache_clear()
     _price_spec.cache_clear()

@@ -17,7 +17,7 @@ Body = dict[str, Any]
 
 @dataclass
 class FullCluster:
-    """The state of the cluster; a test may set any of it before it asks.
+    """The state of the cluster, which tests may set.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class FullCluster:
     version: str = "9.1.0"
     health: str = "green"
     reason: str = "security_exception"
-    """What a refusal says it is."""
+    """Type of the error in a rejection."""
     refuses: dict[str, int] = field(default_factory=dict)
     """Status by the start of a path that is rejected."""
     kept: dict[str, Body] = field(default_factory=dict)
-    """What was put, by path, policies, roles, templates; of users without their passwords."""
+    """What was stored, by path: policies, roles, templates, and users without their passwords."""
     passwords: dict[str, str] = field(default_factory=lambda: {ADMIN[0]: ADMIN[1]})
     requests: list[str] = field(default_factory=list)
     """Method and path of each."""
@@ -133,7 +133,7 @@ class FullCluster:
 
 
 def _as_told(role: Body) -> Body:
-    """Return a role as Elasticsearch tells it: with all that it adds."""
+    """Return a role as Elasticsearch returns it, with the fields that it adds."""
     return {
         "cluster": role.get("cluster", []),
         "indices": [one | {"allow_restricted_indices": False} for one in role.get("indices", [])],

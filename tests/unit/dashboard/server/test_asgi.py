@@ -28,7 +28,7 @@ def test_unknown_exchange_ends_the_server_at_its_start() -> None:
 
 
 class ServersPagesManager(PagesManager):
-    """AppTest resets this class instead of the one that the server has set."""
+    """A class that AppTest resets instead of the one set by the server."""
 
 
 @pytest.mark.parametrize("page", ["search", "tuning", "health", "anomaly"])

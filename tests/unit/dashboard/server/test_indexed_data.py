@@ -10,7 +10,7 @@ NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
 
 def found(monkeypatch: pytest.MonkeyPatch, **answers: dict[str, Any]) -> IndexedData:
-    """Return what is found where Elasticsearch answers like this, by the index's name."""
+    """Return the result for the given answers of Elasticsearch, by index name."""
     monkeypatch.setattr(indexed_data, "search", lambda _client, index, **_: answers[index.rstrip("-*")])
     client: Any = None
     return find_indexed_data(client)

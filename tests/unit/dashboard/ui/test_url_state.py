@@ -5,7 +5,7 @@ from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
 def page() -> None:
-    """Read and write as a view does, in Streamlit's own run."""
+    """Read and write URL parameters as a view does, in a run of Streamlit."""
     import streamlit as st
 
     from dashboard.ui import url_state

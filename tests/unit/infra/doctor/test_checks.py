@@ -34,7 +34,7 @@ LIBRARIES = {"elasticsearch": "9.1.0", "polars": "1.30"}
 
 @contextmanager
 def nobody() -> Iterator[str]:
-    """An address at which nothing answers while the block lasts: taken, but not listened on."""
+    """An address at which nothing answers until the end of the block: bound, but not listened on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"

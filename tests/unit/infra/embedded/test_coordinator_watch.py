@@ -11,7 +11,7 @@ AWAY = KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
 
 
 def watched(answers: Iterable[bool | KafkaException]) -> bool:
-    """Return whether a watch calls a coordinator stuck after these answers, the last one again and again."""
+    """Return whether a watch reports a stuck coordinator after these answers; the last one repeats."""
     answers = list(answers)
     asked: Iterator[int] = itertools.count(1)
     count = 0

@@ -20,7 +20,7 @@ CONTENT = os.urandom(300_000)
 
 
 class Repository(ThreadingHTTPServer):
-    """A Maven repository of one process; what it holds and how it misbehaves can be set."""
+    """A Maven repository in this process; tests set its content and its faults."""
 
     daemon_threads = True
 

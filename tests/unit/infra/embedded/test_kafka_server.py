@@ -14,7 +14,7 @@ AWAY = KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
 
 
 class StubbornKafka(KafkaServer):
-    """A script in place of Kafka, whose coordinator gives the answers of a list, the last one for ever."""
+    """A script in place of Kafka, whose coordinator gives the answers of a list; the last one repeats."""
 
     def __init__(self, folder: Path, answers: list[bool | KafkaException]) -> None:
         super().__init__(folder, 1, [], log_file=folder / "kafka.log", start_timeout_s=20, heap_mb=1)
@@ -42,7 +42,7 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def starts(folder: Path, *answers: bool | KafkaException) -> int:
-    """Return how often Kafka is started until it is ready."""
+    """Return how many starts Kafka needs until it is ready."""
     server = StubbornKafka(folder, list(answers))
     server.start()
     server.kill()
@@ -63,7 +63,7 @@ def test_kafka_is_restarted_if_its_coordinator_accepts_no_commits(tmp_path: Path
 
 
 def fencing_s(tmp_path: Path, code: str) -> float:
-    """Return how long a controller that is a script is waited for; it is told where its log is."""
+    """Return how long a script in place of the controller is waited for; it gets the path of its log."""
     log_file = tmp_path / "fencing.log"
     metadata = tmp_path / "metadata"
     metadata.mkdir()

@@ -14,7 +14,7 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
 
 
 class ScriptServer(Server):
-    """A server that is a Python script; ready as soon as its log has the word."""
+    """A server that is a Python script, ready as soon as its log contains the word."""
 
     def __init__(self, code: str, log_file: Path, start_timeout_s: float = 60.0) -> None:
         super().__init__("Script", log_file, start_timeout_s)

@@ -1,4 +1,4 @@
-"""Reads the objects as Kibana would: what is in them, and which fields of which data view they name."""
+"""Reads saved objects as Kibana does: their content, and the fields and data views they refer to."""
 
 import json
 import re
@@ -27,23 +27,23 @@ class Query(NamedTuple):
 
     field: str
     value: str | None
-    """None: any."""
+    """None for any value."""
     negated: bool
 
     def as_filter(self) -> dict[str, Any]:
-        """Write it as Elasticsearch has it."""
+        """Return it as an Elasticsearch query."""
         field = {"exists": {"field": self.field}}
         inner = field if self.value is None else {"term": {self.field: self.value}}
         return {"bool": {"must_not": inner}} if self.negated else inner
 
     def fits(self, document: dict[str, Any]) -> bool:
-        """Whether a document fits."""
+        """Tell whether a document matches."""
         found = self.field in document if self.value is None else document[self.field] == self.value
         return found != self.negated
 
 
 def kql(query: dict[str, str] | None) -> list[Query]:
-    """Read a query; fails for what the objects have no need of."""
+    """Parse a query; fail on syntax that the objects do not use."""
     if not query or not query["query"]:
         return []
     assert query["language"] == "kuery"

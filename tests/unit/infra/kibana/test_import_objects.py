@@ -1,4 +1,4 @@
-"""Against a server that speaks the few of Kibana's calls that are used; Kibana itself is no package."""
+"""Tests against a server that imitates the few calls used; Kibana itself cannot be installed with pip."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from tests.unit.infra.kibana.objects import OBJECTS
 
 
 class Kibana:
-    """Keeps objects; `statuses` are answered first, one a request, instead of 200."""
+    """Stores objects; answers with `statuses` first, one per request, instead of 200."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}

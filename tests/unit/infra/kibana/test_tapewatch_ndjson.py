@@ -1,4 +1,4 @@
-"""What a real Kibana would complain of: a badge, an error or an empty panel; here it fails a test."""
+"""Fails on anything that a real Kibana would show as a warning, an error or an empty panel."""
 
 import datetime as dt
 import itertools
@@ -241,7 +241,7 @@ def test_panels_find_what_they_show_and_where_a_click_leads(dashboard: Saved) ->
 
 
 def assert_click_fits_both_views(chart: Saved, target: str) -> None:
-    """A click filters by what the chart is divided by; the other dashboard must have these fields."""
+    """A click filters by the chart's split field, which the other dashboard's data view must have."""
     columns = layer(chart)["columns"].values()
     fields = {one["sourceField"] for one in columns if one["isBucketed"]}
     for panel in BY_KEY["dashboard", target]["references"]:

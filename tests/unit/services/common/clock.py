@@ -1,8 +1,8 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that only moves when a test moves it."""
 
 
 class FakeClock:
-    """Call it for the time in seconds."""
+    """A clock; call it for the time in seconds."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0

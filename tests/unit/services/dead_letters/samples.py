@@ -1,4 +1,4 @@
-"""Letters that tests make by hand."""
+"""Dead letters for tests."""
 
 from services.dead_letters.letters import Letter
 from tests.samples import kafka_record
@@ -27,7 +27,7 @@ def letter(number: int = 0, /, *, at_ms: int = 1_000, key: bytes | None = b"NVDA
 
 
 def failure_of(number: int, of: int, *, origin: int | None = None) -> Letter:
-    """Return the letter of a message that was put back from letter `of`, and rejected again."""
+    """Return the letter of a message that was replayed from letter `of` and rejected again."""
     return letter(
         number,
         service="detector",
@@ -39,7 +39,7 @@ def failure_of(number: int, of: int, *, origin: int | None = None) -> Letter:
 
 
 def letter_of_message(number: int, offset: int, *, service: str = "detector", at_ms: int = 500) -> Letter:
-    """Return letter `2-<number>` of the message at an offset of `trades`, which came at a time."""
+    """Return letter `2-<number>` of the message at an offset and time of `trades`."""
     return letter(
         number,
         service=service,

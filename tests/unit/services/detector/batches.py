@@ -14,7 +14,7 @@ SESSION = SessionKey("NVDA", "2024-12-02")
 
 
 def context_of(name: str, parameters: Parameters | Callable[[str], Parameters]) -> DetectorContext:
-    """Return what a single detector is made with, on a calendar without auctions."""
+    """Return the context of a single detector, with a calendar without auctions."""
     own = (lambda _symbol: parameters) if isinstance(parameters, Parameters) else parameters
     return DetectorContext(lambda symbol: {name: own(symbol)}, lambda _day: (0, 0))
 
@@ -37,7 +37,7 @@ def batch(
 
 
 def interleaved(batches: Sequence[Batch], turns: Sequence[int]) -> Batch:
-    """Mix sessions, each in its order; `turns` names the session whose next trade comes."""
+    """Interleave sessions, each in its order; `turns` names the session of each next trade."""
     starts = np.cumsum([0] + [len(one) for one in batches])
     next_of = list(starts[:-1])
     order = []
@@ -56,7 +56,7 @@ def interleaved(batches: Sequence[Batch], turns: Sequence[int]) -> Batch:
 def flags_in_batches(
     detector: Detector, trades: Batch, batch_trades: int, sessions: Sequence[SessionKey] = (SESSION,)
 ) -> list[tuple[Any, ...]]:
-    """Return every flag as a tuple, its place counted over all batches; the sessions are opened first."""
+    """Return every flag as a tuple, with its position over all batches; opens the sessions first."""
     for slot, session in enumerate(sessions):
         detector.open(slot, session)
     found = []

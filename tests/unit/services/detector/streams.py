@@ -1,4 +1,4 @@
-"""Random streams of many sessions, and engines that watch them, for what is saved and restored."""
+"""Random streams of many sessions, and engines that process them, for tests of saving and restoring."""
 
 from collections.abc import Iterable, Iterator
 from random import Random
@@ -48,7 +48,7 @@ WITHOUT_RULES = EVERYTHING.model_copy(
 
 
 def stream(random: Random, symbols: Iterable[str], days: int, trades: int, late_share: float) -> TradeColumns:
-    """Return sessions of some symbols and days, interleaved at random, with trades that come again."""
+    """Return sessions of several symbols and days, interleaved at random, with repeated trades."""
     each = [
         session_trades(symbol, day, trades, seed)
         for seed, symbol in enumerate(symbols)
@@ -67,13 +67,13 @@ def stream(random: Random, symbols: Iterable[str], days: int, trades: int, late_
 
 
 def batches(first: int, end: int, batch_trades: int) -> Iterator[range]:
-    """Cut the places from `first` to `end` into batches."""
+    """Cut the positions from `first` to `end` into batches."""
     for start in range(first, end, batch_trades):
         yield range(start, min(start + batch_trades, end))
 
 
 def anomalies(engine: Engine, columns: TradeColumns, places: Iterable[int]) -> list[tuple[int, str]]:
-    """Give an engine the trades at some places; returns the places of anomalies, and all that is said."""
+    """Run an engine on the trades at the given positions; return the anomalies' positions and documents."""
     at = list(places)
     found = engine.detect_columns(part(columns, at)) if at else []
     # repr tells floats apart to the last bit.
@@ -81,5 +81,5 @@ def anomalies(engine: Engine, columns: TradeColumns, places: Iterable[int]) -> l
 
 
 def open_sessions(engine: Engine) -> list[SessionKey]:
-    """Return the sessions of a fresh engine that have been given trades."""
+    """Return the sessions of a new engine that has processed trades."""
     return engine.take_changes().touched

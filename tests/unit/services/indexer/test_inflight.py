@@ -13,7 +13,7 @@ SOON_S = 5.0
 
 
 class AnsweringSink(Sink):
-    """Answers when told to."""
+    """A sink that answers on request."""
 
     connections = CONNECTIONS
 
@@ -32,7 +32,7 @@ class AnsweringSink(Sink):
 
 
 class SinkInTurns(AnsweringSink):
-    """Has each batch answered by the next of some sinks."""
+    """Passes each batch to the next of several sinks."""
 
     def __init__(self, sinks: list[AnsweringSink]) -> None:
         self._sinks = iter(sinks)

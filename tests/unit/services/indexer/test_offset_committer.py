@@ -12,7 +12,7 @@ AWAY = KafkaError(KafkaError._TRANSPORT)
 
 
 class FakeProducer:
-    """Has so many dead letters that are not safe yet."""
+    """Has the given number of dead letters that are not yet acknowledged."""
 
     unsafe = 0
 
@@ -21,7 +21,7 @@ class FakeProducer:
 
 
 class FakeConsumer:
-    """Notes what it is to commit; the test answers."""
+    """Records what it should commit; the test answers."""
 
     def __init__(self) -> None:
         self.commits: list[list[TopicPartition]] = []
@@ -39,7 +39,7 @@ class FakeConsumer:
 
 
 class Bench:
-    """A committer with a clock of the test's own."""
+    """A committer with a fake clock."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock

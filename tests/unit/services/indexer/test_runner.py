@@ -1,4 +1,4 @@
-"""The indexer without servers: a sink in memory, and a group that does what it likes."""
+"""The indexer without servers: a sink in memory, and a group that rebalances at random."""
 
 import threading
 from collections.abc import Callable
@@ -29,7 +29,7 @@ PLACES = [(topic, number) for topic in ("trades", "anomalies") for number in (0,
 
 
 def content(place: tuple[str, int], at: int) -> bytes:
-    """Return a version of a document; the messages of a partition are about a few, again and again."""
+    """Return a version of a document; a partition's messages are about a few documents."""
     return f"{place[0]}-{place[1]}-{at % TARGETS}:{at}".encode() if at != POISON_AT else b"poison"
 
 
@@ -101,7 +101,7 @@ class Bench:
         self.start()
 
     def start(self) -> None:
-        """Start a process; what another had not committed is nobody's."""
+        """Start a new process; the previous one's uncommitted work is lost."""
         self.sink = MemorySink(Settings(), self.stop)
         self.sink.documents |= getattr(self, "documents", {})
         self.documents = self.sink.documents

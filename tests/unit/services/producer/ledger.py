@@ -1,4 +1,4 @@
-"""Kafka as the publisher sees it, in memory: what is committed stays, all else is gone."""
+"""Kafka as the publisher sees it, in memory: only what is committed stays."""
 
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -12,7 +12,7 @@ from services.producer.progress import Progress
 
 
 class Ledger:
-    """The topics, and faults that come with calls.
+    """The topics, and faults that calls raise.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Ledger:
         return msgspec.json.decode(found[-1], type=Progress) if found else None
 
     def open(self) -> None:
-        """Nobody else is at work."""
+        """No other producer is active."""
 
     def begin(self) -> None:
         assert not self._open
@@ -85,7 +85,7 @@ class Ledger:
         return [value for topic, _, value in self.committed if topic == DEAD_LETTERS_TOPIC]
 
     def progress(self, key: str) -> Progress:
-        """The newest record of a source."""
+        """The latest progress record of a source."""
         found = self.load_progress("", key, None)
         assert found is not None
         return found

@@ -1,4 +1,4 @@
-"""The publisher against topics in memory; against real Kafka: tests/integration/services/test_producer.py."""
+"""The publisher with topics in memory; with real Kafka: tests/integration/services/test_producer.py."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -137,7 +137,7 @@ def test_a_chunk_of_a_source_with_its_own_cursor_is_never_committed_in_part(
 
 
 class Quiet(Rehearsed):
-    """A feed on which nothing comes any more after its rows."""
+    """A feed without any trades after its rows."""
 
     def __init__(self, rows: Rows, stop: AskedFor, health: Health) -> None:
         super().__init__(rows, by_line=False)

@@ -16,7 +16,7 @@ START, END = dt.datetime(2024, 12, 2), dt.datetime(2024, 12, 3)
 
 
 class Pages:
-    """The few calls of a client that reading takes, over documents in order."""
+    """The client calls needed for reading, over documents in order."""
 
     def __init__(self, documents: list[dict[str, Any]]) -> None:
         self.documents = documents

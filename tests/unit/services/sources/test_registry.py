@@ -1,4 +1,4 @@
-"""What reading needs: a package that one kind of file uses must not be needed by the others."""
+"""Packages that only one kind of file needs are not required for the others."""
 
 import ast
 import subprocess

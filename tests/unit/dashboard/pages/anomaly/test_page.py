@@ -13,7 +13,7 @@ JUDGED = Verdict("7", "false alarm", "", "Kim", dt.datetime(2026, 3, 2, 15, 30, 
 
 
 def verdict_part() -> None:
-    """Show the part of the page with the verdict, in Streamlit's own run."""
+    """Show the part of the page with the verdict in a run of Streamlit."""
     from dashboard.pages.anomaly import page as anomaly_page
     from dashboard.ui.error_boundary import error_boundary
 

@@ -6,7 +6,7 @@ from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
 def page() -> None:
-    """Take the view from the address and write it back, in Streamlit's own run."""
+    """Read the view from the URL and write it back in a run of Streamlit."""
     import streamlit as st
 
     from dashboard.pages.overview import state as overview_state

@@ -10,7 +10,7 @@ from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
 def states() -> None:
-    """Show the states, in Streamlit's own run."""
+    """Show the states in a run of Streamlit."""
     from dashboard.pages.pipeline.page import show_states
 
     client: Any = None

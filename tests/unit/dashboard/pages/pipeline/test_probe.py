@@ -55,7 +55,7 @@ tapewatch_bulk_seconds_sum 0.0
 
 
 class _Other(BaseHTTPRequestHandler):
-    """Some program that is no service of Tapewatch."""
+    """A program that is not a service of Tapewatch."""
 
     def do_GET(self) -> None:
         self.send_response(200)

@@ -9,7 +9,7 @@ from dashboard.pages.tuning.kept import Kept
 
 @pytest.fixture
 def busy_interpreter() -> Iterator[None]:
-    """Threads take turns as often as they can."""
+    """Makes threads switch as often as possible."""
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

@@ -110,7 +110,7 @@ def test_an_address_that_is_no_url_is_rejected(url: str) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Make an authority and a server's certificate; returns the folder of ca.pem and server.pem."""
+    """Create a CA and a server's certificate; return the folder of ca.pem and server.pem."""
 
     def openssl(*arguments: str) -> None:
         subprocess.run([OPENSSL, *arguments], cwd=tmp_path, check=True, capture_output=True, timeout=60)

@@ -1,4 +1,4 @@
-"""Against a server that answers as it is told."""
+"""Tests against a server whose answers are set."""
 
 import json
 import time
@@ -20,7 +20,7 @@ QUERY_ERROR = {"error": {"reason": "all shards failed", "root_cause": [{"reason"
 
 
 class ToldServer:
-    """Answers each request with the next of `answers`: a status and what goes with it; at last with 200."""
+    """Answers each request with the next of `answers`, a status and its body; then with 200."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, Any]] = []

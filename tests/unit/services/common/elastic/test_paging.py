@@ -15,7 +15,7 @@ SORT = [{"@timestamp": "asc"}]
 
 
 class FakeCluster:
-    """Has so many documents, sorted by their number; counts what is asked."""
+    """Has the given number of documents, sorted by number; counts the requests."""
 
     transport = SimpleNamespace(node_pool=SimpleNamespace(all=list))
 

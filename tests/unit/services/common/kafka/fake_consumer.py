@@ -1,4 +1,4 @@
-"""A stand-in for confluent_kafka's `Consumer`: a test says what the group and the broker do."""
+"""A stand-in for confluent_kafka's `Consumer`: tests define what the group and the broker do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Callback = Callable[["FakeConsumer", list[TopicPartition]], None]
 
 
 class FakeMessage(Message):
-    """A message, equal to others of the same place.
+    """A message, equal to others at the same offset.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ class FakeMessage(Message):
 
 
 def end_of(topic: str, number: int, offset: int) -> FakeMessage:
-    """Return the event of having come to a partition's end."""
+    """Return the event for the end of a partition."""
     return FakeMessage((topic, number), offset, None, KafkaError(KafkaError._PARTITION_EOF))
 
 
 @dataclass
 class FakeConsumer:
-    """One client; what it shall meet is queued, and met in the next `consume`."""
+    """A client; events are queued, and happen in the next `consume`."""
 
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     """Committed."""
@@ -68,16 +68,16 @@ class FakeConsumer:
     is_away: bool = False
     """Whether the broker does not answer."""
     log: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
-    """What the topics hold; read by `flows`, from the offsets that were assigned."""
+    """The topics' messages; `flows` reads them from the assigned offsets."""
     markers: int = 0
-    """How many offsets behind the last message of each partition are taken by the markers of transactions."""
+    """Number of offsets after each partition's last message that transaction markers occupy."""
 
     def __post_init__(self) -> None:
         self._events: list[Callable[[], list[FakeMessage]]] = []
         self._assigned: list[TopicPartition] = []
         self._fetched: dict[tuple[str, int], int] = {}
         self.owned: list[TopicPartition] = []
-        """What the group says is this member's."""
+        """Partitions that the group has assigned to this member."""
         self._callbacks: dict[str, Callback] = {}
 
     # What the group and the broker do.
@@ -91,15 +91,15 @@ class FakeConsumer:
         self._events.append(lambda: self._take("on_revoke"))
 
     def loses(self) -> None:
-        """Let the member find that others have its partitions."""
+        """Let the member lose its partitions to others."""
         self._events.append(lambda: self._take("on_lost"))
 
     def delivers(self, *messages: FakeMessage) -> None:
-        """Let messages come, if they are of partitions that are assigned by then."""
+        """Let messages arrive, if their partitions are assigned by then."""
         self._events.append(lambda: self._read(messages))
 
     def flows(self, number: int, count: int, topic: str = "trades") -> None:
-        """Let the next messages of a partition come, and the event of its end behind the last."""
+        """Let the next messages of a partition arrive, and after the last one the event of its end."""
         self._events.append(lambda: self._fetch((topic, number), count))
 
     def _fetch(self, place: tuple[str, int], count: int) -> list[FakeMessage]:

@@ -30,7 +30,7 @@ class Ledger:
     restored: dict[int, int] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     failures: int = 0
-    """So often the broker does not answer the restoring."""
+    """How often the broker does not answer while partitions are restored."""
 
     def restore(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         if self.failures:
@@ -255,7 +255,7 @@ STUCK = StuckCoordinator("group", 3, "1 (kafka:9092)", "not written")
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch, sights: Callable[[str, bool], GroupCheck]) -> None:
-    """Let the watch look at each turn, and see what a test says."""
+    """Let the watch check in each turn, and get a test's answer."""
 
     def look_at_once(_call: object, *arguments: object) -> Future[GroupCheck]:
         outcome: Future[GroupCheck] = Future()
@@ -347,7 +347,7 @@ EVENTS = st.lists(
 def test_every_record_is_worked_once_between_two_commits_whatever_the_group_does(
     events: list[tuple[str, object]],
 ) -> None:
-    """`Ledger.work` asserts that a partition's records come without a gap from where it was restored."""
+    """`Ledger.work` asserts that a partition's records arrive without a gap from the restored offset on."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         member = joined(monkeypatch)
         work, client = member.work, member.client

@@ -1,4 +1,4 @@
-"""What is written is read back from a real topic."""
+"""Dead letters are read back from a real topic as they were written."""
 
 import uuid
 import weakref
@@ -34,7 +34,7 @@ def fail(error: KafkaError | None, _message: Message) -> None:
 
 @pytest.fixture(scope="module")
 def written(stack: EmbeddedStack) -> dict[str, Record]:
-    """Letters of each form, by the name that is their value."""
+    """Letters of each form, by name, which is their value."""
     set_up_topics(new_admin(stack.kafka_bootstrap))
     run = uuid.uuid4().hex
     producer = new_producer(stack.kafka_bootstrap)

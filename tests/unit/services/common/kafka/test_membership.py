@@ -82,7 +82,7 @@ def test_coordinator_of_a_standby_is_not_probed(monkeypatch: pytest.MonkeyPatch)
 
 
 class Watched:
-    """A watch whose looks are answered at once."""
+    """A watch whose checks are answered immediately."""
 
     def __init__(self, sight: GroupCheck) -> None:
         self.sight = sight

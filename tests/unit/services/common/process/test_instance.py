@@ -30,7 +30,7 @@ sys.stdin.read()
 
 @pytest.fixture(autouse=True)
 def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the claims of services that run on this machine out of the tests, and the other way round."""
+    """Separate the tests' claims from those of services that run on this machine."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.delenv("TAPEWATCH_INSTANCE", raising=False)
@@ -39,7 +39,7 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def process(service: str, *child: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run a process that claims a name, then may start a child; gives the name."""
+    """Run a process that claims a name and optionally starts a child; return the name."""
     with subprocess.Popen(
         [sys.executable, "-c", CLAIM, service, *child],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A calm made-up market to put single anomalies into, and the detectors that shall find them."""
+"""A calm generated market to insert single anomalies into, and the detectors that should find them."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ PARAMETERS: dict[str, Parameters] = {
 
 
 def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
-    """Return trades about a second apart whose price bounces between two ticks that wander."""
+    """Return trades about a second apart whose price bounces between two slowly moving ticks."""
     generator = np.random.default_rng(seed)
     side = generator.choice([SIDE_CODES["A"], SIDE_CODES["B"]], count)
     middle = 10_000 + np.cumsum(generator.choice([-1, 0, 0, 0, 0, 0, 0, 0, 1], count))
@@ -41,10 +41,10 @@ def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
 
 
 def context() -> DetectorContext:
-    """Return what detectors are made with that know NVDA's auctions."""
+    """Return the context of detectors that know NVDA's auctions."""
     return DetectorContext(lambda _symbol: PARAMETERS, lambda _day: (OPEN_NS, CLOSE_NS), FeatureWalk)
 
 
 def walk() -> FeatureWalk:
-    """Return a walk of its own."""
+    """Return a new walk."""
     return FeatureWalk(context())

@@ -1,4 +1,4 @@
-"""An engine restored from saved sessions goes on as one that was never interrupted, to the last bit."""
+"""An engine restored from saved sessions gives the same results as an uninterrupted one, to the last bit."""
 
 import dataclasses
 from collections.abc import Callable
@@ -36,7 +36,7 @@ profiles = pytest.mark.parametrize("profile", [WITHOUT_RULES, EVERYTHING, OWN_PA
 
 
 def through_bytes(state: SessionState) -> SessionState:
-    """Return what a reader of the topic gets."""
+    """Return the documents as a reader of the topic gets them."""
     read = decode(encode(SessionCheckpoint(0, "profile", "layout", 0, state)))
     assert isinstance(read, SessionCheckpoint)
     return read.state
@@ -80,7 +80,7 @@ def test_the_streams_have_anomalies_of_every_detector() -> None:
 
 
 class Saver:
-    """Saves symbols now and then, as the live detector does: all that has changed of a symbol together."""
+    """Saves symbols from time to time, as the live detector does: all changes of a symbol together."""
 
     def __init__(self) -> None:
         self.states: dict[SessionKey, SessionState] = {}
@@ -102,7 +102,7 @@ class Saver:
             self.offsets[symbol] = offset
 
     def restarted(self) -> "Saver":
-        """Return one that knows of what was written alone."""
+        """Return one that knows only what was written."""
         fresh = Saver()
         fresh.states, fresh.offsets = dict(self.states), dict(self.offsets)
         return fresh

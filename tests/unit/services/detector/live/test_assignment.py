@@ -9,7 +9,7 @@ from services.detector.live.partition import WatchedPartition
 
 @dataclass
 class Watched:
-    """As far as an assignment looks at a `WatchedPartition`."""
+    """The parts of a `WatchedPartition` that an assignment uses."""
 
     position: int
     publish_from: int = 0
@@ -24,7 +24,7 @@ def watched(position: int, publish_from: int = 0) -> WatchedPartition:
 
 
 def taken(**offsets: int) -> Assignment:
-    """Take partitions in hand, `p3=10` number 3 with all before 10 committed."""
+    """Assign partitions; `p3=10` is number 3 with everything before 10 committed."""
     assignment = Assignment()
     assignment.begin()
     for name, committed in offsets.items():

@@ -66,7 +66,7 @@ texts = st.text(max_size=20)
 
 
 def value_of(content: object) -> bytes:
-    """Return a value with any content, as the format's description says."""
+    """Return a value with any content, in the documented format."""
     packed = zstandard.ZstdCompressor(write_checksum=True).compress(msgspec.msgpack.encode(content))
     return b"TWC\x02" + packed
 

@@ -1,4 +1,4 @@
-"""The promise without Kafka: a ledger stands for the topics, and a process may die at any moment."""
+"""The delivery promise without Kafka: a ledger replaces the topics, and a process may die at any moment."""
 
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,7 @@ OTHER = Profile.model_validate({"detectors": {"high_volume": {"threshold_shares"
 
 @dataclass
 class Ledger:
-    """One partition as the broker keeps it: what is committed, together or not at all."""
+    """One partition as the broker keeps it: committed together or not at all."""
 
     messages: list[Record]
     committed: int = 0
@@ -37,7 +37,7 @@ class Ledger:
 
 @dataclass
 class Process:
-    """A detector working on one partition; what it has not committed dies with it."""
+    """A detector working on one partition; what it has not committed is lost with it."""
 
     ledger: Ledger
     partition: WatchedPartition
@@ -68,7 +68,7 @@ def message(offset: int, value: bytes | None, partition: int = 0) -> Record:
 
 
 def mixed_tape() -> list[bytes]:
-    """Trades of four symbols, one of them on two days side by side, some late or repeated, and poison.
+    """Trades of four symbols, one on two interleaved days, some late or repeated, and invalid messages.
 
     One symbol has more days than are kept, and comes back to days that were dropped meanwhile.
     """

@@ -1,4 +1,4 @@
-"""The promise with the real service and loop: a store stands for the broker, the group does what it likes."""
+"""The delivery promise with the real service and loop; a store replaces the broker, rebalances are random."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ PROFILE = Profile.model_validate(
 
 
 def tape(number: int) -> list[bytes]:
-    """Return trades of a symbol, some flagged by their size and some by the price before; one is none."""
+    """Return trades of a symbol, some flagged by size and some by price change; one is not a trade."""
     values = [
         trade_json(
             at,
@@ -57,7 +57,7 @@ LOG = {("trades", number): tape(number) for number in PARTITIONS}
 
 
 def expected() -> dict[str, list[str]]:
-    """Return the labels of each flagged trade, as an engine finds them that nobody disturbs."""
+    """Return the labels of each flagged trade, as an undisturbed engine finds them."""
     found: dict[str, list[str]] = {}
     for values in LOG.values():
         trades = [decode_trade(value) for value in values if value != b"no trade"]
@@ -67,7 +67,7 @@ def expected() -> dict[str, list[str]]:
 
 @dataclass
 class Broker:
-    """What stands in the topics, and who has which partition."""
+    """The content of the topics, and the assignment of partitions."""
 
     committed: dict[int, int] = field(default_factory=dict)
     checkpoints: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Broker:
     owner: dict[int, str] = field(default_factory=dict)
     clients: list[FakeConsumer] = field(default_factory=list)
     silences: int = 0
-    """So often it does not answer a restoring."""
+    """How often it does not answer while partitions are restored."""
 
     def new_client(self, _bootstrap: str, _group: str, **_config: object) -> FakeConsumer:
         self.clients.append(FakeConsumer(member_id=f"{len(self.clients)}", log=LOG, markers=MARKERS))
@@ -98,7 +98,7 @@ class Producer:
     broker: Broker
     pending: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     aborts: list[bool] = field(default_factory=list)
-    """What becomes of the next commits: whether the producer is fenced."""
+    """Results of the next commits: whether the producer is fenced."""
 
     @property
     def producer(self) -> "Producer":
@@ -158,7 +158,7 @@ class Detector:
         self.client = broker.clients[-1]
 
     def gets(self, numbers: Iterable[int]) -> None:
-        """Get partitions with the next turn; the broker counts them as this detector's at once."""
+        """Assign partitions in the next turn; the broker knows of it immediately."""
         self.broker.owner |= dict.fromkeys(numbers, self.client.member_id)
         self.client.gives(*sorted(numbers))
 
@@ -190,7 +190,7 @@ def running_broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 
 def published(broker: Broker) -> dict[str, list[str]]:
-    """Return the labels of each anomaly in the topic; none may be there twice."""
+    """Return the labels of each anomaly in the topic; fail if one is there twice."""
     values = [orjson.loads(m["value"]) for topic, m in broker.visible if topic == "anomalies"]
     found = {value["trade_id"]: value["anomalies"] for value in values}
     assert len(found) == len(values)
@@ -198,7 +198,7 @@ def published(broker: Broker) -> dict[str, list[str]]:
 
 
 def share(detectors: list[Detector], firsts: set[int]) -> None:
-    """Rebalance: all partitions are revoked, then the first detector gets some, the other one the rest."""
+    """Rebalance: revoke all partitions, then assign some to the first detector, the rest to the other."""
     for detector in detectors:
         detector.client.takes()
         detector.turn()
@@ -208,7 +208,7 @@ def share(detectors: list[Detector], firsts: set[int]) -> None:
 
 
 def finish(broker: Broker, detectors: list[Detector]) -> None:
-    """Let the group and the broker be kind, until all is committed."""
+    """Stop all faults until everything is committed."""
     broker.silences = 0
     for detector in detectors:
         detector.transactions.aborts = []
@@ -294,7 +294,7 @@ def test_loss_to_retention_is_committed_even_if_nothing_comes_behind_it(
 
 
 def worked_on(broker: Broker, messages: int) -> Detector:
-    """Return a detector that has the partition 0 and has committed some of it."""
+    """Return a detector that has partition 0 and has committed a part of it."""
     detector = Detector(broker)
     detector.gets([0])
     detector.turn()

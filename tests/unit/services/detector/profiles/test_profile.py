@@ -143,7 +143,7 @@ def test_only_the_detectors_that_a_profile_names_are_loaded(text: str, absent: s
 
 
 def loaded(code: str) -> set[str]:
-    """Return the modules that a fresh interpreter has after some code."""
+    """Return the modules that a new interpreter has loaded after running the code."""
     run = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
     return set(subprocess.run(run, check=True, capture_output=True, text=True).stdout.split())
 

@@ -1,4 +1,4 @@
-"""Two injectors, one vocabulary."""
+"""Both injectors use the same kinds."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Compiled code keeps the order of operations: no fast arithmetic, no parallel loops, nowhere."""
+"""Compiled code keeps the order of operations: no fast arithmetic and no parallel loops anywhere."""
 
 import ast
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from services.detector.detectors.core.state import FOREST_FEATURES, FOREST_ROWS
 
 
 def numbered(start: int, count: int, session: int) -> np.ndarray:
-    """Return rows that tell their number and their session."""
+    """Return rows that contain their number and session."""
     columns = np.zeros((count, FOREST_FEATURES), np.float32)
     columns[:, 0] = np.arange(start, start + count)
     columns[:, 1] = session

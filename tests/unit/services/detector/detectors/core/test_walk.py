@@ -14,7 +14,7 @@ from tests.unit.services.detector.detectors.market import NVDA, market, walk
 
 
 def measured(watching: FeatureWalk, trades: Batch, cuts: list[int]) -> np.ndarray:
-    """Return the measures, the batch being cut at those places."""
+    """Return the measures of a batch that is cut at the given positions."""
     edges = [0, *sorted(cuts), len(trades)]
     return np.concatenate([watching.advance(trades[a:b]) for a, b in pairwise(edges) if b > a])
 

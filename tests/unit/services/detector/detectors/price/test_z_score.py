@@ -24,7 +24,7 @@ def random_tape(seed: int, trades: int) -> Batch:
 
 
 def plain_z(values: np.ndarray, window: int, min_trades: int) -> np.ndarray:
-    """Return the z-score of each value against the ones before, summed anew for each."""
+    """Return the z-score of each value against the previous ones, with new sums for each."""
     z = np.zeros(len(values))
     for i in range(min_trades, len(values)):
         before = values[max(0, i - window) : i]

@@ -1,4 +1,4 @@
-"""The same day and profile give the same anomalies, whatever surrounds the process that finds them."""
+"""The same day and profile give the same anomalies, whatever the environment of the process."""
 
 import os
 import re
@@ -29,7 +29,7 @@ DETECTED_AT = re.compile(rb'"detected_at":"[^"]+"')
 
 
 def anomalies(folder: Path, **surroundings: str) -> list[bytes]:
-    """Return the documents of a backtest in a process of its own, without the time of detection."""
+    """Return the documents of a backtest in a separate process, without the time of detection."""
     output = folder / f"{len(list(folder.iterdir()))}.ndjson"
     command = ["backtest", "day.csv.zst", "--profile", "everything.yaml", "--output", str(output)]
     subprocess.run(

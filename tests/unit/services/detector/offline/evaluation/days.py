@@ -13,7 +13,7 @@ DAY = dt.date(2026, 3, 2)
 
 @cache
 def generated_day(trades: int = 20_000, symbols: int = 2, anomaly_rate: float = 0.0) -> pl.DataFrame:
-    """Return a natural day as the sources give it."""
+    """Return a natural day as the sources yield it."""
     day, _ = generate_day(
         DayConfig(date=DAY, seed=3, trades=trades, symbols=symbols, anomaly_rate=anomaly_rate)
     )

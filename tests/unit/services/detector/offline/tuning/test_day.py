@@ -32,7 +32,7 @@ def ignore(done: int, of: int) -> None:
 
 
 def flagged(columns: TradeColumns, profile: Profile) -> Counter[str]:
-    """Count as a backtest does: the engine's detections, by detector."""
+    """Count the engine's detections by detector, as a backtest does."""
     anomalies = Engine(profile).detect_columns(columns)
     return Counter(one.detector for _, anomaly in anomalies for one in anomaly.detections)
 

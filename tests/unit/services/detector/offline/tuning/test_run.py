@@ -118,7 +118,7 @@ def test_rejects_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path)
 
 
 def rarities(count: int = 20_000) -> np.ndarray:
-    """As ordinary trades have them: rarity r once in 10 ** r."""
+    """Return rarities as ordinary trades have them: rarity r once in 10 ** r trades."""
     return -np.log10(np.random.default_rng(1).random((count, len(PARTS))))
 
 

@@ -1,4 +1,4 @@
-"""Against a server that speaks the bulk protocol and can be told what to answer."""
+"""Tests against a server that speaks the bulk protocol and whose answers are set."""
 
 import json
 import threading
