@@ -26,7 +26,7 @@ def find_abilities(client: Elasticsearch) -> Abilities:
     Raises
     ------
     TapewatchError
-        It refuses to tell.
+        If the cluster rejects the request.
     """
     with explain_rejection("to tell what it can do"):
         return Abilities(_has(client.ilm.get_status), _has(client.security.authenticate))

@@ -30,7 +30,7 @@ def run_setup(
     Parameters
     ----------
     settings
-        Where Kafka, Elasticsearch and perhaps Kibana are, and what they shall be like.
+        Addresses of Kafka, Elasticsearch and optionally Kibana, and the settings to create.
     report
         Called with one line for each change.
     stop
@@ -91,7 +91,7 @@ def set_up_elasticsearch(
     client
         Client of the cluster.
     settings
-        How long indices are kept, and where the users' passwords lie.
+        How long indices are kept, and the folder of the users' passwords.
     note
         Called with what was left out because this cluster lacks it.
 

@@ -69,7 +69,7 @@ class InFlight:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._most = 2 * sink.connections
-        """So many batches may wait for an older one's answer, with those that are being sent."""
+        """Maximum number of batches that are being sent or wait for an older one's answer."""
         self._sent: deque[_Sent] = deque()
         self._answered = threading.Event()
 

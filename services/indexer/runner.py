@@ -32,13 +32,13 @@ from services.indexer.sinks.base import RejectedRecordError, Sink, StoppedError
 
 POLL_S = 0.05
 PATIENCE_S = 2.0
-"""A batch that takes longer is waited for with the partitions paused, which drops what was read ahead."""
+"""While a batch takes longer than this, the partitions are paused, which drops records read ahead."""
 
 REVOKE_S = 3.0
-"""A rebalance waits so long for what is in flight."""
+"""How long a rebalance waits for batches in flight."""
 
 SAY_REJECTED_EVERY_S = 1.0
-"""All are in the topic `dead-letters`; the log names one of them now and then, and counts them."""
+"""Minimum time between log lines about rejections; they give a count and an example."""
 
 
 class Runner:
@@ -47,15 +47,15 @@ class Runner:
     Parameters
     ----------
     settings
-        Where Kafka is, and perhaps this instance's name.
+        Address of Kafka, and optionally this instance's name.
     component
-        Name of this process, and its group.
+        Name of this process, and its consumer group.
     sink
-        Ready to write.
+        The sink, ready to write.
     stop
         Ends the work.
     health
-        Told that the work is running.
+        Gets signs of life from the main loop.
     """
 
     def __init__(
@@ -175,15 +175,15 @@ class Runner:
             self._batch = Batch()
 
     def _stay_until(self, is_so: Callable[[], bool]) -> None:
-        """Stay until answers from the sink have made something so, and settle what has arrived.
+        """Wait until answers from the sink have made a condition true, and process the answers.
 
-        If that takes long the partitions are paused, so that memory stays bounded, and the group is told
-        that this instance is alive.
+        If that takes long, the partitions are paused, so that memory stays bounded while this instance keeps
+        polling and so remains a member of its group.
 
         Raises
         ------
         StoppedError
-            A stop has waited long enough.
+            If the grace period of a stop has expired.
         """
         began_s = time.monotonic()
         is_paused = False

@@ -31,8 +31,8 @@ def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) ->
     Raises
     ------
     TapewatchError
-        The sink is unknown or its package is missing, a topic or what lies behind the sink is not set up
-        or unsafe, or the sink rejects for good.
+        If the sink is unknown or its package is missing, a topic or the sink's store is not set up or has
+        unsafe settings, or the sink rejects everything permanently.
     """
     spec = find_sink(sink_name)
     component = spec.component

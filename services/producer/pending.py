@@ -1,31 +1,31 @@
-"""What a transaction holds, and when it has to end."""
+"""The content of the open transaction, and when to commit it."""
 
 from dataclasses import dataclass
 
 from services.sources.base import Chunk, Cursor
 
 COMMIT_ROWS = 50_000
-"""Transactions of so many rows cost nothing; of 5,000, more than half of the speed."""
+"""Rows per transaction; this many cost no speed, 5,000 would cost more than half of it."""
 
 COMMIT_REJECTED_BYTES = 16 << 20
-"""Rejected rows may be long; what is not committed waits in the client's memory."""
+"""Maximum size of a transaction's rejected rows, which are kept in the client's memory until the commit."""
 
 COMMIT_S = 0.25
-"""A slow stream is committed that often: readers see trades only then."""
+"""Maximum time between commits; readers see trades only after a commit."""
 
 
 @dataclass
 class Pending:
-    """What the open transaction holds.
+    """Counts of the open transaction.
 
     Parameters
     ----------
     cursor
         Cursor after the last of its rows.
     began_s
-        When it began, by the monotonic clock.
+        Time at which it began, on the monotonic clock.
     trades, rejected, rejected_bytes
-        Its rows, and how long the rejected ones are.
+        Number of trades and of rejected rows, and the size of the rejected ones.
     """
 
     cursor: Cursor | None
@@ -35,14 +35,14 @@ class Pending:
     rejected_bytes: int = 0
 
     def add(self, part: Chunk) -> None:
-        """Count the rows of a part, after which a commit may come."""
+        """Add the rows of a part, after which a commit is possible."""
         self.cursor = part.cursor
         self.trades += len(part.trades)
         self.rejected += len(part.rejected)
         self.rejected_bytes += sum(len(row.raw) for row in part.rejected)
 
     def is_old(self, now_s: float, within_s: float = 0.0) -> bool:
-        """Whether it would be old in so many seconds."""
+        """Whether the transaction is due for a commit within `within_s` seconds."""
         return now_s - self.began_s + within_s >= COMMIT_S
 
     @property

@@ -24,11 +24,11 @@ class RejectedRow:
     Parameters
     ----------
     line
-        Where it was: like the trades' column `line`.
+        Number of the row, like the trades' column `line`.
     raw
-        The row's bytes as they came.
+        The row's bytes, unchanged.
     reason
-        What is wrong with it, for a person.
+        Why the row is not a trade.
     """
 
     line: int
@@ -38,16 +38,16 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some consecutive rows of a source; no rows if nothing has come yet.
+    """Consecutive rows of a source; no rows if none have arrived yet.
 
     Parameters
     ----------
     trades
-        The good rows in the source's order: the columns of `services.sources.columns`, perhaps more.
+        The valid rows in the source's order: the columns of `services.sources.columns`, optionally more.
     rejected
-        The others, by line.
+        The other rows, ordered by line.
     cursor
-        Where to resume behind the chunk; None for the start.
+        Position to resume at after the chunk; None for the start.
     position
         How far the source has been read, in the units of `Source.size`.
     """
@@ -64,14 +64,14 @@ class Source(ABC):
     Attributes
     ----------
     name
-        Name for people: a file's name without its folder.
+        Name for display; a file's name without its folder.
     size
         The last chunk's final `position`; None if unknown.
     encoding
         How the trades are written as JSON.
     line_is_cursor
-        Whether the cursor behind a row is its `line`. Then a chunk may be published in parts, paced by event
-        time if asked to; else it is published as a whole, and has to be small.
+        Whether the cursor after a row is its `line`. Then a chunk may be published in parts, and paced by
+        event time if requested; otherwise it is published as a whole, and must be small.
     """
 
     name: str

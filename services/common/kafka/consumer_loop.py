@@ -90,7 +90,7 @@ class ConsumerLoop:
     stop
         Ends the work.
     health
-        Told that the loop is running, and whether it has partitions.
+        Gets signs of life from the loop, and whether it has partitions.
     config
         Returns librdkafka settings in addition to those of `new_consumer`; called for each new client.
 
@@ -162,9 +162,9 @@ class ConsumerLoop:
         Parameters
         ----------
         most
-            At most so many records, besides those that arrived while the partitions were paused.
+            Maximum number of records, in addition to those that arrived while the partitions were paused.
         timeout_s
-            How long to wait for so many.
+            How long to wait for that many.
 
         Raises
         ------

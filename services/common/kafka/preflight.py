@@ -48,7 +48,7 @@ class TopicState:
 def wait_for_topics(
     bootstrap: str, topics: list[str], stop: Stop, beat: Callable[[], None] = lambda: None
 ) -> bool:
-    """Wait for the broker, calling `beat` now and then, and check that the topics exist.
+    """Wait for the broker, calling `beat` regularly, and check that the topics exist.
 
     Returns
     -------

@@ -71,7 +71,7 @@ class Transactions:
     stop
         Ends the waiting for an unavailable broker.
     beat
-        Called now and then meanwhile, as by `Health.beat`.
+        Called regularly during the wait, such as `Health.beat`.
     config
         librdkafka settings in addition to those of `new_producer`.
 

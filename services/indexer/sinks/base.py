@@ -25,11 +25,11 @@ is there. A plain tuple, as there are a hundred thousand of them a second.
 
 
 class RejectedRecordError(ValueError):
-    """A record that a sink can never take; says why."""
+    """A record that a sink can never store; the message is the reason."""
 
 
 class StoppedError(Exception):
-    """A stop came while entries waited to be written again; nothing of them may be committed."""
+    """A stop was requested while entries waited for a retry; they must not be committed."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Rejected:
     Parameters
     ----------
     at
-        Its place in the batch.
+        The entry's index in the batch.
     reason
-        Why, in the words of what lies behind the sink.
+        The reason, as the store reports it.
     """
 
     at: int
@@ -49,18 +49,18 @@ class Rejected:
 
 
 class Sink(ABC):
-    """One target that records are written to.
+    """A store that records are written to.
 
     Parameters
     ----------
     settings
-        Where everything is.
+        Addresses of the servers.
     stop
-        Ends waiting, see `write`.
+        Ends waits, see `write`.
     """
 
     title: ClassVar[str]
-    """Name of the target, for people."""
+    """Name of the store, for display."""
 
     topics: ClassVar[tuple[str, ...]] = (TRADES_TOPIC, ANOMALIES_TOPIC)
     """Topics that it reads."""
@@ -73,53 +73,53 @@ class Sink(ABC):
 
     @abstractmethod
     def prepare(self, record: Record, /) -> Entry:
-        """Say what a record asks for; called for each one, so it is quick and asks nobody.
+        """Return a record's target and content; called for every record, so it must be fast and do no I/O.
 
         Raises
         ------
         RejectedRecordError
-            It can never be written; it becomes a dead letter.
+            If the record can never be written; it becomes a dead letter.
         """
 
     @abstractmethod
     def write(self, entries: list[Entry], is_wanted: Callable[[], bool]) -> list[Rejected]:
-        """Write a batch; return when each entry is safe, or rejected for good. Called in threads.
+        """Write a batch; return when each entry is stored safely or rejected permanently. Called in threads.
 
-        What fails for now is tried again here, for as long as it takes. A batch may come again after a
-        restart, so writing it twice must be as writing it once.
+        Retries temporary failures for as long as it takes. A batch may be written again after a restart, so
+        writing it twice must have the same result as writing it once.
 
         Parameters
         ----------
         entries
-            Each about another target.
+            The entries, each with a different target.
         is_wanted
-            To be asked before anything is tried again: another instance may have taken the work over, and a
-            late repetition would undo what that has done.
+            To be called before each retry: another instance may have taken over the work, and a late retry
+            would undo its changes.
 
         Raises
         ------
         StoppedError
-            See there.
+            If a stop was requested while entries waited for a retry.
         TapewatchError
-            Nothing can be written, and no repetition would change that.
+            If nothing can be written, and retries would not help.
         """
 
     def wait_until_ready(self, health: Health) -> bool:  # noqa: ARG002
-        """Wait for what lies behind, then check that all is set up as it has to be.
+        """Wait until the store is available, then check that it is set up correctly.
 
         Parameters
         ----------
         health
-            Told meanwhile that the service waits, and for what.
+            Gets the reason for the wait meanwhile.
 
         Returns
         -------
         bool
-            False if a stop came first.
+            False if a stop was requested first.
 
         Raises
         ------
         TapewatchError
-            It is not set up, or would lose records.
+            If the store is not set up, or would lose records.
         """
         return True

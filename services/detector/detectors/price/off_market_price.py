@@ -63,7 +63,7 @@ class OffMarketPriceParameters(
     dispersion_prior_trades: float = Field(20.0, gt=0, description="what that prior is worth")
     dispersion_trades: float = Field(150.0, gt=0, description="trades that the dispersion remembers")
     volatility_prior: float = Field(
-        1e-4, gt=0, description="prior share of the price in the root of a second"
+        1e-4, gt=0, description="prior of the price's volatility over one second, as a share of the price"
     )
     step_prior: float = Field(
         7e-5, ge=0, description="prior of a usual price change, as a share of the price"
@@ -77,7 +77,7 @@ class OffMarketPriceParameters(
     run_growth: float = Field(1.5, ge=1, description="growth of distance at which a run flags again")
     off_grid_weight: float = Field(1.0, ge=0, description="weight of a price off the half-tick grid")
     off_grid_prior: float = Field(0.1, gt=0, description="off-grid prices expected before any was seen")
-    off_grid_prior_trades: float = Field(1000.0, gt=0, description="in so many trades")
+    off_grid_prior_trades: float = Field(1000.0, gt=0, description="trades that `off_grid_prior` stands for")
 
 
 class OffMarketPrice(TailDetector):

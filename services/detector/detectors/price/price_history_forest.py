@@ -41,7 +41,7 @@ class PriceHistoryForestParameters(Parameters):
     contamination: float = Field(
         0.01, gt=0, le=0.5, description="The share of the learnt prices that a new one must be beyond."
     )
-    refit_trades: int = Field(1_000, ge=2, description="A forest is fitted after each so many trades.")
+    refit_trades: int = Field(1_000, ge=2, description="Number of trades between two fits.")
     trees: int = Field(1_000, ge=1, le=100_000, description="Trees of a forest.")
     subsample_trades: int = Field(
         256, ge=2, le=100_000, description="Prices, drawn from the history, that each tree learns from."

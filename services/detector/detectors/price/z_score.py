@@ -43,7 +43,7 @@ class ZScoreParameters(Parameters):
     """Parameters of `ZScore`."""
 
     window_trades: int = Field(
-        500, ge=2, le=100_000, description="A trade is compared with so many trades before it."
+        500, ge=2, le=100_000, description="Number of previous trades that a trade is compared with."
     )
     threshold_sigmas: float = Field(
         8.0,

@@ -24,13 +24,13 @@ from services.indexer.sinks.elasticsearch.metrics import BULK_RETRIES, BULK_SECO
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 8.0
 BROKEN = 500
-"""What a node that is ending answers, but also an error that comes back with each try."""
+"""Status of a node that is shutting down, but also of permanent errors."""
 MOST_BROKEN = 12
-"""After so many answers of that kind, a minute and more, it is held to be for good."""
+"""Number of such answers, over a minute, after which the error counts as permanent."""
 
 NOT_THE_DOCUMENT = frozenset({"validation_exception", "cluster_block_exception", "index_closed_exception"})
-"""Errors of an index as it is now, whichever document: the cluster has too many shards to open another, or
-somebody has blocked or closed it. They say 4xx, but end when it is fixed."""
+"""Errors of an index, whichever document is sent: the cluster has too many shards to create it, or it is
+blocked or closed. Their status is 4xx, but they end when that is fixed."""
 
 TOO_MUCH_AT_ONCE = frozenset({400, 413})
 """Statuses of a whole request that one document spoils, or that is too large. Its halves are sent."""
@@ -88,22 +88,22 @@ class BulkSender:
         self._lock = threading.Lock()
 
     def send(self, documents: list[Entry], is_wanted: Callable[[], bool]) -> list[Rejected]:
-        """Index and delete documents; returns once each is acknowledged or rejected for good.
+        """Index and delete documents; return once each is acknowledged or rejected permanently.
 
         Parameters
         ----------
         documents
-            Of any indices, each about another target.
+            Documents of any indices, each with a different target.
         is_wanted
-            Asked before anything is sent again: another process may have taken the work over, and a late
-            repetition would undo what that has done.
+            Called before each retry: another process may have taken over the work, and a late retry would
+            undo its changes.
 
         Raises
         ------
         StoppedError
-            See there.
+            If a stop was requested while documents waited for a retry.
         TapewatchError
-            The whole request was rejected for good, as with wrong credentials.
+            If the whole request was rejected permanently, as with wrong credentials.
         """
         rejected: list[Rejected] = []
         waiting = deque([list(range(len(documents)))])
