@@ -118,7 +118,7 @@ def test_symbol_or_day_without_trades_and_one_with_too_many_are_errors(
         with pytest.raises(TapewatchError, match="is indexed on this day"):
             count_trades(client, symbol, RANGE.start, RANGE.end)
     monkeypatch.setattr(indexed_day, "MAX_TRADES", 3999)
-    with pytest.raises(TapewatchError, match="has 4,000 trades on this day; this page reads 3,999 at most"):
+    with pytest.raises(TapewatchError, match="has 4,000 trades on this day; this page reads at most 3,999"):
         count_trades(client, MAIN, RANGE.start, RANGE.end)
 
 
