@@ -20,7 +20,7 @@ ElasticsearchUrl = Annotated[
     typer.Option(metavar="URL", help="Elasticsearch; default: TAPEWATCH_ELASTICSEARCH.", show_default=False),
 ]
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, zstd or not; globs.")
+    list[str], typer.Argument(metavar="FILE", help="Databento trades: CSV or DBN, compressed or not; globs.")
 ]
 FilesOrRange = Annotated[
     list[str] | None,

@@ -5,11 +5,9 @@ from pathlib import Path
 
 from services.common.errors import TapewatchError
 from services.sources.base import Source
-from services.sources.compression import first_bytes
+from services.sources.compression import BrokenFileError, first_bytes, unsupported_kind
 from services.sources.file import FileSource
 from services.sources.registry import BEGINNING_BYTES, reader_of
-
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 def open_sources(names: list[str]) -> list[FileSource]:
@@ -35,8 +33,9 @@ def expand_names(names: list[str]) -> list[Path]:
     """Expand globs and drop repetitions, keeping the order."""
     paths: dict[Path, Path] = {}
     for name in names:
-        is_file = Path(name).expanduser().exists()
-        found = [Path(name).expanduser()] if is_file else [Path(match) for match in sorted(glob.glob(name))]  # noqa: PTH207 - any path, absolute ones too
+        given = Path(name).expanduser()
+        matches = [] if given.exists() else sorted(glob.glob(str(given)))  # noqa: PTH207 - absolute ones too
+        found = [given] if given.exists() else [Path(match) for match in matches]
         if not found:
             raise TapewatchError(f"File not found: {name}.", "Check the path; put globs in quotes.")
         for path in found:
@@ -52,12 +51,16 @@ def open_source(path: Path) -> FileSource:
         if path.stat().st_size == 0:
             raise TapewatchError(f"{path} is empty.", "Fetch the file again, or leave it out.")
         beginning = first_bytes(path, BEGINNING_BYTES)
-        if beginning.startswith(GZIP_MAGIC):
+        if not beginning:
+            raise TapewatchError(f"{path} has nothing in it.", "Fetch the file again, or leave it out.")
+        if kind := unsupported_kind(beginning):
             raise TapewatchError(
-                f"{path} is compressed with gzip, which is not supported.",
-                "Unpack it (gunzip), or compress it with zstd.",
+                f"{path} is {kind}, which is not supported.",
+                "Unpack it; CSV and DBN may be compressed with zstd, gzip, bzip2, xz or zip.",
             )
         return reader_of(path, beginning)
+    except BrokenFileError as error:
+        raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error
     except OSError as error:
         raise TapewatchError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 

@@ -40,7 +40,7 @@ class Lines(NamedTuple):
 
 
 def read_lines(path: Path, keep_unended: bool = False) -> Iterator[Lines]:
-    """Read a file, plain or zstd-compressed, from its start.
+    """Read a file, plain or compressed, from its start.
 
     Parameters
     ----------
