@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import IO, BinaryIO, NamedTuple, Protocol
 
 import zstandard
 
@@ -136,7 +136,7 @@ def read_pieces(path: Path) -> Iterator[tuple[bytes, int]]:
             yield content, file.tell()
 
 
-def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
     """Yield a file's content, or that of a zip's member."""
     beginning = file.read(BEGINNING_BYTES)
     stored = chain([beginning], iter(lambda: file.read(PIECE_BYTES), b""))
