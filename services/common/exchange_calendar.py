@@ -20,7 +20,7 @@ class ExchangeCalendar:
     Raises
     ------
     TapewatchError
-        The exchange has no calendar.
+        The exchange has no calendar, or one that cannot be built.
     """
 
     def __init__(self, code: str) -> None:
@@ -30,7 +30,13 @@ class ExchangeCalendar:
                 "Give its market identifier code, such as XNAS, XNYS or XLON.",
             )
         self._code = code
-        self.time_zone: str = str(_year(code, 2024).tz)
+        try:
+            self.time_zone: str = str(_year(code, 2024).tz)
+        except Exception as error:  # whatever the library's rules for one exchange run into
+            raise TapewatchError(
+                f"The calendar of the exchange {code!r} cannot be built: {error}.",
+                "Name an exchange of the same time zone and hours, or update the package exchange-calendars.",
+            ) from error
 
     def auction_times(self, day: str) -> tuple[int, int]:
         """Return a day's opening and closing auction in ns since 1970; (0, 0) if it has none.

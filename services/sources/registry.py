@@ -32,8 +32,11 @@ class FileKind:
     extra: str | None = None
 
 
+DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
+"""With metadata, or a fragment that begins with a trade, a record of tbbo or mbp-1, or a symbol's mapping."""
+
 FILE_KINDS = (
-    FileKind("Databento's DBN", rb"DBN", "services.sources.databento.dbn:DatabentoDbn", "databento"),
+    FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento"),
     FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv"),
 )
 """The first one that matches reads a file; the last one takes any, and reports what is missing."""

@@ -1,7 +1,8 @@
 """Profiles: detectors and their parameters, for all symbols or for one, from YAML."""
 
+import codecs
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -141,15 +142,17 @@ def load_profile(source: str | Path | None = None) -> Profile:
     name = str(source or "default")
     path = FOLDER / f"{name}.yaml" if name in BUILT_IN else Path(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        if isinstance(error, OSError):
+            reason, fix = error.strerror, "Give a file, or one of the built-in profiles"
+        else:
+            reason, fix = "not UTF-8", "Save it as UTF-8, or give one of the built-in profiles"
         raise TapewatchError(
-            f"The profile {name} cannot be read: {reason}.",
-            f"Give a file, or one of the built-in profiles: {', '.join(BUILT_IN)}.",
+            f"The profile {name} cannot be read: {reason}.", f"{fix}: {', '.join(BUILT_IN)}."
         ) from error
     try:
-        given = yaml.safe_load(text) or {}
+        given = _Loader(text).get_single_data() or {}
         node = yaml.compose(text)
     except yaml.YAMLError as error:
         raise TapewatchError(f"The profile {name} is not YAML: {error}.", "Fix the line it names.") from error
@@ -182,6 +185,24 @@ def load_profile(source: str | Path | None = None) -> Profile:
             "Compare it with docs/detection.md, which lists all parameters.",
         ) from error
     return profile
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes every key as the text that stands there: `ON`, `NO`, `TRUE` and `0700` are tickers."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        self.flatten_mapping(node)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
+        return super().construct_mapping(node, deep)
+
+
+def _text(path: Path) -> str:
+    """Read a file in UTF-8, or in UTF-16 with a byte order mark, as Windows writes it."""
+    content = path.read_bytes()
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _merged(general: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -36,3 +36,15 @@ def test_time_zone_is_the_exchanges() -> None:
 def test_unknown_exchange_is_an_error() -> None:
     with pytest.raises(TapewatchError, match="The exchange 'NASDAK' is unknown"):
         ExchangeCalendar("NASDAK")
+
+
+def test_calendar_that_the_library_cannot_build_is_an_error_with_its_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(code: str, year: int) -> None:
+        raise OverflowError("no rule for this year")
+
+    monkeypatch.setattr("services.common.exchange_calendar._year", fail)
+    with pytest.raises(TapewatchError, match="'XNAS' cannot be built: no rule for this year") as caught:
+        ExchangeCalendar("XNAS")
+    assert "Name an exchange" in caught.value.hint

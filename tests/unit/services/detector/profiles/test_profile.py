@@ -112,9 +112,35 @@ def test_missing_profile_names_the_built_in_ones(tmp_path: Path) -> None:
 
 def test_file_that_is_not_text_is_an_error_and_no_traceback(tmp_path: Path) -> None:
     path = tmp_path / "profile.yaml"
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes(b"name: caf\xe9")
     with pytest.raises(TapewatchError, match="cannot be read: not UTF-8"):
         load_profile(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_profile_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "profile.yaml"
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    path.write_bytes((mark + "name: Zürich\r\nsymbols:\r\n  NESN: {burst: null}\r\n").encode(encoding))
+    profile = load_profile(path)
+    assert profile.name == "Zürich"
+    assert "burst" not in running(profile, "NESN")
+
+
+def test_utf16_without_a_byte_order_mark_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "profile.yaml"
+    path.write_bytes("name: mine\n".encode("utf-16-le"))
+    with pytest.raises(TapewatchError, match="is not YAML"):
+        load_profile(path)
+
+
+@pytest.mark.parametrize(
+    "ticker", ["ON", "NO", "TRUE", "0700", "1e5", "NULL", "~", "1:30", "2024-12-02", "NAN", "="]
+)
+def test_tickers_need_no_quotes(tmp_path: Path, ticker: str) -> None:
+    profile = load_profile(write(tmp_path, f"symbols:\n  {ticker}: {{burst: null}}\n"))
+    assert list(profile.symbols) == [ticker]
+    assert "burst" not in running(profile, ticker)
 
 
 def test_hash_differs_whenever_the_profile_does() -> None:
