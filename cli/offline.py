@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import ElasticsearchUrl, FilesOrRange, From, OfSymbol, ProfileName, To, settings_from
+from cli.options import (
+    ElasticsearchUrl,
+    FilesOrRange,
+    From,
+    MapSpec,
+    OfSymbol,
+    ProfileName,
+    To,
+    settings_from,
+)
 from services.common.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ commands = typer.Typer()
 @commands.command()
 def backtest(
     files: FilesOrRange = None,
+    map_spec: MapSpec = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")
     ] = None,
@@ -34,13 +44,14 @@ def backtest(
     """Run the detector over files or indexed trades, without a broker; the report goes to stderr."""
     from services.detector.offline.backtest.run import run_backtest
 
-    sources = _sources(files, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, start, end, symbol, elasticsearch)
     raise typer.Exit(run_backtest(sources, output, profile, html))
 
 
 @commands.command()
 def evaluate(
     files: FilesOrRange = None,
+    map_spec: MapSpec = None,
     profile: ProfileName = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed injects the same anomalies.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Injections for each day.")] = 1,
@@ -61,7 +72,7 @@ def evaluate(
     """
     from services.detector.offline.evaluation.run import run_evaluate
 
-    sources = _sources(files, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, start, end, symbol, elasticsearch)
     raise typer.Exit(run_evaluate(sources, profile, seed, runs, reshape, output))
 
 
@@ -69,6 +80,7 @@ def evaluate(
 def tune(
     output: Annotated[Path, typer.Option("--output", metavar="PROFILE.yaml", help="The profile to write.")],
     files: FilesOrRange = None,
+    map_spec: MapSpec = None,
     budget: Annotated[
         float, typer.Option(min=0.01, help="Alerts per 1,000 trades that each symbol may raise.")
     ] = 0.6,
@@ -81,12 +93,13 @@ def tune(
     """Propose thresholds and priors for each symbol of past days that meet an alert budget."""
     from services.detector.offline.tuning.run import run_tune
 
-    sources = _sources(files, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, start, end, symbol, elasticsearch)
     raise typer.Exit(run_tune(sources, budget, profile, output))
 
 
 def _sources(
     files: list[str] | None,
+    map_spec: str | None,
     start: dt.datetime | None,
     end: dt.datetime | None,
     symbol: str | None,
@@ -94,12 +107,15 @@ def _sources(
 ) -> "Sequence[Source]":
     """Open the files, or the range of indexed trades, that a command was given."""
     from services.sources.files import open_sources
+    from services.sources.mapped.mapping import read_mapping
     from services.sources.registry import load
 
     if bool(files) == (start is not None or end is not None):
         raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
     if files:
-        return open_sources(files)
+        return open_sources(files, None if map_spec is None else read_mapping(map_spec))
+    if map_spec is not None:
+        raise typer.BadParameter("is for files", param_hint="--map")
     if start is None or end is None or start >= end:
         raise typer.BadParameter("give both, the earlier one first", param_hint="--from, --to")
     new_client = load("services.common.elastic.client:new_client", "The index", "indexer")

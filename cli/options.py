@@ -29,6 +29,15 @@ FilesOrRange = Annotated[
 From = Annotated[dt.datetime | None, typer.Option("--from", help="Indexed trades from this time (UTC).")]
 To = Annotated[dt.datetime | None, typer.Option("--to", help="Indexed trades before this time (UTC).")]
 OfSymbol = Annotated[str | None, typer.Option("--symbol", help="Only this symbol's indexed trades.")]
+MapSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--map",
+        metavar="SPEC|FILE",
+        help="What the columns of another layout are: 'time=ts,symbol=ticker,price=px,size=qty,side=-',"
+        " or a YAML file.",
+    ),
+]
 UntilIdle = Annotated[
     float | None,
     typer.Option(

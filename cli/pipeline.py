@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ElasticsearchUrl, Files, Kafka, ProfileName, UntilIdle, settings_from
+from cli.options import ElasticsearchUrl, Files, Kafka, MapSpec, ProfileName, UntilIdle, settings_from
 from services.common.config.settings import Settings
 from services.contracts.components import DEFAULT_SINK
 
@@ -14,6 +14,7 @@ commands = typer.Typer()
 @commands.command()
 def produce(
     files: Files,
+    map_spec: MapSpec = None,
     speed: Annotated[
         float | None,
         typer.Option(
@@ -29,11 +30,13 @@ def produce(
     """Publish the trades of files to the topic `trades`, each once: a restart resumes at the next row."""
     from services.common.process.logs import configure_logs
     from services.producer.service import run_produce
+    from services.sources.mapped.mapping import read_mapping
 
     if speed is not None and speed <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--speed")
     configure_logs("producer")
-    raise typer.Exit(run_produce(files, settings_from(Settings, kafka), speed, limit, again))
+    mapping = None if map_spec is None else read_mapping(map_spec)
+    raise typer.Exit(run_produce(files, settings_from(Settings, kafka), speed, limit, again, mapping))
 
 
 @commands.command()

@@ -1,12 +1,14 @@
 """`tapewatch produce`: files of trades into the topic `trades`, their bad rows into `dead-letters`."""
 
 import sys
+from collections.abc import Sequence
 
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from services.common.config.settings import Settings
+from services.common.errors import TapewatchError
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
@@ -19,12 +21,18 @@ from services.producer.metrics import Tally
 from services.producer.publisher import Publisher
 from services.sources.base import Source
 from services.sources.files import open_sources
+from services.sources.mapped.mapping import Mapping
 
 TOPICS = [TRADES_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC]
 
 
 def run_produce(
-    names: list[str], settings: Settings, speed: float | None, limit: int | None, again: bool
+    names: list[str],
+    settings: Settings,
+    speed: float | None,
+    limit: int | None,
+    again: bool,
+    mapping: Mapping | None = None,
 ) -> int:
     """Publish every trade of the named files that was not published before.
 
@@ -55,7 +63,8 @@ def run_produce(
     log = structlog.get_logger()
     relax_gc()
     stop = Stop()
-    sources = open_sources(names)
+    sources = open_sources(names, mapping)
+    _check_speed(sources, speed)
     health = Health()
     with serve_metrics(PRODUCER, settings, health):
         if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
@@ -80,6 +89,16 @@ def run_produce(
             stopped=stop.requested,
         )
     return 128 + stop.signal if stop.signal else 0
+
+
+def _check_speed(sources: Sequence[Source], speed: float | None) -> None:
+    by_symbol = [source.name for source in sources if not source.in_time_order]
+    if speed is not None and by_symbol:
+        raise TapewatchError(
+            f"{by_symbol[0]} is sorted by symbol and then by time, so it cannot be replayed at a speed:"
+            " one symbol's day would follow the other's.",
+            "Publish it without --speed; each symbol's trades are judged in their own order.",
+        )
 
 
 def _publish(

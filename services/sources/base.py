@@ -72,12 +72,15 @@ class Source(ABC):
     line_is_cursor
         Whether the cursor after a row is its `line`. Then a chunk may be published in parts, and paced by
         event time if requested; otherwise it is published as a whole, and must be small.
+    in_time_order
+        Whether the trades of different symbols are in the order of their times, as a replay at a speed needs.
     """
 
     name: str
     size: int | None = None
     encoding: Encoding
     line_is_cursor: bool = False
+    in_time_order: bool = True
 
     @property
     @abstractmethod

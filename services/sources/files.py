@@ -7,23 +7,26 @@ from services.common.errors import TapewatchError
 from services.sources.base import Source
 from services.sources.compression import BrokenFileError, first_bytes, unsupported_kind
 from services.sources.file import FileSource
+from services.sources.mapped.mapping import Mapping
 from services.sources.registry import BEGINNING_BYTES, reader_of
 
 
-def open_sources(names: list[str]) -> list[FileSource]:
+def open_sources(names: list[str], mapping: Mapping | None = None) -> list[FileSource]:
     """Open every named file and sort them by the time of their first trade.
 
     Parameters
     ----------
     names
         Files and globs. A file named twice is taken once.
+    mapping
+        What their columns are; None for files of a kind that is recognised.
 
     Raises
     ------
     TapewatchError
         A name matches no file, or a file is not trades; nothing has been published then.
     """
-    sources = [open_source(path) for path in expand_names(names)]
+    sources = [open_source(path, mapping) for path in expand_names(names)]
     return [
         source for _, source in sorted(((first_event_ns(s), s) for s in sources), key=lambda pair: pair[0])
     ]
@@ -45,8 +48,8 @@ def expand_names(names: list[str]) -> list[Path]:
     return list(paths.values())
 
 
-def open_source(path: Path) -> FileSource:
-    """Open one file by what it holds; its name does not matter."""
+def open_source(path: Path, mapping: Mapping | None = None) -> FileSource:
+    """Open one file by a mapping, or by what it holds; its name does not matter."""
     try:
         if path.stat().st_size == 0:
             raise TapewatchError(f"{path} is empty.", "Fetch the file again, or leave it out.")
@@ -58,7 +61,7 @@ def open_source(path: Path) -> FileSource:
                 f"{path} is {kind}, which is not supported.",
                 "Unpack it; CSV and DBN may be compressed with zstd, gzip, bzip2, xz or zip.",
             )
-        return reader_of(path, beginning)
+        return reader_of(path, beginning, mapping)
     except BrokenFileError as error:
         raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error
     except OSError as error:

@@ -39,7 +39,7 @@ class Lines(NamedTuple):
     unended: RejectedRow | None
 
 
-def read_lines(path: Path, keep_unended: bool = False) -> Iterator[Lines]:
+def read_lines(path: Path, keep_unended: bool = False, has_header: bool = True) -> Iterator[Lines]:
     """Read a file, plain or compressed, from its start.
 
     Parameters
@@ -49,11 +49,13 @@ def read_lines(path: Path, keep_unended: bool = False) -> Iterator[Lines]:
     keep_unended
         Leave it to the reader whether a last line without a line end is whole; else it is rejected, as it may
         be cut off.
+    has_header
+        Whether the first line is the header, which is left out.
     """
     line = 1
     for text, position_bytes, broken in _parts(path):
         body = text
-        if line == 1:
+        if line == 1 and has_header:
             body = text.partition(b"\n")[2]
             line = 2
         raw, rejected = _decode(body, line)

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.common.errors import TapewatchError
 from services.sources.file import FileSource
+from services.sources.mapped.mapping import Mapping
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,58 @@ DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
 
 FILE_KINDS = (
     FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento"),
+    FileKind("Parquet", rb"PAR1", "services.sources.mapped.parquet:MappedParquet"),
+    FileKind(
+        "Massive's flat file of trades",
+        rb"(?=[^\n]*sip_timestamp)[\w,\" ]*\bticker\b",
+        "services.sources.massive.trades:MassiveTrades",
+    ),
+    FileKind(
+        "Binance's dump of trades",
+        rb"\d+,[\d.]+,[\d.]+,[\d.]+,(\d+,)?\d{13,16},(?i:true|false)|(agg_trade_)?id,price,(qty|quantity),",
+        "services.sources.binance:BinanceTrades",
+    ),
+    FileKind(
+        "Kraken's dump of trades",
+        rb"\d{9,10}(\.\d+)?(,[\d.]+){2}\r?\n",
+        "services.sources.kraken:KrakenTrades",
+    ),
+    FileKind(
+        "bars",
+        rb"(?i)"
+        + b"".join(rb"(?=[^\n]*\b%b\b)" % name for name in (b"open", b"high", b"low", b"close", b"volume"))
+        + rb"(?=[^\n]*\b(timestamp|time|datetime|date)\b)[^\n]*\b(symbol|ticker)\b",
+        "services.sources.bars:Bars",
+    ),
     FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv"),
 )
 """The first one that matches reads a file; the last one takes any, and reports what is missing."""
+
+PARQUET, MAPPED_TEXT = b"PAR1", "services.sources.mapped.csv:MappedCsv"
 
 BEGINNING_BYTES = 4096
 """Bytes of a file's content that are inspected."""
 
 
-def reader_of(path: Path, beginning: bytes) -> FileSource:
-    """Open a file as the kind that its beginning matches.
+def kind_of(beginning: bytes) -> FileKind:
+    """Return the kind that a file's beginning matches."""
+    return next(kind for kind in FILE_KINDS if re.match(kind.beginning, beginning))
+
+
+def reader_of(path: Path, beginning: bytes, mapping: Mapping | None = None) -> FileSource:
+    """Open a file as the kind that its beginning matches, or by a mapping.
 
     Raises
     ------
     TapewatchError
         Its kind needs a package that is not installed, or it is not a file of trades.
     """
-    kind = next(kind for kind in FILE_KINDS if re.match(kind.beginning, beginning))
+    if mapping is not None:
+        is_parquet = beginning.startswith(PARQUET)
+        module = "services.sources.mapped.parquet:MappedParquet" if is_parquet else MAPPED_TEXT
+        by_mapping: FileSource = load(module, str(path), None)(path, mapping)
+        return by_mapping
+    kind = kind_of(beginning)
     reader: type[FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
     return reader(path)
 
