@@ -1,4 +1,4 @@
-"""`tapewatch backtest`, `evaluate`, `tune`, `generate`: detection over past trades, without a broker."""
+"""`tapewatch inspect`, `backtest`, `evaluate`, `tune`, `generate`: past trades, without a broker."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     from services.sources.base import Source
 
 commands = typer.Typer()
+
+
+@commands.command()
+def inspect(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of any layout.")],
+    map_spec: MapSpec = None,
+) -> None:
+    """Say what a file is, show three of its rows as trades, and print the command that publishes it."""
+    from services.sources.inspection import inspect_file
+
+    lines, is_readable = inspect_file(file, map_spec)
+    typer.echo("\n".join(lines))
+    raise typer.Exit(0 if is_readable else 1)
 
 
 @commands.command()

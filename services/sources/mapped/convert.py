@@ -170,7 +170,7 @@ class Converter:
         for cell, row in zip(cells.iter_rows(named=True), rows.iter_rows(named=True), strict=True):
             name = next(name for name in names if row[name] is None)
             parts = self._mapping.time if name == "time" else (getattr(self._mapping, name),)
-            raw = " ".join(part.text if part.is_constant else str(cell[part.text] or "") for part in parts)
+            raw = " ".join(part.text if part.is_constant else _shown(cell[part.text]) for part in parts)
             column = "+".join(part.text for part in parts if not part.is_constant)
             reasons.append(f"{name} ({column}) {self._fault(name, raw.strip())}")
         return pl.DataFrame({"line": rows["line"], "reason": pl.Series(reasons, dtype=pl.String)})
@@ -188,6 +188,10 @@ class Converter:
         if name == "size" and raw.startswith(ABSENT):
             return f"is negative: {shown}"
         return f"is not a number: {shown}"
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _values(cells: pl.DataFrame, part: Part) -> pl.Series:
