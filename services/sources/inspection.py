@@ -14,8 +14,8 @@ from services.sources.file import FileSource
 from services.sources.files import expand_names, open_source
 from services.sources.mapped.csv import head_lines
 from services.sources.mapped.mapping import read_mapping
-from services.sources.mapped.parquet import parquet_schema
 from services.sources.mapped.propose import propose
+from services.sources.parquet import parquet_schema
 from services.sources.registry import BEGINNING_BYTES, PARQUET, kind_of
 
 SHOWN_TRADES = 3

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class FileKind:
     beginning
         A regular expression that fits the beginning of the file's content, decompressed.
     reader
-        `module:class` of the `FileSource` that reads it.
+        `module:class` of the `FileSource` that reads it, or a function that opens one.
     extra
         The project's extra with the packages that only this kind needs; None where it needs none.
     """
@@ -38,7 +39,7 @@ DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
 
 FILE_KINDS = (
     FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento"),
-    FileKind("Parquet", rb"PAR1", "services.sources.mapped.parquet:MappedParquet"),
+    FileKind("Parquet", rb"PAR1", "services.sources.mapped.parquet:open_parquet"),
     FileKind(
         "Massive's flat file of trades",
         rb"(?=[^\n]*sip_timestamp)[\w,\" ]*\bticker\b",
@@ -90,7 +91,7 @@ def reader_of(path: Path, beginning: bytes, mapping: Mapping | None = None) -> F
         by_mapping: FileSource = load(module, str(path), None)(path, mapping)
         return by_mapping
     kind = kind_of(beginning)
-    reader: type[FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
+    reader: Callable[[Path], FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
     return reader(path)
 
 

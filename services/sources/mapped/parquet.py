@@ -4,17 +4,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
-
 from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow
+from services.sources.databento.parquet import DatabentoParquet
+from services.sources.databento.schema import REQUIRED
 from services.sources.file import FileSource, Rows
 from services.sources.mapped.convert import Converter
 from services.sources.mapped.csv import check_columns
 from services.sources.mapped.mapping import Mapping, mapping_of
+from services.sources.parquet import parquet_schema, read_batches
 
-MAGIC = b"PAR1"
-CHUNK_ROWS = 1 << 17
 OWN_NAMES = {
     "time": ("ts_event", "@timestamp", "timestamp", "time"),
     "symbol": ("symbol",),
@@ -46,61 +45,36 @@ class MappedParquet(FileSource):
 
     def __init__(self, path: Path, mapping: Mapping | None = None) -> None:
         super().__init__(path)
-        self.columns = parquet_schema(path)
-        self.mapping = mapping or own_mapping(path, list(self.columns))
-        check_columns(path, list(self.columns), self.mapping.columns)
+        names = list(parquet_schema(path))
+        self.mapping = mapping or own_mapping(path, names)
+        check_columns(path, names, self.mapping.columns)
         self.encoding = Converter(self.mapping).encoding
 
     def rows(self) -> Iterator[Rows]:
         """See `FileSource`; `line` is the number of the row, the first being 1."""
         converter = Converter(self.mapping)
-        scan = pl.scan_parquet(self.path).select(self.mapping.columns)
-        rows_total = pl.scan_parquet(self.path).select(pl.len()).collect().item()
-        row = 1
-        try:
-            for batch in scan.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
-                cells = batch.with_row_index("line", row).cast({"line": pl.Int64})
-                row += len(batch)
-                trades, reasons = converter.convert(cells)
-                raw = reasons.join(cells, on="line", how="left", maintain_order="left")
-                rejected = [
-                    RejectedRow(line, json.dumps(cell, default=str).encode(), reason)
-                    for cell in raw.iter_rows(named=True)
-                    for line, reason in [(cell.pop("line"), cell.pop("reason"))]
-                ]
-                yield Rows(trades, rejected, int(self.size * (row - 1) / max(rows_total, 1)))
-        except pl.exceptions.PolarsError as error:
-            raise TapewatchError(
-                f"{self.path} cannot be read beyond row {row - 1}: {error}.", "Fetch or write the file again."
-            ) from error
+        for cells, share in read_batches(self.path, self.mapping.columns):
+            trades, reasons = converter.convert(cells)
+            raw = reasons.join(cells, on="line", how="left", maintain_order="left")
+            rejected = [
+                RejectedRow(line, json.dumps(cell, default=str).encode(), reason)
+                for cell in raw.iter_rows(named=True)
+                for line, reason in [(cell.pop("line"), cell.pop("reason"))]
+            ]
+            yield Rows(trades, rejected, int(self.size * share))
 
 
-def parquet_schema(path: Path) -> dict[str, pl.DataType]:
-    """Return a file's columns and their types.
+def open_parquet(path: Path) -> FileSource:
+    """Open a file by the names of its columns: Databento's, else our own.
 
     Raises
     ------
     TapewatchError
-        It is not a whole Parquet file.
+        It cannot be read, or has others.
     """
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise TapewatchError(
-                f"{path} is a Parquet file that was compressed again.",
-                "Unpack it first: Parquet is compressed inside.",
-            )
-        file.seek(-len(MAGIC), 2)
-        if file.read() != MAGIC:
-            raise TapewatchError(
-                f"{path} is truncated: a Parquet file ends with its index, and this one does not.",
-                "Fetch the file again.",
-            )
-    try:
-        return dict(pl.scan_parquet(path).collect_schema())
-    except pl.exceptions.PolarsError as error:
-        raise TapewatchError(
-            f"{path} cannot be read as Parquet: {error}.", "Fetch or write the file again."
-        ) from error
+    if REQUIRED.keys() <= parquet_schema(path).keys():
+        return DatabentoParquet(path)
+    return MappedParquet(path)
 
 
 def own_mapping(path: Path, names: list[str]) -> Mapping:
