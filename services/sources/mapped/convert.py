@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from services.common.errors import TapewatchError
 from services.sources.columns import PLAIN_TEXT
 from services.sources.encode import Encoding
 from services.sources.mapped.mapping import ABSENT, Mapping, Part
@@ -107,12 +108,24 @@ class Converter:
         if self._mapping.id is not None:
             day = pl.col("ts_event").cast(pl.Datetime("ns")).dt.strftime("%Y%m%d")
             named = trades.with_columns(rows["id"])
-            return named.select(pl.concat_str([*start, day, pl.col("id")], separator="-")).to_series()
+            ids = named.select(pl.concat_str([*start, day, pl.col("id")], separator="-")).to_series()
+            self._check_ids(trades.with_columns(ids.alias("trade_id")), self._mapping.id)
+            return ids
         ordinal = self._ordinals.number(trades)
         base = pl.concat_str([*start, pl.col("ts_event")], separator="-")
         counted = trades.with_columns(ordinal)
         later = pl.concat_str([base, pl.col("ordinal")], separator="-")
         return counted.select(pl.when(pl.col("ordinal") > 1).then(later).otherwise(base)).to_series()
+
+    def _check_ids(self, trades: pl.DataFrame, column: Part) -> None:
+        """Check that what is named as an id tells trades apart; else they would be stored as one."""
+        distinct = trades.select("trade_id", "ts_event", "price", "size").unique()
+        twice = distinct.filter(pl.col("trade_id").is_duplicated())
+        if len(twice):
+            raise TapewatchError(
+                f"The column {column.text!r} is no id: {twice['trade_id'][0]} stands at trades that differ.",
+                "Leave out id= in the mapping: trades are then named by symbol and time.",
+            )
 
     def _times(self, cells: pl.DataFrame) -> pl.Series:
         """Return ns since 1970, null where a row has no time."""

@@ -121,6 +121,15 @@ def test_ids_sequences_venues_and_extra_columns_are_taken_over(tmp_path: Path) -
     assert trades[0]["extra"] == {"note": "a b"}
 
 
+def test_an_id_that_stands_at_different_trades_stops_the_reading(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "ts,px,qty,no", "1767369600,1.5,1,77", "1767369600,1.5,1,77")
+    spec = 'time=ts,symbol="A",price=px,size=qty,id=no'
+    assert len(read(path, spec)[0]) == 2  # the same trade, read twice
+    path = write(tmp_path / "a.csv", "ts,px,qty,no", "1767369600,1.5,1,77", "1767369601,1.5,1,77")
+    with pytest.raises(TapewatchError, match="The column 'no' is no id: mapped-A-20260102-77"):
+        read(path, spec)
+
+
 def test_a_file_without_a_header_is_read_by_positions(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "20260102|160000.250|ACME|99.5|10", "20260102|160001.250|ACME|99.6|10")
     trades, rejected = read(path, "time=#1+#2,symbol=#3,price=#4,size=#5")
