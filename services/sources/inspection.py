@@ -9,7 +9,7 @@ import polars as pl
 
 from services.common.errors import TapewatchError
 from services.sources.cells import fields_of, separator_of, split
-from services.sources.compression import first_bytes
+from services.sources.compression import BrokenFileError, first_bytes
 from services.sources.file import FileSource
 from services.sources.files import expand_names, open_source
 from services.sources.mapped.csv import head_lines
@@ -54,7 +54,10 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
     except TapewatchError as error:
         if mapping is not None:
             raise
-        return _unknown(path, error)
+        try:
+            return _unknown(path, error)
+        except BrokenFileError:
+            raise error from None
     what = kind_of(first_bytes(path, BEGINNING_BYTES)).name if mapping is None else "read by the mapping"
     lines, found = _trades(source)
     command = _command(path, map_spec) if found else []

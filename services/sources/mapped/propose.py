@@ -88,6 +88,10 @@ def propose(sample: pl.DataFrame, has_header: bool) -> Proposal:
         if cells.str.contains(r"^[+-]?\d+,\d+$").any() and not cells.str.contains(".", literal=True).any():
             proposal.fields["decimal"] = "comma"
     _explain_side(proposal, text)
+    bar = {name.lower(): name for name in sample.columns if name.lower() in ("open", "high", "low")}
+    if has_header and len(bar) == len(("open", "high", "low")):
+        proposal.fields |= {key: bar[key] for key in ("open", "high", "low")} | {"kind": "bar"}
+        proposal.notes.append("time: a bar is one print at its end; check that this is not its start.")
     proposal.missing = [key for key in ("time", "symbol", "price", "size") if key not in proposal.fields]
     return proposal
 

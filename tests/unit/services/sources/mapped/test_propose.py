@@ -55,6 +55,16 @@ def test_decimal_commas_are_noticed() -> None:
     assert propose(pl.DataFrame(NAMED | {"px": ["99,5"]}), has_header=True).fields["decimal"] == "comma"
 
 
+def test_bars_are_noticed() -> None:
+    sample = pl.DataFrame(
+        {"ticker": ["A"], "volume": ["9"], "open": ["1"], "close": ["1.5"], "high": ["2"], "low": ["1"]}
+        | {"window_start": ["1767369600000000000"]}
+    )
+    assert propose(sample, has_header=True).spec == (
+        "time=window_start,symbol=ticker,price=close,size=volume,side=-,open=open,high=high,low=low,kind=bar"
+    )
+
+
 def test_a_missing_symbol_is_left_to_be_filled_in() -> None:
     proposal = propose(pl.DataFrame(NAMED).drop("ticker"), has_header=True)
     assert proposal.missing == ["symbol"]
