@@ -22,6 +22,7 @@ from services.producer.publisher import Publisher
 from services.sources.base import Source
 from services.sources.files import open_sources
 from services.sources.mapped.mapping import Mapping
+from services.sources.spool import refuse_pipes
 
 TOPICS = [TRADES_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC]
 
@@ -57,9 +58,10 @@ def run_produce(
     Raises
     ------
     TapewatchError
-        A file is not trades (nothing has been published then), a topic is missing or unsafe, the broker
-        rejected a trade, or another producer took a file over.
+        A file is not trades or is a pipe (nothing has been published then), a topic is missing or unsafe,
+        the broker rejected a trade, or another producer took a file over.
     """
+    refuse_pipes(names)
     log = structlog.get_logger()
     relax_gc()
     stop = Stop()

@@ -1,7 +1,7 @@
 """Files as they are or compressed, read in pieces; an end in the middle is noticed.
 
 gzip, bzip2, xz and zstd may hold several members (or frames), one after the other. Those of a zip archive are
-read in its order, and may be compressed themselves.
+read in its order, and may be compressed themselves; the header is read once, from the first of them.
 """
 
 import bz2
@@ -19,6 +19,7 @@ import zstandard
 PIECE_BYTES = 1 << 18
 BEGINNING_BYTES = 512
 """Enough of a file to tell its compression, and that it is a tar archive."""
+MOST_HEADER_BYTES = 4096
 MOST_WINDOW_BYTES = 1 << 31
 """What `zstd --ultra --long=31` writes."""
 NUMBER = re.compile(rb"(^|[,;\t|])[\"']?[-+]?[.\d]")
@@ -183,14 +184,33 @@ def _zip_members(file: BinaryIO) -> Iterator[bytes]:
     members = [one for one in members if not NOT_TRADES.search(one.filename)]
     if not members:
         raise BrokenFileError("the zip archive holds no file of trades")
-    _check_members([(one.filename, next(_member(archive, one), b"")) for one in members])
+    has_header = _check_members([(one.filename, _beginning(archive, one)) for one in members])
     last = b"\n"
-    for member in members:
+    for at, member in enumerate(members):
         if last not in LINE_ENDS:
             yield b"\n"
-        for content in _member(archive, member):
+        pieces = _member(archive, member)
+        for content in _without_line(pieces) if at and has_header[at] else pieces:
             yield content
             last = content[-1:] or last
+
+
+def _beginning(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return the first line of a member's content, and perhaps more."""
+    beginning = b""
+    for content in _member(archive, member):
+        beginning += content
+        if b"\n" in beginning or len(beginning) > MOST_HEADER_BYTES:
+            break
+    return beginning
+
+
+def _without_line(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out the first line of a content."""
+    for content in pieces:
+        _, is_found, rest = content.partition(b"\n")
+        if is_found:
+            yield from chain([rest], pieces)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -208,15 +228,25 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
         raise BrokenFileError(f"the zip's member {member.filename} is damaged ({error})") from error
 
 
-def _check_members(beginnings: list[tuple[str, bytes]]) -> None:
-    """Refuse a zip whose members do not make one file: `beginnings` are their names and first bytes."""
+def _check_members(beginnings: list[tuple[str, bytes]]) -> list[bool]:
+    """Refuse a zip whose members do not make one file, and tell which ones begin with its header.
+
+    Parameters
+    ----------
+    beginnings
+        Their names and first bytes, n of them, as is the result.
+    """
     if len(beginnings) > 1 and any(re.match(rb"DBN|PAR1", beginning) for _, beginning in beginnings):
         raise BrokenFileError("the zip archive holds several binary files", UNPACK)
-    lines = [
-        (name, beginning.partition(b"\n")[0].strip(b"\r \xef\xbb\xbf")) for name, beginning in beginnings
-    ]
-    headers = [(name, line) for name, line in lines if not NUMBER.search(line)]
-    for name, line in headers:
-        if line != headers[0][1]:
-            reason = f"the zip's members {headers[0][0]} and {name} have different headers"
-            raise BrokenFileError(reason, UNPACK)
+    headers: dict[bytes, str] = {}
+    has_header = []
+    for name, beginning in beginnings:
+        line = beginning.partition(b"\n")[0].strip(b"\r \xef\xbb\xbf")
+        is_header = NUMBER.search(line) is None
+        if is_header:
+            headers.setdefault(line, name)
+        has_header.append(is_header and b"\0" not in line)  # in UTF-16 a line is not cut at a byte
+    if len(headers) > 1:
+        first, other, *_ = headers.values()
+        raise BrokenFileError(f"the zip's members {first} and {other} have different headers", UNPACK)
+    return has_header

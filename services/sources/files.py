@@ -8,7 +8,8 @@ from services.sources.base import Source
 from services.sources.compression import BrokenFileError, first_bytes, unsupported_kind
 from services.sources.file import FileSource
 from services.sources.mapped.mapping import Mapping
-from services.sources.registry import BEGINNING_BYTES, reader_of
+from services.sources.registry import BEGINNING_BYTES, PARQUET, reader_of
+from services.sources.spool import is_pipe, spool
 
 
 def open_sources(names: list[str], mapping: Mapping | None = None) -> list[FileSource]:
@@ -17,7 +18,7 @@ def open_sources(names: list[str], mapping: Mapping | None = None) -> list[FileS
     Parameters
     ----------
     names
-        Files and globs. A file named twice is taken once.
+        Files, globs and pipes (`-` is standard input). A file named twice is taken once.
     mapping
         What their columns are; None for files of a kind that is recognised.
 
@@ -33,9 +34,13 @@ def open_sources(names: list[str], mapping: Mapping | None = None) -> list[FileS
 
 
 def expand_names(names: list[str]) -> list[Path]:
-    """Expand globs and drop repetitions, keeping the order."""
+    """Expand globs, copy pipes into files, and drop repetitions, keeping the order."""
     paths: dict[Path, Path] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
+        if is_pipe(name):
+            path = spool(name)
+            paths[path] = path
+            continue
         given = Path(name).expanduser()
         matches = [] if given.exists() else sorted(glob.glob(str(given)))  # noqa: PTH207 - absolute ones too
         found = [given] if given.exists() else [Path(match) for match in matches]
@@ -61,6 +66,12 @@ def open_source(path: Path, mapping: Mapping | None = None) -> FileSource:
                 f"{path} is {kind}, which is not supported.",
                 "Unpack it; CSV and DBN may be compressed with zstd, gzip, bzip2, xz or zip.",
             )
+        with path.open("rb") as file:
+            if beginning.startswith(PARQUET) and file.read(len(PARQUET)) != PARQUET:
+                raise TapewatchError(
+                    f"{path} is compressed Parquet, which is not supported.",
+                    "Unpack it: Parquet is compressed within itself.",
+                )
         return reader_of(path, beginning, mapping)
     except BrokenFileError as error:
         raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error

@@ -138,11 +138,26 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path: Path) -> None:
         read(tmp_path / "day.zip")
 
 
-def test_members_of_a_zip_begin_on_a_line_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("piece_bytes", [1, 7, 1 << 18])
+def test_members_of_a_zip_make_one_file_with_one_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
+    monkeypatch.setattr(compression, "PIECE_BYTES", piece_bytes)
     path = tmp_path / "days.zip"
-    first, second = TEXT.splitlines()[1:3]
-    path.write_bytes(zip_of({"b.csv": b"a,b\n" + first, "empty/": b"", "a.csv": b"a,b\n" + second + b"\n"}))
-    assert read(path).splitlines() == [b"a,b", first, b"a,b", second]
+    header, *rows = TEXT.splitlines(keepends=True)
+    first = header + b"".join(rows[:20])
+    second = b"\xef\xbb\xbf" + header + b"".join(rows[20:40])
+    members = {
+        "b.csv": first.rstrip(),
+        "empty/": b"",
+        "a.csv": second,
+        "c.csv.gz": gzip.compress(header + b"".join(rows[40:])),
+    }
+    path.write_bytes(zip_of(members))
+    assert read(path) == TEXT
+    chunks = list(open_source(path).chunks())
+    assert sum(len(chunk.trades) for chunk in chunks) == 60
+    assert not any(chunk.rejected for chunk in chunks)
 
 
 def test_members_of_a_zip_with_different_headers_are_refused(tmp_path: Path) -> None:
@@ -183,6 +198,7 @@ def encrypted_zip() -> bytes:
         (zip_of({"manifest.json": b"{}"}), "no file of trades"),
         (encrypted_zip(), "day.csv cannot be read: .*encrypted"),
         (gzip.compress(b""), "nothing in it"),
+        (gzip.compress(b"PAR1" + bytes(50)), "compressed Parquet"),
     ],
 )
 def test_what_is_packed_in_another_way_is_refused_by_its_name(

@@ -368,6 +368,7 @@ def test_any_cut_into_blocks_gives_the_same_trades(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str], chunk_bytes: int, piece_bytes: int
 ) -> None:
     path = tmp_path_factory.mktemp("live") / "live.dbn"
+    contents: dict[str, Callable[[int], bytes]]
     contents = {"trade": record, "sent": lambda n: with_ts_out(record(n)), "book": lambda n: book(n, 1)}
     system = bytes([5, 23]) + bytes(18)
     records = [contents[kind](n) if kind in contents else system for n, kind in enumerate(kinds)]
