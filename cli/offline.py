@@ -14,6 +14,7 @@ from cli.options import (
     MapSpec,
     OfSymbol,
     ProfileName,
+    Symbology,
     To,
     settings_from,
 )
@@ -42,6 +43,7 @@ def inspect(
 def backtest(
     files: FilesOrRange = None,
     map_spec: MapSpec = None,
+    symbology: Symbology = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="OUT.ndjson", help="One JSON anomaly a line.")
     ] = None,
@@ -57,7 +59,7 @@ def backtest(
     """Run the detector over files or indexed trades, without a broker; the report goes to stderr."""
     from services.detector.offline.backtest.run import run_backtest
 
-    sources = _sources(files, map_spec, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch)
     raise typer.Exit(run_backtest(sources, output, profile, html))
 
 
@@ -65,6 +67,7 @@ def backtest(
 def evaluate(
     files: FilesOrRange = None,
     map_spec: MapSpec = None,
+    symbology: Symbology = None,
     profile: ProfileName = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed injects the same anomalies.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Injections for each day.")] = 1,
@@ -85,7 +88,7 @@ def evaluate(
     """
     from services.detector.offline.evaluation.run import run_evaluate
 
-    sources = _sources(files, map_spec, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch)
     raise typer.Exit(run_evaluate(sources, profile, seed, runs, reshape, output))
 
 
@@ -94,6 +97,7 @@ def tune(
     output: Annotated[Path, typer.Option("--output", metavar="PROFILE.yaml", help="The profile to write.")],
     files: FilesOrRange = None,
     map_spec: MapSpec = None,
+    symbology: Symbology = None,
     budget: Annotated[
         float, typer.Option(min=0.01, help="Alerts per 1,000 trades that each symbol may raise.")
     ] = 0.6,
@@ -106,13 +110,14 @@ def tune(
     """Propose thresholds and priors for each symbol of past days that meet an alert budget."""
     from services.detector.offline.tuning.run import run_tune
 
-    sources = _sources(files, map_spec, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch)
     raise typer.Exit(run_tune(sources, budget, profile, output))
 
 
 def _sources(
     files: list[str] | None,
     map_spec: str | None,
+    symbology: Path | None,
     start: dt.datetime | None,
     end: dt.datetime | None,
     symbol: str | None,
@@ -126,9 +131,10 @@ def _sources(
     if bool(files) == (start is not None or end is not None):
         raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
     if files:
-        return open_sources(files, None if map_spec is None else read_mapping(map_spec))
-    if map_spec is not None:
-        raise typer.BadParameter("is for files", param_hint="--map")
+        return open_sources(files, None if map_spec is None else read_mapping(map_spec), symbology)
+    for flag, given in (("--map", map_spec), ("--symbology", symbology)):
+        if given is not None:
+            raise typer.BadParameter("is for files", param_hint=flag)
     if start is None or end is None or start >= end:
         raise typer.BadParameter("give both, the earlier one first", param_hint="--from, --to")
     new_client = load("services.common.elastic.client:new_client", "The index", "indexer")

@@ -1,6 +1,7 @@
 """Options that several commands have, and the settings that they make."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -36,6 +37,13 @@ MapSpec = Annotated[
         metavar="SPEC|FILE",
         help="What the columns of another layout are: 'time=ts,symbol=ticker,price=px,size=qty,side=-',"
         " or a YAML file.",
+    ),
+]
+Symbology = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Databento's symbology.json for DBN files that map no symbols; by default the one beside each.",
     ),
 ]
 UntilIdle = Annotated[

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ElasticsearchUrl, Files, Kafka, MapSpec, ProfileName, UntilIdle, settings_from
+from cli.options import (
+    ElasticsearchUrl,
+    Files,
+    Kafka,
+    MapSpec,
+    ProfileName,
+    Symbology,
+    UntilIdle,
+    settings_from,
+)
 from services.common.config.settings import Settings
 from services.contracts.components import DEFAULT_SINK
 
@@ -15,6 +24,7 @@ commands = typer.Typer()
 def produce(
     files: Files,
     map_spec: MapSpec = None,
+    symbology: Symbology = None,
     speed: Annotated[
         float | None,
         typer.Option(
@@ -36,7 +46,8 @@ def produce(
         raise typer.BadParameter("must be above 0", param_hint="--speed")
     configure_logs("producer")
     mapping = None if map_spec is None else read_mapping(map_spec)
-    raise typer.Exit(run_produce(files, settings_from(Settings, kafka), speed, limit, again, mapping))
+    settings = settings_from(Settings, kafka)
+    raise typer.Exit(run_produce(files, settings, speed, limit, again, mapping, symbology))
 
 
 @commands.command()

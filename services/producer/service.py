@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 from rich.console import Console
@@ -34,6 +35,7 @@ def run_produce(
     limit: int | None,
     again: bool,
     mapping: Mapping | None = None,
+    symbology: Path | None = None,
 ) -> int:
     """Publish every trade of the named files that was not published before.
 
@@ -49,6 +51,8 @@ def run_produce(
         Publish that many trades at most.
     again
         Publish each file from its beginning, whatever was published before.
+    mapping, symbology
+        As in `open_sources`.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def run_produce(
     log = structlog.get_logger()
     relax_gc()
     stop = Stop()
-    sources = open_sources(names, mapping)
+    sources = open_sources(names, mapping, symbology)
     _check_speed(sources, speed)
     health = Health()
     with serve_metrics(PRODUCER, settings, health):

@@ -12,7 +12,9 @@ from services.sources.registry import BEGINNING_BYTES, PARQUET, reader_of
 from services.sources.spool import is_pipe, spool
 
 
-def open_sources(names: list[str], mapping: Mapping | None = None) -> list[FileSource]:
+def open_sources(
+    names: list[str], mapping: Mapping | None = None, symbology: Path | None = None
+) -> list[FileSource]:
     """Open every named file and sort them by the time of their first trade.
 
     Parameters
@@ -21,13 +23,15 @@ def open_sources(names: list[str], mapping: Mapping | None = None) -> list[FileS
         Files, globs and pipes (`-` is standard input). A file named twice is taken once.
     mapping
         What their columns are; None for files of a kind that is recognised.
+    symbology
+        A file with the symbols of their instruments; None for the one beside each, if it needs one.
 
     Raises
     ------
     TapewatchError
         A name matches no file, or a file is not trades; nothing has been published then.
     """
-    sources = [open_source(path, mapping) for path in expand_names(names)]
+    sources = [open_source(path, mapping, symbology) for path in expand_names(names)]
     return [
         source for _, source in sorted(((first_event_ns(s), s) for s in sources), key=lambda pair: pair[0])
     ]
@@ -53,7 +57,7 @@ def expand_names(names: list[str]) -> list[Path]:
     return list(paths.values())
 
 
-def open_source(path: Path, mapping: Mapping | None = None) -> FileSource:
+def open_source(path: Path, mapping: Mapping | None = None, symbology: Path | None = None) -> FileSource:
     """Open one file by a mapping, or by what it holds; its name does not matter."""
     try:
         if path.stat().st_size == 0:
@@ -72,7 +76,7 @@ def open_source(path: Path, mapping: Mapping | None = None) -> FileSource:
                     f"{path} is compressed Parquet, which is not supported.",
                     "Unpack it: Parquet is compressed within itself.",
                 )
-        return reader_of(path, beginning, mapping)
+        return reader_of(path, beginning, mapping, symbology)
     except BrokenFileError as error:
         raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error
     except OSError as error:

@@ -26,19 +26,22 @@ class FileKind:
         `module:class` of the `FileSource` that reads it, or a function that opens one.
     extra
         The project's extra with the packages that only this kind needs; None where it needs none.
+    takes_symbology
+        Whether the reader takes a file with the symbols of its instruments after the path.
     """
 
     name: str
     beginning: bytes
     reader: str
     extra: str | None = None
+    takes_symbology: bool = False
 
 
 DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
 """With metadata, or a fragment that begins with a trade, a record of tbbo or mbp-1, or a symbol's mapping."""
 
 FILE_KINDS = (
-    FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento"),
+    FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento", True),
     FileKind("Parquet", rb"PAR1", "services.sources.mapped.parquet:open_parquet"),
     FileKind(
         "Massive's flat file of trades",
@@ -77,22 +80,28 @@ def kind_of(beginning: bytes) -> FileKind:
     return next(kind for kind in FILE_KINDS if re.match(kind.beginning, beginning))
 
 
-def reader_of(path: Path, beginning: bytes, mapping: Mapping | None = None) -> FileSource:
+def reader_of(
+    path: Path, beginning: bytes, mapping: Mapping | None = None, symbology: Path | None = None
+) -> FileSource:
     """Open a file as the kind that its beginning matches, or by a mapping.
 
     Raises
     ------
     TapewatchError
-        Its kind needs a package that is not installed, or it is not a file of trades.
+        Its kind needs a package that is not installed, or takes no symbology, or it is not a file of trades.
     """
+    kind = kind_of(beginning)
+    if symbology is not None and (mapping is not None or not kind.takes_symbology):
+        raise TapewatchError(
+            f"{path} is not DBN, and takes no symbology.", "Leave out --symbology, or name DBN files alone."
+        )
     if mapping is not None:
         is_parquet = beginning.startswith(PARQUET)
         module = "services.sources.mapped.parquet:MappedParquet" if is_parquet else MAPPED_TEXT
         by_mapping: FileSource = load(module, str(path), None)(path, mapping)
         return by_mapping
-    kind = kind_of(beginning)
-    reader: Callable[[Path], FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
-    return reader(path)
+    reader: Callable[..., FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
+    return reader(path) if symbology is None else reader(path, symbology)
 
 
 def load(path: str, what: str, extra: str | None) -> Any:  # noqa: ANN401 - whatever stands there

@@ -46,6 +46,12 @@ def test_one_wrong_file_among_good_ones_fails_all(tmp_path: Path) -> None:
         open_sources([str(good), str(wrong)])
 
 
+def test_symbology_for_a_file_that_takes_none_is_an_error(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [row(1)])
+    with pytest.raises(TapewatchError, match="takes no symbology"):
+        open_sources([str(path)], symbology=tmp_path / "symbology.json")
+
+
 def test_empty_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(TapewatchError, match="is empty"):

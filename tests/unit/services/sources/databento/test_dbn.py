@@ -343,8 +343,7 @@ def test_what_is_no_symbology_is_told(tmp_path: Path, content: str) -> None:
 def test_a_fragment_without_metadata_is_read_with_a_symbology(tmp_path: Path) -> None:
     path = tmp_path / "day.dbn.frag"
     path.write_bytes(record(1) + record(2))
-    symbology(tmp_path / "symbology.json")
-    source = open_source(path)
+    source = open_source(path, symbology=symbology(tmp_path / "symbols.json"))
     assert isinstance(source, DatabentoDbn)
     assert [chunk.trades["symbol"].to_list() for chunk in source.chunks()] == [["NVDA", "NVDA"]]
 
