@@ -2,6 +2,7 @@
 
 import warnings
 from functools import lru_cache
+from textwrap import shorten
 
 import exchange_calendars
 import pandas as pd
@@ -33,8 +34,9 @@ class ExchangeCalendar:
         try:
             self.time_zone: str = str(_year(code, 2024).tz)
         except Exception as error:  # whatever the library's rules for one exchange run into
+            reason = shorten(str(error), 200, placeholder=" …")
             raise TapewatchError(
-                f"The calendar of the exchange {code!r} cannot be built: {error}.",
+                f"The calendar of the exchange {code!r} cannot be built: {reason}.",
                 "Name an exchange of the same time zone and hours, or update the package exchange-calendars.",
             ) from error
 

@@ -42,9 +42,10 @@ def test_calendar_that_the_library_cannot_build_is_an_error_with_its_cause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(code: str, year: int) -> None:
-        raise OverflowError("no rule for this year")
+        raise OverflowError("no rule for this year: " + "2024-01-07, " * 500)
 
     monkeypatch.setattr("services.common.exchange_calendar._year", fail)
     with pytest.raises(TapewatchError, match="'XNAS' cannot be built: no rule for this year") as caught:
         ExchangeCalendar("XNAS")
+    assert len(caught.value.cause) < 300
     assert "Name an exchange" in caught.value.hint
