@@ -24,6 +24,7 @@ from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import Elasticsearch, helpers
 
 from services.common.kafka.clients import new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
 from services.contracts.indices import TRADES_INDEX_PREFIX
 from services.contracts.topics import TRADES_TOPIC
@@ -54,7 +55,7 @@ def main(form: str, bootstrap: str, url: str, trades: str, connections: str) -> 
 
 def read_batches(bootstrap: str, trades: int) -> Iterator[list[bytes]]:
     """Read the given number of trades from the beginning of the topic."""
-    consumer: Consumer = new_consumer(bootstrap, "benchmark-reads-only")
+    consumer: Consumer = new_consumer(KafkaConnection(bootstrap), "benchmark-reads-only")
     numbers = partition_numbers(consumer, TRADES_TOPIC)
     consumer.assign([TopicPartition(TRADES_TOPIC, number, 0) for number in numbers])
     batch: list[bytes] = []

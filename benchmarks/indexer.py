@@ -58,6 +58,7 @@ from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.elastic.client import Elasticsearch, new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
+from services.common.kafka.connection import KafkaConnection
 from services.contracts.components import INDEXER as COMPONENT
 from services.contracts.topics import TRADES_TOPIC
 from services.indexer.batch import MAX_BATCH_RECORDS
@@ -155,7 +156,7 @@ class Bench:
     def __init__(self, bootstrap: str, url: str) -> None:
         self._bootstrap = bootstrap
         self._url = url
-        self._admin: AdminClient = new_admin(bootstrap)
+        self._admin: AdminClient = new_admin(KafkaConnection(bootstrap))
         self._client: Elasticsearch = new_client(url)
         self._env = environment(bootstrap) | {"TAPEWATCH_ELASTICSEARCH": url, "TAPEWATCH_METRICS_PORT": "0"}
         self._indices: list[str] = []

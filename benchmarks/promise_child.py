@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from services.common.config.settings import Settings
 from services.common.kafka import consumer_loop
 from services.common.kafka.clients import new_consumer, new_producer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.transactions import GroupMetadata, Transactions
 from services.common.process.logs import configure_logs
 from services.detector.live import service as detector
@@ -35,7 +36,7 @@ class NoTransactions(Transactions):
     def open(self) -> None:
         """Create the producer without fencing others."""
         NoTransactions.opened = self
-        self.producer = new_producer(self._bootstrap, **self._config)
+        self.producer = new_producer(self._kafka, **self._config)
 
     def begin(self) -> None:
         """Do nothing: no transaction is begun."""
@@ -51,9 +52,9 @@ class NoTransactions(Transactions):
             NoTransactions.consumer.commit(offsets=offsets, asynchronous=True)
 
 
-def remember_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
+def remember_consumer(kafka: KafkaConnection, group: str, **config: object) -> Consumer:
     """Make the detector's consumer, and keep it for the commits."""
-    NoTransactions.consumer = detector_consumer(bootstrap, group, **config)
+    NoTransactions.consumer = detector_consumer(kafka, group, **config)
     return NoTransactions.consumer
 
 

@@ -53,6 +53,7 @@ from infra.embedded.child_process import start_child
 from infra.setup.topics import set_up_topics
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
@@ -124,7 +125,7 @@ class Bench:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._admin: AdminClient = new_admin(bootstrap)
+        self._admin: AdminClient = new_admin(KafkaConnection(bootstrap))
         self._env = environment(bootstrap)
         self._runs = 0
         self._trades = self._large_trades = 0
@@ -187,7 +188,7 @@ class Bench:
         """Run a program until its group has committed everything; return trades a second."""
         log_file = OUT / f"{group}.log"
         log_file.unlink(missing_ok=True)
-        reader: Consumer = new_consumer(self._bootstrap, group)
+        reader: Consumer = new_consumer(KafkaConnection(self._bootstrap), group)
         if (left := self._committed(reader)).offsets:
             raise RuntimeError(f"the group {group} has committed {left.offsets} offsets already")
         program = start_child(arguments, log_file=log_file, env=env, cwd=PROJECT)
@@ -236,10 +237,10 @@ class Bench:
 
 def _read(bootstrap: str, topic: str, tail: int | None = None) -> list[Record]:
     """Return a topic's committed records, or those among the last offsets of each partition."""
-    reader: Consumer = new_consumer(bootstrap, "benchmark-reads-only")
+    reader: Consumer = new_consumer(KafkaConnection(bootstrap), "benchmark-reads-only")
     starts = []
     for number in partition_numbers(reader, topic):
         low, high = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=STOP_TIMEOUT_S)
         starts.append(TopicPartition(topic, number, low if tail is None else max(low, high - tail)))
     reader.close()
-    return list(read_to_end(bootstrap, starts, Stop(on_signals=False)))
+    return list(read_to_end(KafkaConnection(bootstrap), starts, Stop(on_signals=False)))

@@ -54,7 +54,7 @@ def running_kafka() -> Iterator[str]:
     config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
     with EmbeddedStack(config, report=note) as stack:
         stack.elasticsearch.stop()  # it would only take processor time from what is measured
-        set_up_topics(new_admin(stack.kafka_bootstrap))
+        set_up_topics(new_admin(stack.kafka_connection))
         yield stack.kafka_bootstrap
 
 

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.offsets import Positions, end_offsets
 from services.common.kafka.reading import READ_AT_ONCE, partition_numbers
 from services.contracts.components import DETECTOR, INDEXER
@@ -47,7 +48,7 @@ class PipelineState:
 class PipelineProgress:
     """Reads the pipeline's state; keeps the last one while a server does not answer."""
 
-    def __init__(self, kafka: str, client: Elasticsearch) -> None:
+    def __init__(self, kafka: KafkaConnection, client: Elasticsearch) -> None:
         self._admin = new_admin(kafka)
         self._partitions = [
             TopicPartition(topic, number)
@@ -149,7 +150,7 @@ class PipelineProgress:
 class _LetterCount:
     """Counts dead letters by reading them: offsets would also count transaction markers."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, kafka: KafkaConnection) -> None:
         self._consumer = new_consumer(kafka, "tapewatch-reads-only")
         numbers = partition_numbers(self._consumer, DEAD_LETTERS_TOPIC)
         self._consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in numbers])

@@ -104,6 +104,8 @@ class _Demo:
         if not config.once:
             check_port_free(config.dashboard_port, "the dashboard", "--dashboard-port")
         files, title = self._data()
+        for name in [name for name in os.environ if name.startswith("TAPEWATCH_KAFKA_")]:
+            del os.environ[name]  # the embedded broker has neither TLS nor a login
         stack = EmbeddedStack(
             StackConfig(kafka_port=config.kafka_port, elasticsearch_port=config.elasticsearch_port),
             report=self._note,
@@ -119,7 +121,7 @@ class _Demo:
         if not config.once:
             self._start("dashboard", settings, "dashboard", "--port", str(config.dashboard_port))
         self._start("producer", settings, "produce", *files)
-        progress = PipelineProgress(settings.kafka, new_client(settings.elasticsearch))
+        progress = PipelineProgress(stack.kafka_connection, new_client(settings.elasticsearch))
         with PipelineView(self._console, title, self._expected_trades) as view:
             self._follow(stack, progress, view, stop)
         self._conclude(progress)

@@ -11,9 +11,13 @@ from confluent_kafka import KafkaException, libversion
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
-from services.common.elastic.preflight import missing_templates
+from services.common.elastic.mappings import AUTO_CREATE, uncreatable_index
+from services.common.elastic.preflight import check_indices, missing_templates
+from services.common.elastic.product import check_product
 from services.common.errors import TapewatchError
+from services.common.kafka.access import BrokerAccess
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.coordinator import (
     OFFSETS_TOPIC,
     PROBE_TIMEOUT_S,
@@ -30,8 +34,6 @@ LITTLE_SPACE_BYTES = 2_000_000_000
 LIBRARIES = ("confluent-kafka", "elasticsearch", "polars", "coniferest", "streamlit")
 
 _LOGIN_REJECTED = (401, 403)
-_OTHER_VERSION = "media_type_header_exception"
-"""What a server of another major version says to this client's requests."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +73,29 @@ def judge_disk(free_bytes: int) -> Diagnosis:
     return Diagnosis("Disk", f"{free_bytes / 1e9:,.1f} GB free here", hint)
 
 
-def check_kafka(bootstrap: str) -> Diagnosis:
-    """Check that a broker answers."""
+def check_kafka(kafka: KafkaConnection) -> Diagnosis:
+    """Check that a broker answers and accepts this client."""
+    access = BrokerAccess(kafka)
     try:
-        brokers = new_admin(bootstrap).list_topics(timeout=REQUEST_TIMEOUT_S).brokers
+        try:
+            brokers = access.list_topics().brokers
+        except KafkaException:  # a slow broker is asked once more, with a longer time limit
+            brokers = access.list_topics().brokers
+    except TapewatchError as error:
+        return Diagnosis("Kafka", error.cause, error.hint)
     except KafkaException as error:
         return Diagnosis(
             "Kafka",
-            f"no answer from {bootstrap} ({error.args[0].str()})",
+            f"no answer from {kafka} ({error.args[0].str()})",
             "Start it (`tapewatch stack`), or set TAPEWATCH_KAFKA to its address.",
         )
-    return Diagnosis("Kafka", f"{bootstrap}, {len(brokers)} broker{'s' if len(brokers) != 1 else ''}")
+    counted = f"{len(brokers)} broker{'s' if len(brokers) != 1 else ''}"
+    return Diagnosis("Kafka", f"{kafka}, {counted}, {kafka.protection}")
 
 
-def check_topics(bootstrap: str) -> Diagnosis:
+def check_topics(kafka: KafkaConnection) -> Diagnosis:
     """Check that every topic exists, and that none has settings that would lose or repeat data."""
-    admin = new_admin(bootstrap)
+    admin = new_admin(kafka)
     try:
         found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
         missing = [name for name in TOPICS if name not in found]
@@ -102,22 +111,22 @@ def check_topics(bootstrap: str) -> Diagnosis:
     return Diagnosis("Topics", f"all {len(TOPICS)}, trades with {counted}")
 
 
-def check_coordinators(bootstrap: str, timeout_s: float = PROBE_TIMEOUT_S) -> Diagnosis:
+def check_coordinators(kafka: KafkaConnection, timeout_s: float = PROBE_TIMEOUT_S) -> Diagnosis:
     """Check that the groups' coordinators can write, which a group needs to hand out partitions.
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     timeout_s
         A coordinator that has accepted no write for so long is stuck.
     """
     try:
-        topics = new_admin(bootstrap).list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        topics = new_admin(kafka).list_topics(timeout=REQUEST_TIMEOUT_S).topics
         topic = TRADES_TOPIC if TRADES_TOPIC in topics else OFFSETS_TOPIC
         return judge_coordinators(
             [
-                find_stuck_coordinator(bootstrap, component.group, topic, timeout_s)
+                find_stuck_coordinator(kafka, component.group, topic, timeout_s)
                 for component in COMPONENTS.values()
                 if component.group
             ]
@@ -139,8 +148,11 @@ def check_elasticsearch(client: Elasticsearch, url: str) -> Diagnosis:
     """Check that the cluster answers, is of the client's major version, and has all its shards."""
     client = client.options(request_timeout=REQUEST_TIMEOUT_S)
     try:
+        check_product(client, url)
         status = client.cluster.health()["status"]
         number = client.info()["version"]["number"]
+    except TapewatchError as error:
+        return Diagnosis("Elasticsearch", error.cause, error.hint)
     except ApiError as error:
         return judge_error(url, error)
     except TransportError as error:
@@ -155,8 +167,6 @@ def check_elasticsearch(client: Elasticsearch, url: str) -> Diagnosis:
 def judge_cluster(url: str, number: str, status: str) -> Diagnosis:
     """Judge a cluster by its version's number and its health's colour."""
     finding = f"{url}, version {number}, {status}"
-    if number.split(".")[0] != _client_major():
-        return _other_version(finding)
     if status == "red":
         return Diagnosis("Elasticsearch", finding, "Shards are missing: check the cluster's log.")
     return Diagnosis("Elasticsearch", finding)
@@ -172,8 +182,6 @@ def judge_error(url: str, error: ApiError) -> Diagnosis:
             "Set TAPEWATCH_ELASTICSEARCH_USER and TAPEWATCH_ELASTICSEARCH_PASSWORD_FILE, or "
             "TAPEWATCH_ELASTICSEARCH_API_KEY_FILE.",
         )
-    if _OTHER_VERSION in str(error):
-        return _other_version(f"{url} is of another major version")
     return Diagnosis(
         "Elasticsearch",
         f"{url} answers with status {status} ({str(error)[:120]})",
@@ -182,28 +190,27 @@ def judge_error(url: str, error: ApiError) -> Diagnosis:
 
 
 def check_templates(client: Elasticsearch) -> Diagnosis:
-    """Check that the index templates exist."""
+    """Check that the index templates exist, and that no other template or setting defeats them."""
+    client = client.options(request_timeout=REQUEST_TIMEOUT_S)
     try:
-        missing = missing_templates(client.options(request_timeout=REQUEST_TIMEOUT_S))
+        if missing := missing_templates(client):
+            return Diagnosis("Templates", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")
+        check_indices(client)
+        uncreatable = uncreatable_index(client)
+    except TapewatchError as error:
+        return Diagnosis("Templates", error.cause, error.hint)
     except (ApiError, TransportError):
         return Diagnosis(
             "Templates", "not checked, as Elasticsearch does not answer", "Fix Elasticsearch first."
         )
-    if missing:
-        return Diagnosis("Templates", f"missing: {', '.join(missing)}", "Run `tapewatch setup`.")
+    if uncreatable is not None:
+        return Diagnosis(
+            "Templates",
+            f"the cluster's setting {AUTO_CREATE} keeps documents from creating the index {uncreatable}, and "
+            "the indexer waits with them",
+            f"Set {AUTO_CREATE} to true, or to patterns that allow trades-* and anomalies-*.",
+        )
     return Diagnosis("Templates", f"all {len(NEEDED_TEMPLATES)}")
-
-
-def _other_version(finding: str) -> Diagnosis:
-    return Diagnosis(
-        "Elasticsearch",
-        finding,
-        f"The client needs version {_client_major()}: use a cluster of that version.",
-    )
-
-
-def _client_major() -> str:
-    return version("elasticsearch").split(".")[0]
 
 
 def _installed(package: str) -> str | None:

@@ -18,6 +18,7 @@ from infra.doctor.checks import (
 )
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
+from services.common.kafka.connection import kafka_connection
 
 
 def run_doctor(settings: Settings) -> int:
@@ -28,13 +29,14 @@ def run_doctor(settings: Settings) -> int:
     int
         Exit code: 0 when all is well, 1 otherwise.
     """
+    kafka = kafka_connection(settings)
     with new_client(settings.elasticsearch, settings=settings) as client:
         diagnoses = [
             check_python(),
             check_disk(),
-            check_kafka(settings.kafka),
-            check_topics(settings.kafka),
-            check_coordinators(settings.kafka),
+            check_kafka(kafka),
+            check_topics(kafka),
+            check_coordinators(kafka),
             check_elasticsearch(client, settings.elasticsearch),
             check_templates(client),
         ]

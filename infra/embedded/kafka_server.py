@@ -7,7 +7,8 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -17,6 +18,7 @@ from infra.embedded.java import java_command, server_options
 from infra.embedded.ports import LOOPBACK, check_port_free, free_port
 from infra.embedded.server import STOP_TIMEOUT_S, Server
 from services.common.errors import TapewatchError
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.coordinator import OFFSETS_TOPIC, PROBE_TIMEOUT_S, find_stuck_coordinator
 
 _READY_GROUP = "tapewatch-readiness"
@@ -46,7 +48,6 @@ process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 num.partitions=1
@@ -69,7 +70,29 @@ log.cleaner.dedupe.buffer.size=33554432
 """
 
 
-def kafka_properties(port: int, controller_port: int, data: Path) -> str:
+@dataclass(frozen=True)
+class Listener:
+    """A port beside the plain one, for tests of clients with TLS or a login.
+
+    Attributes
+    ----------
+    name
+        Name in capitals.
+    port
+        Port on 127.0.0.1.
+    protocol
+        SSL, SASL_PLAINTEXT or SASL_SSL.
+    settings
+        Kafka's settings of this listener, by their names without the prefix `listener.name.<name>.`
+    """
+
+    name: str
+    port: int
+    protocol: str
+    settings: Mapping[str, str]
+
+
+def kafka_properties(port: int, controller_port: int, data: Path, listeners: Sequence[Listener] = ()) -> str:
     """Return the broker's configuration file.
 
     Parameters
@@ -80,13 +103,29 @@ def kafka_properties(port: int, controller_port: int, data: Path) -> str:
         Port of the controller, which runs in the broker's process; may differ at each start.
     data
         Data folder (Kafka's `log.dirs`).
+    listeners
+        Further ports.
     """
+    protocols = [
+        "BROKER:PLAINTEXT",
+        "CONTROLLER:PLAINTEXT",
+        *(f"{one.name}:{one.protocol}" for one in listeners),
+    ]
+    for_clients = ",".join(
+        [f"BROKER://{LOOPBACK}:{port}", *(f"{one.name}://{LOOPBACK}:{one.port}" for one in listeners)]
+    )
     return (
         f"{_SETTINGS}"
-        f"listeners=BROKER://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}\n"
-        f"advertised.listeners=BROKER://{LOOPBACK}:{port}\n"
+        f"listener.security.protocol.map={','.join(protocols)}\n"
+        f"listeners={for_clients},CONTROLLER://{LOOPBACK}:{controller_port}\n"
+        f"advertised.listeners={for_clients}\n"
         f"controller.quorum.voters=1@{LOOPBACK}:{controller_port}\n"
         f"log.dirs={_escape(data)}\n"
+        + "".join(
+            f"listener.name.{one.name.lower()}.{name}={value}\n"
+            for one in listeners
+            for name, value in one.settings.items()
+        )
     )
 
 
@@ -128,6 +167,8 @@ class KafkaServer(Server):
         As for every `Server`.
     heap_mb
         Size of the heap in MiB.
+    listeners
+        Further ports.
     """
 
     def __init__(
@@ -139,11 +180,13 @@ class KafkaServer(Server):
         log_file: Path,
         start_timeout_s: float,
         heap_mb: int,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         super().__init__("Kafka", log_file, start_timeout_s)
         self.port = port
         self._class_path = class_path
         self._heap_mb = heap_mb
+        self._listeners = listeners
         self._data = folder / "data"
         self._temporary = folder / "tmp"
         self._properties = folder / "kafka.properties"
@@ -162,7 +205,7 @@ class KafkaServer(Server):
         shutil.rmtree(self._temporary, ignore_errors=True)
         for folder in (self._data, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(kafka_properties(self.port, free_port(), self._data))
+        self._properties.write_text(kafka_properties(self.port, free_port(), self._data, self._listeners))
         if not (self._data / "meta.properties").exists():
             self._format()
         elif not (self._data / _CLEAN_SHUTDOWN_FILE).exists():
@@ -196,7 +239,10 @@ class KafkaServer(Server):
         KafkaException
             The broker does not answer.
         """
-        return find_stuck_coordinator(self.bootstrap, _READY_GROUP, OFFSETS_TOPIC, timeout_s) is not None
+        return (
+            find_stuck_coordinator(KafkaConnection(self.bootstrap), _READY_GROUP, OFFSETS_TOPIC, timeout_s)
+            is not None
+        )
 
     def _answers(self) -> bool:
         try:

@@ -14,10 +14,11 @@ from infra.embedded.download import cache_folder, fetch_jars
 from infra.embedded.elasticsearch_home import build_home, is_transport
 from infra.embedded.elasticsearch_server import ElasticsearchServer
 from infra.embedded.jars import COMPILER, ELASTICSEARCH, KAFKA, locked_jars, locked_version
-from infra.embedded.kafka_server import KafkaServer
+from infra.embedded.kafka_server import KafkaServer, Listener
 from infra.embedded.ports import LOOPBACK, check_port_free
 from infra.embedded.server import STOP_TIMEOUT_S, Server, await_ready, stop_all
 from services.common.errors import TapewatchError
+from services.common.kafka.connection import KafkaConnection
 
 _DATA_BYTES = 1_000_000_000
 """Free disk space required for the servers' data: a day of trades and its indices."""
@@ -36,6 +37,8 @@ class StackConfig:
         Ports on 127.0.0.1 that clients connect to.
     kafka_heap_mb, elasticsearch_heap_mb
         Sizes of the servers' heaps in MiB.
+    kafka_listeners
+        Further ports of Kafka, with TLS or a login.
     start_timeout_s
         How long a start may take until both servers are ready, not counting downloads.
     """
@@ -45,6 +48,7 @@ class StackConfig:
     elasticsearch_port: int = 9200
     kafka_heap_mb: int = 512
     elasticsearch_heap_mb: int = 1024
+    kafka_listeners: tuple[Listener, ...] = ()
     start_timeout_s: float = 120.0
 
 
@@ -89,6 +93,11 @@ class EmbeddedStack:
     def kafka_bootstrap(self) -> str:
         """Bootstrap servers for Kafka clients."""
         return f"{LOOPBACK}:{self.config.kafka_port}"
+
+    @property
+    def kafka_connection(self) -> KafkaConnection:
+        """Connection for Kafka clients of this process."""
+        return KafkaConnection(self.kafka_bootstrap)
 
     @property
     def elasticsearch_url(self) -> str:
@@ -214,6 +223,7 @@ class EmbeddedStack:
             log_file=self.log_dir / "kafka.log",
             start_timeout_s=self.config.start_timeout_s,
             heap_mb=self.config.kafka_heap_mb,
+            listeners=self.config.kafka_listeners,
         )
 
     def _close(self) -> None:

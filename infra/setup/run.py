@@ -14,7 +14,9 @@ from infra.setup.topics import set_up_topics
 from services.common.elastic.client import Elasticsearch, new_client
 from services.common.elastic.errors import explain_rejection
 from services.common.elastic.preflight import wait_for_cluster
+from services.common.elastic.product import check_product
 from services.common.kafka.clients import new_admin
+from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_topics
 from services.common.process.shutdown import Stop
 
@@ -49,12 +51,13 @@ def run_setup(
         A server rejected a request, or a setting is invalid.
     """
     with new_client(settings.elasticsearch, settings=settings) as client:
+        kafka = kafka_connection(settings)
         kibana_login = settings.kibana_login()
-        if not wait_for_topics(settings.kafka, [], stop):
+        if not wait_for_topics(kafka, [], stop):
             return 128 + (stop.signal or 0)
         if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
             return 128 + (stop.signal or 0)
-        changes = set_up_topics(new_admin(settings.kafka), settings.partitions)
+        changes = set_up_topics(new_admin(kafka), settings.partitions)
         changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
     if settings.kibana is not None:
         if not wait_for_kibana(settings.kibana, kibana_login, stop):
@@ -73,10 +76,15 @@ def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
     Raises
     ------
     TapewatchError
-        It rejects the credentials, or its certificate is not trusted.
+        It rejects the credentials, its certificate is not trusted, or it is another product or version.
     """
+
+    def ask() -> None:
+        check_product(client, url)
+        client.cluster.health(timeout="1s")
+
     with explain_rejection("to tell its health"):
-        return wait_for_cluster(lambda: client.cluster.health(timeout="1s"), url, stop)
+        return wait_for_cluster(ask, url, stop)
 
 
 def set_up_elasticsearch(

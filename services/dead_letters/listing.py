@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from services.common.config.settings import Settings
+from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_topics
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
@@ -81,12 +82,13 @@ def run_list(settings: Settings, service: str | None, limit: int, as_json: bool)
     TapewatchError
         The topic is missing.
     """
+    kafka = kafka_connection(settings)
     stop = Stop()
-    if not wait_for_topics(settings.kafka, [DEAD_LETTERS_TOPIC], stop):
+    if not wait_for_topics(kafka, [DEAD_LETTERS_TOPIC], stop):
         return 128 + (stop.signal or 0)
     listing = Listing(limit, service)
     try:
-        reader = Reader(settings.kafka, stop)
+        reader = Reader(kafka, stop)
         history = load_history(reader)
         for message in reader.read(DEAD_LETTERS_TOPIC):
             letter = Letter.of(message)

@@ -6,6 +6,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.offsets import end_offsets
 from services.common.kafka.reading import read_to_end
 from services.common.kafka.records import Record
@@ -57,12 +58,12 @@ class Reader:
     Parameters
     ----------
     kafka
-        Bootstrap servers; an unavailable broker is waited for.
+        Connection to Kafka; an unavailable broker is waited for.
     stop
         Ends the reading: each method raises `StoppedError` then.
     """
 
-    def __init__(self, kafka: str, stop: Stop) -> None:
+    def __init__(self, kafka: KafkaConnection, stop: Stop) -> None:
         self._kafka = kafka
         self._stop = stop
         self._admin = new_admin(kafka)

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
+from services.common.kafka.connection import KafkaConnection, kafka_connection
 from services.common.kafka.preflight import wait_for_topics
 from services.common.kafka.records import Record
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
@@ -101,20 +102,21 @@ def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
     TapewatchError
         A topic is missing, a letter does not exist (nothing is put back then), or Kafka rejected them.
     """
+    kafka = kafka_connection(settings)
     stop = Stop()
     ids = parse_ids(names)
     topics = [DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC, ANOMALIES_TOPIC]
-    if not wait_for_topics(settings.kafka, topics, stop):
+    if not wait_for_topics(kafka, topics, stop):
         return 128 + (stop.signal or 0)
     try:
-        _replay(settings.kafka, ids, dry_run, stop)
+        _replay(kafka, ids, dry_run, stop)
     except (StoppedError, StoppedWaitingError):
         print("stopped; what was put back is recorded, the rest is unchanged")
         return 128 + (stop.signal or 0)
     return 0
 
 
-def _replay(kafka: str, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
+def _replay(kafka: KafkaConnection, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
     reader = Reader(kafka, stop)
     ends = reader.end_offsets(DEAD_LETTERS_TOPIC)
     partitions = {topic: reader.partitions(topic) for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)}

@@ -5,6 +5,7 @@ import sys
 from rich.console import Console
 
 from services.common.config.settings import Settings
+from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_topics
 from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
@@ -37,12 +38,13 @@ def run_show(settings: Settings, names: list[str], raw: bool) -> int:
     TapewatchError
         The topic is missing, or a letter does not exist; nothing is shown then.
     """
+    kafka = kafka_connection(settings)
     stop = Stop()
     ids = parse_ids(names)
-    if not wait_for_topics(settings.kafka, [DEAD_LETTERS_TOPIC], stop):
+    if not wait_for_topics(kafka, [DEAD_LETTERS_TOPIC], stop):
         return 128 + (stop.signal or 0)
     try:
-        reader = Reader(settings.kafka, stop)
+        reader = Reader(kafka, stop)
         found: dict[LetterId, Record] = {
             LetterId(message.partition(), message.offset()): message for message in reader.read_letters(ids)
         }

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_producer
+from services.common.kafka.connection import kafka_connection
 from services.common.kafka.consumer_loop import ConsumerLoop
 from services.common.kafka.dead_letters import publish_rejected_message
 from services.common.kafka.lag import Lag
@@ -72,10 +73,10 @@ class Runner:
         self._component = component
         self._service = component.service
         self._sink = sink
-        self._kafka = settings.kafka
+        self._kafka = kafka_connection(settings)
         self._client_id = f"{self._service}-{claim_instance(self._service, settings)}"
         # No time limit for delivery: a broker that goes away is waited for.
-        self._producer: Producer = new_producer(settings.kafka, **{"message.timeout.ms": 0})
+        self._producer: Producer = new_producer(self._kafka, **{"message.timeout.ms": 0})
         self._tally = Tally(self._service)
         self._batch = Batch()
         self._in_flight = InFlight(sink)
@@ -84,7 +85,7 @@ class Runner:
         self._say_rejected_s = -math.inf
         self._rejected_unsaid = 0
         self._loop = ConsumerLoop(
-            settings.kafka,
+            self._kafka,
             component.group,
             list(sink.topics),
             self._service,

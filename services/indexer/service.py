@@ -1,6 +1,7 @@
 """`tapewatch index`: the topics `trades` and `anomalies` into a sink."""
 
 from services.common.config.settings import Settings
+from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
@@ -38,12 +39,13 @@ def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) ->
     component = spec.component
     kind = load_sink(spec)
     relax_gc()
+    kafka = kafka_connection(settings)
     stop = Stop()
     health = Health()
     sink = kind(settings, stop)
     with serve_metrics(component, settings, health):
         topics = [*sink.topics, DEAD_LETTERS_TOPIC]
-        if not wait_for_safe_topics(settings.kafka, topics, stop, health):
+        if not wait_for_safe_topics(kafka, topics, stop, health):
             return 0
         if not sink.wait_until_ready(health):
             return 0

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
@@ -64,19 +65,19 @@ class Progress(msgspec.Struct, frozen=True):
         )
 
 
-def load_progress(bootstrap: str, key: str, stop: Stop) -> Progress | None:
+def load_progress(kafka: KafkaConnection, key: str, stop: Stop) -> Progress | None:
     """Read the newest record of a source; None if it was never published, or a stop came first."""
-    admin = new_admin(bootstrap)
+    admin = new_admin(kafka)
     starts: list[TopicPartition] = []
 
     def ask() -> None:
         numbers = partition_numbers(admin, PROGRESS_TOPIC)
         starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in numbers]
 
-    if not wait_for_server(ask, KafkaException, f"Kafka at {bootstrap}", stop):
+    if not wait_for_server(ask, KafkaException, f"Kafka at {kafka}", stop):
         return None
     found = None
-    for message in read_to_end(bootstrap, starts, stop):
+    for message in read_to_end(kafka, starts, stop):
         if message.key() == key.encode():
             found = message.value()
     if found is None:

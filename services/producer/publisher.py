@@ -21,6 +21,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from services.common.errors import TapewatchError
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.dead_letters import publish_rejected_row
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
@@ -48,14 +49,14 @@ class Publisher:
     source
         The source.
     kafka
-        Bootstrap servers.
+        Connection to Kafka.
     stop
         Ends the work between two groups of rows; what was handed to Kafka is committed.
     tally
         Counts what was committed.
     """
 
-    def __init__(self, source: Source, kafka: str, stop: Stop, tally: Tally) -> None:
+    def __init__(self, source: Source, kafka: KafkaConnection, stop: Stop, tally: Tally) -> None:
         self._source = source
         self._kafka = kafka
         self._stop = stop

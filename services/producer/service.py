@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
+from services.common.kafka.connection import KafkaConnection, kafka_connection
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
@@ -68,12 +69,13 @@ def run_produce(
     refuse_pipes(names)
     log = structlog.get_logger()
     relax_gc()
+    kafka = kafka_connection(settings)
     stop = Stop()
     sources = open_sources(names, mapping, symbology)
     _check_speed(sources, speed)
     health = Health()
     with serve_metrics(PRODUCER, settings, health):
-        if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
+        if not wait_for_safe_topics(kafka, TOPICS, stop, health):
             return 128 + (stop.signal or 0)
         health.ready = True
         tally = Tally(health, limit)
@@ -83,7 +85,7 @@ def run_produce(
                 for source in sources:
                     if tally.is_full or stop.requested:
                         break
-                    _publish(source, settings.kafka, speed, again, stop, tally, bars)
+                    _publish(source, kafka, speed, again, stop, tally, bars)
         except StoppedWaitingError:
             log.warning("stopped while Kafka was unavailable; the next run resumes after the last commit")
         log.info(
@@ -108,7 +110,13 @@ def _check_speed(sources: Sequence[Source], speed: float | None) -> None:
 
 
 def _publish(
-    source: Source, kafka: str, speed: float | None, again: bool, stop: Stop, tally: Tally, bars: Progress
+    source: Source,
+    kafka: KafkaConnection,
+    speed: float | None,
+    again: bool,
+    stop: Stop,
+    tally: Tally,
+    bars: Progress,
 ) -> None:
     """Publish one source, with a bar of its own."""
     task = bars.add_task(source.name, total=source.size, trades=0, rate=0)

@@ -132,7 +132,7 @@ class Conductor:
         self._leg: Leg | None = None
         self._began_s = self._moved_s = time.monotonic()
         self._last = Progress()
-        self._reader = ProgressReader(stack.kafka_bootstrap)
+        self._reader = ProgressReader(stack.kafka_connection)
 
     def run(self) -> None:
         """Publish the whole day, injecting the planned faults, until all services are idle; then stop them.

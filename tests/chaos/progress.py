@@ -10,6 +10,7 @@ from typing import cast
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from services.common.kafka.clients import new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR, INDEXER
@@ -83,19 +84,19 @@ class ProgressReader:
 
     Parameters
     ----------
-    bootstrap
+    kafka
         A Kafka that has the topics; while it does not answer later, the last progress stands.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: KafkaConnection) -> None:
         self.current = Progress()
         self._failure: Exception | None = None
         self._closing = threading.Event()
         self._tapes = {TRADES_TOPIC: Tape(), ANOMALIES_TOPIC: Tape()}
-        self._reader = _quiet_consumer(bootstrap, "chaos-reads-only")
+        self._reader = _quiet_consumer(kafka, "chaos-reads-only")
         # Asked for now, while Kafka surely answers.
         self._partitions = {topic: partition_numbers(self._reader, topic) for topic in self._tapes}
-        self._groups = {group: _quiet_consumer(bootstrap, group) for group in (DETECTOR.group, INDEXER.group)}
+        self._groups = {group: _quiet_consumer(kafka, group) for group in (DETECTOR.group, INDEXER.group)}
         self._thread = threading.Thread(target=self._run, name="chaos-progress")
         self._thread.start()
 
@@ -159,6 +160,6 @@ class ProgressReader:
         return {partition.partition: max(partition.offset, 0) for partition in answer}
 
 
-def _quiet_consumer(bootstrap: str, group: str) -> Consumer:
+def _quiet_consumer(kafka: KafkaConnection, group: str) -> Consumer:
     """Return a consumer that does not log an unavailable broker, which is killed repeatedly."""
-    return new_consumer(bootstrap, group, log_level=0, error_cb=lambda _error: None)
+    return new_consumer(kafka, group, log_level=0, error_cb=lambda _error: None)

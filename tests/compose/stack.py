@@ -12,6 +12,7 @@ from infra.embedded.ports import LOOPBACK, free_port
 from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
 from services.contracts.components import DETECTOR
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
@@ -57,8 +58,8 @@ class ComposeStack:
 
     Attributes
     ----------
-    kafka_bootstrap
-        Bootstrap servers for clients on this machine.
+    kafka_connection
+        Connection for clients on this machine.
     """
 
     def __init__(self, speed: float) -> None:
@@ -67,7 +68,7 @@ class ComposeStack:
             for name in ("KAFKA_PORT", "ELASTICSEARCH_PORT", "KIBANA_PORT", "DASHBOARD_PORT")
         }
         self._env = os.environ | ports | {"SPEED": str(speed), "DATA_DIR": ""}
-        self.kafka_bootstrap = f"{LOOPBACK}:{ports['KAFKA_PORT']}"
+        self.kafka_connection = KafkaConnection(f"{LOOPBACK}:{ports['KAFKA_PORT']}")
         self._elasticsearch = f"http://{LOOPBACK}:{ports['ELASTICSEARCH_PORT']}"
 
     def __enter__(self) -> "ComposeStack":
@@ -127,7 +128,7 @@ class ComposeStack:
 
     def published(self) -> int:
         """Return about how many trades the topic has (transaction markers count); -1 without an answer."""
-        consumer = new_consumer(self.kafka_bootstrap, "reads-only")
+        consumer = new_consumer(self.kafka_connection, "reads-only")
         try:
             ends = [
                 consumer.get_watermark_offsets(TopicPartition(TRADES_TOPIC, number), timeout=5)[1]
@@ -141,7 +142,7 @@ class ComposeStack:
 
     def detectors_at_work(self) -> int:
         """Return how many detectors have partitions."""
-        admin = new_admin(self.kafka_bootstrap)
+        admin = new_admin(self.kafka_connection)
         try:
             group = admin.describe_consumer_groups([DETECTOR.group], request_timeout=5)[DETECTOR.group]
             return sum(bool(member.assignment.topic_partitions) for member in group.result().members)

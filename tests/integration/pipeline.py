@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.kafka.records import Record
 from services.contracts.components import DETECTOR
@@ -36,8 +37,8 @@ class Broker(Protocol):
     """An object with the address of a Kafka."""
 
     @property
-    def kafka_bootstrap(self) -> str:
-        """Bootstrap servers for clients."""
+    def kafka_connection(self) -> KafkaConnection:
+        """Connection for clients."""
 
 
 def addresses(stack: EmbeddedStack) -> dict[str, str]:
@@ -150,7 +151,7 @@ def catch_up(stack: EmbeddedStack) -> None:
 
 def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
     """Return the current end offsets of a topic's partitions."""
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, "reads-only")
+    consumer: Consumer = new_consumer(stack.kafka_connection, "reads-only")
     found = []
     for number in partition_numbers(consumer, topic):
         _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), READ_TIMEOUT_S)
@@ -161,7 +162,7 @@ def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
 
 def is_detected(stack: EmbeddedStack) -> bool:
     """Tell whether the detectors have committed everything that is now in `trades`."""
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, DETECTOR.group)
+    consumer: Consumer = new_consumer(stack.kafka_connection, DETECTOR.group)
     wanted = [TopicPartition(TRADES_TOPIC, number) for number in partition_numbers(consumer, TRADES_TOPIC)]
     committed = consumer.committed(wanted, READ_TIMEOUT_S)
     consumer.close()
@@ -172,9 +173,9 @@ def is_detected(stack: EmbeddedStack) -> bool:
 
 def read_topic(broker: Broker, topic: str, since: list[TopicPartition] | None = None) -> list[Record]:
     """Return all committed messages of a topic, or those from the given offsets on."""
-    admin = new_admin(broker.kafka_bootstrap)
+    admin = new_admin(broker.kafka_connection)
     starts = since or [TopicPartition(topic, number, 0) for number in partition_numbers(admin, topic)]
-    return list(read_to_end(broker.kafka_bootstrap, starts, AskedFor()))
+    return list(read_to_end(broker.kafka_connection, starts, AskedFor()))
 
 
 def documents(stack: EmbeddedStack, index: str, **query: object) -> dict[str, dict[str, Any]]:

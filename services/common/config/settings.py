@@ -1,7 +1,7 @@
 """Where the services find each other: `TAPEWATCH_*` variables over defaults that fit the embedded stack."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,7 +49,31 @@ class Settings(EnvironmentSettings):
     """
 
     kafka: str = "127.0.0.1:19092"
-    """Bootstrap servers, `host:port[,host:port…]`."""
+    """Bootstrap servers, `host:port[,host:port…]`; `kafka_connection` checks this and what follows."""
+
+    kafka_tls: bool = False
+    """Whether connections are encrypted, and the brokers' certificates checked."""
+
+    kafka_ca: Path | None = None
+    """CA certificates (PEM) that signed the brokers' certificates; None for those that the machine trusts."""
+
+    kafka_certificate: Path | None = None
+    """The client's own certificate (PEM), for brokers that ask for one."""
+
+    kafka_key: Path | None = None
+    """The private key (PEM) of that certificate."""
+
+    kafka_key_password_file: Path | None = None
+    """File with the password of an encrypted key."""
+
+    kafka_user: str | None = None
+    """The user to log in as; None if the brokers ask for none."""
+
+    kafka_password_file: Path | None = None
+    """File with that user's password."""
+
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """The SASL mechanism; None for SCRAM-SHA-512."""
 
     elasticsearch: str = "http://127.0.0.1:9200"
     """URL of the cluster; `new_client` checks it."""

@@ -13,6 +13,7 @@ from elasticsearch import (
     NotFoundError,
     SSLError,
     TransportError,
+    UnsupportedProductError,
 )
 from elasticsearch import ConnectionError as NotReachable
 
@@ -30,6 +31,7 @@ __all__ = [
     "NotReachable",
     "SSLError",
     "TransportError",
+    "UnsupportedProductError",
     "explain_errors",
     "explain_rejection",
 ]

@@ -1,10 +1,10 @@
 """Waits for the cluster, and rejects index settings that would lose documents or keep them out."""
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import NOT_NOW, ApiError, ConnectionTimeout, NotReachable, SSLError
+from services.common.elastic.mappings import check_mapping, new_indices
 from services.common.errors import TapewatchError
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
@@ -71,7 +71,7 @@ def missing_templates(client: Elasticsearch) -> list[str]:
 
 
 def check_indices(client: Elasticsearch) -> None:
-    """Check that neither existing nor future indices have settings that would lose documents.
+    """Check that no index has, and none would get, what loses documents or digits.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def check_indices(client: Elasticsearch) -> None:
     Raises
     ------
     TapewatchError
-        A setting would lose documents or keep them out.
+        A setting would lose documents or keep them out, or a template would change the types of fields.
     """
     patterns = [f"{TRADES_INDEX_PREFIX}*", f"{ANOMALIES_INDEX_PREFIX}*"]
     found = client.indices.get_settings(index=patterns, name=list(_UNSAFE), flat_settings=True)
@@ -92,15 +92,15 @@ def check_indices(client: Elasticsearch) -> None:
                 f"The index {index} has {effect}",
                 f'Set it back: PUT /{index}/_settings {{"{setting}": null}}',
             )
-    now = dt.datetime.now(dt.UTC)
-    for index in (f"{TRADES_INDEX_PREFIX}{now:%Y.%m.%d}", f"{ANOMALIES_INDEX_PREFIX}{now:%Y.%m}"):
-        composed = client.indices.simulate_index_template(name=index)["template"]
+    for index in new_indices():
+        composed = client.indices.simulate_index_template(name=index.name)["template"]
         if unsafe := unsafe_setting(_flat(composed.get("settings", {}))):
             setting, effect = unsafe
             raise TapewatchError(
-                f"The index templates give a new index {index} {effect}",
+                f"The index templates give a new index {index.name} {effect}",
                 f"Remove {setting} from them; GET /_index_template lists them.",
             )
+        check_mapping(client, index, composed.get("mappings", {}))
 
 
 def unsafe_setting(settings: Mapping[str, str]) -> tuple[str, str] | None:

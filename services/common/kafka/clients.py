@@ -12,6 +12,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from services.common.kafka.connection import KafkaConnection
 from services.common.process.readiness import LOG_EVERY_S
 
 REQUEST_TIMEOUT_S = 5.0
@@ -22,42 +23,54 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-def client_config(bootstrap: str) -> dict[str, Any]:
+def client_config(kafka: KafkaConnection) -> dict[str, Any]:
     """Return the settings that every client of this cluster needs."""
     return {
-        "bootstrap.servers": bootstrap,
+        **kafka.client_settings(),
         "logger": _quiet,
         "reconnect.backoff.max.ms": 1000,
         "broker.address.family": "v4",
-        "error_cb": _Outages(bootstrap).note,
+        "error_cb": _Outages(kafka).note,
     }
 
 
 class _Outages:
-    """Logs now and then for one client that no broker answers."""
+    """Logs now and then for one client that no broker answers, or that none accepts it any more."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._kafka = kafka
         self._next_s = 0.0
+        self._rejection: KafkaError | None = None
 
     def note(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and time.monotonic() >= self._next_s:
-            self._next_s = time.monotonic() + LOG_EVERY_S
-            structlog.get_logger().warning(f"waiting for Kafka at {self._bootstrap}", error=error.str())
+        if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):
+            self._rejection = error
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + LOG_EVERY_S
+        rejection, self._rejection = self._rejection, None
+        if rejection is None:
+            structlog.get_logger().warning(f"waiting for Kafka at {self._kafka}", error=error.str())
+        else:
+            structlog.get_logger().error(
+                f"waiting for Kafka at {self._kafka}, which does not accept this client",
+                error=rejection.str(),
+                hint="Run `tapewatch doctor` with the same settings: it names the cause and the fix.",
+            )
 
 
-def new_admin(bootstrap: str) -> AdminClient:
+def new_admin(kafka: KafkaConnection) -> AdminClient:
     """Return a client for topics and offsets."""
-    return AdminClient(client_config(bootstrap))
+    return AdminClient(client_config(kafka))
 
 
-def new_producer(bootstrap: str, **config: object) -> Producer:
+def new_producer(kafka: KafkaConnection, **config: object) -> Producer:
     """Return an idempotent producer; `config` adds librdkafka settings.
 
     Keys go to partitions as Java clients send them, so that others may publish to the same topics.
     """
     return Producer(
-        client_config(bootstrap)
+        client_config(kafka)
         | {
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
@@ -73,10 +86,10 @@ def new_producer(bootstrap: str, **config: object) -> Producer:
     )
 
 
-def new_consumer(bootstrap: str, group: str, **config: object) -> Consumer:
+def new_consumer(kafka: KafkaConnection, group: str, **config: object) -> Consumer:
     """Return a consumer of committed records that commits only when told to."""
     return Consumer(
-        client_config(bootstrap)
+        client_config(kafka)
         | {
             "group.id": group,
             "isolation.level": "read_committed",

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.membership import GroupCheck, MembershipWatch, Standing, check_membership
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
@@ -77,8 +78,8 @@ class ConsumerLoop:
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     group
         The group's id.
     topics
@@ -106,7 +107,7 @@ class ConsumerLoop:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: KafkaConnection,
         group: str,
         topics: list[str],
         service: str,
@@ -116,7 +117,7 @@ class ConsumerLoop:
         config: Callable[[], Mapping[str, object]],
     ) -> None:
         self._log = structlog.get_logger()
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._group = group
         self._topics = topics
         self._service = service
@@ -124,7 +125,7 @@ class ConsumerLoop:
         self._stop = stop
         self._health = health
         self._config = config
-        self.admin = new_admin(bootstrap)
+        self.admin = new_admin(kafka)
         self.state = State.UNASSIGNED
         self.positions = Positions()
         self._assigned: list[TopicPartition] = []
@@ -223,7 +224,7 @@ class ConsumerLoop:
 
     def _join(self) -> None:
         """Become a member of the group, with a client of its own."""
-        self.consumer: Consumer = new_consumer(self._bootstrap, self._group, **self._config())
+        self.consumer: Consumer = new_consumer(self._kafka, self._group, **self._config())
         self.consumer.subscribe(
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -280,7 +281,7 @@ class ConsumerLoop:
 
     def _restore(self) -> None:
         """Find out where each partition resumes, however long the broker takes to answer."""
-        waiting = ThrottledWarning(f"Kafka at {self._bootstrap}")
+        waiting = ThrottledWarning(f"Kafka at {self._kafka}")
         began_s = time.monotonic()
         while not self._stop.requested:
             self._health.beat()
@@ -315,7 +316,7 @@ class ConsumerLoop:
             in_background(left.close)
 
     def _check(self, member_id: str, is_probing: bool) -> Future[GroupCheck]:
-        arguments = (self._bootstrap, self._group, self._topics[0], member_id, is_probing)
+        arguments = (self._kafka, self._group, self._topics[0], member_id, is_probing)
         return in_background(check_membership, self.admin, *arguments)
 
 

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ClusterMetadata
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.process.background import in_background
 
 OFFSETS_TOPIC = "__consumer_offsets"
@@ -104,14 +105,14 @@ def probe_group(group: str, partitions: int) -> str:
 
 
 def find_stuck_coordinator(
-    bootstrap: str, group: str, topic: str, timeout_s: float = PROBE_TIMEOUT_S
+    kafka: KafkaConnection, group: str, topic: str, timeout_s: float = PROBE_TIMEOUT_S
 ) -> StuckCoordinator | None:
     """Commit an offset in a probe group that the same coordinator serves; report if that fails.
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     group
         The group whose coordinator is meant.
     topic
@@ -130,17 +131,15 @@ def find_stuck_coordinator(
     KafkaException
         No broker answers.
     """
-    cluster = new_admin(bootstrap).list_topics(timeout=REQUEST_TIMEOUT_S)
+    cluster = new_admin(kafka).list_topics(timeout=REQUEST_TIMEOUT_S)
     place = _place(cluster, group)
     if place is None:
         return None
     partition, broker, partitions = place
-    error = _commit_error(bootstrap, probe_group(group, partitions), topic, timeout_s)
+    error = _commit_error(kafka, probe_group(group, partitions), topic, timeout_s)
     if error is None or error.code() in _NOT_AUTHORIZED:
         return None
-    new_admin(bootstrap).list_topics(
-        topic, timeout=REQUEST_TIMEOUT_S
-    )  # it may have become unavailable meanwhile
+    new_admin(kafka).list_topics(topic, timeout=REQUEST_TIMEOUT_S)  # it may have become unavailable meanwhile
     return StuckCoordinator(group, partition, broker, error.str())
 
 
@@ -156,14 +155,14 @@ def _place(cluster: ClusterMetadata, group: str) -> tuple[int, str, int] | None:
     return number, broker, len(topic.partitions)
 
 
-def _commit_error(bootstrap: str, group: str, topic: str, timeout_s: float) -> KafkaError | None:
+def _commit_error(kafka: KafkaConnection, group: str, topic: str, timeout_s: float) -> KafkaError | None:
     """Try commits until one succeeds or the time is over; returns the last one's error."""
     answers: list[KafkaError | None] = []
 
     def answered(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         answers.append(error or next((p.error for p in partitions if p.error is not None), None))
 
-    consumer: Consumer = new_consumer(bootstrap, group, on_commit=answered)
+    consumer: Consumer = new_consumer(kafka, group, on_commit=answered)
     error: KafkaError | None = KafkaError(KafkaError._TIMED_OUT)
     deadline_s = time.monotonic() + timeout_s
     try:

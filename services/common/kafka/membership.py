@@ -18,6 +18,7 @@ from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.coordinator import StuckCoordinator, find_stuck_coordinator
 from services.common.observability.counters import REJOINS, UNASSIGNED_SECONDS
 from services.common.observability.health import Health
@@ -84,7 +85,7 @@ def judge(group: ConsumerGroupDescription, member_id: str) -> Standing:
 
 
 def check_membership(
-    admin: AdminClient, bootstrap: str, group: str, topic: str, member_id: str, is_probing: bool
+    admin: AdminClient, kafka: KafkaConnection, group: str, topic: str, member_id: str, is_probing: bool
 ) -> GroupCheck:
     """Ask the broker for a member's standing; takes up to some seconds.
 
@@ -92,8 +93,8 @@ def check_membership(
     ----------
     admin
         Client that asks.
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     group, member_id
         The member in question.
     topic
@@ -113,7 +114,7 @@ def check_membership(
     if standing is Standing.STANDBY or not is_probing:
         return GroupCheck(standing)
     try:
-        return GroupCheck(standing, find_stuck_coordinator(bootstrap, group, topic))
+        return GroupCheck(standing, find_stuck_coordinator(kafka, group, topic))
     except KafkaException:
         return GroupCheck(Standing.BROKER_AWAY)
 

@@ -7,7 +7,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, TopicMetadata
 
 from services.common.errors import TapewatchError
+from services.common.kafka.access import BrokerAccess
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
+from services.common.kafka.connection import KafkaConnection
 from services.common.observability.health import Health
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
@@ -46,7 +48,7 @@ class TopicState:
 
 
 def wait_for_topics(
-    bootstrap: str, topics: list[str], stop: Stop, beat: Callable[[], None] = lambda: None
+    kafka: KafkaConnection, topics: list[str], stop: Stop, beat: Callable[[], None] = lambda: None
 ) -> bool:
     """Wait for the broker, calling `beat` regularly, and check that the topics exist.
 
@@ -58,31 +60,31 @@ def wait_for_topics(
     Raises
     ------
     TapewatchError
-        A topic is missing.
+        A topic is missing, or the broker will not accept this client; see `BrokerAccess`.
     """
-    admin = new_admin(bootstrap)
+    access = BrokerAccess(kafka)
     found: set[str] = set()
 
     def ask() -> None:
-        found.update(admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
+        found.update(access.list_topics().topics)
 
-    if not wait_for_server(ask, KafkaException, f"Kafka at {bootstrap}", stop, beat):
+    if not wait_for_server(ask, KafkaException, f"Kafka at {kafka}", stop, beat):
         return False
     if missing := [topic for topic in topics if topic not in found]:
         raise TapewatchError(
-            f"Kafka at {bootstrap} is missing the topic{'s'[: len(missing) > 1]} {', '.join(missing)}.",
+            f"Kafka at {kafka} is missing the topic{'s'[: len(missing) > 1]} {', '.join(missing)}.",
             "Run `tapewatch setup` to create the topics.",
         )
     return True
 
 
-def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop, health: Health) -> bool:
+def wait_for_safe_topics(kafka: KafkaConnection, topics: list[str], stop: Stop, health: Health) -> bool:
     """Wait for the broker, then check that the topics exist and that their settings are safe.
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     topics
         See `check_topics`.
     stop
@@ -98,13 +100,13 @@ def wait_for_safe_topics(bootstrap: str, topics: list[str], stop: Stop, health: 
     Raises
     ------
     TapewatchError
-        A topic is missing, or see `check_topics`.
+        See `wait_for_topics` and `check_topics`.
     """
-    health.detail = kafka = f"Kafka at {bootstrap}"
-    if not wait_for_topics(bootstrap, topics, stop, health.beat):
+    health.detail = place = f"Kafka at {kafka}"
+    if not wait_for_topics(kafka, topics, stop, health.beat):
         return False
-    admin = new_admin(bootstrap)
-    return wait_for_server(lambda: check_topics(admin, topics), KafkaException, kafka, stop, health.beat)
+    admin = new_admin(kafka)
+    return wait_for_server(lambda: check_topics(admin, topics), KafkaException, place, stop, health.beat)
 
 
 def check_topics(admin: AdminClient, topics: list[str]) -> None:

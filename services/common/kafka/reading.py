@@ -6,6 +6,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
@@ -27,21 +28,21 @@ def partition_numbers(client: AdminClient | Consumer | Producer, topic: str) -> 
     return sorted(found.partitions)
 
 
-def read_to_end(bootstrap: str, partitions: list[TopicPartition], stop: Stop) -> Iterator[Record]:
+def read_to_end(kafka: KafkaConnection, partitions: list[TopicPartition], stop: Stop) -> Iterator[Record]:
     """Read committed records from the partitions' offsets to the ends that they have when reached.
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     partitions
         Partitions with the offsets to start at; an unavailable broker is waited for.
     stop
         Ends the reading early.
     """
-    admin = new_admin(bootstrap)
+    admin = new_admin(kafka)
     # The broker tells that a partition has no more only after that time.
-    consumer: Consumer = new_consumer(bootstrap, "tapewatch-reads-only", **{"fetch.wait.max.ms": 10})
+    consumer: Consumer = new_consumer(kafka, "tapewatch-reads-only", **{"fetch.wait.max.ms": 10})
     try:
         consumer.assign(partitions)
         positions = Positions()

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_producer
+from services.common.kafka.connection import KafkaConnection
 from services.common.process.readiness import ThrottledWarning
 from services.common.process.shutdown import Stop
 
@@ -64,8 +65,8 @@ class Transactions:
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     name
         The transactional id: the same after a restart, which then aborts what the previous run left open.
     stop
@@ -84,9 +85,9 @@ class Transactions:
     producer: Producer
 
     def __init__(
-        self, bootstrap: str, name: str, stop: Stop, beat: Callable[[], None], **config: object
+        self, kafka: KafkaConnection, name: str, stop: Stop, beat: Callable[[], None], **config: object
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._name = name
         self._stop = stop
         self._beat = beat
@@ -129,7 +130,7 @@ class Transactions:
         # A stuck client may take its time to close; do not wait for it.
         threading.Thread(target=left.clear, daemon=True).start()
         self.producer = new_producer(
-            self._bootstrap,
+            self._kafka,
             **{
                 "transactional.id": self._name,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
@@ -237,7 +238,7 @@ class Transactions:
 
     def _repeat(self, call: Callable[[], None]) -> None:
         """Make a call, and repeat it while the broker does not answer, but not for ever."""
-        waiting = ThrottledWarning(f"Kafka at {self._bootstrap}")
+        waiting = ThrottledWarning(f"Kafka at {self._kafka}")
         deadline_s = time.monotonic() + STUCK_S
         while True:
             self._beat()

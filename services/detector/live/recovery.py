@@ -3,6 +3,7 @@
 import structlog
 from confluent_kafka import TopicPartition
 
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
 from services.contracts.topics import CHECKPOINTS_TOPIC
@@ -23,13 +24,13 @@ class _UnusableError(Exception):
     """The checkpoints cannot be used; the message says why."""
 
 
-def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes, bytes]]:
+def load(kafka: KafkaConnection, numbers: list[int], stop: Stop) -> dict[int, dict[bytes, bytes]]:
     """Read partitions of `detector-checkpoints`.
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     numbers
         The partitions.
     stop
@@ -42,7 +43,7 @@ def load(bootstrap: str, numbers: list[int], stop: Stop) -> dict[int, dict[bytes
     """
     newest: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
     starts = [TopicPartition(CHECKPOINTS_TOPIC, number, 0) for number in numbers]
-    for message in read_to_end(bootstrap, starts, stop):
+    for message in read_to_end(kafka, starts, stop):
         key, value = message.key() or b"", message.value()
         if value is None:
             newest[message.partition()].pop(key, None)

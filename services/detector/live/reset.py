@@ -9,9 +9,9 @@ import structlog
 from confluent_kafka import ConsumerGroupState, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.offsets import end_offsets
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
@@ -26,7 +26,7 @@ LEAVE_TIMEOUT_S = 10.0
 """A detector that was killed stays a member of the group for some seconds."""
 
 
-def reset(settings: Settings, profile: Profile, transactions: Transactions, stop: Stop) -> bool:
+def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, stop: Stop) -> bool:
     """Restart the detection from the beginning with a profile.
 
     Returns
@@ -40,13 +40,13 @@ def reset(settings: Settings, profile: Profile, transactions: Transactions, stop
         Other detectors are running, or Kafka rejected the reset.
     """
     log = structlog.get_logger()
-    consumer = new_consumer(settings.kafka, DETECTOR.group)
+    consumer = new_consumer(kafka, DETECTOR.group)
     try:
-        admin = new_admin(settings.kafka)
+        admin = new_admin(kafka)
         _wait_until_alone(admin, stop)
         topic = admin.list_topics(TRADES_TOPIC, REQUEST_TIMEOUT_S).topics[TRADES_TOPIC]
         layout = Engine(profile).state_schema
-        stored = load(settings.kafka, list(topic.partitions), stop)
+        stored = load(kafka, list(topic.partitions), stop)
         all_committed = consumer.committed(
             [TopicPartition(TRADES_TOPIC, number) for number in topic.partitions], timeout=REQUEST_TIMEOUT_S
         )

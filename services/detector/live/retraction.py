@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 from confluent_kafka import Producer, TopicPartition
 
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
 from services.contracts.retraction import TRADE_ID, retraction_headers
@@ -30,14 +31,14 @@ StandingAnomaly = tuple[bytes | None, str, str]
 
 
 def standing_anomalies(
-    bootstrap: str, number: int, until: int, beginning: int, stop: Stop
+    kafka: KafkaConnection, number: int, until: int, beginning: int, stop: Stop
 ) -> Iterator[StandingAnomaly]:
     """Yield key, `trade_id` and event time of each anomaly that a partition has before an offset.
 
     Parameters
     ----------
-    bootstrap
-        Bootstrap servers of Kafka.
+    kafka
+        Connection to Kafka.
     number
         The partition.
     until
@@ -48,7 +49,7 @@ def standing_anomalies(
         Ends the reading early.
     """
     standing: dict[str, tuple[bytes | None, str]] = {}
-    for message in read_to_end(bootstrap, [TopicPartition(ANOMALIES_TOPIC, number, 0)], stop):
+    for message in read_to_end(kafka, [TopicPartition(ANOMALIES_TOPIC, number, 0)], stop):
         if message.offset() >= until:
             break
         headers = dict(message.headers() or [])

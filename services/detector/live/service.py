@@ -12,6 +12,7 @@ import time
 import structlog
 from confluent_kafka import TopicPartition
 
+from services.common.kafka.connection import KafkaConnection, kafka_connection
 from services.common.kafka.consumer_loop import ConsumerLoop
 from services.common.kafka.lag import Lag
 from services.common.kafka.offsets import Start, find_starts
@@ -73,20 +74,21 @@ def run_detect(
         The profile is invalid, a topic is missing or unsafe, or another detector has the same name.
     """
     relax_gc()
+    kafka = kafka_connection(settings)
     stop = Stop()
     profile = load_profile(profile_name)
     health = Health()
     with serve_metrics(DETECTOR, settings, health):
-        if not wait_for_safe_topics(settings.kafka, TOPICS, stop, health):
+        if not wait_for_safe_topics(kafka, TOPICS, stop, health):
             return 0
         instance = claim_instance(DETECTOR.service, settings)
         try:
             transactions = Transactions(
-                settings.kafka, f"{DETECTOR.group}-{instance}", stop, health.beat, **{"linger.ms": 0}
+                kafka, f"{DETECTOR.group}-{instance}", stop, health.beat, **{"linger.ms": 0}
             )
-            if reset_first and not reset(settings, profile, transactions, stop):
+            if reset_first and not reset(kafka, profile, transactions, stop):
                 return 128 + (stop.signal or 0)
-            service = DetectorService(settings, profile, instance, transactions, stop, health)
+            service = DetectorService(settings, kafka, profile, instance, transactions, stop, health)
             try:
                 service.run(until_idle_s)
             finally:
@@ -104,7 +106,9 @@ class DetectorService:
     Parameters
     ----------
     settings
-        Where Kafka is.
+        How often checkpoints are written.
+    kafka
+        Connection to Kafka.
     profile
         What counts as unusual.
     instance
@@ -120,6 +124,7 @@ class DetectorService:
     def __init__(
         self,
         settings: DetectorSettings,
+        kafka: KafkaConnection,
         profile: Profile,
         instance: str,
         transactions: Transactions,
@@ -128,6 +133,7 @@ class DetectorService:
     ) -> None:
         self._log = structlog.get_logger()
         self._settings = settings
+        self._kafka = kafka
         self._profile = profile
         self._stop = stop
         self._outbox = Outbox(transactions)
@@ -136,7 +142,7 @@ class DetectorService:
         self._recovering_since_s: float | None = None
         client = {"client.id": f"{DETECTOR.service}-{instance}"}
         self._loop = ConsumerLoop(
-            settings.kafka,
+            kafka,
             DETECTOR.group,
             [TRADES_TOPIC],
             DETECTOR.service,
@@ -227,7 +233,7 @@ class DetectorService:
         check_same_partitions(self._loop.admin, TOPICS)
         # Offsets before checkpoints: this call waits for a transaction in flight, so the two match.
         starts = find_starts(self._loop.consumer, partitions)
-        stored = load(self._settings.kafka, [start.number for start in starts], self._stop)
+        stored = load(self._kafka, [start.number for start in starts], self._stop)
         self._assignment.begin()
         places = []
         for start in starts:
@@ -266,7 +272,7 @@ class DetectorService:
         cannot be committed after what its successor published.
         """
         number = start.number
-        standing = list(standing_anomalies(self._settings.kafka, number, until, start.beginning, self._stop))
+        standing = list(standing_anomalies(self._kafka, number, until, start.beginning, self._stop))
         for first in range(0, len(standing) + 1, RETRACTIONS_AT_ONCE):
             if self._stop.requested:
                 return

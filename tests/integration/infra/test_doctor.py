@@ -25,7 +25,7 @@ def own_stack() -> Iterator[EmbeddedStack]:
 def wait_for_finding(stack: EmbeddedStack, text: str) -> Diagnosis:
     """Check repeatedly until the broker reports a change just made to the topics."""
     deadline_s = time.monotonic() + 20
-    while text not in (found := check_topics(stack.kafka_bootstrap)).finding:
+    while text not in (found := check_topics(stack.kafka_connection)).finding:
         assert time.monotonic() < deadline_s, found.finding
         time.sleep(0.05)
     return found
@@ -42,12 +42,12 @@ def test_all_is_well_after_setup_and_wrong_before(own_stack: EmbeddedStack) -> N
 
 
 def test_a_coordinator_that_takes_commits_is_well(own_stack: EmbeddedStack) -> None:
-    set_up_topics(new_admin(own_stack.kafka_bootstrap))
-    assert check_coordinators(own_stack.kafka_bootstrap).hint == ""
+    set_up_topics(new_admin(own_stack.kafka_connection))
+    assert check_coordinators(own_stack.kafka_connection).hint == ""
 
 
 def test_topics_with_different_numbers_of_partitions_are_reported(own_stack: EmbeddedStack) -> None:
-    admin = new_admin(own_stack.kafka_bootstrap)
+    admin = new_admin(own_stack.kafka_connection)
     set_up_topics(admin)
     admin.delete_topics(["anomalies"])["anomalies"].result(20)
     wait_for_finding(own_stack, "missing: anomalies")

@@ -66,7 +66,7 @@ def lines_of(file: Path, run: str) -> list[dict[str, Any]]:
 
 
 def uncommitted(stack: EmbeddedStack, group: str) -> list[TopicPartition]:
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, group)
+    consumer: Consumer = new_consumer(stack.kafka_connection, group)
     wanted = [TopicPartition("trades", number) for number in partition_numbers(consumer, "trades")]
     committed = consumer.committed(wanted, timeout=30)
     behind = [p for p in committed if max(p.offset, 0) != consumer.get_watermark_offsets(p, timeout=30)[1]]
@@ -80,7 +80,7 @@ def test_sink_of_the_page_gets_all_records_in_order_and_rejects_the_rest(
     set_up(stack)
     run = uuid.uuid4().hex
     file = tmp_path / "tapewatch.ndjson"
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     first, second, later = (
         trade_json(number, trade_id=f"{run}-{number % 2}", price=100.0 + number) for number in range(3)
     )

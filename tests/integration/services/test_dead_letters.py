@@ -46,7 +46,7 @@ def publish(
     partition: int = -1,
     headers: Headers | None = None,
 ) -> None:
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     for value in values:
         producer.produce("trades", key=key, value=value, partition=partition, headers=headers)
     assert producer.flush(10) == 0
@@ -226,7 +226,7 @@ def test_message_that_two_services_reject_is_one_letter_and_is_put_back_once(
 
 def test_nothing_is_put_back_when_one_of_the_letters_is_not_there(stack: EmbeddedStack) -> None:
     value = f"still no trade {uuid.uuid4().hex}".encode()
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     reason: Headers = {"service": "detector", "error": "no"}
     origin: Headers = {"topic": "trades", "partition": "0", "offset": "0"}
     producer.produce("dead-letters", value=value, headers=reason | origin)

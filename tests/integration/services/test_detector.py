@@ -182,7 +182,7 @@ def broken_run(stack: EmbeddedStack, killed_run: KilledRun) -> tuple[dict[int, s
     assert len(sessions) == 3
     key, partition = next(iter(sessions.items()))
     other = next(number for number in sessions.values() if number != partition)
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     producer.produce("detector-checkpoints", key=key, value=b"TWC\x02garbage", partition=partition)
     producer.produce("detector-checkpoints", key=b"partition", value=b"garbage", partition=other)
     assert producer.flush(10) == 0
@@ -293,7 +293,7 @@ def test_reset_leaves_in_the_index_what_the_profile_flags(
     assert by_classic
     assert by_classic.keys() != expected.keys()
 
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     for value in (b"not JSON", b"[1]", b'{"trade_id": 1}', b'{"trade_id": "FOREIGN"}'):
         producer.produce("anomalies", key=b"FOREIGN", value=value, headers={"trade_offset": b"none"})
     producer.produce("anomalies", key=b"FOREIGN", value=None, headers={"trade_id": None})

@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.kafka.clients import new_admin, new_producer
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
 from services.common.kafka.transactions import Transactions
 from services.common.observability.health import Health
@@ -29,10 +30,11 @@ SUFFIX = "TN"
 
 def working_detector(stack: EmbeddedStack, stop: Stop) -> tuple[DetectorService, Transactions, Health]:
     health = Health()
-    transactions = Transactions(stack.kafka_bootstrap, "tapewatch-turns", stop, health.beat)
-    settings = DetectorSettings(kafka=stack.kafka_bootstrap, checkpoint_trades=10_000_000)
+    kafka = stack.kafka_connection
+    transactions = Transactions(kafka, "tapewatch-turns", stop, health.beat)
+    settings = DetectorSettings(checkpoint_trades=10_000_000)
     return (
-        DetectorService(settings, load_profile(None), "turns", transactions, stop, health),
+        DetectorService(settings, kafka, load_profile(None), "turns", transactions, stop, health),
         transactions,
         health,
     )
@@ -56,10 +58,12 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
             transactions.abort("as after an outage")
         committing(offsets, group)
 
-    def load_until_stopped(bootstrap: str, numbers: list[int], asked: Stop) -> dict[int, dict[bytes, bytes]]:
+    def load_until_stopped(
+        kafka: KafkaConnection, numbers: list[int], asked: Stop
+    ) -> dict[int, dict[bytes, bytes]]:
         if aborted:
             stop.request()
-        return load(bootstrap, numbers, asked)
+        return load(kafka, numbers, asked)
 
     committing = transactions.commit
     monkeypatch.setattr(transactions, "commit", commit_or_abort)
@@ -106,8 +110,8 @@ def test_each_commit_is_fenced_by_offsets_even_when_nothing_new_was_read(
 
 def publish_without_markers(stack: EmbeddedStack) -> None:
     """Publish without transactions, so that no marker follows the last trade of a partition."""
-    producer = new_producer(stack.kafka_bootstrap)
-    for partition in partition_numbers(new_admin(stack.kafka_bootstrap), "trades"):
+    producer = new_producer(stack.kafka_connection)
+    for partition in partition_numbers(new_admin(stack.kafka_connection), "trades"):
         at = {"@timestamp": "2023-05-10T15:00:00.000000001Z", "trade_id": f"turns-{partition}"}
         value = trade_json(partition, **at, symbol=f"P{partition}{SUFFIX}")
         producer.produce("trades", key=f"P{partition}{SUFFIX}".encode(), value=value, partition=partition)

@@ -54,7 +54,7 @@ def trade(day: str, number: int, **changes: object) -> bytes:
 
 
 def publish(stack: EmbeddedStack, topic: str, *values: bytes | Retraction) -> None:
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     for value in values:
         if isinstance(value, Retraction):
             producer.produce(topic, key=b"INDEXER", headers={**value.headers})
@@ -134,7 +134,7 @@ def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: in
 
 def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
     """Return committed and end offsets of the partitions where they differ."""
-    consumer: Consumer = new_consumer(stack.kafka_bootstrap, INDEXER.group)
+    consumer: Consumer = new_consumer(stack.kafka_connection, INDEXER.group)
     partitions = [
         TopicPartition(topic, number)
         for topic in ("trades", "anomalies")

@@ -60,7 +60,7 @@ class Member:
         self.health = Health()
         work = Reader()
         self.loop = work.loop = ConsumerLoop(
-            stack.kafka_bootstrap, group, [topic], "detector", work, AskedFor(), self.health, dict
+            stack.kafka_connection, group, [topic], "detector", work, AskedFor(), self.health, dict
         )
 
     def turn(self) -> None:
@@ -106,7 +106,7 @@ def comes_true(is_so: Callable[[], bool], within_s: float = WITHIN_S) -> bool:
 def limit_offsets_topic(stack: EmbeddedStack, operation: AlterConfigOpType, size: str | None) -> None:
     entry = ConfigEntry("max.message.bytes", size, incremental_operation=operation)
     resource = ConfigResource(ConfigResource.Type.TOPIC, OFFSETS_TOPIC, incremental_configs=[entry])
-    admin = new_admin(stack.kafka_bootstrap)  # lives until the answer is there
+    admin = new_admin(stack.kafka_connection)  # lives until the answer is there
     for answer in admin.incremental_alter_configs([resource]).values():
         answer.result()
 
@@ -130,7 +130,7 @@ def test_member_names_a_stuck_coordinator_and_gets_its_partitions_when_it_can_wr
     # The coordinator's topic comes into being with the first group.
     first = members(f"first-{group}")
     assert comes_true(lambda: first.state() is State.LIVE)
-    assert find_stuck_coordinator(own_stack.kafka_bootstrap, group, TRADES_TOPIC) is None
+    assert find_stuck_coordinator(own_stack.kafka_connection, group, TRADES_TOPIC) is None
     with coordinator_that_cannot_write(own_stack):
         member = members(group)
         assert comes_true(lambda: "is stuck" in member.why_not_ready()), member.health.detail
@@ -148,7 +148,7 @@ def test_one_member_too_many_is_a_standby_and_takes_over_later(
     own_stack: EmbeddedStack, members: Callable[..., Member]
 ) -> None:
     topic = f"one-partition-{uuid.uuid4().hex}"
-    admin = new_admin(own_stack.kafka_bootstrap)
+    admin = new_admin(own_stack.kafka_connection)
     admin.create_topics([NewTopic(topic, 1)])[topic].result()
     both = [members(topic, topic), members(topic, topic)]
 
@@ -199,7 +199,7 @@ def test_member_gets_its_partitions_back_after_the_broker_was_away(
 
 def publish(stack: EmbeddedStack, symbol: str, count: int) -> list[str]:
     """Publish trades of a symbol; return their ids."""
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     ids = [f"{symbol}-{uuid.uuid4().hex}" for _ in range(count)]
     for number, trade_id in enumerate(ids):
         value = trade_json(number, trade_id=trade_id, symbol=symbol)
@@ -217,10 +217,10 @@ def test_trades_that_retention_removed_are_reported_once_and_the_rest_is_detecte
     for service in services:
         tapewatch(own_stack, *service)
     lost = publish(own_stack, "LOST", 20)
-    consumer = new_consumer(own_stack.kafka_bootstrap, "reads-only")
+    consumer = new_consumer(own_stack.kafka_connection, "reads-only")
     _, end = consumer.get_watermark_offsets(TopicPartition(TRADES_TOPIC, 2), 10)
     consumer.close()
-    admin = new_admin(own_stack.kafka_bootstrap)
+    admin = new_admin(own_stack.kafka_connection)
     removed = admin.delete_records([TopicPartition(TRADES_TOPIC, 2, end)])
     assert all(answer.result().low_watermark == end for answer in removed.values())
     for service in services:

@@ -20,7 +20,7 @@ OPEN_S = 1.0
 @pytest.fixture
 def topic(stack: EmbeddedStack) -> Iterator[str]:
     name = f"ends-{uuid.uuid4().hex}"
-    admin = new_admin(stack.kafka_bootstrap)
+    admin = new_admin(stack.kafka_connection)
     admin.create_topics([NewTopic(name, 1)])[name].result()
     yield name
     admin.delete_topics([name])[name].result()
@@ -29,10 +29,10 @@ def topic(stack: EmbeddedStack) -> Iterator[str]:
 @pytest.fixture
 def open_transaction(stack: EmbeddedStack, topic: str) -> Producer:
     """A transaction with a message between two others that are committed."""
-    plain = new_producer(stack.kafka_bootstrap)
+    plain = new_producer(stack.kafka_connection)
     plain.produce(topic, value=b"before")
     assert plain.flush(10) == 0
-    producer = new_producer(stack.kafka_bootstrap, **{"transactional.id": topic})
+    producer = new_producer(stack.kafka_connection, **{"transactional.id": topic})
     producer.init_transactions(10)
     producer.begin_transaction()
     producer.produce(topic, value=b"within")
@@ -44,7 +44,7 @@ def open_transaction(stack: EmbeddedStack, topic: str) -> Producer:
 
 def values(stack: EmbeddedStack, topic: str) -> list[bytes | None]:
     partitions = [TopicPartition(topic, 0, 0)]
-    return [message.value() for message in read_to_end(stack.kafka_bootstrap, partitions, AskedFor())]
+    return [message.value() for message in read_to_end(stack.kafka_connection, partitions, AskedFor())]
 
 
 def test_messages_behind_an_open_transaction_are_waited_for(
@@ -74,10 +74,10 @@ def test_reading_of_state_ends_where_the_last_record_is_a_transactions_marker(
     stack: EmbeddedStack, end: str
 ) -> None:
     name = f"state-{uuid.uuid4().hex}"
-    admin = new_admin(stack.kafka_bootstrap)
+    admin = new_admin(stack.kafka_connection)
     settings = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0"}
     admin.create_topics([NewTopic(name, 1, config=settings)])[name].result()
-    producer = new_producer(stack.kafka_bootstrap, **{"transactional.id": name})
+    producer = new_producer(stack.kafka_connection, **{"transactional.id": name})
     producer.init_transactions(10)
     for value in (b"old", b"new"):
         producer.begin_transaction()

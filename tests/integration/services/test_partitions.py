@@ -49,7 +49,7 @@ def test_the_pipeline_does_not_depend_on_the_number(
 
     run_pipeline(own_stack, str(day))
 
-    admin = new_admin(own_stack.kafka_bootstrap)
+    admin = new_admin(own_stack.kafka_connection)
     assert {topic: len(partition_numbers(admin, topic)) for topic in TOPICS} == dict.fromkeys(
         TOPICS, partitions
     )

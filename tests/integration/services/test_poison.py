@@ -78,7 +78,7 @@ class Run:
 
 def publish(stack: EmbeddedStack, values: list[bytes | None]) -> None:
     """Publish messages in this order to one partition; one of an unknown symbol with its own key."""
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
     for value in values:
         is_unknown = value is not None and UNKNOWN.encode() in value
         producer.produce("trades", key=UNKNOWN if is_unknown else SYMBOL, value=value)

@@ -14,6 +14,7 @@ import zstandard
 from confluent_kafka import Producer
 
 from infra.embedded.stack import EmbeddedStack
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.dead_letters import publish_rejected_row
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
@@ -163,9 +164,9 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
     tapewatch(stack, "produce", "--limit", "7", str(path))
     stop = AskedFor()
 
-    def load_until_stopped(bootstrap: str, key: str, asked: Stop) -> Progress | None:
+    def load_until_stopped(kafka: KafkaConnection, key: str, asked: Stop) -> Progress | None:
         stop.request()
-        return load_progress(bootstrap, key, asked)
+        return load_progress(kafka, key, asked)
 
     monkeypatch.setattr(publisher, "load_progress", load_until_stopped)
     publish(stack, path, stop, Health())
@@ -177,7 +178,9 @@ def test_stop_while_the_progress_is_read_forgets_nothing(
 
 def publish(stack: EmbeddedStack, path: Path, stop: Stop, health: Health, speed: float | None = None) -> None:
     """Publish a file in this process."""
-    file = publisher.Publisher(open_sources([str(path)])[0], stack.kafka_bootstrap, stop, Tally(health, None))
+    file = publisher.Publisher(
+        open_sources([str(path)])[0], stack.kafka_connection, stop, Tally(health, None)
+    )
     file.publish(speed, again=False, show=lambda _: None)
 
 

@@ -5,22 +5,29 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
+from infra.doctor.checks import check_templates
 from infra.embedded.stack import EmbeddedStack
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
 from services.common.elastic.client import Elasticsearch, new_client
+from services.common.elastic.mappings import AUTO_CREATE
 from services.common.elastic.preflight import check_indices
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
 from services.common.kafka.preflight import check_topics
+from services.common.process.background import in_background
 from services.contracts.topics import TOPICS
+from services.indexer.sinks.elasticsearch.bulk import BulkSender
+from services.indexer.sinks.elasticsearch.documents import to_document
+from tests.samples import kafka_record, trade_json
+from tests.stops import AskedFor
 
 TIMEOUT_S = 20.0
 
 
 @pytest.fixture
 def admin(stack: EmbeddedStack) -> AdminClient:
-    admin = new_admin(stack.kafka_bootstrap)
+    admin = new_admin(stack.kafka_connection)
     set_up_topics(admin)
     return admin
 
@@ -135,3 +142,66 @@ def test_a_template_for_indices_to_come_is_rejected(prefix: str, client: Elastic
     finally:
         client.indices.delete_index_template(name=name)
     check_indices(client)
+
+
+@pytest.fixture
+def catch_all(client: Elasticsearch) -> Iterator[str]:
+    """A template of others, as some clusters have: for every index, with smaller numbers and text."""
+    name = "everything"
+    client.indices.put_index_template(
+        name=name,
+        index_patterns=["*"],
+        priority=1_000,
+        template={
+            "mappings": {
+                "dynamic_templates": [
+                    {"numbers": {"match_mapping_type": "double", "mapping": {"type": "float"}}}
+                ],
+                "properties": {"price": {"type": "float"}, "symbol": {"type": "text"}},
+            }
+        },
+    )
+    yield name
+    client.indices.delete_index_template(name=name)
+
+
+def test_a_template_of_others_that_changes_types_is_named_with_the_fix(
+    client: Elasticsearch, catch_all: str
+) -> None:
+    with pytest.raises(TapewatchError) as caught:
+        check_indices(client)
+    assert caught.value.cause.startswith(f"The index template {catch_all} (priority 1000) would give a new")
+    assert "symbol as text, not keyword; price as float, not double" in caught.value.cause
+    assert f"Give {catch_all} a lower priority" in caught.value.hint
+    assert check_templates(client).finding == caught.value.cause
+    client.indices.put_index_template(
+        name=catch_all, index_patterns=["*"], priority=400, template={"mappings": {"dynamic": "true"}}
+    )
+    check_indices(client)
+
+
+@contextmanager
+def auto_create(client: Elasticsearch, value: str) -> Iterator[None]:
+    client.cluster.put_settings(persistent={AUTO_CREATE: value})
+    try:
+        yield
+    finally:
+        client.cluster.put_settings(persistent={AUTO_CREATE: None})
+
+
+@pytest.mark.parametrize("setting", ["false", "-trades-*,+*"])
+def test_a_cluster_that_creates_no_index_is_named_and_documents_wait_for_it(
+    client: Elasticsearch, setting: str
+) -> None:
+    assert check_templates(client).hint == ""
+    index = "trades-1998.11.30"
+    value = trade_json(**{"@timestamp": "1998-11-30T15:00:00.000000001Z"})
+    document = to_document(kafka_record("trades", value=value))
+    with auto_create(client, setting):
+        found = check_templates(client)
+        assert f"{AUTO_CREATE} keeps documents from creating the index trades-" in found.finding
+        sent = in_background(BulkSender(client, AskedFor()).send, [document], lambda: True)
+        time.sleep(1.0)
+        assert not sent.done()
+    assert sent.result(30) == []
+    client.indices.delete(index=index)

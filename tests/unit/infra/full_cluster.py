@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from services.contracts.indices import ANOMALY_FIELD_TYPES, TRADE_FIELD_TYPES
+
 ADMIN = ("elastic", "the-admins-password")
 API_KEY = "an-encoded-api-key"
 
@@ -39,6 +41,10 @@ class FullCluster:
     kept: dict[str, Body] = field(default_factory=dict)
     """What was stored, by path: policies, roles, templates, and users without their passwords."""
     passwords: dict[str, str] = field(default_factory=lambda: {ADMIN[0]: ADMIN[1]})
+    types: dict[str, str] = field(default_factory=lambda: TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES)
+    """Types that a new index would give to its fields."""
+    auto_create: str = "true"
+    """Its setting `action.auto_create_index`."""
     requests: list[str] = field(default_factory=list)
     """Method and path of each."""
 
@@ -89,6 +95,12 @@ class FullCluster:
             return 200, {"status": self.health}
         if path == "/_ilm/status":
             return 200, {}
+        if path == "/_cluster/settings":
+            return 200, {"defaults": {"action.auto_create_index": self.auto_create}}
+        if path.startswith("/_index_template/_simulate_index/"):
+            return 200, {"template": {"mappings": _mappings(self.types)}}
+        if path.startswith("/trades-*,anomalies-*/_settings"):
+            return 200, {}
         if match := re.fullmatch(r"/_security/user/([\w-]+)/_password", path):
             self.passwords[match[1]] = body["password"]
             return 200, {}
@@ -122,6 +134,13 @@ class FullCluster:
 
     def _get(self, path: str) -> tuple[int, Body]:
         name = path.rpartition("/")[2]
+        if path == "/_index_template":
+            listed = [key for key in self.kept if key.startswith("/_index_template/")]
+            return 200, {
+                "index_templates": [
+                    {"name": key.rpartition("/")[2], "index_template": self.kept[key]} for key in listed
+                ]
+            }
         if path not in self.kept:
             return 404, {} if path.startswith("/_security/") else _error(404, "missing", f"no {name}")
         found = self.kept[path]
@@ -142,6 +161,16 @@ def _as_told(role: Body) -> Body:
         "metadata": {},
         "transient_metadata": {"enabled": True},
     }
+
+
+def _mappings(types: dict[str, str]) -> Body:
+    mappings: Body = {}
+    for name, kind in types.items():
+        place = mappings
+        for part in name.split("."):
+            place = place.setdefault("properties", {}).setdefault(part, {})
+        place["type"] = kind
+    return mappings
 
 
 def _error(status: int, kind: str, reason: str) -> Body:

@@ -28,9 +28,17 @@ BROKEN = 500
 MOST_BROKEN = 12
 """Number of such answers, over a minute, after which the error counts as permanent."""
 
-NOT_THE_DOCUMENT = frozenset({"validation_exception", "cluster_block_exception", "index_closed_exception"})
-"""Errors of an index, whichever document is sent: the cluster has too many shards to create it, or it is
-blocked or closed. Their status is 4xx, but they end when that is fixed."""
+NOT_THE_DOCUMENT = frozenset(
+    {
+        "validation_exception",
+        "cluster_block_exception",
+        "index_closed_exception",
+        "index_not_found_exception",
+    }
+)
+"""Errors of an index as it is now, whichever document: the cluster has too many shards to open another,
+somebody has blocked or closed it, or `action.auto_create_index` keeps documents from creating it. They say
+4xx, but end when it is fixed."""
 
 TOO_MUCH_AT_ONCE = frozenset({400, 413})
 """Statuses of a whole request that one document spoils, or that is too large. Its halves are sent."""

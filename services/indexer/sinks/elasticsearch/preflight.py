@@ -3,6 +3,7 @@
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError
 from services.common.elastic.preflight import check_indices, missing_templates, wait_for_cluster
+from services.common.elastic.product import check_product
 from services.common.errors import TapewatchError
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
@@ -29,6 +30,7 @@ def wait_until_set_up(client: Elasticsearch, url: str, stop: Stop, health: Healt
     quick = client.options(request_timeout=CHECK_TIMEOUT_S)
 
     def ask() -> None:
+        check_product(quick, url)
         # Without its template an index would be created with guessed types, and stay wrong.
         for name in missing_templates(quick):
             raise TapewatchError(

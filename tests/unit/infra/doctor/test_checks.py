@@ -23,6 +23,7 @@ from infra.doctor.checks import (
 from infra.doctor.run import diagnoses_table, run_doctor
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.coordinator import StuckCoordinator
 from services.contracts.components import indexer
 from services.contracts.indices import NEEDED_TEMPLATES
@@ -78,7 +79,9 @@ def test_a_full_disk_is_reported(free_bytes: int, is_enough: bool) -> None:
 
 def test_an_unavailable_broker_is_reported_once_and_no_topic_as_missing() -> None:
     with nobody() as address:
-        kafka, topics, groups = (check(address) for check in (check_kafka, check_topics, check_coordinators))
+        kafka, topics, groups = (
+            check(KafkaConnection(address)) for check in (check_kafka, check_topics, check_coordinators)
+        )
     assert kafka.finding.startswith(f"no answer from {address}")
     assert "TAPEWATCH_KAFKA" in kafka.hint
     for dependent in (topics, groups):
@@ -123,15 +126,9 @@ def test_a_good_cluster_is_well() -> None:
 
 @pytest.mark.parametrize("number", ["8.19.2", "10.0.0"])
 def test_another_major_version_is_reported(number: str) -> None:
-    found = diagnosis_of(FullCluster(security=False, version=number))
-    assert f"version {number}" in found.finding
-    assert "The client needs version 9" in found.hint
-
-
-def test_an_older_server_that_rejects_this_clients_requests_is_reported() -> None:
-    cluster = FullCluster(security=False, refuses={"/_cluster": 400}, reason="media_type_header_exception")
+    cluster = FullCluster(security=False, version=number, refuses={"/_cluster": 400})
     found = diagnosis_of(cluster)
-    assert "another major version" in found.finding
+    assert f"Elasticsearch, version {number}" in found.finding
     assert "The client needs version 9" in found.hint
 
 
@@ -172,13 +169,52 @@ def test_an_unavailable_elasticsearch_is_reported_and_no_template_as_missing() -
 
 def test_missing_templates_are_named() -> None:
     first, *others = NEEDED_TEMPLATES
-    kept: dict[str, Body] = {f"/_index_template/{name}": {} for name in others}
+    ours: Body = {"index_patterns": ["trades-*", "anomalies-*"], "priority": 500}
+    kept: dict[str, Body] = {f"/_index_template/{name}": ours for name in others}
     with FullCluster(security=False, kept=kept) as cluster, new_client(cluster.url) as client:
         found = check_templates(client)
         assert found.finding == f"missing: {first}"
         assert found.hint == "Run `tapewatch setup`."
-        cluster.kept[f"/_index_template/{first}"] = {}
+        cluster.kept[f"/_index_template/{first}"] = ours
         assert check_templates(client).hint == ""
+
+
+def templates_of(cluster: FullCluster, **foreign: Body) -> Diagnosis:
+    ours: Body = {"index_patterns": ["trades-*", "anomalies-*"], "priority": 500}
+    cluster.kept = {f"/_index_template/{name}": ours for name in NEEDED_TEMPLATES}
+    cluster.kept |= {f"/_index_template/{name}": template for name, template in foreign.items()}
+    with cluster, new_client(cluster.url) as client:
+        return check_templates(client)
+
+
+def test_a_foreign_template_that_changes_the_types_is_named() -> None:
+    cluster = FullCluster(security=False)
+    cluster.types |= {"price": "float", "symbol": "text"}
+    found = templates_of(cluster, everything={"index_patterns": ["*"], "priority": 1000})
+    assert "The index template everything (priority 1000)" in found.finding
+    assert "symbol as text, not keyword; price as float, not double" in found.finding
+    assert "Give everything a lower priority" in found.hint
+
+
+def test_our_own_template_that_was_changed_is_set_up_again() -> None:
+    cluster = FullCluster(security=False)
+    cluster.types |= {"price": "float"}
+    found = templates_of(cluster)
+    assert "price as float, not double" in found.finding
+    assert "tapewatch setup" in found.hint
+
+
+@pytest.mark.parametrize("setting", ["false", "-trades-*,+*", "logs-*"])
+def test_a_cluster_that_creates_no_index_by_itself_is_told(setting: str) -> None:
+    found = templates_of(FullCluster(security=False, auto_create=setting))
+    assert "action.auto_create_index keeps documents from creating the index trades-" in found.finding
+    assert found.hint.startswith("Set action.auto_create_index to true")
+
+
+def test_a_template_may_allow_what_the_cluster_does_not() -> None:
+    cluster = FullCluster(security=False, auto_create="false")
+    allowing: Body = {"index_patterns": ["*"], "priority": 600, "allow_auto_create": True}
+    assert templates_of(cluster, allowing=allowing).hint == ""
 
 
 def test_everything_away_ends_with_exit_code_1_and_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from infra.embedded.elasticsearch_server import elasticsearch_yml
-from infra.embedded.kafka_server import fencing_properties, kafka_properties
+from infra.embedded.kafka_server import Listener, fencing_properties, kafka_properties
 
 
 def properties(text: str) -> dict[str, str]:
@@ -34,6 +34,17 @@ def test_the_fencing_controller_is_the_same_node_on_the_same_data_and_serves_nob
     assert found["listeners"] == "CONTROLLER://127.0.0.1:20002"
     session_ms = int(found["broker.session.timeout.ms"])
     assert 2 * int(found["broker.heartbeat.interval.ms"]) <= session_ms <= 1_000
+
+
+def test_kafka_has_further_ports_only_if_they_are_asked_for() -> None:
+    plain = properties(kafka_properties(19092, 20001, Path("/data/kafka")))
+    assert plain["listener.security.protocol.map"] == "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT"
+    tls = Listener("TLS", 19093, "SSL", {"ssl.keystore.type": "PEM"})
+    found = properties(kafka_properties(19092, 20001, Path("/data/kafka"), [tls]))
+    assert found["listener.security.protocol.map"] == "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL"
+    assert found["advertised.listeners"] == "BROKER://127.0.0.1:19092,TLS://127.0.0.1:19093"
+    assert found["listeners"] == f"{found['advertised.listeners']},CONTROLLER://127.0.0.1:20001"
+    assert found["listener.name.tls.ssl.keystore.type"] == "PEM"
 
 
 def test_kafka_path_is_escaped() -> None:

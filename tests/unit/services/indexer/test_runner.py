@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.common.config.settings import Settings
 from services.common.kafka import consumer_loop
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.consumer_loop import State
 from services.common.kafka.offsets import Start
 from services.common.kafka.records import Record
@@ -111,7 +112,7 @@ class Bench:
     def client(self) -> FakeConsumer:
         return self.clients[-1]
 
-    def _new_client(self, _bootstrap: str, _group: str, **config: Any) -> FakeConsumer:
+    def _new_client(self, _kafka: KafkaConnection, _group: str, **config: Any) -> FakeConsumer:
         client = FakeConsumer(log=LOG, config=config)
         commit = client.commit
 

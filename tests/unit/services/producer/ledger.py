@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
 
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.transactions import TransactionAbortedError
 from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.progress import Progress
@@ -32,7 +33,7 @@ class Ledger:
         """Take the place of `Transactions`."""
         return self
 
-    def load_progress(self, _bootstrap: str, key: str, _stop: object) -> Progress | None:
+    def load_progress(self, _kafka: KafkaConnection, key: str, _stop: object) -> Progress | None:
         """Take the place of `progress.load_progress`."""
         found = [
             value for topic, at, value in self.committed if (topic, at) == (PROGRESS_TOPIC, key.encode())
@@ -86,6 +87,6 @@ class Ledger:
 
     def progress(self, key: str) -> Progress:
         """The latest progress record of a source."""
-        found = self.load_progress("", key, None)
+        found = self.load_progress(KafkaConnection("nowhere:1"), key, None)
         assert found is not None
         return found

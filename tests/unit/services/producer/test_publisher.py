@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.kafka.connection import KafkaConnection
 from services.common.observability.health import Health
 from services.producer import pending, publisher
 from services.producer.metrics import Tally
@@ -75,12 +76,15 @@ def trades(lines: list[int]) -> pl.DataFrame:
     )
 
 
+KAFKA = KafkaConnection("nowhere:1")
+
+
 def publish(source: Source, ledger: Ledger, limit: int | None = None, stop: AskedFor | None = None) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publisher, "Transactions", ledger.transactions)
         patch.setattr(publisher, "load_progress", ledger.load_progress)
         tally = Tally(Health(), limit)
-        Publisher(source, "", stop or AskedFor(), tally).publish(None, again=False, show=lambda _: None)
+        Publisher(source, KAFKA, stop or AskedFor(), tally).publish(None, again=False, show=lambda _: None)
 
 
 def published(ledger: Ledger) -> tuple[list[int], list[int]]:
@@ -172,7 +176,7 @@ def test_a_quiet_feed_is_alive_and_a_stop_is_noticed_while_it_waits() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publisher, "Transactions", ledger.transactions)
         patch.setattr(publisher, "load_progress", ledger.load_progress)
-        Publisher(source, "", stop, Tally(health, None)).publish(None, again=False, show=lambda _: None)
+        Publisher(source, KAFKA, stop, Tally(health, None)).publish(None, again=False, show=lambda _: None)
     assert source.alive == [None] * 5
     assert published(ledger) == ([1, 2], [3])
     record = ledger.progress(KEY)

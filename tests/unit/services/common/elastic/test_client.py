@@ -1,6 +1,4 @@
-import shutil
 import ssl
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,11 @@ from infra.setup.run import wait_for_elasticsearch
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
+from tests.certificates import Authority, needs_openssl
 from tests.stops import AskedFor
 from tests.unit.infra.full_cluster import ADMIN, API_KEY, FullCluster
 
 SECRET = "never-to-be-shown"
-
-OPENSSL = shutil.which("openssl") or ""
-needs_openssl = pytest.mark.skipif(not OPENSSL, reason="needs the command openssl")
 
 
 @pytest.fixture
@@ -110,20 +106,8 @@ def test_an_address_that_is_no_url_is_rejected(url: str) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Create a CA and a server's certificate; return the folder of ca.pem and server.pem."""
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run([OPENSSL, *arguments], cwd=tmp_path, check=True, capture_output=True, timeout=60)
-
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=CA")
-    openssl("req", *new_key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
-    (tmp_path / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    signed_by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl("x509", "-req", "-in", "server.csr", *signed_by, "-out", "server.crt")
-    (tmp_path / "server.pem").write_text(
-        (tmp_path / "server.key").read_text() + (tmp_path / "server.crt").read_text()
-    )
+    """Make an authority and a server's certificate; returns the folder of ca.pem and server.pem."""
+    Authority(tmp_path).issue("server").both.rename(tmp_path / "server.pem")
     return tmp_path
 
 

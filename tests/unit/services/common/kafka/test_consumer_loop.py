@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.common.errors import TapewatchError
 from services.common.kafka import consumer_loop, membership
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.consumer_loop import ConsumerLoop, State
 from services.common.kafka.coordinator import StuckCoordinator
 from services.common.kafka.membership import GroupCheck, Standing
@@ -87,7 +88,7 @@ Join = Callable[[], Member]
 def joined(monkeypatch: pytest.MonkeyPatch) -> Member:
     clients: list[FakeConsumer] = []
 
-    def new_client(bootstrap: str, group: str, **config: object) -> FakeConsumer:
+    def new_client(kafka: KafkaConnection, group: str, **config: object) -> FakeConsumer:
         clients.append(FakeConsumer(member_id=f"member {len(clients)}", config=config))
         return clients[-1]
 
@@ -95,7 +96,7 @@ def joined(monkeypatch: pytest.MonkeyPatch) -> Member:
     monkeypatch.setattr(consumer_loop, "new_admin", lambda _: object())
     monkeypatch.setattr(consumer_loop, "TRY_AGAIN_S", 0.0)
     work, health, stop = Ledger(), Health(), AskedFor()
-    loop = ConsumerLoop("nowhere:1", "group", [TOPIC], "detector", work, stop, health, dict)
+    loop = ConsumerLoop(KafkaConnection("nowhere:1"), "group", [TOPIC], "detector", work, stop, health, dict)
     return Member(loop, work, health, stop, clients)
 
 

@@ -35,9 +35,9 @@ def fail(error: KafkaError | None, _message: Message) -> None:
 @pytest.fixture(scope="module")
 def written(stack: EmbeddedStack) -> dict[str, Record]:
     """Letters of each form, by name, which is their value."""
-    set_up_topics(new_admin(stack.kafka_bootstrap))
+    set_up_topics(new_admin(stack.kafka_connection))
     run = uuid.uuid4().hex
-    producer = new_producer(stack.kafka_bootstrap)
+    producer = new_producer(stack.kafka_connection)
 
     def refuse(name: str, headers: list[tuple[str, bytes]] | None) -> None:
         value = f"{name} {run}".encode()
@@ -100,11 +100,11 @@ def test_letter_of_a_row_names_file_and_line(written: dict[str, Record]) -> None
 def test_letters_of_a_message_are_in_one_partition_from_any_service(
     stack: EmbeddedStack, key: bytes | None
 ) -> None:
-    set_up_topics(new_admin(stack.kafka_bootstrap))
+    set_up_topics(new_admin(stack.kafka_connection))
     value = f"letters of two {uuid.uuid4().hex}".encode()
     message = kafka_record("trades", 400, 9, key=key, value=value, at_ms=AT_MS)
     for service in ("detector", "indexer"):
-        producer = new_producer(stack.kafka_bootstrap)
+        producer = new_producer(stack.kafka_connection)
         for _ in range(3):
             publish_rejected_message(producer, service, "why", message, fail)
             assert producer.flush(10) == 0

@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 
 from services.common.kafka import membership
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.coordinator import StuckCoordinator
 from services.common.kafka.membership import CHECK_EVERY_S, PATIENCE_S, GroupCheck, MembershipWatch, Standing
 from services.common.observability.health import Health
@@ -64,7 +65,8 @@ class FakeAdmin:
 
 def seen(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin, is_probing: bool) -> GroupCheck:
     monkeypatch.setattr(membership, "find_stuck_coordinator", lambda *_: STUCK)
-    return membership.check_membership(admin, "kafka:9092", "group", "trades", "me", is_probing)  # type: ignore[arg-type]
+    kafka = KafkaConnection("kafka:9092")
+    return membership.check_membership(admin, kafka, "group", "trades", "me", is_probing)  # type: ignore[arg-type]
 
 
 def test_silent_broker_and_silent_coordinator_are_distinguished(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from services.common.kafka import consumer_loop, lag
+from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.offsets import Start
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.observability.health import Health
@@ -77,7 +78,7 @@ class Broker:
     silences: int = 0
     """How often it does not answer while partitions are restored."""
 
-    def new_client(self, _bootstrap: str, _group: str, **_config: object) -> FakeConsumer:
+    def new_client(self, _kafka: KafkaConnection, _group: str, **_config: object) -> FakeConsumer:
         self.clients.append(FakeConsumer(member_id=f"{len(self.clients)}", log=LOG, markers=MARKERS))
         return self.clients[-1]
 
@@ -87,7 +88,9 @@ class Broker:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return [Start("trades", p.partition, self.committed.get(p.partition, -1001), 0) for p in partitions]
 
-    def load(self, _bootstrap: str, numbers: list[int], _stop: object) -> dict[int, dict[bytes, bytes]]:
+    def load(
+        self, _kafka: KafkaConnection, numbers: list[int], _stop: object
+    ) -> dict[int, dict[bytes, bytes]]:
         return {number: dict(self.checkpoints.get(number, {})) for number in numbers}
 
 
@@ -148,7 +151,8 @@ class Detector:
         self.broker = broker
         self.transactions = Producer(broker)
         self.service = DetectorService(
-            DetectorSettings.model_construct(kafka="nowhere:1", checkpoint_trades=10),
+            DetectorSettings.model_construct(checkpoint_trades=10),
+            KafkaConnection("nowhere:1"),
             PROFILE,
             "test",
             cast("Transactions", self.transactions),
