@@ -1,6 +1,7 @@
 """Proposes a mapping for a file of an unknown layout, from its columns' names and some of their values."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -115,13 +116,13 @@ def _by_value(proposal: Proposal, free: list[str], text: pl.DataFrame) -> None:
     def is_side(name: str) -> bool:
         return bool(len(text)) and set(text[name].str.to_lowercase()) <= sides
 
-    tests = {
+    tests: dict[str, Callable[[str], bool]] = {
         "time": lambda name: holds(name, EPOCH) or holds(name, WRITTEN_TIME),
         "side": is_side,
         "symbol": lambda name: (
             holds(name, SYMBOL) and not is_side(name) and not holds(name, r"^(?i:true|false|nan|null)$")
         ),
-        "price": lambda name: holds(name, NUMBER) and text[name].str.contains(r"[.,]").any(),
+        "price": lambda name: holds(name, NUMBER) and bool(text[name].str.contains(r"[.,]").any()),
         "size": lambda name: holds(name, NUMBER),
     }
     for key, test in tests.items():

@@ -12,7 +12,8 @@ from services.sources.mapped.mapping import read_mapping
 
 def read(path: Path, spec: str | None) -> tuple[list[dict[str, Any]], list[RejectedRow]]:
     source = open_source(path, None if spec is None else read_mapping(spec))
-    trades, rejected = [], []
+    trades: list[dict[str, Any]] = []
+    rejected: list[RejectedRow] = []
     for chunk in source.chunks():
         trades += map(orjson.loads, source.to_json(chunk.trades))
         rejected += chunk.rejected
