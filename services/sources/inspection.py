@@ -17,6 +17,7 @@ from services.sources.mapped.mapping import read_mapping
 from services.sources.mapped.propose import propose
 from services.sources.parquet import parquet_schema
 from services.sources.registry import BEGINNING_BYTES, PARQUET, kind_of
+from services.sources.spool import is_pipe
 
 SHOWN_TRADES = 3
 SHOWN_REJECTED = 3
@@ -33,7 +34,7 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
     Parameters
     ----------
     name
-        Path of the file, or a glob, of which the first one is taken.
+        Path of the file, a glob, of which the first one is taken, or a pipe.
     map_spec
         A mapping to try, as `--map` takes it.
 
@@ -48,6 +49,7 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
         There is no such file, or it is packed in a way that is not read.
     """
     path = expand_names([name])[0]
+    where = "FILE" if is_pipe(name) else str(path)  # a pipe has to be saved first
     mapping = None if map_spec is None else read_mapping(map_spec)
     try:
         source = open_source(path, mapping)
@@ -55,16 +57,16 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
         if mapping is not None:
             raise
         try:
-            return _unknown(path, error)
+            return _unknown(path, error, where)
         except BrokenFileError:
             raise error from None
     what = kind_of(first_bytes(path, BEGINNING_BYTES)).name if mapping is None else "read by the mapping"
     lines, found = _trades(source)
-    command = _command(path, map_spec) if found else []
+    command = _command(where, map_spec) if found else []
     return [f"{path}: {what}.", *lines, *command], found
 
 
-def _unknown(path: Path, error: TapewatchError) -> tuple[list[str], bool]:
+def _unknown(path: Path, error: TapewatchError, where: str) -> tuple[list[str], bool]:
     """Describe a file of no known layout, with a mapping for it."""
     sample, has_header = _sample(path)
     lines = [f"{path}: {error.cause.removeprefix(f'{path} ')}"]
@@ -80,7 +82,7 @@ def _unknown(path: Path, error: TapewatchError) -> tuple[list[str], bool]:
         source = open_source(path, read_mapping(proposal.spec))
         rows, found = _trades(source)
         lines += rows
-    return [*lines, *_command(path, proposal.spec, is_ready=found)], found
+    return [*lines, *_command(where, proposal.spec, is_ready=found)], found
 
 
 def _sample(path: Path) -> tuple[pl.DataFrame, bool]:
@@ -138,9 +140,9 @@ def _missing(key: str) -> str:
     return f"{key}. Name its column; a file without one holds no trades."
 
 
-def _command(path: Path, spec: str | None, is_ready: bool = True) -> list[str]:
+def _command(where: str, spec: str | None, is_ready: bool = True) -> list[str]:
     mapping = [] if spec is None else ["--map", spec]
-    command = shlex.join(["tapewatch", "produce", str(path), *mapping])
+    command = shlex.join(["tapewatch", "produce", where, *mapping])
     return [
         "",
         "Publish it with:" if is_ready else "Complete the mapping, and try it with `tapewatch inspect`:",

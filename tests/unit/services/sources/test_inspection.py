@@ -61,6 +61,12 @@ def test_a_given_mapping_is_tried(tmp_path: Path) -> None:
         inspect_file(str(path), "time=when,symbol=who,price=px,size=qty")
 
 
+def test_standard_input_has_to_be_saved_before_it_is_published() -> None:
+    done = CliRunner().invoke(app, ["inspect", "-"], input="ts,ticker,px,qty\n1767369600123,ACME,9.5,1\n")
+    assert done.exit_code == 0
+    assert "tapewatch produce FILE --map time=ts,symbol=ticker" in done.output
+
+
 def test_a_file_without_trades_ends_with_exit_code_1(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "hello", "world")
     done = CliRunner().invoke(app, ["inspect", str(path)])
