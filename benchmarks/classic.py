@@ -112,7 +112,7 @@ def _day() -> tuple[Batch, str]:
         slot=np.zeros(count, np.int64),
         event_ns=np.arange(count),
         price=price,
-        size=frame["size"].to_numpy().astype(np.int64),
+        size=frame["size"].to_numpy().astype(np.float64),
         side=np.full(count, SIDE_CODES["N"]),
     )
     return batch, "generated" if day is None else "real"

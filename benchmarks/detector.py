@@ -72,7 +72,7 @@ def _columns(frame: pl.DataFrame, symbols: list[str]) -> _Sliceable:
         day=trading_days(event_ns, TIME_ZONE),
         event_ns=event_ns,
         price=frame["price"].to_numpy() / PRICE_SCALE,
-        size=frame["size"].to_numpy(),
+        size=frame["size"].to_numpy().astype(np.float64),
         side=frame["side"].replace_strict(SIDE_CODES, return_dtype=pl.Int64).to_numpy(),
         sequence=frame["sequence"].to_numpy(),
     )

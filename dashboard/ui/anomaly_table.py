@@ -90,7 +90,7 @@ def column_config(rows: pd.DataFrame, headings: Mapping[str, str] | None = None)
         exchange().city: config.TextColumn(width=80),
         "Symbol": config.TextColumn(heading("Symbol"), width=80),
         "Price": config.NumberColumn(heading("Price"), format=price_format, width=90),
-        "Size": config.NumberColumn(heading("Size"), format="localized", width=85),
+        "Size": config.NumberColumn(heading("Size"), format=size_format(rows["size"]), width=85),
         # A cell of this kind shows as a coloured chip.
         "Severity": config.MultiselectColumn(
             heading("Severity"),
@@ -157,5 +157,16 @@ def page_url(trade_id: str) -> str:
 
 
 def price_decimals(prices: pd.Series) -> int:
-    """Return how many decimals show every price in full: 2, or 4 where a price has more."""
-    return 2 if ((prices - prices.round(2)).abs() < 1e-9).all() else 4
+    """Return how many decimals show every price in full: 2, 4, or up to 9 where a price has more."""
+    return next((digits for digits in (2, 4, 5, 6, 7, 8) if _are_whole(prices, digits)), 9)
+
+
+def size_format(sizes: pd.Series) -> str:
+    """Return the format of a column that shows every size in full, with 9 decimals at most."""
+    digits = next((digits for digits in range(9) if _are_whole(sizes, digits)), 9)
+    return f"%.{digits}f" if digits else "localized"
+
+
+def _are_whole(values: pd.Series, digits: int) -> bool:
+    """Whether no value has more decimals than so many."""
+    return bool(((values - values.round(digits)).abs() < 1e-10).all())

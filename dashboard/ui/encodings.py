@@ -7,6 +7,9 @@ import altair as alt
 from dashboard.ui.palette import SIDE_COLORS, SIDE_NAMES, VEGA_PATHS, label_shapes
 from services.contracts.anomaly import SEVERITY_COLORS
 
+SHARES_LABEL = "format(datum.value, datum.value < 1 ? '~g' : '~s')"
+"""How an axis writes numbers of shares: `20k`, and `0.25` of one."""
+
 
 def severity_color() -> alt.Color:
     """Colour by the field `severity`; the legend stands elsewhere."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException, libversion
 
+from infra.setup.whole_sizes import describe_whole_sizes, whole_size_indices
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
 from services.common.elastic.mappings import AUTO_CREATE, uncreatable_index
@@ -211,6 +212,17 @@ def check_templates(client: Elasticsearch) -> Diagnosis:
             f"Set {AUTO_CREATE} to true, or to patterns that allow trades-* and anomalies-*.",
         )
     return Diagnosis("Templates", f"all {len(NEEDED_TEMPLATES)}")
+
+
+def check_sizes(client: Elasticsearch) -> Diagnosis:
+    """Name the indices that keep whole sizes only, which is no fault while no others come."""
+    try:
+        old = whole_size_indices(client.options(request_timeout=REQUEST_TIMEOUT_S))
+    except ApiError as error:
+        return Diagnosis("Sizes", f"not checked, as Elasticsearch answers with status {error.status_code}")
+    except TransportError:
+        return Diagnosis("Sizes", "not checked, as Elasticsearch does not answer", "Fix Elasticsearch first.")
+    return Diagnosis("Sizes", describe_whole_sizes(old) if old else "with decimals in every index")
 
 
 def _installed(package: str) -> str | None:

@@ -13,6 +13,7 @@ from infra.doctor.checks import (
     check_elasticsearch,
     check_kafka,
     check_python,
+    check_sizes,
     check_templates,
     check_topics,
 )
@@ -39,6 +40,7 @@ def run_doctor(settings: Settings) -> int:
             check_coordinators(kafka),
             check_elasticsearch(client, settings.elasticsearch),
             check_templates(client),
+            check_sizes(client),
         ]
     Console(highlight=False).print(diagnoses_table(diagnoses))
     return int(any(diagnosis.hint for diagnosis in diagnoses))

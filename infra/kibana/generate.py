@@ -95,7 +95,7 @@ def _data_views() -> list[SavedObject]:
     trade = {
         TIME_FIELD: {"id": "date_nanos", "params": {"pattern": "YYYY-MM-DD HH:mm:ss.SSSSSSSSS"}},
         "price": number("0,0.00[0000000]"),
-        "size": number("0,0"),
+        "size": number("0,0.[000000000]"),
     }
     anomaly = {
         "score": number("0.000"),

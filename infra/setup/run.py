@@ -11,8 +11,9 @@ from infra.setup.lifecycle import set_up_lifecycle
 from infra.setup.settings import SetupSettings
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
+from infra.setup.whole_sizes import describe_whole_sizes, whole_size_indices
 from services.common.elastic.client import Elasticsearch, new_client
-from services.common.elastic.errors import explain_rejection
+from services.common.elastic.errors import ApiError, explain_rejection
 from services.common.elastic.preflight import wait_for_cluster
 from services.common.elastic.product import check_product
 from services.common.kafka.clients import new_admin
@@ -101,7 +102,7 @@ def set_up_elasticsearch(
     settings
         How long indices are kept, and the folder of the users' passwords.
     note
-        Called with what was left out because this cluster lacks it.
+        Called with what was left out because this cluster lacks it, and with what old indices cannot do.
 
     Raises
     ------
@@ -115,6 +116,11 @@ def set_up_elasticsearch(
     else:
         note("this Elasticsearch has no lifecycle policies: indices stay until they are deleted by hand")
     changes += set_up_templates(client, abilities)
+    try:
+        if old := whole_size_indices(client):
+            note(describe_whole_sizes(old))
+    except ApiError as error:  # which takes a right that nothing else here needs
+        note(f"the mappings of existing indices were not checked: {error}")
     if abilities.security:
         changes += set_up_roles(client) + set_up_users(client, settings.secrets_dir)
     else:

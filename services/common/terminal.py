@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.contracts.anomaly import Severity
+from services.contracts.trade import size_text
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: "bold white on red",
@@ -26,7 +27,7 @@ class Striking(NamedTuple):
     symbol: str
     time: str
     price: float
-    size: int
+    size: float
     score: float
     severity: Severity
     message: str
@@ -42,7 +43,7 @@ def striking_table(title: str, anomalies: Iterable[Striking]) -> Table:
         table.add_row(
             Text.assemble(
                 (f"{anomaly.symbol} ", "bold"),
-                f"{anomaly.size:,} at {anomaly.price:,.10g}\n",
+                f"{size_text(anomaly.size)} at {anomaly.price:,.10g}\n",
                 (anomaly.time, "dim"),
             ),
             Text.assemble(

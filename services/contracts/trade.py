@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,6 +14,9 @@ ISO_TIME = re.compile(
 MAX_INTEGER = 2**63 - 1
 LEAST_PRICE, MOST_PRICE = 1e-18, 1e18
 """Limits of a price without its sign, unless it is 0: far beyond any market, and still computable."""
+
+LEAST_SIZE = 1e-18
+"""Least size that is not 0."""
 
 FIRST_YEAR, LAST_YEAR = "1970", "2261"
 """What nanoseconds since 1970 hold; Elasticsearch's `date_nanos` too."""
@@ -30,8 +34,8 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     trade_id: str
     symbol: str
     price: float
-    size: Annotated[int, msgspec.Meta(le=MAX_INTEGER)]
-    """Shares or contracts, not negative."""
+    size: Annotated[int, msgspec.Meta(le=MAX_INTEGER)] | Annotated[float, msgspec.Meta(le=float(MAX_INTEGER))]
+    """Shares, contracts or coins, not negative; with decimals where the venue has them."""
     side: Literal["A", "B", "N"]
     sequence: Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)] = 0
     """The venue's number, where the source has one."""
@@ -43,6 +47,16 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     """Whether the size was not already counted elsewhere."""
     kind: Literal["trade", "bar"] = "trade"
     """A bar is one print at its end; detectors that learn from single prints do not judge it."""
+
+
+def size_text(size: float) -> str:
+    """Write a size for people, such as `50,000` or `0.25`: all its digits, and no more."""
+    return f"{int(size):,}" if size == int(size) else f"{Decimal(repr(float(size))):,f}"
+
+
+def mean_size_text(size: float) -> str:
+    """Write a mean size for people: a whole number, or three digits of one below 1."""
+    return f"{size:,.0f}" if size >= 1 or size == 0 else size_text(float(f"{size:.3g}"))
 
 
 class NotATradeError(ValueError):
@@ -74,6 +88,8 @@ def decode_trade(value: bytes | None) -> Trade:
         raise NotATradeError(f"not a trade: the price is out of all bounds ({trade.price})")
     if trade.size < 0:
         raise NotATradeError(f"not a trade: size is negative ({trade.size})")
+    if 0 < trade.size < LEAST_SIZE:
+        raise NotATradeError(f"not a trade: the size is out of all bounds ({trade.size})")
     if not trade.trade_id or not trade.symbol:
         raise NotATradeError("not a trade: trade_id or symbol is empty")
     if not ISO_TIME.fullmatch(trade.timestamp):

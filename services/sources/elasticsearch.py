@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterator
+from decimal import Decimal, localcontext
 
 import orjson
 import polars as pl
@@ -21,6 +22,8 @@ PAGE_DOCUMENTS = 10_000
 INDICES = f"{TRADES_INDEX_PREFIX}*"
 MOST_PRICE = 9e9
 """As units of 1e-9 it is still an integer of 64 bits."""
+_DIGITS, _DECIMALS = 38, 18
+"""Of sizes with decimals."""
 
 
 class IndexRange(Source):
@@ -105,11 +108,20 @@ def _decoded(documents: list[bytes], first_line: int) -> tuple[pl.DataFrame, lis
             "trade_id": [trade.trade_id for trade in trades],
             "symbol": [trade.symbol for trade in trades],
             "price": [round(trade.price * PRICE_SCALE) for trade in trades],
-            "size": [trade.size for trade in trades],
+            "size": _sizes(trades),
             "side": [trade.side for trade in trades],
             "sequence": [trade.sequence for trade in trades],
             "document": [document for _, document, _ in kept],
         },
-        schema=COLUMNS | {"document": pl.Binary},
+        schema_overrides={name: kind for name, kind in COLUMNS.items() if name != "size"},
     )
     return frame, rejected
+
+
+def _sizes(trades: list[Trade]) -> pl.Series:
+    """Return the sizes as integers where all are whole, else as decimals."""
+    if all(trade.size == int(trade.size) for trade in trades):
+        return pl.Series([int(trade.size) for trade in trades], dtype=pl.Int64)
+    with localcontext(prec=_DIGITS):
+        sizes = [Decimal(repr(trade.size)).quantize(Decimal(1).scaleb(-_DECIMALS)) for trade in trades]
+    return pl.Series(sizes, dtype=pl.Decimal(_DIGITS, _DECIMALS))

@@ -52,9 +52,9 @@ def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
         '","symbol":"',
         pl.col("symbol"),
         '","price":',
-        _decimal("price"),
+        _price(trades.schema["price"]),
         ',"size":',
-        pl.col("size"),
+        _size(trades.schema["size"]),
         ',"side":"',
         pl.col("side"),
         f'","source":"{encoding.source}"',
@@ -90,11 +90,23 @@ def _iso(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Datetime("ns")).dt.to_string("%Y-%m-%dT%H:%M:%S%.9fZ")
 
 
-def _decimal(name: str) -> pl.Expr:
-    """Write an integer of 1e-9 as an exact decimal number with at least one digit after the point."""
-    magnitude = pl.col(name).abs()
+def _size(kind: pl.DataType) -> pl.Expr:
+    """Write a size as the shortest exact decimal number: a whole one as an integer."""
+    if not isinstance(kind, pl.Decimal):
+        return pl.col("size")
+    return pl.col("size").cast(pl.String).str.replace(r"\.0+$|(\.\d*[1-9])0+$", "${1}")
+
+
+def _price(kind: pl.DataType) -> pl.Expr:
+    """Write a price as an exact decimal number with at least one digit after the point.
+
+    It is an integer of 1e-9, or a decimal of the price itself.
+    """
+    if isinstance(kind, pl.Decimal):
+        return pl.col("price").cast(pl.String).str.replace(r"(\.\d+?)0+$", "${1}")
+    magnitude = pl.col("price").abs()
     return pl.concat_str(
-        pl.when(pl.col(name) < 0).then(pl.lit("-")).otherwise(pl.lit("")),
+        pl.when(pl.col("price") < 0).then(pl.lit("-")).otherwise(pl.lit("")),
         magnitude // PRICE_SCALE,
         pl.lit("."),
         (magnitude % PRICE_SCALE).cast(pl.String).str.zfill(9).str.replace("0{1,8}$", ""),

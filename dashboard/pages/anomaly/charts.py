@@ -1,12 +1,13 @@
 """The charts of one anomaly; makes no queries."""
 
+import math
 from collections.abc import Mapping
 
 import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from dashboard.ui.encodings import label_shape, severity_color, side_color
+from dashboard.ui.encodings import SHARES_LABEL, label_shape, severity_color, side_color
 from dashboard.ui.exchange import exchange
 from dashboard.ui.palette import PRICE_COLOR, RING_COLOR, SIDE_NAMES, SIDES
 from dashboard.ui.times import format_times
@@ -142,6 +143,8 @@ def around_size_chart(trades: pd.DataFrame) -> ChartType:
     trades
         As `queries.find_trades_around` returns them.
     """
+    parts = trades["size"][trades["size"] % 1 != 0]
+    first = math.floor(math.log10(parts.min())) + 1 if len(parts) else 1
     rows = _drawn(trades).assign(left=trades["place"] - _HALF_BAR, right=trades["place"] + _HALF_BAR)
     bars = (
         alt.Chart(rows)
@@ -153,13 +156,13 @@ def around_size_chart(trades: pd.DataFrame) -> ChartType:
                 "size:Q",
                 title="Shares (log)",
                 # Sizes of neighbours differ by orders of magnitude; 0 stays 0.
-                scale=alt.Scale(type="symlog", constant=10, domainMin=0, nice=False),
+                scale=alt.Scale(type="symlog", constant=10.0**first, domainMin=0, nice=False),
                 axis=alt.Axis(
-                    labelExpr="format(datum.value, '~s')",
+                    labelExpr=SHARES_LABEL,
                     labelOverlap="greedy",
                     minExtent=_Y_AXIS_WIDTH,
                     maxExtent=_Y_AXIS_WIDTH,
-                    values=[0, *(10**power for power in range(1, 10))],
+                    values=[0, *(10.0**power for power in range(first, 10))],
                 ),
             ),
             y2=alt.datum(0),

@@ -12,6 +12,7 @@ from dashboard.ui.palette import RING_COLOR, SHAPE_SIGNS, SIDE_COLORS, SIDE_NAME
 from dashboard.ui.times import format_times
 from services.contracts.anomaly import SEVERITY_COLORS
 from services.contracts.detectors import by_label
+from services.contracts.trade import size_text
 from services.review.verdicts import Verdict
 
 UNITS = {label: spec.unit for label, spec in by_label().items()}
@@ -34,8 +35,8 @@ def headline_html(anomaly: Document) -> str:
     side = anomaly.get("side")
     facts = [
         ("Symbol", anomaly["symbol"]),
-        ("Price", number(anomaly["price"])),
-        ("Size", number(anomaly["size"])),
+        ("Price", f"{anomaly['price']:,.10g}"),
+        ("Size", size_text(anomaly["size"])),
         ("Side", side and SIDE_WORDS.get(side, side)),
         ("Score", f"{anomaly['score']:.3f}"),
         ("Labels", ", ".join(anomaly["anomalies"])),
@@ -129,4 +130,7 @@ def number(value: float | None) -> str:
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.4f}".rstrip("0") if abs(value) >= 1 else f"{value:.4g}"
+    if abs(value) < 1:
+        return f"{value:.4g}"
+    # Four decimals for a share's price, five for a currency's.
+    return (f"{value:,.4f}" if abs(value) >= 10 else f"{value:,.5f}").rstrip("0")

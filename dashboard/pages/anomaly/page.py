@@ -1,6 +1,7 @@
 """The page of one anomaly: why it was flagged, the trades around it, and its verdict."""
 
 import datetime as dt
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import pandas as pd
@@ -24,7 +25,7 @@ from dashboard.pages.anomaly.details import (
 from dashboard.pages.anomaly.queries import MAX_EARLIER, find_anomaly, find_earlier, find_trades_around
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state
-from dashboard.ui.anomaly_table import column_config, price_decimals, to_judged_table
+from dashboard.ui.anomaly_table import column_config, price_decimals, size_format, to_judged_table
 from dashboard.ui.exchange import exchange
 from dashboard.ui.kibana_links import discover_url
 from dashboard.ui.times import format_times
@@ -165,17 +166,17 @@ def show_around(client: Elasticsearch, anomaly: Document) -> None:
         st.altair_chart(around_price_chart(trades), width="stretch")
         st.altair_chart(around_size_chart(trades), width="stretch")
     before, after = st.columns(2)
-    decimals = price_decimals(trades["price"])
+    formats = {"Price": f"%.{price_decimals(trades['price'])}f", "Size": size_format(trades["size"])}
     with before:
         st.caption("Before, nearest first")
-        show_trades(trades[trades["place"] < 0].iloc[::-1], decimals)
+        show_trades(trades[trades["place"] < 0].iloc[::-1], formats)
     with after:
         st.caption("After, nearest first")
-        show_trades(trades[trades["place"] > 0], decimals)
+        show_trades(trades[trades["place"] > 0], formats)
 
 
-def show_trades(trades: pd.DataFrame, decimals: int) -> None:
-    """Show trades, one a row, with the given number of decimals in the price."""
+def show_trades(trades: pd.DataFrame, formats: Mapping[str, str]) -> None:
+    """Show trades, one a row, with the given formats of price and size."""
     st.dataframe(
         pd.DataFrame(
             {
@@ -192,8 +193,8 @@ def show_trades(trades: pd.DataFrame, decimals: int) -> None:
         width="stretch",
         height=TABLE_HEIGHT,
         column_config={
-            "Price": st.column_config.NumberColumn(format=f"%.{decimals}f"),
-            "Size": st.column_config.NumberColumn(format="localized"),
+            name: st.column_config.NumberColumn(format=number_format)
+            for name, number_format in formats.items()
         },
     )
 

@@ -54,6 +54,7 @@ from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.legend import legend_html
 from dashboard.ui.time_ranges import Period, TimeRange, periods, to_full_hours
 from services.common.elastic.client import Elasticsearch
+from services.contracts.trade import size_text
 from services.review.verdicts import Verdict, verdicts_of
 
 _AWAITED = "overview-awaited"
@@ -197,7 +198,7 @@ def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
     with st.container(horizontal=True):
         for name, value in (
             ("Trades", f"{trades.trades:,}"),
-            ("Shares traded", f"{trades.shares:,}"),
+            ("Shares traded", size_text(float(f"{trades.shares:.12g}"))),
             ("Anomalies", f"{count:,}"),
             ("Critical or high", f"{urgent:,}"),
             ("Anomalies per 1,000 trades", f"{1000 * count / trades.trades:.1f}"),

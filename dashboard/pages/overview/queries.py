@@ -30,7 +30,7 @@ class TradeSummary:
     """The trades of one symbol in a time range."""
 
     trades: int
-    shares: int
+    shares: float
     bucket_s: int
     """Width of a bucket."""
     buckets: pd.DataFrame
@@ -113,7 +113,7 @@ def summarize_trades(
         },
     )
     buckets = to_buckets(answer["buckets"]["buckets"] if answer else [], width_s)
-    shares = int(buckets[list(SIDES.values())].to_numpy().sum())
+    shares = float(buckets[list(SIDES.values())].to_numpy().sum())
     return TradeSummary(int(buckets["trades"].sum()), shares, width_s, buckets)
 
 
@@ -252,7 +252,7 @@ def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
                 "high": bucket["high"]["value"],
                 "first": _only_price(bucket["first"]) if "first" in bucket else math.nan,
                 "last": _only_price(bucket["last"]),
-                **{column: int(shares.get(side, 0)) for side, column in SIDES.items()},
+                **{column: float(shares.get(side, 0)) for side, column in SIDES.items()},
             }
         )
     columns = ["start", "trades", "low", "high", "first", "last", *SIDES.values()]

@@ -18,7 +18,7 @@ from dashboard.pages.overview.chart import (
     utc_axis,
 )
 from dashboard.pages.overview.queries import TradeSummary
-from dashboard.ui.encodings import side_color
+from dashboard.ui.encodings import SHARES_LABEL, side_color
 from dashboard.ui.palette import PRICE_COLOR, SIDE_NAMES
 from dashboard.ui.time_ranges import TimeRange
 
@@ -76,7 +76,7 @@ def _volume_spec(time_range: TimeRange) -> dict[str, Any]:
         title="Shares",
         scale=alt.Scale(nice=False),
         axis=alt.Axis(
-            labelExpr="format(datum.value, '~s')",
+            labelExpr=SHARES_LABEL,
             minExtent=Y_AXIS_WIDTH,
             maxExtent=Y_AXIS_WIDTH,
             tickCount=4,
@@ -183,4 +183,4 @@ def _short(shares: float) -> str:
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if shares >= size:
             return f"{shares / size:.3g}{unit}"
-    return f"{shares:.0f}"
+    return f"{shares:.0f}" if shares >= 1 else f"{shares:.3g}"

@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
         ("trade_id", _TEXT),
         ("symbol", _TEXT),
         ("price", pa.float64()),
-        ("size", pa.int64()),
+        ("size", pa.float64()),
         ("side", _TEXT),
         ("severity", _TEXT),
         ("score", pa.float64()),

@@ -211,7 +211,11 @@ def to_sort(order: Order, is_backward: bool = False) -> list[dict[str, Any]]:
         # As text: as a number of JavaScript's kind a nanosecond would be lost.
         form = {"format": "strict_date_optional_time_nanos", "unmapped_type": "date_nanos"}
         return [{"@timestamp": {"order": way, **form}}, tie]
-    return [{order.by.value: {"order": way, "unmapped_type": "keyword"}}, tie]
+    by: dict[str, Any] = {"order": way, "unmapped_type": "keyword"}
+    if order.by is SortBy.SIZE:
+        # Indices of before sizes had decimals have whole numbers, which would not be sorted with the others.
+        by |= {"unmapped_type": "double", "numeric_type": "double"}
+    return [{order.by.value: by}, tie]
 
 
 def _scope(filters: Filters) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def read_values(
     index: str,
     query: Mapping[str, Any],
     sort: Sort,
-    fields: Sequence[str],
+    fields: Sort,
     max_rows: int,
 ) -> Iterator[list[list[Any]]]:
     """Read a few fields of each hit, which takes half the time of whole hits.
@@ -73,7 +73,7 @@ def read_values(
     client, index, query, sort, max_rows
         As in `read_pages`; pages have `PAGE_VALUES` rows.
     fields
-        Fields that can be sorted by.
+        The fields, each as what sorts by it.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def read_values(
     """
     # Elasticsearch returns the sort values with each hit from columns, without reading the documents. After a
     # sort that tells any two hits apart, further fields do not change the order.
-    by = [*sort, _BY_PLACE, *({field: "asc"} for field in fields)]
+    by = [*sort, _BY_PLACE, *fields]
     place, end = len(sort), len(sort) + 1 + len(fields)
     for hits in _read(client, index, query, by, PAGE_VALUES, max_rows, source=False):
         rows = (hit["sort"] for hit in hits)

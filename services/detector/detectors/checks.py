@@ -14,7 +14,8 @@ from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import Profile
 
 SYMBOLS = ("AAA", "B@B", "ODD")
-"""Symbols of the trades that the laws are checked on; some prices of `ODD` are near 0, some sizes are 0."""
+"""Symbols of the trades that the laws are checked on. Some prices of `ODD` are near 0; some of its sizes
+are 0, or have decimals."""
 DAYS = 2
 TRADES = 120
 """Number of trades of each symbol on each day."""
@@ -217,7 +218,7 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
     gaps_ns = np.where(
         is_hectic, generator.integers(0, 200_000, count), generator.integers(0, 2_000_000_000, count)
     )
-    size = generator.lognormal(4.5, 1.2, count).astype(np.int64)
+    size = np.floor(generator.lognormal(4.5, 1.2, count))
     side = generator.choice(list(SIDE_CODES.values()), count)
     size[20:21] = 50_000
     side[20:21] = SIDE_CODES["N"]
@@ -227,6 +228,7 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
         price[33::31] = 0.0
         size[30::11] = 0
         size[31::5] = size[31::5] // 100 * 100 + 200
+        size[32::13] /= 8
     return TradeColumns(
         symbol=[symbol] * count,
         day=np.full(count, _FIRST_DAY + day),

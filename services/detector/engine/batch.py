@@ -21,7 +21,7 @@ class Batch:
     price
         float64.
     size
-        Shares, not negative, int64.
+        Shares, contracts or coins, not negative, float64; whole numbers are exact up to 2**53.
     side
         One of `SIDE_CODES`, int64.
     measures

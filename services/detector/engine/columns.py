@@ -51,7 +51,7 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
         day=trading_days(event_ns, time_zone),
         event_ns=event_ns,
         price=np.fromiter((trade.price for trade in trades), np.float64, count),
-        size=np.fromiter((trade.size for trade in trades), np.int64, count),
+        size=np.fromiter((trade.size for trade in trades), np.float64, count),
         side=np.fromiter((SIDE_CODES[trade.side] for trade in trades), np.int64, count),
         sequence=np.fromiter((trade.sequence for trade in trades), np.int64, count),
     )

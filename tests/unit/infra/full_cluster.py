@@ -40,6 +40,8 @@ class FullCluster:
     """Status by the start of a path that is rejected."""
     kept: dict[str, Body] = field(default_factory=dict)
     """What was stored, by path: policies, roles, templates, and users without their passwords."""
+    size_types: dict[str, str] = field(default_factory=dict)
+    """The type of the field `size`, by index."""
     passwords: dict[str, str] = field(default_factory=lambda: {ADMIN[0]: ADMIN[1]})
     types: dict[str, str] = field(default_factory=lambda: TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES)
     """Types that a new index would give to its fields."""
@@ -104,6 +106,11 @@ class FullCluster:
         if match := re.fullmatch(r"/_security/user/([\w-]+)/_password", path):
             self.passwords[match[1]] = body["password"]
             return 200, {}
+        if path.endswith("/_mapping/field/size"):
+            kinds = self.size_types.items()
+            return 200, {
+                name: {"mappings": {"size": {"mapping": {"size": {"type": kind}}}}} for name, kind in kinds
+            }
         if method == "PUT":
             return self._put(path, body)
         return self._get(path)

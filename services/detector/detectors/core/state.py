@@ -45,10 +45,14 @@ STATE = np.dtype(
         ("off_grid_ns", "i8"),
         ("bad_distance", "f8"),
         ("bad_trade", "i8"),
-        # Unusual size: means over 30, 200 and 1000 trades; shares and trades of 50 ms, 1 s and 30 s, decaying
+        # Unusual size: means over 30, 200 and 1000 trades; the least size so far (1 at most), and the sum
+        # until one has decimals; shares and trades of 50 ms, 1 s and 30 s, decaying
         ("mean30", "f8"),
         ("mean200", "f8"),
         ("mean1000", "f8"),
+        ("least_size", "f8"),
+        ("size_sum", "f8"),
+        ("is_fractional", "i8"),
         ("side_runs", "f8"),
         ("context", "f8"),
         ("shares_50ms", "f8"),

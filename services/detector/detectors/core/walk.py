@@ -258,7 +258,7 @@ def _walk(
         size_p = size_parameters[slot]
         burst_p = burst_parameters[slot]
         x = price[i]
-        z = float(size[i])
+        z = size[i]
         if s.trades == 0:
             s.last_ns = s.second_last_ns = event_ns[i]
             s.last_price = x

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from pydantic import Field, model_validator
 
+from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.record import Record
@@ -179,7 +180,7 @@ def _reason(
     price: float,
     change: float,
     sigma_return: float,
-    shares: int,
+    shares: float,
     usual_shares: float,
     trades: int,
 ) -> str:
@@ -189,8 +190,8 @@ def _reason(
         f"{abs(sigmas):.1f} standard deviations of {100 * sigma_return:.2g}% {side} the mean change "
         f"of the last {trades:,} trades"
         if is_return
-        else f"{shares:,} shares in one trade are, on a logarithmic scale, {abs(sigmas):.1f} standard "
-        f"deviations {side} the {usual_shares:,.0f} usual in the last {trades:,} trades"
+        else f"{size_text(shares)} shares in one trade are, on a logarithmic scale, {abs(sigmas):.1f} "
+        f"standard deviations {side} the {mean_size_text(usual_shares)} usual in the last {trades:,} trades"
     )
     return f"{seen}; the limit is {limit:.4g} standard deviations"
 

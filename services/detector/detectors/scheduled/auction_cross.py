@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
+from services.contracts.trade import size_text
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import FEATURES, features_of
@@ -34,11 +35,11 @@ class AuctionCross(CalibratedDetector):
         return Flags(
             at=at,
             score=np.zeros(len(at)),
-            value=batch.size[at].astype(np.float64),
+            value=batch.size[at],
             expected=found["mean_size"],
-            threshold=batch.size[at].astype(np.float64),
+            threshold=batch.size[at],
             reasons=[
-                f"auction cross of {size:,} shares at {price:,.10g}, expected at this time of day"
+                f"auction cross of {size_text(size)} shares at {price:,.10g}, expected at this time of day"
                 for size, price in zip(batch.size[at], batch.price[at], strict=True)
             ],
             contributions={FEATURES[1]: np.ones(len(at))},

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
+from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
@@ -11,7 +12,7 @@ from services.detector.detectors.serialize import one_record
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import grown
 
-_STATE = np.dtype([("trades", np.int64), ("shares", np.int64)])
+_STATE = np.dtype([("trades", np.int64), ("shares", np.float64)])
 
 
 class HighVolumeParameters(Parameters):
@@ -44,7 +45,7 @@ class HighVolume(Detector):
         self._threshold_shares = grown(self._threshold_shares, slot)
         self._threshold_shares[slot] = self._parameters_of(session.symbol).threshold_shares
         self._state = grown(self._state, slot)
-        self._state[slot] = (0, 0)
+        self._state[slot] = (0, 0.0)
 
     def save(self, slot: int) -> bytes:
         """See `StateStore`."""
@@ -64,8 +65,8 @@ class HighVolume(Detector):
         seen = trades_before[at]
         expected = shares_before[at] / np.maximum(seen, 1)
         reasons = [
-            f"{shares:,} shares in one trade, above the limit of {limit_shares:,}"
-            + (f"; the earlier trades of this session averaged {mean:,.0f}" if trades else "")
+            f"{size_text(shares)} shares in one trade, above the limit of {limit_shares:,}"
+            + (f"; the earlier trades of this session averaged {mean_size_text(mean)}" if trades else "")
             for shares, limit_shares, mean, trades in zip(
                 size.tolist(), limit.tolist(), expected.tolist(), seen.tolist(), strict=True
             )
@@ -73,20 +74,23 @@ class HighVolume(Detector):
         return Flags(
             at=at,
             score=score_beyond(size, limit),
-            value=size.astype(np.float64),
+            value=size,
             expected=expected,
             threshold=limit.astype(np.float64),
             reasons=reasons,
             contributions={"size_shares": np.ones(len(at))},
-            features={"size_shares": size.astype(np.float64)},
+            features={"size_shares": size},
         )
 
 
 @njit(cache=True)
 def _count(slot: np.ndarray, size: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the trades and the shares of each trade's session before it; whole numbers sum exactly."""
+    """Return the trades and the shares of each trade's session before it; whole numbers sum exactly.
+
+    Sizes are added one by one in order: the only way that gives the same bits for any cut into batches.
+    """
     trades_before = np.empty(len(slot), np.int64)
-    shares_before = np.empty(len(slot), np.int64)
+    shares_before = np.empty(len(slot))
     for i in range(len(slot)):
         session = state[slot[i]]
         trades_before[i] = session.trades

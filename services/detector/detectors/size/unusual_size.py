@@ -6,12 +6,12 @@ days and are parameters). Sizes are clipped before they enter a mean; otherwise 
 for hours.
 """
 
-from math import exp, log
+from math import exp, floor, log
 
-import numpy as np
 from numba import njit
 from pydantic import Field
 
+from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import TailDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
@@ -27,6 +27,10 @@ from services.detector.detectors.core.tail import (
     value_at,
 )
 from services.detector.engine.batch import Batch
+
+PRIOR_TRADES = 1000
+"""A session with a size with decimals among its first so many trades is of coins, or of parts of shares. The
+prior mean, in whole shares, says nothing of it: its means start again from the sizes seen so far."""
 
 
 class UnusualSizeParameters(
@@ -97,20 +101,21 @@ class UnusualSize(TailDetector):
         return Flags(
             at=at,
             score=score_of(found["size_evidence"]),
-            value=batch.size[at].astype(np.float64),
+            value=batch.size[at],
             expected=found["mean_size"],
             threshold=found["size_limit"],
-            reasons=[_reason(int(size), row) for size, row in zip(batch.size[at], found, strict=True)],
+            reasons=[_reason(float(size), row) for size, row in zip(batch.size[at], found, strict=True)],
             contributions=contributions_of(found, SIZE),
             features=features_of(found),
         )
 
 
-def _reason(size: int, row: Record) -> str:
+def _reason(size: float, row: Record) -> str:
     mean = row["mean_size"]
     return (
-        f"size {size:,} is {size / mean:,.0f} times the mean of {mean:,.0f} shares, and the trades around it "
-        f"do not explain it; a surprise this large occurs {once_in(row['size_rarity'])}"
+        f"size {size_text(size)} is {size / mean:,.0f} times the mean of {mean_size_text(mean)} shares, "
+        f"and the trades around it do not explain it; "
+        f"a surprise this large occurs {once_in(row['size_rarity'])}"
     )
 
 
@@ -118,6 +123,7 @@ def _reason(size: int, row: Record) -> str:
 def start_size(s: Record, p: Record) -> None:
     """Put the priors into a fresh record."""
     s.mean30 = s.mean200 = s.mean1000 = p.mean_size_prior
+    s.least_size = 1.0
     s.side_runs = 0.5
     s.context = p.context_prior
     start_tail(s.tails[SIZE], p)
@@ -174,7 +180,9 @@ def measure_size(
     s.context += (context - usual) / min(p.context_trades, s.trades + p.context_prior_trades)
     context -= usual
 
-    ratio = log(max(size, 1.0) / mean)
+    if 0.0 < size < s.least_size:
+        s.least_size = size
+    ratio = log(max(size, s.least_size) / mean)
     knee_low = log(p.knee_low)
     knee_middle = log(p.knee_middle)
     knee_high = log(p.knee_high)
@@ -222,12 +230,23 @@ def _ratio_of(surprise: float, p: Record) -> float:
 
 
 @njit(cache=True)
+def _weight(s: Record, trades: float) -> float:
+    """Return how many trades a mean remembers now: sizes with decimals start without the prior's."""
+    return min(trades, s.trades + 1.0) if s.is_fractional else trades
+
+
+@njit(cache=True)
 def remember_size(s: Record, p: Record, size: float, side: int) -> None:
     """Update what the next size is compared with."""
     clipped = min(size, p.size_clip * 0.5 * (s.mean200 + s.mean1000))
-    s.mean30 = max(s.mean30 + (clipped - s.mean30) / 30.0, 1.0)
-    s.mean200 = max(s.mean200 + (clipped - s.mean200) / 200.0, 1.0)
-    s.mean1000 = max(s.mean1000 + (clipped - s.mean1000) / 1000.0, 1.0)
+    s.mean30 = max(s.mean30 + (clipped - s.mean30) / _weight(s, 30.0), s.least_size)
+    s.mean200 = max(s.mean200 + (clipped - s.mean200) / _weight(s, 200.0), s.least_size)
+    s.mean1000 = max(s.mean1000 + (clipped - s.mean1000) / _weight(s, 1000.0), s.least_size)
+    if s.trades < PRIOR_TRADES and s.is_fractional == 0:
+        s.size_sum += clipped
+        if size != floor(size):
+            s.is_fractional = 1
+            s.mean30 = s.mean200 = s.mean1000 = max(s.size_sum / (s.trades + 1), s.least_size)
     s.shares_50ms += clipped
     s.trades_50ms += 1.0
     s.shares_1s += clipped

@@ -4,6 +4,7 @@ import math
 from html import escape
 
 from services.contracts.detectors import by_label
+from services.contracts.trade import size_text
 from services.detector.offline.backtest.report import (
     ROWS_SHOWN,
     SCORE_BINS,
@@ -195,7 +196,7 @@ def _rates(name: str, rates: list[Rate], count: int) -> str:
 def _striking(tally: Tally) -> str:
     rows = "".join(
         f'<tr><td class="nowrap">{escape(one.label)}</td>'
-        f'<td class="nowrap"><b>{escape(one.symbol)}</b> {one.size:,} at {one.price:,.10g}'
+        f'<td class="nowrap"><b>{escape(one.symbol)}</b> {size_text(one.size)} at {one.price:,.10g}'
         f'<br><span class="dim">{escape(one.time)}</span></td>'
         f'<td class="{escape(one.severity)}">{escape(one.severity)}</td>'
         f'<td class="n">{one.score:.3f}</td><td>{escape(one.message)}</td></tr>'

@@ -82,7 +82,7 @@ def read_trades(
         TRADES_INDICES,
         _query(symbol, start, end),
         TAPE_ORDER,
-        ("price", "size", "side"),
+        ({"price": "asc"}, {"size": {"order": "asc", "numeric_type": "double"}}, {"side": "asc"}),
         trades,
     )
     pieces: list[TradeColumns] = []

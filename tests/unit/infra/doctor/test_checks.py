@@ -14,6 +14,7 @@ from infra.doctor.checks import (
     check_elasticsearch,
     check_kafka,
     check_python,
+    check_sizes,
     check_templates,
     check_topics,
     judge_coordinators,
@@ -221,7 +222,7 @@ def test_everything_away_ends_with_exit_code_1_and_a_way_out(capsys: pytest.Capt
     with nobody() as address:
         assert run_doctor(Settings(kafka=address, elasticsearch=f"http://{address}")) == 1
     said = capsys.readouterr().out
-    assert said.count("wrong") == 5
+    assert said.count("wrong") == 6
     assert said.count("tapewatch stack") == 2
 
 
@@ -230,3 +231,18 @@ def test_the_table_marks_what_is_wrong_and_puts_the_hint_below() -> None:
     marks, _, findings = (list(map(str, column.cells)) for column in rows.columns)
     assert marks == ["ok", "wrong"]
     assert findings == ["good", "bad\ndo this"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "finding"),
+    [
+        ({}, "with decimals in every index"),
+        ({"trades-2026.01.02": "double"}, "with decimals in every index"),
+        ({f"trades-2025.12.0{day}": "long" for day in range(1, 6)}, "03 and 2 more, created before"),
+    ],
+)
+def test_indices_that_keep_whole_sizes_only_are_named(kinds: dict[str, str], finding: str) -> None:
+    with FullCluster(security=False, size_types=kinds) as cluster, new_client(cluster.url) as client:
+        found = check_sizes(client)
+    assert found.hint == ""
+    assert finding in found.finding

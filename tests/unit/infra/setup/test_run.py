@@ -61,6 +61,23 @@ def test_each_missing_feature_is_reported_once_and_not_used() -> None:
     ]
 
 
+def test_indices_that_keep_whole_sizes_only_are_named() -> None:
+    notes: list[str] = []
+    kinds = {"trades-2026.01.02": "double", "anomalies-2025.12": "long", "trades-2025.12.31": "long"}
+    with FullCluster(size_types=kinds) as cluster, new_client(cluster.url, settings=as_admin()) as client:
+        set_up_elasticsearch(client, as_admin(), notes.append)
+    [note] = notes
+    assert note.startswith("whole sizes only in anomalies-2025.12, trades-2025.12.31, created before")
+
+
+def test_an_administrator_who_may_not_see_mappings_can_still_set_up() -> None:
+    notes: list[str] = []
+    refuses = {"/trades-": 403}
+    with FullCluster(refuses=refuses) as cluster, new_client(cluster.url, settings=as_admin()) as client:
+        assert set_up_elasticsearch(client, as_admin(), notes.append)
+    assert "were not checked" in notes[0]
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_cluster_that_is_not_ready_yet_is_waited_for(status: int) -> None:
     with (

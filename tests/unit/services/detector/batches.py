@@ -21,7 +21,7 @@ def context_of(name: str, parameters: Parameters | Callable[[str], Parameters]) 
 
 def batch(
     price: Sequence[float] | np.ndarray | None = None,
-    size: Sequence[int] | None = None,
+    size: Sequence[float] | None = None,
     gap_s: float = 1.0,
     slot: int = 0,
 ) -> Batch:
@@ -31,7 +31,7 @@ def batch(
         slot=np.full(count, slot, np.int64),
         event_ns=1_733_149_800_000_000_000 + (np.arange(count) * gap_s * 1e9).astype(np.int64),
         price=np.array(price if price is not None else [100.0] * count, np.float64),
-        size=np.array(size if size is not None else [100] * count, np.int64),
+        size=np.array(size if size is not None else [100] * count, np.float64),
         side=np.full(count, SIDE_CODES["N"], np.int64),
     )
 

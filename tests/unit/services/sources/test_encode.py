@@ -1,7 +1,9 @@
+from decimal import Decimal
 from pathlib import Path
 
 import orjson
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +100,34 @@ def test_fields_are_left_out_where_they_are_null() -> None:
     )
     assert decode_trade(first).price_eligible
     assert not decode_trade(second).price_eligible
+
+
+@given(
+    price=st.decimals(-(10**19), 10**19, places=18, allow_nan=False),
+    size=st.decimals(0, 10**19, places=18, allow_nan=False),
+)
+def test_decimals_are_written_exactly_and_without_further_zeros(price: Decimal, size: Decimal) -> None:
+    price_text, size_text = _written(price, size)
+    fraction = price_text.partition(".")[2]
+    assert Decimal(price_text) == price
+    assert fraction == "0" or (fraction and not fraction.endswith("0"))
+    assert Decimal(size_text) == size
+    assert "." not in size_text if size == int(size) else not size_text.endswith("0")
+
+
+@pytest.mark.parametrize(("size", "text"), [("100", "100"), ("0", "0"), ("0.25", "0.25"), ("10.50", "10.5")])
+def test_whole_sizes_of_a_decimal_column_are_written_as_integers(size: str, text: str) -> None:
+    assert _written(Decimal("0.5"), Decimal(size)) == ("0.5", text)
+
+
+def _written(price: Decimal, size: Decimal) -> tuple[str, str]:
+    """Write a trade whose price and size are decimal columns, and return the texts of the two."""
+    kinds = {"ts_event": pl.Int64, "price": pl.Decimal(38, 18), "size": pl.Decimal(38, 18)}
+    fields = {"ts_event": 0, "trade_id": "x", "symbol": "A", "price": price, "size": size, "side": "N"}
+    frame = pl.DataFrame({name: [value] for name, value in fields.items()}, schema_overrides=kinds)
+    [value] = to_json(frame, Encoding("own"))
+    price_text, _, rest = value.decode().partition('"price":')[2].partition(',"size":')
+    return price_text, rest.partition(",")[0]
 
 
 def test_a_sources_own_columns_go_into_extra_whatever_they_contain() -> None:

@@ -99,5 +99,5 @@ def test_page_has_the_default_number_of_rows(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_values_are_those_of_the_sort_and_the_fields() -> None:
-    pages = list(read_values(as_client(FakeCluster(3)), "trades-*", {}, SORT, ["price"], 10))
+    pages = list(read_values(as_client(FakeCluster(3)), "trades-*", {}, SORT, [{"price": "asc"}], 10))
     assert pages == [[[0, 0], [1, 10], [2, 20]]]

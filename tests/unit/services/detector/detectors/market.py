@@ -35,7 +35,7 @@ def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
         + 3_600_000_000_000
         + np.cumsum(generator.exponential(1e9, count).astype(np.int64) + 1),
         price=(middle + (side == SIDE_CODES["B"])) / 100.0,
-        size=np.maximum(generator.lognormal(4, 1, count), 1).astype(np.int64),
+        size=np.floor(np.maximum(generator.lognormal(4, 1, count), 1)),
         side=side.astype(np.int64),
     )
 

@@ -68,6 +68,18 @@ def test_fat_finger_is_flagged_with_the_size_that_would_just_flag() -> None:
     assert 2000 in flags_of(UnusualSize, trades).at
 
 
+def test_sizes_with_decimals_are_compared_with_each_other() -> None:
+    trades = market()
+    trades.size[:] = np.round(trades.size / 20_000, 4)
+    trades.size[2000] = 0.3125
+    flags = flags_of(UnusualSize, trades)
+    row = row_of(flags, 2000)
+    assert 0.002 < flags.expected[row] < 0.01
+    assert flags.reasons[row].startswith("size 0.3125 is ")
+    assert " times the mean of 0.00" in flags.reasons[row]
+    assert len(flags.at) < 10
+
+
 def test_burst_is_flagged_once() -> None:
     trades = market()
     start = trades.event_ns[1999] + 1_000_000

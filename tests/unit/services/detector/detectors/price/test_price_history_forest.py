@@ -47,7 +47,7 @@ def real_tape() -> Batch:
 
 
 def tape(price: np.ndarray, size: np.ndarray) -> Batch:
-    return Batch(**(vars(batch(price=price)) | {"size": size.astype(np.int64)}))
+    return Batch(**(vars(batch(price=price)) | {"size": size.astype(np.float64)}))
 
 
 @pytest.mark.parametrize("read", [generated_tape, pytest.param(real_tape, marks=needs_real_data)])

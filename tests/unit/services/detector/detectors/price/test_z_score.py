@@ -14,7 +14,7 @@ def z_score(**parameters: float) -> ZScore:
 
 
 def columns(price: np.ndarray, size: np.ndarray, slot: int = 0) -> Batch:
-    return Batch(**(vars(batch(price=price, slot=slot)) | {"size": np.asarray(size, np.int64)}))
+    return Batch(**(vars(batch(price=price, slot=slot)) | {"size": np.asarray(size, np.float64)}))
 
 
 def random_tape(seed: int, trades: int) -> Batch:
