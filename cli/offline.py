@@ -13,12 +13,14 @@ from cli.options import (
     From,
     MapSpec,
     OfSymbol,
+    Prices,
     ProfileName,
     Symbology,
     To,
     settings_from,
 )
 from services.common.config.settings import Settings
+from services.sources.options import PriceForm
 
 if TYPE_CHECKING:
     from services.sources.base import Source
@@ -55,11 +57,12 @@ def backtest(
     end: To = None,
     symbol: OfSymbol = None,
     elasticsearch: ElasticsearchUrl = None,
+    prices: Prices = None,
 ) -> None:
     """Run the detector over files or indexed trades, without a broker; the report goes to stderr."""
     from services.detector.offline.backtest.run import run_backtest
 
-    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch, prices)
     raise typer.Exit(run_backtest(sources, output, profile, html))
 
 
@@ -81,6 +84,7 @@ def evaluate(
     end: To = None,
     symbol: OfSymbol = None,
     elasticsearch: ElasticsearchUrl = None,
+    prices: Prices = None,
 ) -> None:
     """Inject known anomalies into real days, run the detector, and report what it finds and misses.
 
@@ -88,7 +92,7 @@ def evaluate(
     """
     from services.detector.offline.evaluation.run import run_evaluate
 
-    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch, prices)
     raise typer.Exit(run_evaluate(sources, profile, seed, runs, reshape, output))
 
 
@@ -106,11 +110,12 @@ def tune(
     end: To = None,
     symbol: OfSymbol = None,
     elasticsearch: ElasticsearchUrl = None,
+    prices: Prices = None,
 ) -> None:
     """Propose thresholds and priors for each symbol of past days that meet an alert budget."""
     from services.detector.offline.tuning.run import run_tune
 
-    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch)
+    sources = _sources(files, map_spec, symbology, start, end, symbol, elasticsearch, prices)
     raise typer.Exit(run_tune(sources, budget, profile, output))
 
 
@@ -122,6 +127,7 @@ def _sources(
     end: dt.datetime | None,
     symbol: str | None,
     elasticsearch: str | None,
+    prices: PriceForm | None,
 ) -> "Sequence[Source]":
     """Open the files, or the range of indexed trades, that a command was given."""
     from services.sources.files import open_sources
@@ -131,8 +137,9 @@ def _sources(
     if bool(files) == (start is not None or end is not None):
         raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
     if files:
-        return open_sources(files, None if map_spec is None else read_mapping(map_spec), symbology)
-    for flag, given in (("--map", map_spec), ("--symbology", symbology)):
+        mapping = None if map_spec is None else read_mapping(map_spec)
+        return open_sources(files, mapping, symbology, prices)
+    for flag, given in (("--map", map_spec), ("--symbology", symbology), ("--prices", prices)):
         if given is not None:
             raise typer.BadParameter("is for files", param_hint=flag)
     if start is None or end is None or start >= end:

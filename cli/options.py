@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from services.common.config.settings import Settings
+from services.sources.options import PriceForm
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -26,6 +27,13 @@ Files = Annotated[
 FilesOrRange = Annotated[
     list[str] | None,
     typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
+]
+Prices = Annotated[
+    PriceForm | None,
+    typer.Option(
+        help="How prices in CSV are written, where the column does not show it: as they are (137.97), or as "
+        "whole numbers of 1e-9 (137970000000)."
+    ),
 ]
 From = Annotated[dt.datetime | None, typer.Option("--from", help="Indexed trades from this time (UTC).")]
 To = Annotated[dt.datetime | None, typer.Option("--to", help="Indexed trades before this time (UTC).")]

@@ -9,6 +9,7 @@ from cli.options import (
     Files,
     Kafka,
     MapSpec,
+    Prices,
     ProfileName,
     Symbology,
     UntilIdle,
@@ -35,6 +36,7 @@ def produce(
     again: Annotated[
         bool, typer.Option("--again", help="Publish from the first row, even if it was published before.")
     ] = False,
+    prices: Prices = None,
     kafka: Kafka = None,
 ) -> None:
     """Publish the trades of files to the topic `trades`, each once: a restart resumes at the next row."""
@@ -47,7 +49,7 @@ def produce(
     configure_logs("producer")
     mapping = None if map_spec is None else read_mapping(map_spec)
     settings = settings_from(Settings, kafka)
-    raise typer.Exit(run_produce(files, settings, speed, limit, again, mapping, symbology))
+    raise typer.Exit(run_produce(files, settings, speed, limit, again, mapping, symbology, prices))
 
 
 @commands.command()

@@ -24,6 +24,7 @@ from services.producer.publisher import Publisher
 from services.sources.base import Source
 from services.sources.files import open_sources
 from services.sources.mapped.mapping import Mapping
+from services.sources.options import PriceForm
 from services.sources.spool import refuse_pipes
 
 TOPICS = [TRADES_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC]
@@ -37,6 +38,7 @@ def run_produce(
     again: bool,
     mapping: Mapping | None = None,
     symbology: Path | None = None,
+    prices: PriceForm | None = None,
 ) -> int:
     """Publish every trade of the named files that was not published before.
 
@@ -52,7 +54,7 @@ def run_produce(
         Publish that many trades at most.
     again
         Publish each file from its beginning, whatever was published before.
-    mapping, symbology
+    mapping, symbology, prices
         As in `open_sources`.
 
     Returns
@@ -71,7 +73,7 @@ def run_produce(
     relax_gc()
     kafka = kafka_connection(settings)
     stop = Stop()
-    sources = open_sources(names, mapping, symbology)
+    sources = open_sources(names, mapping, symbology, prices)
     _check_speed(sources, speed)
     health = Health()
     with serve_metrics(PRODUCER, settings, health):

@@ -4,16 +4,20 @@ import glob
 from pathlib import Path
 
 from services.common.errors import TapewatchError
-from services.sources.base import Source
+from services.sources.base import RejectedRow, Source
 from services.sources.compression import BrokenFileError, first_bytes, unsupported_kind
 from services.sources.file import FileSource
 from services.sources.mapped.mapping import Mapping
+from services.sources.options import PriceForm
 from services.sources.registry import BEGINNING_BYTES, PARQUET, reader_of
 from services.sources.spool import is_pipe, spool
 
 
 def open_sources(
-    names: list[str], mapping: Mapping | None = None, symbology: Path | None = None
+    names: list[str],
+    mapping: Mapping | None = None,
+    symbology: Path | None = None,
+    prices: PriceForm | None = None,
 ) -> list[FileSource]:
     """Open every named file and sort them by the time of their first trade.
 
@@ -25,13 +29,15 @@ def open_sources(
         What their columns are; None for files of a kind that is recognised.
     symbology
         A file with the symbols of their instruments; None for the one beside each, if it needs one.
+    prices
+        How their prices are written; None for what each file shows.
 
     Raises
     ------
     TapewatchError
         A name matches no file, or a file is not trades; nothing has been published then.
     """
-    sources = [open_source(path, mapping, symbology) for path in expand_names(names)]
+    sources = [open_source(path, mapping, symbology, prices) for path in expand_names(names)]
     return [
         source for _, source in sorted(((first_event_ns(s), s) for s in sources), key=lambda pair: pair[0])
     ]
@@ -57,7 +63,12 @@ def expand_names(names: list[str]) -> list[Path]:
     return list(paths.values())
 
 
-def open_source(path: Path, mapping: Mapping | None = None, symbology: Path | None = None) -> FileSource:
+def open_source(
+    path: Path,
+    mapping: Mapping | None = None,
+    symbology: Path | None = None,
+    prices: PriceForm | None = None,
+) -> FileSource:
     """Open one file by a mapping, or by what it holds; its name does not matter."""
     try:
         if path.stat().st_size == 0:
@@ -76,7 +87,7 @@ def open_source(path: Path, mapping: Mapping | None = None, symbology: Path | No
                     f"{path} is compressed Parquet, which is not supported.",
                     "Unpack it: Parquet is compressed within itself.",
                 )
-        return reader_of(path, beginning, mapping, symbology)
+        return reader_of(path, beginning, mapping, symbology, prices)
     except BrokenFileError as error:
         raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error
     except OSError as error:
@@ -84,8 +95,25 @@ def open_source(path: Path, mapping: Mapping | None = None, symbology: Path | No
 
 
 def first_event_ns(source: Source) -> int:
-    """Return the event time of the first trade; a file without trades comes last."""
+    """Return the event time of the first trade; a file without rows comes last.
+
+    Raises
+    ------
+    TapewatchError
+        The file has rows, but none is a trade.
+    """
+    rejected: list[RejectedRow] = []
+    count = 0
     for chunk in source.chunks():
         if len(chunk.trades):
             return int(chunk.trades["ts_event"][0])
+        rejected = rejected or chunk.rejected[:1]
+        count += len(chunk.rejected)
+    if rejected:
+        first = rejected[0]
+        raise TapewatchError(
+            f"Nothing in {source.name} is a trade: {count:,} of {count:,} rows are rejected; "
+            f"line {first.line}: {first.reason}.",
+            "Correct the file, or leave it out.",
+        )
     return 2**63 - 1

@@ -1,5 +1,6 @@
 """The numbered lines of a text file, chunk by chunk; what cannot be read keeps its number and its bytes."""
 
+import codecs
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,13 +18,13 @@ CHUNK_LINES = 1 << 17
 
 
 class Lines(NamedTuple):
-    """Some consecutive lines after the first, which is the header.
+    """Some consecutive lines after the header.
 
     Parameters
     ----------
     text
-        Columns `line` (Int64, the header being line 1) and `raw` (String, without the line end); blank lines
-        are left out.
+        Columns `line` (Int64, the first of the file being 1) and `raw` (String, without the line end); blank
+        lines are left out.
     rejected
         Lines that are not UTF-8, a last one without a line end, and what stands where a damaged file breaks
         off.
@@ -39,7 +40,14 @@ class Lines(NamedTuple):
     unended: RejectedRow | None
 
 
-def read_lines(path: Path, keep_unended: bool = False, has_header: bool = True) -> Iterator[Lines]:
+def read_lines(
+    path: Path,
+    keep_unended: bool = False,
+    *,
+    encoding: str = "utf-8",
+    line_end: str = "\n",
+    header_lines: int = 1,
+) -> Iterator[Lines]:
     """Read a file, plain or compressed, from its start.
 
     Parameters
@@ -49,15 +57,19 @@ def read_lines(path: Path, keep_unended: bool = False, has_header: bool = True) 
     keep_unended
         Leave it to the reader whether a last line without a line end is whole; else it is rejected, as it may
         be cut off.
-    has_header
-        Whether the first line is the header, which is left out.
+    encoding
+        UTF-8 or one of UTF-16; rejected bytes are UTF-8 in any case.
+    line_end
+        A line feed, or a carriage return.
+    header_lines
+        How many lines there are up to the header, which is the last of them; 0 for a file without one.
     """
     line = 1
-    for text, position_bytes, broken in _parts(path):
+    for text, position_bytes, broken in _parts(path, encoding, line_end):
         body = text
-        if line == 1 and has_header:
-            body = text.partition(b"\n")[2]
-            line = 2
+        while line <= header_lines and body:
+            body = body.partition(b"\n")[2]
+            line += 1
         raw, rejected = _decode(body, line)
         numbered = pl.DataFrame({"raw": raw}).with_row_index("line", line).cast({"line": pl.Int64})
         line += len(raw)
@@ -109,9 +121,9 @@ def without_nulls(
     return trades.drop_nulls(names), rejected
 
 
-def _parts(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
+def _parts(path: Path, encoding: str, line_end: str) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
     """Yield what `_whole_lines` does, cut after every `CHUNK_LINES` lines."""
-    for text, position_bytes, broken in _whole_lines(path):
+    for text, position_bytes, broken in _whole_lines(path, encoding, line_end):
         ends: list[int] = []
         if text.count(b"\n") > CHUNK_LINES:
             line_ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
@@ -121,7 +133,9 @@ def _parts(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
         yield text[ends[-1] if ends else 0 :], position_bytes, broken
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
+def _whole_lines(
+    path: Path, encoding: str, line_end: str
+) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:
     """Yield text that ends with a line (but perhaps the last), its position, and how the file broke off.
 
     Where it broke off, the unfinished line and the reason stand in the third place.
@@ -129,7 +143,7 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | N
     rest = b""
     position_bytes = 0
     try:
-        for piece, position_bytes in read_pieces(path):
+        for piece, position_bytes in _utf8_pieces(path, encoding, line_end):
             rest += piece
             if len(rest) >= CHUNK_BYTES:
                 end = rest.rfind(b"\n") + 1
@@ -142,6 +156,14 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, int, tuple[bytes, str] | N
     else:
         if rest:
             yield rest, position_bytes, None
+
+
+def _utf8_pieces(path: Path, encoding: str, line_end: str) -> Iterator[tuple[bytes, int]]:
+    """Yield a file's content in UTF-8, its lines ended by a line feed."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for piece, position_bytes in read_pieces(path):
+        text = piece if encoding == "utf-8" else decoder.decode(piece).encode("utf-8", "surrogatepass")
+        yield text if line_end == "\n" else text.replace(line_end.encode(), b"\n"), position_bytes
 
 
 def _decode(body: bytes, first_line: int) -> tuple[pl.Series, list[RejectedRow]]:

@@ -10,6 +10,7 @@ from typing import Any
 from services.common.errors import TapewatchError
 from services.sources.file import FileSource
 from services.sources.mapped.mapping import Mapping
+from services.sources.options import PriceForm
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class FileKind:
         The project's extra with the packages that only this kind needs; None where it needs none.
     takes_symbology
         Whether the reader takes a file with the symbols of its instruments after the path.
+    takes_prices
+        Whether the reader takes how prices are written after the path.
     """
 
     name: str
@@ -35,6 +38,7 @@ class FileKind:
     reader: str
     extra: str | None = None
     takes_symbology: bool = False
+    takes_prices: bool = False
 
 
 DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
@@ -65,7 +69,7 @@ FILE_KINDS = (
         + rb"(?=[^\n]*\b(timestamp|time|datetime|date)\b)[^\n]*\b(symbol|ticker)\b",
         "services.sources.bars:Bars",
     ),
-    FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv"),
+    FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv", takes_prices=True),
 )
 """The first one that matches reads a file; the last one takes any, and reports what is missing."""
 
@@ -81,19 +85,29 @@ def kind_of(beginning: bytes) -> FileKind:
 
 
 def reader_of(
-    path: Path, beginning: bytes, mapping: Mapping | None = None, symbology: Path | None = None
+    path: Path,
+    beginning: bytes,
+    mapping: Mapping | None = None,
+    symbology: Path | None = None,
+    prices: PriceForm | None = None,
 ) -> FileSource:
     """Open a file as the kind that its beginning matches, or by a mapping.
 
     Raises
     ------
     TapewatchError
-        Its kind needs a package that is not installed, or takes no symbology, or it is not a file of trades.
+        Its kind needs a package that is not installed, or takes no symbology or prices, or it is not a file
+        of trades.
     """
     kind = kind_of(beginning)
     if symbology is not None and (mapping is not None or not kind.takes_symbology):
         raise TapewatchError(
             f"{path} is not DBN, and takes no symbology.", "Leave out --symbology, or name DBN files alone."
+        )
+    if prices is not None and (mapping is not None or not kind.takes_prices):
+        raise TapewatchError(
+            f"{path} is not Databento's CSV, and --prices is for that.",
+            "Leave out --prices, or name CSV files alone.",
         )
     if mapping is not None:
         is_parquet = beginning.startswith(PARQUET)
@@ -101,6 +115,8 @@ def reader_of(
         by_mapping: FileSource = load(module, str(path), None)(path, mapping)
         return by_mapping
     reader: Callable[..., FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
+    if prices is not None:
+        return reader(path, prices)
     return reader(path) if symbology is None else reader(path, symbology)
 
 

@@ -49,7 +49,7 @@ class MappedCsv(FileSource):
     def rows(self) -> Iterator[Rows]:
         """See `FileSource`."""
         converter = Converter(self.mapping)
-        lines = read_lines(self.path, keep_unended=True, has_header=self.mapping.has_header)
+        lines = read_lines(self.path, keep_unended=True, header_lines=int(self.mapping.has_header))
         for text, rejected, position_bytes, unended in lines:
             cells, misfits = split(text, self._names, self._separator)
             bad = [*rejected, *misfits]

@@ -56,3 +56,12 @@ def test_empty_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(TapewatchError, match="is empty"):
         open_sources([str(tmp_path / "a.csv")])
+
+
+def test_file_of_which_nothing_is_a_trade_fails_with_the_first_reason(tmp_path: Path) -> None:
+    good = write_csv(tmp_path / "a.csv", [row(1)])
+    wrong = write_csv(tmp_path / "b.csv", [row(1, size="many"), row(2, side="X")])
+    with pytest.raises(
+        TapewatchError, match=r"Nothing in b.csv is a trade: 2 of 2 rows .* line 2: size is not a"
+    ):
+        open_sources([str(good), str(wrong)])

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 import zstandard
 
+from services.sources import compression
 from services.sources.base import RejectedRow
 from services.sources.lines import Lines, read_lines, without_nulls
 
@@ -32,6 +33,19 @@ def test_a_last_line_without_an_end_is_rejected_unless_it_is_kept(tmp_path: Path
     assert kept.text["raw"].to_list() == ["a", "b"]
     assert kept.rejected == []
     assert kept.unended == RejectedRow(3, b"b", UNENDED)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("line_end", ["\n", "\r"])
+def test_other_encodings_and_line_ends_give_the_same_lines(
+    tmp_path: Path, encoding: str, line_end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "PIECE_BYTES", 3)  # cuts letters in two
+    path = tmp_path / "x"
+    path.write_bytes(line_end.join(("# first", "header", "a", "", "b|é", "")).encode(encoding))
+    found = list(read_lines(path, encoding=encoding, line_end=line_end, header_lines=2))
+    assert [row for lines in found for row in lines.text.iter_rows()] == [(3, "a"), (5, "b|é")]
+    assert all(lines.rejected == [] for lines in found)
 
 
 def test_a_row_with_a_null_is_rejected_for_its_first_one() -> None:
