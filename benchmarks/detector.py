@@ -9,7 +9,7 @@ import polars as pl
 from benchmarks.rows import Row
 from benchmarks.surroundings import generated_day, note, real_day
 from services.detector.engine.batch import SIDE_CODES
-from services.detector.engine.columns import TradeColumns, trading_days
+from services.detector.engine.columns import TradeColumns, identities, trading_days
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import load_profile
 from services.sources.columns import PRICE_SCALE
@@ -62,6 +62,9 @@ class _Sliceable(TradeColumns):
             self.size[part],
             self.side[part],
             self.sequence[part],
+            self.tape_ns[part],
+            self.lane[part],
+            self.identity[part],
         )
 
 
@@ -75,6 +78,9 @@ def _columns(frame: pl.DataFrame, symbols: list[str]) -> _Sliceable:
         size=frame["size"].to_numpy().astype(np.float64),
         side=frame["side"].replace_strict(SIDE_CODES, return_dtype=pl.Int64).to_numpy(),
         sequence=frame["sequence"].to_numpy(),
+        tape_ns=event_ns,
+        lane=frame["publisher_id"].to_numpy(),
+        identity=identities(frame["trade_id"].to_list()),
     )
 
 

@@ -51,7 +51,7 @@ class Model(msgspec.Struct, gc=False, frozen=True):
     """`Profile.hash`."""
 
 
-class Anomaly(msgspec.Struct, gc=False, frozen=True):
+class Anomaly(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """What is said of an anomalous trade, in the order in which the JSON has it."""
 
     anomalies: list[str]
@@ -67,6 +67,8 @@ class Anomaly(msgspec.Struct, gc=False, frozen=True):
     session: str
     """`YYYY-MM-DD`."""
     model: Model
+    late_s: float | None = None
+    """How long before the session's last print its own time was, in seconds, if it came late."""
 
 
 def anomaly_json(trade: bytes, anomaly: Anomaly, detected_at: dt.datetime) -> bytes:

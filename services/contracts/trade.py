@@ -47,6 +47,14 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     """Whether the size was not already counted elsewhere."""
     kind: Literal["trade", "bar"] = "trade"
     """A bar is one print at its end; detectors that learn from single prints do not judge it."""
+    publisher_id: int | str = 0
+    """Databento's number of who published it; each publisher's trades are in an order of their own."""
+    venue: str | None = None
+    """Where it was traded, which orders trades like `publisher_id`."""
+    ts_recv: str | None = None
+    """When it was received, in the form of `timestamp`."""
+    tape_time: str | None = None
+    """When the tape showed it, in the form of `timestamp`, where the source needs it for the order."""
 
 
 def size_text(size: float) -> str:
@@ -92,13 +100,21 @@ def decode_trade(value: bytes | None) -> Trade:
         raise NotATradeError(f"not a trade: the size is out of all bounds ({trade.size})")
     if not trade.trade_id or not trade.symbol:
         raise NotATradeError("not a trade: trade_id or symbol is empty")
-    if not ISO_TIME.fullmatch(trade.timestamp):
-        raise NotATradeError(f"not a trade: @timestamp is not an ISO 8601 UTC time ({trade.timestamp!r})")
-    if not FIRST_YEAR <= trade.timestamp[:4] <= LAST_YEAR:
-        raise NotATradeError(f"not a trade: @timestamp is not from {FIRST_YEAR} to {LAST_YEAR}")
-    try:
-        if trade.timestamp[8:10] > "28":
-            dt.date.fromisoformat(trade.timestamp[:10])
-    except ValueError as error:
-        raise NotATradeError(f"not a trade: no calendar has the day of @timestamp ({error})") from error
+    _check_time("@timestamp", trade.timestamp)
+    if trade.tape_time is not None:
+        _check_time("tape_time", trade.tape_time)
+    elif trade.sequence <= 0 and trade.ts_recv is not None:
+        _check_time("ts_recv", trade.ts_recv)
     return trade
+
+
+def _check_time(name: str, text: str) -> None:
+    if not ISO_TIME.fullmatch(text):
+        raise NotATradeError(f"not a trade: {name} is not an ISO 8601 UTC time ({text!r})")
+    if not FIRST_YEAR <= text[:4] <= LAST_YEAR:
+        raise NotATradeError(f"not a trade: {name} is not from {FIRST_YEAR} to {LAST_YEAR}")
+    try:
+        if text[8:10] > "28":
+            dt.date.fromisoformat(text[:10])
+    except ValueError as error:
+        raise NotATradeError(f"not a trade: no calendar has the day of {name} ({error})") from error

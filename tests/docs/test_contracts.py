@@ -100,7 +100,16 @@ def test_a_trades_required_fields_are_those_of_the_decoder() -> None:
 def test_an_anomalys_fields_come_in_the_order_of_the_table() -> None:
     detection = Detection("high_volume", "High Volume", 0.6, 2.0, 1.0, 1.5, "why")
     anomaly = Anomaly(
-        ["High Volume"], 0.6, Severity.LOW, "Why.", [detection], {}, {}, "2024-12-02", Model("a", "b", "c")
+        ["High Volume"],
+        0.6,
+        Severity.LOW,
+        "Why.",
+        [detection],
+        {},
+        {},
+        "2024-12-02",
+        Model("a", "b", "c"),
+        1.5,
     )
     fields = orjson.loads(anomaly_json(trade_json(1), anomaly, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
     written = []
@@ -207,13 +216,13 @@ def test_limits_of_dead_letters_are_those_of_the_page() -> None:
 
 def test_checkpoints_have_the_fields_of_the_table() -> None:
     documented = table("Checkpoint")
-    state = SessionState(SessionKey("NVDA", "2024-12-02"), 1, 2, 3, {"tape": b""})
+    state = SessionState(SessionKey("NVDA", "2024-12-02"), 1, b"", {"tape": b""})
     for column, checkpoint in (
         ("of a session", SessionCheckpoint(0, "p", "l", 5, state)),
         ("of a partition", PartitionCheckpoint(0, "p", "l", 5, None, 0)),
     ):
         value = encode(checkpoint)
-        assert value[: len(MAGIC) + 1] == b"TWC\x02"
+        assert value[: len(MAGIC) + 1] == b"TWC\x03"
         content = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(value[len(MAGIC) + 1 :]))
         assert {name for name, row in documented.items() if row[column] == "yes"} == content.keys()
     assert f"version of the format ({VERSION})" in section(PAGE, "Checkpoint")

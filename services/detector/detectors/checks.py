@@ -1,7 +1,7 @@
 """Checks that a detector keeps the laws that hold for every detector."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from services.contracts.detectors import DETECTORS
 from services.detector.engine.batch import SIDE_CODES
-from services.detector.engine.columns import TradeColumns
+from services.detector.engine.columns import TradeColumns, identities
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import Profile
 
@@ -24,6 +24,7 @@ _OPEN_NS = 14 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000
 _DAY_NS = 86_400 * 1_000_000_000
 _FIRST_DAY = 20_059  # 2024-12-02
 _MIN_FLAGS = 5
+_LATE_BY = 3
 
 Results = dict[tuple[str, int, int], tuple[Any, ...]]
 """The detector's complete output for each flagged trade, by symbol, day and number of the trade."""
@@ -82,6 +83,7 @@ def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: in
     if Engine(profile).checkpointable:
         for share in (0.1, 0.5, 0.9):
             _check_restore(trial, tape, whole, int(share * len(tape)))
+    _check_late(trial, tape, random)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ class _Trial:
         for start, stop in pairwise(edges):
             batch = part(tape, range(start, stop))
             for flagged in engine.flag(batch):
-                flags = flagged.flags[self.name]
+                flags = flagged.flags.get(self.name)
+                if flags is None:  # of late trades, if the state cannot be put back
+                    continue
                 for row, at in enumerate(flagged.piece.places[flags.at].tolist()):
                     found[batch.symbol[at], int(batch.day[at]), int(batch.sequence[at])] = (
                         flags.score[row],
@@ -151,14 +155,11 @@ def _check_no_look_ahead(
     """Change the later trades of a batch; the results for the earlier ones must not change."""
     middle = len(tape) // 2
     after = part(tape, range(middle, len(tape)))
-    other = TradeColumns(
-        symbol=after.symbol,
-        day=after.day,
-        event_ns=after.event_ns,
+    other = replace(
+        after,
         price=after.price * random.uniform(0.5, 2.0, len(after)),
         size=random.permutation(after.size) * 3,
         side=random.permutation(after.side),
-        sequence=after.sequence,
     )
     before = {_key(tape, at) for at in range(middle)}
     changed = trial.judge(joined([part(tape, range(middle)), other]))
@@ -187,6 +188,40 @@ def _check_replay(trial: _Trial, tape: TradeColumns) -> None:
         raise LawBrokenError(f"{trial.name} flags replayed trades again")
     if engine.checkpointable and [engine.save(one).detectors for one in sessions] != before:
         raise LawBrokenError(f"{trial.name} learns from replayed trades")
+
+
+def _check_late(trial: _Trial, tape: TradeColumns, random: np.random.Generator) -> None:
+    """Let some trades come late; what is said of all others must be the same without them."""
+    late = random.permutation(len(tape))[: len(tape) // 20]
+    rest = np.setdiff1d(np.arange(len(tape)), late)
+    places = rest.tolist()
+    for one in late.tolist():
+        # After two later ones of its session, which agree that the session has moved on.
+        after = [
+            number
+            for number, at in enumerate(places)
+            if at > one and tape.symbol[at] == tape.symbol[one] and tape.day[at] == tape.day[one]
+        ]
+        if len(after) > _LATE_BY:
+            places.insert(after[_LATE_BY] + 1, one)
+    expected: Results = {}
+    engines: list[Engine] = []
+    for order in (rest.tolist(), places):
+        engines.append(Engine(trial.profile))
+        found = trial.judge(part(tape, order), engine=engines[-1])
+        own = {_key(tape, at) for at in rest}
+        said = {key: one for key, one in found.items() if key in own}
+        trial.expect(said, expected or said, "learns from trades that come late")
+        expected = said
+    if engines[1].out_of_order.late != len(places) - len(rest):
+        raise AssertionError("the tape has no late trades, so a law was not tried")
+    if engines[0].checkpointable:
+        states = [
+            [engine.save(one).detectors for one in sorted(engine.take_changes().touched, key=str)]
+            for engine in engines
+        ]
+        if states[0] != states[1]:
+            raise LawBrokenError(f"{trial.name} keeps traces of trades that came late")
 
 
 def _check_restore(trial: _Trial, tape: TradeColumns, whole: Results, cut: int) -> None:
@@ -229,14 +264,18 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
         size[30::11] = 0
         size[31::5] = size[31::5] // 100 * 100 + 200
         size[32::13] /= 8
+    event_ns = (_FIRST_DAY + day) * _DAY_NS + _OPEN_NS + np.cumsum(gaps_ns)
     return TradeColumns(
         symbol=[symbol] * count,
         day=np.full(count, _FIRST_DAY + day),
-        event_ns=(_FIRST_DAY + day) * _DAY_NS + _OPEN_NS + np.cumsum(gaps_ns),
+        event_ns=event_ns,
         price=price,
         size=size,
         side=side,
         sequence=np.arange(count),
+        tape_ns=event_ns,
+        lane=np.zeros(count, np.int64),
+        identity=identities([f"{symbol}-{day}-{number}" for number in range(count)]),
     )
 
 

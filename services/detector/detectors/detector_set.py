@@ -73,10 +73,15 @@ class DetectorSet:
         walk = self._context.walk_in_use
         return batch if walk is None else batch.with_measures(walk.advance(batch))
 
-    def flag(self, batch: Batch) -> dict[str, Flags]:
-        """Let each detector judge a batch that `advance` returned; drops flags where it does not run."""
+    def flag(self, batch: Batch, only_stored: bool = False) -> dict[str, Flags]:
+        """Let each detector judge a batch that `advance` returned; drops flags where it does not run.
+
+        With `only_stored`, detectors whose state cannot be saved, and so not be put back, are left out.
+        """
         found = {}
         for number, detector in enumerate(self.detectors):
+            if only_stored and detector.state_store is None:
+                continue
             flags = detector.flag(batch)
             found[detector.name] = flags.only(self._runs[batch.slot[flags.at], number])
         return found

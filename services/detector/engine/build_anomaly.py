@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity
 from services.contracts.detectors import DETECTORS, DetectorSpec
 from services.detector.detectors.base import Flags
@@ -25,7 +27,12 @@ class Found(NamedTuple):
     anomaly: Anomaly
 
 
-def combine(flags: Mapping[str, Flags], session_at: Callable[[int], str], model: Model) -> list[Found]:
+def combine(
+    flags: Mapping[str, Flags],
+    session_at: Callable[[int], str],
+    model: Model,
+    late_s: np.ndarray | None = None,
+) -> list[Found]:
     """Combine the detections of each flagged trade.
 
     The detection with the highest score comes first: it gives the anomaly its score, severity and message.
@@ -39,6 +46,8 @@ def combine(flags: Mapping[str, Flags], session_at: Callable[[int], str], model:
         Gives the session, `YYYY-MM-DD`, of the trade at a place in the batch.
     model
         Name, version and profile of the model.
+    late_s
+        How late each trade is, in seconds, shape (n,), if they are late ones.
 
     Returns
     -------
@@ -49,10 +58,16 @@ def combine(flags: Mapping[str, Flags], session_at: Callable[[int], str], model:
     for name, flagged in flags.items():
         for row, at in enumerate(flagged.at.tolist()):
             detections.setdefault(at, []).append((DETECTORS[name], flagged, row))
-    return [Found(at, _anomaly(detections[at], session_at(at), model)) for at in sorted(detections)]
+    return [
+        Found(
+            at,
+            _anomaly(detections[at], session_at(at), model, None if late_s is None else float(late_s[at])),
+        )
+        for at in sorted(detections)
+    ]
 
 
-def _anomaly(found: list[_Detection], session: str, model: Model) -> Anomaly:
+def _anomaly(found: list[_Detection], session: str, model: Model, late_s: float | None) -> Anomaly:
     ranked = sorted(found, key=lambda one: (not one[0].is_expected, -one[1].score[one[2]]))
     leading, flagged, row = ranked[0]
     labels = [spec.label for spec, _, _ in ranked]
@@ -62,7 +77,7 @@ def _anomaly(found: list[_Detection], session: str, model: Model) -> Anomaly:
         anomalies=labels,
         score=score,
         severity=Severity.INFO if leading.is_expected else severity,
-        message=_sentence(flagged.reasons[row], labels[1:]),
+        message=_sentence(flagged.reasons[row], labels[1:], late_s),
         detections=[
             Detection(
                 detector=spec.name,
@@ -81,6 +96,7 @@ def _anomaly(found: list[_Detection], session: str, model: Model) -> Anomaly:
         },
         session=session,
         model=model,
+        late_s=late_s,
     )
 
 
@@ -95,6 +111,7 @@ def _shares(ranked: list[_Detection]) -> dict[str, float]:
     return shares
 
 
-def _sentence(reason: str, other_labels: list[str]) -> str:
+def _sentence(reason: str, other_labels: list[str], late_s: float | None) -> str:
+    late = "" if late_s is None else f"; it came {late_s:,.3g} s late"
     also = f"; also {' and '.join(other_labels)}" if other_labels else ""
-    return f"{reason[0].upper()}{reason[1:]}{also}."
+    return f"{reason[0].upper()}{reason[1:]}{also}{late}."

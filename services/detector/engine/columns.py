@@ -1,12 +1,14 @@
 """Converts decoded trades to columns."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
 from services.contracts.trade import Trade
 from services.detector.engine.batch import SIDE_CODES
+from services.detector.engine.order import identities_of
 
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -24,7 +26,14 @@ class TradeColumns:
     event_ns, price, size, side
         As in `Batch`.
     sequence
-        The venue's numbers, int64.
+        The venue's numbers, int64; from 1 up, they order the trades of their lane.
+    tape_ns
+        What orders trades without such a number: when the tape showed them, else when they were received,
+        else `event_ns`; int64.
+    lane
+        A number for each publisher or venue, int64.
+    identity
+        64 bits of each `trade_id`, int64.
     """
 
     symbol: list[str]
@@ -34,6 +43,9 @@ class TradeColumns:
     size: np.ndarray
     side: np.ndarray
     sequence: np.ndarray
+    tape_ns: np.ndarray
+    lane: np.ndarray
+    identity: np.ndarray
 
     def __len__(self) -> int:
         return len(self.symbol)
@@ -42,10 +54,8 @@ class TradeColumns:
 def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
     """Convert decoded trades to columns; the trading day is the calendar day in `time_zone`."""
     count = len(trades)
-    times = pl.Series([trade.timestamp for trade in trades], dtype=pl.String).str.to_datetime(
-        "%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ns"
-    )
-    event_ns = times.cast(pl.Int64).to_numpy()
+    event_ns = _nanoseconds([trade.timestamp for trade in trades])
+    sequence = np.fromiter((trade.sequence for trade in trades), np.int64, count)
     return TradeColumns(
         symbol=[trade.symbol for trade in trades],
         day=trading_days(event_ns, time_zone),
@@ -53,8 +63,47 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
         price=np.fromiter((trade.price for trade in trades), np.float64, count),
         size=np.fromiter((trade.size for trade in trades), np.float64, count),
         side=np.fromiter((SIDE_CODES[trade.side] for trade in trades), np.int64, count),
-        sequence=np.fromiter((trade.sequence for trade in trades), np.int64, count),
+        sequence=sequence,
+        tape_ns=_tape_times(trades, event_ns, sequence),
+        lane=np.fromiter(map(_lane, trades), np.int64, count),
+        identity=identities([trade.trade_id for trade in trades]),
     )
+
+
+def identities(trade_ids: list[str]) -> np.ndarray:
+    """Return 64 bits for each id, int64; see `identities_of`."""
+    encoded = [trade_id.encode() for trade_id in trade_ids]
+    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+    return identities_of(np.frombuffer(b"".join(encoded), np.uint8), ends)
+
+
+def _lane(trade: Trade) -> int:
+    if trade.venue is None and isinstance(trade.publisher_id, int):
+        return trade.publisher_id
+    return _named_lane(trade.venue or str(trade.publisher_id))
+
+
+@lru_cache(maxsize=4096)
+def _named_lane(name: str) -> int:
+    return int(identities([name])[0])
+
+
+def _tape_times(trades: list[Trade], event_ns: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+    shown = {
+        at: time
+        for at in np.flatnonzero(sequence <= 0).tolist()
+        if (time := trades[at].tape_time or trades[at].ts_recv) is not None
+    }
+    if not shown:
+        return event_ns
+    tape_ns = event_ns.copy()
+    tape_ns[list(shown)] = _nanoseconds(list(shown.values()))
+    return tape_ns
+
+
+def _nanoseconds(times: list[str]) -> np.ndarray:
+    parsed = pl.Series(times, dtype=pl.String).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ns")
+    return parsed.cast(pl.Int64).to_numpy()
 
 
 def trading_days(event_ns: np.ndarray, time_zone: str) -> np.ndarray:

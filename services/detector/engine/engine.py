@@ -15,11 +15,11 @@ from services.contracts.anomaly import Model
 from services.contracts.trade import Trade
 from services.detector.detectors.base import Flags, StateStore
 from services.detector.detectors.detector_set import DetectorSet
-from services.detector.engine.batch import SessionKey
+from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.build_anomaly import Found, combine
 from services.detector.engine.columns import TradeColumns, to_columns
 from services.detector.engine.sessions import Piece, Sessions
-from services.detector.engine.state import Changes, SessionState
+from services.detector.engine.state import Changes, OutOfOrder, SessionState
 from services.detector.profiles.profile import Profile
 
 MODEL_NAME = "tapewatch"
@@ -61,9 +61,9 @@ class Engine:
         return self._set.states
 
     @property
-    def late_trades(self) -> int:
-        """Number of late or repeated trades, which were not judged."""
-        return self._sessions.late_trades
+    def out_of_order(self) -> OutOfOrder:
+        """What has come out of order."""
+        return self._sessions.out_of_order
 
     @property
     def state_schema(self) -> str:
@@ -88,7 +88,7 @@ class Engine:
         self._check_checkpointable()
         slot = self._sessions.slot_of(session)
         detectors = {name: store.save(slot) for name, store in self._stores.items()}
-        return SessionState(session, *self._sessions.last_of(slot), detectors)
+        return SessionState(session, *self._sessions.saved(slot), detectors)
 
     def restore(self, state: SessionState) -> None:
         """Resume a saved session; must be called before any trade. Parameters come from the profile.
@@ -113,7 +113,9 @@ class Engine:
                 raise ValueError(f"the saved state of {name} cannot be read: {error}") from error
 
     def detect(self, trades: list[Trade]) -> list[Found]:
-        """Judge the next trades, of any symbols, each symbol's in order.
+        """Judge the next trades, of any symbols, as they come.
+
+        A late one is judged against its session's present state, and changes nothing in it.
 
         Returns
         -------
@@ -133,9 +135,25 @@ class Engine:
             for slot, session in piece.opened:
                 self._set.open(slot, session)
             if len(piece.batch):
-                batch = self._set.advance(piece.batch)
-                found.append(Flagged(replace(piece, batch=batch), self._set.flag(batch)))
+                judge = self._judge if piece.late_ns is None else self._judge_only
+                batch, flags = judge(piece.batch)
+                found.append(Flagged(replace(piece, batch=batch), flags))
         return found
+
+    def _judge(self, batch: Batch) -> tuple[Batch, dict[str, Flags]]:
+        measured = self._set.advance(batch)
+        return measured, self._set.flag(measured)
+
+    def _judge_only(self, batch: Batch) -> tuple[Batch, dict[str, Flags]]:
+        """Judge late trades, at most one of each session, and put all states back."""
+        saved = [
+            (store, slot, store.save(slot)) for store in self._stores.values() for slot in batch.slot.tolist()
+        ]
+        measured = self._set.advance(batch)
+        flags = self._set.flag(measured, only_stored=True)
+        for store, slot, state in saved:
+            store.restore(slot, state)
+        return measured, flags
 
     def anomalies(self, flagged: Flagged) -> list[Found]:
         """Combine the detectors' flags into anomalies; places refer to the columns."""
@@ -146,7 +164,8 @@ class Engine:
             day = piece.sessions[int(piece.batch.slot[at])].day
             return day or str(np.datetime64(int(piece.days[at]), "D"))
 
-        found = combine(flagged.flags, session_at, self._model)
+        late_s = None if piece.late_ns is None else piece.late_ns / 1e9
+        found = combine(flagged.flags, session_at, self._model, late_s)
         return [Found(int(piece.places[at]), anomaly) for at, anomaly in found]
 
     def _check_checkpointable(self) -> None:

@@ -1,4 +1,4 @@
-"""Assigns trades to sessions, checks their order, and drops old sessions.
+"""Assigns trades to sessions, cuts them where late ones are, and drops old sessions.
 
 The result depends only on a symbol's own trades in their order, never on batches.
 """
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.columns import TradeColumns
+from services.detector.engine.order import IN_ORDER, LATE, REPEAT, TOO_LATE, PrintOrder
 from services.detector.engine.slots import grown
-from services.detector.engine.state import Changes, SessionState
+from services.detector.engine.state import Changes, OutOfOrder, SessionState
 
 SESSIONS_KEPT = 8
 """Days of a symbol whose state is kept, those seen last: enough to backfill several days side by side."""
@@ -43,6 +43,9 @@ class Piece:
         The session of each slot in the batch.
     opened
         Slots that are given to sessions from this piece on, whatever session had them before.
+    late_ns
+        How late each trade is, int64, shape (n,), if these are late ones: at most one of each session, which
+        must be judged but not learnt from. None for trades in order.
     """
 
     places: np.ndarray
@@ -50,6 +53,7 @@ class Piece:
     batch: Batch
     sessions: Mapping[int, SessionKey]
     opened: list[tuple[int, SessionKey]]
+    late_ns: np.ndarray | None = None
 
 
 class Sessions:
@@ -69,23 +73,23 @@ class Sessions:
         self._used = 0
         self._seen = 0
         self._last_seen = np.zeros(0, np.int64)  # by slot, in trades seen by all
-        self._last_ns = np.zeros(0, np.int64)
-        self._last_sequence = np.zeros(0, np.int64)
+        self._order = PrintOrder()
         self._touched = np.zeros(0, bool)
         self._dropped: dict[SessionKey, None] = {}
         self._keys: dict[int, SessionKey] = {}
-        self.late_trades = 0
+        self.out_of_order = OutOfOrder()
+        """What has come out of order since the start."""
 
     def pieces(self, columns: TradeColumns) -> list[Piece]:
-        """Sort trades into sessions; late and repeated trades are counted and left out.
+        """Sort trades into sessions; repeats and trades that are too late are counted and left out.
 
-        There is more than one piece only where a symbol has more days than are kept: a slot may then be
-        reused between two of them, and the later piece has it in `opened`. Pieces must be processed in
-        order.
+        There is more than one piece where late trades stand between others, and where a symbol has more days
+        than are kept: a slot may then be reused between two of them, and the later piece has it in `opened`.
+        Pieces must be processed in order.
         """
         symbol_numbers = np.fromiter(map(self._number, columns.symbol), np.int64, len(columns))
         days = np.full(len(columns), ENDLESS_DAY) if self._endless else columns.day
-        pieces = []
+        pieces: list[Piece] = []
         start = 0
         while start < len(columns):
             opened: list[int] = []
@@ -94,38 +98,60 @@ class Sessions:
             self._last_seen[slots] = self._seen + np.arange(stop)  # of a slot's trades the last one counts
             self._touched[slots] = True
             self._seen += stop
-            fresh = np.empty(stop, bool)
-            _mark_fresh(
+            order = self._order.sort(
                 slots,
                 columns.event_ns[part],
+                columns.tape_ns[part],
                 columns.sequence[part],
-                self._last_ns,
-                self._last_sequence,
-                fresh,
+                columns.lane[part],
+                columns.identity[part],
             )
-            places = np.flatnonzero(fresh) + start
-            slots = slots[fresh]
-            self.late_trades += stop - len(places)
-            if not len(places) and not opened:
-                start += stop
-                continue
-            pieces.append(
-                Piece(
-                    places=places,
-                    days=columns.day[places],
-                    batch=Batch(
-                        slot=slots,
-                        event_ns=columns.event_ns[places],
-                        price=columns.price[places],
-                        size=columns.size[places],
-                        side=columns.side[places],
-                    ),
-                    sessions={slot: self._keys[slot] for slot in np.unique(slots).tolist()},
-                    opened=[(slot, self._keys[slot]) for slot in opened],
+            kinds = np.bincount(order.kind, minlength=TOO_LATE + 1)
+            self.out_of_order += OutOfOrder(
+                int(kinds[LATE]), int(kinds[REPEAT]), int(kinds[TOO_LATE]), order.restarts, order.steps_back
+            )
+            new = [(slot, self._keys[slot]) for slot in opened]
+            for at in _runs(slots, order.kind):
+                pieces.append(
+                    self._piece(
+                        columns,
+                        at + start,
+                        slots[at],
+                        order.clock_ns[at],
+                        new,
+                        order.late_ns[at] if order.kind[at[:1]] == LATE else None,
+                    )
                 )
-            )
+                new = []
+            if new:
+                nothing = np.zeros(0, np.int64)
+                pieces.append(self._piece(columns, nothing, nothing, nothing, new, None))
             start += stop
         return pieces
+
+    def _piece(
+        self,
+        columns: TradeColumns,
+        places: np.ndarray,
+        slots: np.ndarray,
+        clock_ns: np.ndarray,
+        opened: list[tuple[int, SessionKey]],
+        late_ns: np.ndarray | None,
+    ) -> Piece:
+        return Piece(
+            places=places,
+            days=columns.day[places],
+            batch=Batch(
+                slot=slots,
+                event_ns=clock_ns,
+                price=columns.price[places],
+                size=columns.size[places],
+                side=columns.side[places],
+            ),
+            sessions={slot: self._keys[slot] for slot in np.unique(slots).tolist()},
+            opened=opened,
+            late_ns=late_ns,
+        )
 
     def take_changes(self) -> Changes:
         """Return which sessions were given a trade or dropped since the last call."""
@@ -139,9 +165,9 @@ class Sessions:
         """Return an open session's slot; raises KeyError for one that is not open."""
         return self._symbols[session.symbol].slots[self._day_number(session.day)]
 
-    def last_of(self, slot: int) -> tuple[int, int, int]:
-        """Return `last_seen`, `last_ns` and `last_sequence` of `SessionState`."""
-        return int(self._last_seen[slot]), int(self._last_ns[slot]), int(self._last_sequence[slot])
+    def saved(self, slot: int) -> tuple[int, bytes]:
+        """Return `last_seen` and `order` of `SessionState`."""
+        return int(self._last_seen[slot]), self._order.save(slot)
 
     def restore(self, state: SessionState) -> int:
         """Open a saved session, before any trade, and return its slot.
@@ -151,7 +177,7 @@ class Sessions:
         Raises
         ------
         ValueError
-            The session is already open, or its day is invalid here.
+            The session is already open, its day is invalid here, or the order of its trades unreadable.
         """
         symbol, day = state.session.symbol, self._day_number(state.session.day)
         self._number(symbol)
@@ -160,8 +186,7 @@ class Sessions:
             raise ValueError(f"the session {symbol}@{state.session.day} is already open")
         slot = slots[day] = self._open(symbol, day)
         self._last_seen[slot] = state.last_seen
-        self._last_ns[slot] = state.last_ns
-        self._last_sequence[slot] = state.last_sequence
+        self._order.restore(slot, state.order)
         self._seen = max(self._seen, state.last_seen + 1)
         if len(slots) > SESSIONS_KEPT:
             self._drop(symbol)
@@ -220,10 +245,8 @@ class Sessions:
         slot = self._free.pop() if self._free else self._used
         self._used = max(self._used, slot + 1)
         self._last_seen = grown(self._last_seen, slot)
-        self._last_ns = grown(self._last_ns, slot)
-        self._last_sequence = grown(self._last_sequence, slot)
         self._touched = grown(self._touched, slot)
-        self._last_ns[slot] = self._last_sequence[slot] = -1
+        self._order.open(slot)
         text = "" if self._endless else str(np.datetime64(day, "D"))
         self._keys[slot] = SessionKey(symbol, text)
         self._dropped.pop(self._keys[slot], None)
@@ -239,22 +262,29 @@ class Sessions:
         self._dropped[self._keys[slot]] = None
 
 
-@njit(cache=True)
-def _mark_fresh(
-    slots: np.ndarray,
-    event_ns: np.ndarray,
-    sequence: np.ndarray,
-    last_ns: np.ndarray,
-    last_sequence: np.ndarray,
-    fresh: np.ndarray,
-) -> None:
-    """Mark the trades that come after all before them in their session, by time and then sequence."""
-    for i in range(len(slots)):
-        slot = slots[i]
-        is_fresh = event_ns[i] > last_ns[slot] or (
-            event_ns[i] == last_ns[slot] and sequence[i] > last_sequence[slot]
-        )
-        fresh[i] = is_fresh
-        if is_fresh:
-            last_ns[slot] = event_ns[i]
-            last_sequence[slot] = sequence[i]
+def _runs(slots: np.ndarray, kind: np.ndarray) -> list[np.ndarray]:
+    """Return the places of the trades to judge, cut where late ones begin and end.
+
+    A run of late ones has at most one of each slot.
+    """
+    if not (kind != IN_ORDER).any():
+        return [np.arange(len(kind))]
+    places = np.flatnonzero(kind <= LATE)
+    is_late = kind[places] == LATE
+    cuts = (np.flatnonzero(np.diff(is_late)) + 1).tolist()
+    runs = []
+    for run in np.split(places, cuts):
+        if not len(run):
+            continue
+        if kind[run[0]] == IN_ORDER:
+            runs.append(run)
+            continue
+        first = 0
+        seen: set[int] = set()
+        for at, slot in enumerate(slots[run].tolist()):
+            if slot in seen:
+                runs.append(run[first:at])
+                first, seen = at, set()
+            seen.add(slot)
+        runs.append(run[first:])
+    return runs

@@ -11,7 +11,7 @@ are two kinds of message:
 A value is, byte by byte:
 
 - 0 to 2: `TWC`
-- 3: the version of this format, 2
+- 3: the version of this format, 3
 - from 4: one zstd frame (RFC 8878) that tells its content's size, 16 MiB at most, and ends with the content's
   checksum. The content is one MessagePack map from names to values, with no name missing and no other:
 
@@ -24,7 +24,8 @@ A value is, byte by byte:
 
   - `offset`: the state covers all of the session's trades before this offset of the partition of `trades`
   - `symbol`, `day`: as in the key
-  - `last_seen`, `last_ns`, `last_sequence`: whole numbers, see `SessionState`
+  - `last_seen`: a whole number, see `SessionState`
+  - `order`: what its trades came in order after (bin), see `PrintOrder.save`
   - `detectors`: map from the name of what keeps state to its bytes (bin)
 
   or, of a partition:
@@ -46,7 +47,7 @@ from services.detector.engine.batch import SessionKey
 from services.detector.engine.state import SessionState
 
 MAGIC = b"TWC"
-VERSION = 2
+VERSION = 3
 PARTITION_KEY = b"partition"
 
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
@@ -54,7 +55,6 @@ MAX_CONTENT_BYTES = 16 * 1024 * 1024
 
 _COMPRESSION_LEVEL = 1
 
-_Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -96,8 +96,7 @@ class _Session(_Content, frozen=True, tag="session"):
     symbol: str
     day: str
     last_seen: _Count
-    last_ns: _Whole
-    last_sequence: _Whole
+    order: bytes
     detectors: dict[str, bytes]
 
 
@@ -144,8 +143,7 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
             symbol=state.session.symbol,
             day=state.session.day,
             last_seen=state.last_seen,
-            last_ns=state.last_ns,
-            last_sequence=state.last_sequence,
+            order=state.order,
             detectors=state.detectors,
         )
     else:
@@ -193,8 +191,7 @@ def decode(value: bytes) -> SessionCheckpoint | PartitionCheckpoint:
     state = SessionState(
         SessionKey(content.symbol, content.day),
         content.last_seen,
-        content.last_ns,
-        content.last_sequence,
+        content.order,
         content.detectors,
     )
     return SessionCheckpoint(content.epoch, content.profile, content.layout, content.offset, state)

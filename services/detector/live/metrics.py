@@ -3,17 +3,28 @@
 import datetime as dt
 import time
 
+import structlog
 from prometheus_client import Counter, Gauge
 
 from services.common.observability.counters import DEAD_LETTERS, EVENT_LAG_S
 from services.common.observability.rates import Rate
 from services.contracts.components import DETECTOR
+from services.detector.engine.state import OutOfOrder
 from services.detector.live.partition import Detected
 
 TRADES = Counter("tapewatch_scored_trades_total", "Trades worked off, late ones included, each once")
 LATE_TRADES = Counter(
-    "tapewatch_late_trades_total", "Trades at or before the last one of their session: late or repeated"
+    "tapewatch_late_trades_total", "Trades that came after later ones of their lane, or once more"
 )
+UNJUDGED_TRADES = Counter(
+    "tapewatch_unjudged_trades_total",
+    "Trades that were not judged: repeats, and those older than what a session remembers",
+    ["reason"],
+)
+MISPLACED_SYMBOLS = Counter(
+    "tapewatch_misplaced_symbols_total", "Symbols without their name as key, or seen in a second partition"
+)
+RESTARTS = Counter("tapewatch_sequence_restarts_total", "Venues' sequences that started again in a session")
 REPLAYED = Counter("tapewatch_replayed_messages_total", "Messages read again to rebuild state")
 ANOMALIES = Counter("tapewatch_anomalies_total", "Anomalies published", ["label", "severity"])
 RETRACTIONS = Counter("tapewatch_retracted_anomalies_total", "Anomalies withdrawn by a reset")
@@ -33,7 +44,9 @@ class Tally:
     """Totals of what this process has committed."""
 
     def __init__(self) -> None:
-        self.trades = self.anomalies = self.dead_letters = self.late_trades = 0
+        self.trades = self.anomalies = self.dead_letters = 0
+        self.out_of_order = OutOfOrder()
+        self._has_warned = False
         self._rate = Rate(PER_SECOND)
         self._uncounted: list[Detected] = []
 
@@ -55,9 +68,9 @@ class Tally:
         self.trades += found.trades
         self.anomalies += len(found.anomalies)
         self.dead_letters += len(found.rejected)
-        self.late_trades += found.late_trades
+        self.out_of_order += found.out_of_order
         TRADES.inc(found.trades)
-        LATE_TRADES.inc(found.late_trades)
+        self._count_out_of_order(found.out_of_order)
         REPLAYED.inc(found.replayed)
         DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.rejected))
         self._rate.add(found.trades)
@@ -67,6 +80,19 @@ class Tally:
         if found.newest_event_time:
             newest = dt.datetime.fromisoformat(found.newest_event_time[:26].rstrip("Z") + "+00:00")
             EVENT_LAG_S.labels(DETECTOR.service).set(time.time() - newest.timestamp())
+
+    def _count_out_of_order(self, found: OutOfOrder) -> None:
+        LATE_TRADES.inc(found.all)
+        UNJUDGED_TRADES.labels("repeat").inc(found.repeats)
+        UNJUDGED_TRADES.labels("too_late").inc(found.too_late)
+        RESTARTS.inc(found.restarts)
+        if found.restarts and self.out_of_order.restarts == found.restarts:
+            structlog.get_logger().warning(
+                "a venue's sequence numbers have started again in a session; its trades are taken as in order"
+            )
+        if not self._has_warned and (warning := self.out_of_order.warning(self.trades)):
+            self._has_warned = True
+            structlog.get_logger().error(warning)
 
 
 def count_checkpoints(sizes_bytes: list[int], all_bytes: int) -> None:

@@ -8,6 +8,7 @@ from services.contracts.anomaly import Anomaly
 from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.engine import Engine
+from services.detector.engine.state import OutOfOrder
 from services.detector.live.checkpoint import (
     PARTITION_KEY,
     PartitionCheckpoint,
@@ -59,8 +60,10 @@ class Detected:
     anomalies: list[tuple[Record, Anomaly]] = field(default_factory=list)
     rejected: list[tuple[Record, str]] = field(default_factory=list)
     trades: int = 0
-    late_trades: int = 0
+    out_of_order: OutOfOrder = field(default_factory=OutOfOrder)
     replayed: int = 0
+    new_symbols: dict[str, bool] = field(default_factory=dict)
+    """Symbols that are new since the partition was assigned, and whether they are their messages' keys."""
     newest_event_time: str = ""
 
 
@@ -100,6 +103,7 @@ class WatchedPartition:
         self._skip = recovered.skip
         self._skip_until = max(recovered.skip.values(), default=0)
         self._unsaved: dict[str, _Unsaved] = {}  # the longest unsaved first
+        self._symbols: set[str] = set()
         self._credit = 0.0
         self.position = recovered.replay_from
         """Next offset to read."""
@@ -142,11 +146,14 @@ class WatchedPartition:
                 continue
             if message.offset() < self._skip_until and message.offset() < self._skip.get(trade.symbol, 0):
                 continue
+            if trade.symbol not in self._symbols:
+                self._symbols.add(trade.symbol)
+                found.new_symbols[trade.symbol] = message.key() == trade.symbol.encode()
             trades.append(trade)
             origins.append(message)
-        late_before = self._engine.late_trades
+        before = self._engine.out_of_order
         found.anomalies = [(origins[at], anomaly) for at, anomaly in self._engine.detect(trades)]
-        found.late_trades = self._engine.late_trades - late_before
+        found.out_of_order = self._engine.out_of_order - before
         found.trades = len(trades)
         if trades:
             found.newest_event_time = trades[-1].timestamp

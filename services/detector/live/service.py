@@ -30,6 +30,7 @@ from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, DEAD_L
 from services.detector.live import metrics
 from services.detector.live.assignment import Assignment
 from services.detector.live.checkpoint import PARTITION_KEY
+from services.detector.live.homes import SymbolHomes
 from services.detector.live.outbox import Outbox
 from services.detector.live.partition import WatchedPartition
 from services.detector.live.recovery import is_unchanged, load, recover
@@ -139,6 +140,7 @@ class DetectorService:
         self._outbox = Outbox(transactions)
         self._assignment = Assignment()
         self._tally = metrics.Tally()
+        self._homes = SymbolHomes()
         self._recovering_since_s: float | None = None
         client = {"client.id": f"{DETECTOR.service}-{instance}"}
         self._loop = ConsumerLoop(
@@ -165,7 +167,8 @@ class DetectorService:
             trades=self._tally.trades,
             anomalies=self._tally.anomalies,
             dead_letters=self._tally.dead_letters,
-            late_trades=self._tally.late_trades,
+            late_trades=self._tally.out_of_order.all,
+            unjudged_trades=self._tally.out_of_order.unjudged,
         )
 
     def close(self) -> None:
@@ -296,6 +299,7 @@ class DetectorService:
         for number, messages in by_partition.items():
             partition = self._assignment.partitions[number]
             found = partition.detect(messages)
+            self._homes.add(number, found.new_symbols)
             if found.anomalies or found.rejected or not partition.is_replaying:
                 self._outbox.begin()
             self._outbox.publish(number, found)

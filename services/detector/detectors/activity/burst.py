@@ -15,7 +15,6 @@ from pydantic import Field
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import TailDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.state import BURST, BURST_TIMES, PRICES, SECOND_NS
 from services.detector.detectors.core.tail import (
     ALERT,
@@ -30,6 +29,7 @@ from services.detector.detectors.core.tail import (
     value_at,
 )
 from services.detector.engine.batch import Batch
+from services.detector.engine.record import Record
 
 
 class BurstParameters(
@@ -95,6 +95,18 @@ def start_burst(s: Record, p: Record, event_ns: int) -> None:
     s.cluster_rate = p.clusters
     s.episode_ns = event_ns - 3600 * SECOND_NS
     start_tail(s.tails[BURST], p)
+
+
+@njit(cache=True)
+def set_burst_back(s: Record, now_ns: int) -> None:
+    """Forget the times that are later than now."""
+    mask = BURST_TIMES - 1
+    while s.burst_head > s.burst_tail and s.burst_ns[(s.burst_head - 1) & mask] > now_ns:
+        s.burst_head -= 1
+    if s.burst_head == s.burst_tail and s.burst_head > 0:
+        s.burst_ns[(s.burst_head - 1) & mask] = -1  # an older time, which left the window
+    s.cluster_start_ns = min(s.cluster_start_ns, now_ns)
+    s.episode_ns = min(s.episode_ns, now_ns)
 
 
 @njit(cache=True)

@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.parameters import Parameters
+from services.detector.engine.record import Record
 
 ALERT = 4.0
 """The alert line on the scale of evidence."""

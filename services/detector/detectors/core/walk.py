@@ -6,7 +6,12 @@ import numpy as np
 from coniferest.isoforest import IsolationForest as Forest
 from numba import njit
 
-from services.detector.detectors.activity.burst import BurstParameters, measure_burst, start_burst
+from services.detector.detectors.activity.burst import (
+    BurstParameters,
+    measure_burst,
+    set_burst_back,
+    start_burst,
+)
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.forest_rows import PAGE_ROWS, ForestRows
 from services.detector.detectors.core.state import (
@@ -39,6 +44,7 @@ from services.detector.detectors.size.unusual_size import (
     start_size,
 )
 from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.record import Record
 from services.detector.engine.slots import grown
 
 FORESTS_KEPT = 1024
@@ -266,6 +272,8 @@ def _walk(
             start_size(s, size_p)
             start_burst(s, burst_p, event_ns[i])
             start_tail(s.tails[FOREST], forest_parameters[slot])
+        if event_ns[i] < s.last_ns:
+            set_clock_back(s, event_ns[i])
         lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], out)
         is_cross = measure_cross(s, auction_parameters[slot], event_ns[i], z, side[i], out)
         measure_size(s, size_p, event_ns[i], x, z, side[i], lowest, highest, is_cross, out)
@@ -282,6 +290,17 @@ def _walk(
         s.last_price = x
         s.last_side = side[i]
         s.trades += 1
+
+
+@njit(cache=True)
+def set_clock_back(s: Record, now_ns: int) -> None:
+    """Forget that a session's last trades were later than now: one of them had a wrong stamp."""
+    s.last_ns = now_ns
+    s.second_last_ns = min(s.second_last_ns, now_ns)
+    s.off_grid_ns = min(s.off_grid_ns, now_ns)
+    for j in range(len(s.anchor_ns)):
+        s.anchor_ns[j] = min(s.anchor_ns[j], now_ns)
+    set_burst_back(s, now_ns)
 
 
 def _forest_rows(measures: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from pydantic import Field
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import TailDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.state import ANCHORS, BUY, PRICE, PRICES, SECOND_NS, SELL
 from services.detector.detectors.core.tail import (
     LN10,
@@ -29,6 +28,7 @@ from services.detector.detectors.core.tail import (
     value_at,
 )
 from services.detector.engine.batch import Batch
+from services.detector.engine.record import Record
 
 
 class OffMarketPriceParameters(

@@ -15,10 +15,10 @@ from pydantic import Field, model_validator
 from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record, records
 from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.record import Record
 from services.detector.engine.slots import grown
 
 _PARAMETERS = np.dtype(

@@ -8,10 +8,10 @@ from services.contracts.trade import size_text
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import CalibratedDetector
 from services.detector.detectors.core.explain import FEATURES, features_of
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.state import HIDDEN, SECOND_NS
 from services.detector.detectors.parameters import Parameters
 from services.detector.engine.batch import Batch
+from services.detector.engine.record import Record
 
 
 class AuctionCrossParameters(Parameters):

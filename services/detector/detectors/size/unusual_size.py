@@ -15,7 +15,6 @@ from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import TailDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.state import BUY, HIDDEN, SELL, SIZE
 from services.detector.detectors.core.tail import (
     TailParameters,
@@ -27,6 +26,7 @@ from services.detector.detectors.core.tail import (
     value_at,
 )
 from services.detector.engine.batch import Batch
+from services.detector.engine.record import Record
 
 PRIOR_TRADES = 1000
 """A session with a size with decimals among its first so many trades is of coins, or of parts of shares. The

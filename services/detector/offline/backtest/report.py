@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +18,7 @@ from services.common.terminal import SEVERITY_STYLES, Striking, striking_table
 from services.contracts.anomaly import Anomaly, Severity
 from services.contracts.trade import Trade
 from services.detector.engine.columns import TradeColumns
+from services.detector.engine.state import OutOfOrder
 
 STRIKING_KEPT = 10
 """Highest-scoring anomalies kept of each label."""
@@ -192,8 +193,10 @@ class Report:
         The profile's name.
     files
         The files' names, without their folders.
-    bad_rows, late_trades
-        Rows and trades that were not judged.
+    bad_rows
+        Rows that are not trades.
+    out_of_order
+        Trades that did not come in order.
     seconds
         Duration.
     """
@@ -202,7 +205,7 @@ class Report:
     profile: str
     files: list[str]
     bad_rows: int
-    late_trades: int
+    out_of_order: OutOfOrder
     seconds: float
 
     def summary(self) -> list[tuple[str, str]]:
@@ -212,7 +215,7 @@ class Report:
             ("profile", self.profile),
             ("trades", f"{rate.trades:,}"),
             ("bad rows", f"{self.bad_rows:,}"),
-            ("late or repeated", f"{self.late_trades:,}"),
+            ("late or repeated", f"{self.out_of_order.all:,}"),
             ("anomalies", f"{self.tally.anomalies:,}"),
             ("of these info", f"{rate.info:,}"),
             ("flagged per 1,000 trades, info aside", f"{rate.per_1000:.3f}"),
@@ -228,7 +231,9 @@ def terminal_report(report: Report) -> Group:
     summary.add_column(justify="right")
     for name, value in report.summary():
         summary.add_row(name, Text(value))
-    parts = [summary]
+    parts: list[RenderableType] = [summary]
+    if warning := report.out_of_order.warning(tally.trades):
+        parts.append(Text(warning, style="bold red"))
     if tally.anomalies:
         parts.append(_label_table(tally))
     if tally.trades:

@@ -78,7 +78,7 @@ def run_backtest(
             profile=profile.name,
             files=[source.name for source in sources],
             bad_rows=rejected,
-            late_trades=engine.late_trades,
+            out_of_order=engine.out_of_order,
             seconds=time.monotonic() - began_s,
         )
         if page:

@@ -89,6 +89,8 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
     judged = 0
     for piece in _pieces(columns, on_progress):
         for found in engine.flag(piece):
+            if found.piece.late_ns is not None:
+                continue
             batch = found.piece.batch
             judged += len(batch)
             for rule, seen_values in values.items():
@@ -105,7 +107,7 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
             if part in flagged:
                 of_part = by_part[:, column]
                 measured[part] = MeasuredValues(np.sort(of_part[of_part > 0]), flags_at_threshold=True)
-    return MeasuredDay(judged, engine.late_trades, measured, flagged)
+    return MeasuredDay(judged, engine.out_of_order.all, measured, flagged)
 
 
 def measure_forest(
@@ -140,6 +142,8 @@ def measure_forest(
                 forest.open(slot, session)
                 done.pop(slot, None)
                 limits.pop(slot, None)
+            if piece.late_ns is not None:
+                continue
             for slot in piece.sessions:
                 places = np.flatnonzero(piece.batch.slot == slot)
                 while len(places):

@@ -82,15 +82,31 @@ def read_trades(
         TRADES_INDICES,
         _query(symbol, start, end),
         TAPE_ORDER,
-        ({"price": "asc"}, {"size": {"order": "asc", "numeric_type": "double"}}, {"side": "asc"}),
+        (
+            {"price": "asc"},
+            {"size": {"order": "asc", "numeric_type": "double"}},
+            {"side": "asc"},
+            {"publisher_id": {"order": "asc", "unmapped_type": "long"}},
+            {"venue": {"order": "asc", "unmapped_type": "keyword"}},
+        ),
         trades,
     )
     pieces: list[TradeColumns] = []
     done = 0
     for page in pages:
         found = [
-            Trade(time, trade_id="", symbol=symbol, price=price, size=size, side=side, sequence=sequence)
-            for time, sequence, price, size, side in page
+            Trade(
+                time,
+                trade_id=str(number),  # each document is one trade
+                symbol=symbol,
+                price=price,
+                size=size,
+                side=side,
+                sequence=sequence or 0,
+                publisher_id=publisher or 0,
+                venue=venue,
+            )
+            for number, (time, sequence, price, size, side, publisher, venue) in enumerate(page, done)
         ]
         pieces.append(to_columns(found, time_zone))
         done += len(page)

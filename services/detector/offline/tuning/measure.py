@@ -93,6 +93,8 @@ def measure_days(
         for chunk in source.chunks():
             columns = decode_chunk(source, chunk, engine.time_zone).columns
             for flagged in engine.flag(columns):
+                if flagged.piece.late_ns is not None:
+                    continue
                 batch, sessions = flagged.piece.batch, flagged.piece.sessions
                 for session in sessions.values():
                     if session.symbol not in measured:

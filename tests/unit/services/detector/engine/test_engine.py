@@ -12,6 +12,7 @@ from services.contracts.anomaly import anomaly_json
 from services.contracts.trade import decode_trade
 from services.detector.engine import sessions
 from services.detector.engine.engine import Engine
+from services.detector.engine.state import OutOfOrder
 from services.detector.profiles.profile import Profile, load_profile
 from tests.samples import trade_json
 
@@ -179,17 +180,23 @@ def test_of_equal_scores_the_first_detector_of_the_registry_leads() -> None:
     assert [found["detector"] for found in anomaly["detections"]] == ["high_volume", "rapid_price_change"]
 
 
-def test_late_and_repeated_trades_are_counted_and_not_judged() -> None:
+def test_a_late_trade_says_how_late_it_is_and_a_repeat_is_not_judged() -> None:
     engine = Engine(RULES)
     values = [
+        trade_json(1),
         trade_json(5),
+        trade_json(6),
         trade_json(4, size=30_000),
         trade_json(5, size=30_000),
-        trade_json(6, size=30_000),
+        trade_json(7, size=30_000),
     ]
-    anomalies = engine.detect([decode_trade(value) for value in values])
-    assert [anomaly.at for anomaly in anomalies] == [3]
-    assert engine.late_trades == 2
+    late, in_order = engine.detect([decode_trade(value) for value in values])
+    assert (late.at, in_order.at) == (3, 5)
+    assert late.anomaly.late_s is not None
+    assert late.anomaly.late_s > 0
+    assert " late." in late.anomaly.message
+    assert in_order.anomaly.late_s is None
+    assert engine.out_of_order == OutOfOrder(late=1, repeats=1)
 
 
 def test_replay_finds_nothing_again() -> None:
@@ -197,7 +204,7 @@ def test_replay_finds_nothing_again() -> None:
     trades = [decode_trade(value) for value in tape(300)]
     assert engine.detect(trades)
     assert engine.detect(trades) == []
-    assert engine.late_trades == 300
+    assert engine.out_of_order.unjudged == 300
 
 
 @settings(max_examples=20, deadline=None)

@@ -5,6 +5,7 @@ from services.detector.detectors.checks import joined, part, session_trades
 from services.detector.engine import sessions
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.sessions import Sessions
+from services.detector.engine.state import OutOfOrder
 
 
 def days(count: int) -> list[SessionKey]:
@@ -39,14 +40,17 @@ def test_a_reused_slot_is_reported_with_the_piece_that_uses_it(
     assert dict(third.opened) == {1: keys[3]} == third.sessions
 
 
-def test_what_is_late_or_repeated_is_counted_and_in_no_piece() -> None:
+def test_late_trades_have_pieces_of_their_own_and_repeats_none() -> None:
     tape = session_trades("AAA", 0, 10, seed=1)
     watching = Sessions(endless=False)
-    [piece] = watching.pieces(part(tape, [0, 1, 2, 1, 5, 4, 6]))
-    assert piece.places.tolist() == [0, 1, 2, 4, 6]
-    assert watching.late_trades == 2
-    assert watching.pieces(part(tape, range(7))) == []
-    assert watching.late_trades == 9
+    pieces = watching.pieces(part(tape, [0, 1, 2, 1, 5, 6, 4, 3, 7]))
+    assert [piece.places.tolist() for piece in pieces] == [[0, 1, 2, 4, 5], [6], [7], [8]]
+    late_ns = [None if piece.late_ns is None else piece.late_ns.tolist() for piece in pieces]
+    newest = tape.event_ns[6]
+    assert late_ns == [None, [newest - tape.event_ns[4]], [newest - tape.event_ns[3]], None]
+    assert watching.out_of_order == OutOfOrder(late=2, repeats=1)
+    assert watching.pieces(part(tape, range(8))) == []
+    assert watching.out_of_order == OutOfOrder(late=2, repeats=9)
 
 
 def test_an_endless_session_spans_days() -> None:

@@ -29,8 +29,7 @@ SESSION = SessionCheckpoint(
     state=SessionState(
         session=SessionKey("NVDA", "2024-12-02"),
         last_seen=40,
-        last_ns=1_733_149_800_000_000_007,
-        last_sequence=-1,
+        order=b"order",
         detectors={"tape": NOISE + bytes(500), "z_score": b""},
     ),
 )
@@ -46,8 +45,7 @@ SESSION_FIELDS = {
     "symbol": "NVDA",
     "day": "2024-12-02",
     "last_seen": 1,
-    "last_ns": 2,
-    "last_sequence": 3,
+    "order": b"order",
     "detectors": {"tape": b"state"},
 }
 PARTITION_FIELDS = {
@@ -68,7 +66,7 @@ texts = st.text(max_size=20)
 def value_of(content: object) -> bytes:
     """Return a value with any content, in the documented format."""
     packed = zstandard.ZstdCompressor(write_checksum=True).compress(msgspec.msgpack.encode(content))
-    return b"TWC\x02" + packed
+    return b"TWC\x03" + packed
 
 
 def reason_of(value: bytes) -> str:
@@ -88,8 +86,7 @@ def reason_of(value: bytes) -> str:
             SessionState,
             session=st.builds(SessionKey, texts, texts),
             last_seen=counts,
-            last_ns=wholes,
-            last_sequence=wholes,
+            order=st.binary(),
             detectors=st.dictionaries(texts, st.binary(max_size=200), max_size=4),
         ),
     )
@@ -109,7 +106,7 @@ def test_what_was_encoded_is_decoded(one: SessionCheckpoint | PartitionCheckpoin
 
 def test_a_reader_written_from_the_description_reads_it() -> None:
     value = encode(SESSION)
-    assert value[:4] == b"TWC\x02"
+    assert value[:4] == b"TWC\x03"
     assert msgspec.msgpack.decode(zstandard.decompress(value[4:])) == {
         "kind": "session",
         "run": 3,
@@ -119,8 +116,7 @@ def test_a_reader_written_from_the_description_reads_it() -> None:
         "symbol": "NVDA",
         "day": "2024-12-02",
         "last_seen": 40,
-        "last_ns": 1_733_149_800_000_000_007,
-        "last_sequence": -1,
+        "order": b"order",
         "detectors": {"tape": NOISE + bytes(500), "z_score": b""},
     }
     assert msgspec.msgpack.decode(zstandard.decompress(encode(PARTITION)[4:])) == {
@@ -137,7 +133,7 @@ def test_a_reader_written_from_the_description_reads_it() -> None:
 def test_a_writer_written_from_the_description_is_understood() -> None:
     read = decode(value_of(SESSION_FIELDS))
     assert read == SessionCheckpoint(
-        3, "p", "l", 41, SessionState(SessionKey("NVDA", "2024-12-02"), 1, 2, 3, {"tape": b"state"})
+        3, "p", "l", 41, SessionState(SessionKey("NVDA", "2024-12-02"), 1, b"order", {"tape": b"state"})
     )
     assert decode(value_of(PARTITION_FIELDS)) == PartitionCheckpoint(3, "p", "l", 17, 18, 9)
 
@@ -180,7 +176,7 @@ def test_bytes_written_over_are_noticed(at: int, noise: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_rejected(noise: bytes) -> None:
-    for value in (noise, b"TWC" + noise, b"TWC\x02" + noise):
+    for value in (noise, b"TWC" + noise, b"TWC\x03" + noise):
         assert reason_of(value)
 
 
@@ -190,13 +186,13 @@ def test_bytes_behind_the_frame_are_rejected() -> None:
 
 def test_another_version_is_rejected() -> None:
     value = encode(PARTITION)
-    assert reason_of(value[:3] + b"\x01" + value[4:]) == "it has version 1, not 2"
+    assert reason_of(value[:3] + b"\x01" + value[4:]) == "it has version 1, not 3"
     assert reason_of(b"TWC") == "it has no version"
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zstandard.ZstdDecompressor", pytest.fail)
-    bomb = b"TWC\x02" + zstandard.ZstdCompressor(write_checksum=True).compress(bytes(MAX_CONTENT_BYTES + 1))
+    bomb = b"TWC\x03" + zstandard.ZstdCompressor(write_checksum=True).compress(bytes(MAX_CONTENT_BYTES + 1))
     assert len(bomb) < 2_000
     assert reason_of(bomb) == f"it unpacks to {MAX_CONTENT_BYTES + 1} bytes, more than {MAX_CONTENT_BYTES}"
 
@@ -204,8 +200,8 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_frame_must_tell_its_size_and_have_a_checksum() -> None:
     packer = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     content = msgspec.msgpack.encode(PARTITION_FIELDS)
-    assert reason_of(b"TWC\x02" + packer.compress(content) + packer.flush()) == "it does not tell its size"
-    assert reason_of(b"TWC\x02" + zstandard.compress(content)) == "it has no checksum"
+    assert reason_of(b"TWC\x03" + packer.compress(content) + packer.flush()) == "it does not tell its size"
+    assert reason_of(b"TWC\x03" + zstandard.compress(content)) == "it has no checksum"
 
 
 @pytest.mark.parametrize("fields", [SESSION_FIELDS, PARTITION_FIELDS])
@@ -231,8 +227,7 @@ def test_every_field_must_be_there_and_no_other(fields: dict[str, object]) -> No
         ("symbol", 5),
         ("day", None),
         ("last_seen", -1),
-        ("last_ns", 2**64 - 1),
-        ("last_sequence", 0.0),
+        ("order", 0.0),
         ("detectors", {"tape": "text"}),
         ("detectors", {"tape": [1, 2]}),
         ("detectors", {5: b"state"}),

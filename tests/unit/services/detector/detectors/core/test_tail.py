@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from services.detector.detectors.activity.burst import BurstParameters
-from services.detector.detectors.core.record import Record
 from services.detector.detectors.core.tail import (
     ALERT,
     evidence_of,
@@ -14,6 +13,7 @@ from services.detector.detectors.core.tail import (
 )
 from services.detector.detectors.core.walk import _dtype, _record
 from services.detector.detectors.price.off_market_price import OffMarketPriceParameters
+from services.detector.engine.record import Record
 
 
 def record(parameters: OffMarketPriceParameters | BurstParameters) -> Record:

@@ -8,6 +8,7 @@ from rich.console import Console
 from services.contracts.anomaly import Anomaly, Model, Severity
 from services.contracts.trade import Trade
 from services.detector.engine.columns import to_columns
+from services.detector.engine.state import OutOfOrder
 from services.detector.offline.backtest.html import html_page, label_colors, stacked_bars
 from services.detector.offline.backtest.report import STRIKING_KEPT, Report, Tally, terminal_report
 
@@ -50,7 +51,7 @@ def tally() -> Tally:
 
 @pytest.fixture
 def report(tally: Tally) -> Report:
-    return Report(tally, "default", [HOSTILE + ".csv"], 3, 4, 2.0)
+    return Report(tally, "default", [HOSTILE + ".csv"], 3, OutOfOrder(late=2, repeats=1, too_late=1), 2.0)
 
 
 def test_every_cut_adds_up(tally: Tally) -> None:
@@ -110,7 +111,7 @@ def test_the_page_loads_nothing_and_escapes_text(report: Report) -> None:
 
 
 def test_a_page_and_report_without_trades() -> None:
-    empty = Report(Tally(ZONE), "default", [], 0, 0, 0.0)
+    empty = Report(Tally(ZONE), "default", [], 0, OutOfOrder(), 0.0)
     assert "<svg" not in html_page(empty)
     Console(quiet=True).print(terminal_report(empty))
 
@@ -119,7 +120,7 @@ def test_a_page_with_auctions_only() -> None:
     tally = Tally(ZONE)
     tally.add_trades(to_columns([trade(2)], ZONE))
     tally.add_anomaly(trade(2), anomaly(0.0, "Auction Cross", severity=Severity.INFO))
-    assert "Only auction crosses" in html_page(Report(tally, "default", ["a"], 0, 0, 1.0))
+    assert "Only auction crosses" in html_page(Report(tally, "default", ["a"], 0, OutOfOrder(), 1.0))
 
 
 def test_bars_are_as_high_as_their_counts() -> None:
