@@ -26,7 +26,8 @@ class PriceCounts:
 
     def add(self, prices: pl.Series) -> None:
         """Count some of the column's cells; those that are no numbers, undefined or 0 show nothing."""
-        self._pointed += prices.str.contains(r"^[+-]?\d*[.,]\d+$|^[+-]?\d+\.?\d*[eE][+-]?\d+$").sum()
+        is_pointed = prices.str.contains(r"^[+-]?\d*[.,]\d+$|^[+-]?\d+\.?\d*[eE][+-]?\d+$")
+        self._pointed += int(is_pointed.sum())
         whole = prices.cast(pl.Int64, strict=False).abs().drop_nulls()
         whole = whole.filter((whole != 0) & (whole != UNDEFINED_PRICE))
         small, large = int((whole < LEAST_UNLIKELY_FIXED).sum()), int((whole >= LEAST_UNLIKELY_PRICE).sum())

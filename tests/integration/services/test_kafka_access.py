@@ -77,7 +77,10 @@ def test_the_right_settings_are_let_in(broker: Broker, kind: str, changed: dict[
 
 def test_an_encrypted_key_is_read_with_its_password(broker: Broker) -> None:
     folder = broker.ports.folder
-    locked = {"kafka_certificate": folder / "tls/locked.crt", "kafka_key": folder / "tls/locked.key"}
+    locked: dict[str, Any] = {
+        "kafka_certificate": folder / "tls/locked.crt",
+        "kafka_key": folder / "tls/locked.key",
+    }
     reach(broker.ports.settings("MUTUAL", **locked, kafka_key_password_file=folder / "password"))
 
 

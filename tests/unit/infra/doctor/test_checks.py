@@ -96,7 +96,7 @@ def test_the_coordinator_of_every_group_is_checked(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(checks, "COMPONENTS", COMPONENTS | {paper.service: paper})
     monkeypatch.setattr(checks, "new_admin", lambda _: MagicMock())
     monkeypatch.setattr(checks, "find_stuck_coordinator", lambda _, group, *__: asked.append(group))
-    assert check_coordinators("kafka:9092").finding == "all coordinators accept commits"
+    assert check_coordinators(KafkaConnection("kafka:9092")).finding == "all coordinators accept commits"
     assert asked == ["tapewatch-detector", "tapewatch-indexer", "tapewatch-indexer-paper"]
 
 

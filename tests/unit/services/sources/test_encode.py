@@ -122,7 +122,11 @@ def test_whole_sizes_of_a_decimal_column_are_written_as_integers(size: str, text
 
 def _written(price: Decimal, size: Decimal) -> tuple[str, str]:
     """Write a trade whose price and size are decimal columns, and return the texts of the two."""
-    kinds = {"ts_event": pl.Int64, "price": pl.Decimal(38, 18), "size": pl.Decimal(38, 18)}
+    kinds: dict[str, pl.DataType | type[pl.DataType]] = {
+        "ts_event": pl.Int64,
+        "price": pl.Decimal(38, 18),
+        "size": pl.Decimal(38, 18),
+    }
     fields = {"ts_event": 0, "trade_id": "x", "symbol": "A", "price": price, "size": size, "side": "N"}
     frame = pl.DataFrame({name: [value] for name, value in fields.items()}, schema_overrides=kinds)
     [value] = to_json(frame, Encoding("own"))
