@@ -11,11 +11,12 @@ from services.contracts.trade import decode_trade
 from services.sources.databento.csv import DatabentoCsv
 from services.sources.databento.schema import ENCODING
 from services.sources.encode import Encoding, to_json
+from services.sources.options import PriceForm
 from tests.samples import integer_row, row, write_csv
 
 
-def convert(path: Path) -> list[bytes]:
-    source = DatabentoCsv(path)
+def convert(path: Path, prices: PriceForm | None = None) -> list[bytes]:
+    source = DatabentoCsv(path, prices)
     [chunk] = source.chunks()
     return source.to_json(chunk.trades)
 
@@ -46,7 +47,7 @@ def test_trade_has_the_contracts_fields(tmp_path: Path) -> None:
 def test_every_format_gives_the_same_bytes(tmp_path: Path) -> None:
     readable = convert(write_csv(tmp_path / "r.csv", [row(n, price="-0.050000000") for n in range(9)]))
     integers = convert(
-        write_csv(tmp_path / "i.csv.zst", [integer_row(n, price="-50000000") for n in range(9)])
+        write_csv(tmp_path / "i.csv.zst", [integer_row(n, price="-50000000") for n in range(9)]), "fixed"
     )
     assert readable == integers
 
