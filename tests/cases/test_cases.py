@@ -14,11 +14,6 @@ CASES = REAL_DATA.parent / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the folder ../shared/cases is not here")
 
 
-def later(name: str, reason: str) -> object:
-    """Mark a case whose part is still being built."""
-    return pytest.param(name, marks=pytest.mark.xfail(strict=False, reason=reason))
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -28,13 +23,13 @@ def later(name: str, reason: str) -> object:
         "06_quoted.csv",
         "10_cr_only.csv",
         "19_size_float.csv",
-        later("20_fractional_size.csv", "sizes with decimals beyond the source"),
+        "20_fractional_size.csv",
         "30_iso_offset.csv",
-        later("40_gz.csv.gz", "gzip"),
-        later("46_skippable_first_pzstd.csv.zst", "skippable frames"),
-        later("47_long31.csv.zst", "long windows"),
-        later("61_ts_out.dbn", "records with ts_out"),
-        later("84_one_stamp_ahead.csv", "one stamp ahead moves no clock"),
+        "40_gz.csv.gz",
+        "46_skippable_first_pzstd.csv.zst",
+        "47_long31.csv.zst",
+        "61_ts_out.dbn",
+        "84_one_stamp_ahead.csv",
         "86_sequence_zero.csv",
         "91_excel_stripped_zeros.csv",
         "base.csv",
@@ -79,7 +74,6 @@ def test_print_off_the_market_of_a_currency_pair_is_found(tmp_path: Path) -> Non
     assert chunk.trades["trade_id"][far] in {anomaly["trade_id"] for anomaly in result.anomalies}
 
 
-@pytest.mark.xfail(strict=False, reason="a tape that runs backwards is said loudly")
 def test_newest_first_says_how_many_went_unjudged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     result = run([CASES / "22_newest_first.csv"], tmp_path)
     assert result.trades == 60
