@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.embedded.server import Server
 from infra.embedded.stack import EmbeddedStack
@@ -132,6 +132,20 @@ def wait_for_count(indexer: Indexer, stack: EmbeddedStack, index: str, least: in
     wait_until(lambda: count(stack, index) >= least, indexer.log)
 
 
+def end_of(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return where a partition ends; one that was created a moment ago may have no leader yet."""
+    deadline_s = time.monotonic() + 30
+    while True:
+        try:
+            _, end = consumer.get_watermark_offsets(partition, timeout=30)
+        except KafkaException:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.1)
+        else:
+            return int(end)
+
+
 def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
     """Return committed and end offsets of the partitions where they differ."""
     consumer: Consumer = new_consumer(stack.kafka_connection, INDEXER.group)
@@ -142,7 +156,7 @@ def uncommitted(stack: EmbeddedStack) -> dict[tuple[str, int], tuple[int, int]]:
     ]
     differ = {}
     for partition in consumer.committed(partitions, timeout=30):
-        _, end = consumer.get_watermark_offsets(partition, timeout=30)
+        end = end_of(consumer, partition)
         if max(partition.offset, 0) != end:
             differ[partition.topic, partition.partition] = (partition.offset, end)
     consumer.close()
