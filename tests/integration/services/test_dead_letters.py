@@ -79,7 +79,7 @@ def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack,
     run = uuid.uuid4().hex
     bad_row = row(1, size=f"lots {run}")
     file = f"{run[:6]}.csv"
-    path = write_csv(tmp_path / file, [bad_row])
+    path = write_csv(tmp_path / file, [bad_row, row(2, ts_event="2024-01-11T15:00:00.000000001Z")])
     not_json = f"no json [bold]{run}[/bold]\x1b[2J".encode()
     no_text = b"\xff\x00" + run.encode()
     wrong_type = trade_json(1, price="12", trade_id=run)
@@ -93,7 +93,7 @@ def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack,
     )
     assert letters[row_id]["headers"] == {
         "service": "producer",
-        "error": f"size is not a whole number: 'lots {run}'",
+        "error": f"size is not a number: 'lots {run}'",
         "file": file,
         "line": "2",
     }
