@@ -86,7 +86,7 @@ def read_trades(
             {"price": "asc"},
             {"size": {"order": "asc", "numeric_type": "double"}},
             {"side": "asc"},
-            {"publisher_id": {"order": "asc", "unmapped_type": "long"}},
+            {"publisher_id": {"order": "asc", "unmapped_type": "long", "missing": 0}},
             {"venue": {"order": "asc", "unmapped_type": "keyword"}},
         ),
         trades,
