@@ -183,7 +183,7 @@ def broken_run(stack: EmbeddedStack, killed_run: KilledRun) -> tuple[dict[int, s
     key, partition = next(iter(sessions.items()))
     other = next(number for number in sessions.values() if number != partition)
     producer = new_producer(stack.kafka_connection)
-    producer.produce("detector-checkpoints", key=key, value=b"TWC\x02garbage", partition=partition)
+    producer.produce("detector-checkpoints", key=key, value=b"TWC\x03garbage", partition=partition)
     producer.produce("detector-checkpoints", key=b"partition", value=b"garbage", partition=other)
     assert producer.flush(10) == 0
     tapewatch(stack, "produce", str(killed_run.day))

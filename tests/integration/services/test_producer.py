@@ -272,10 +272,11 @@ def test_transactions_of_bad_rows_stay_small_and_end_before_the_next_chunk_is_re
     assert_mostly_bad_published_once(stack, path, symbol, read_topic(stack, "trades", begin))
 
 
-def test_file_of_only_long_bad_rows_is_committed_by_their_bytes(
+def test_long_bad_rows_are_committed_by_their_bytes(
     stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_csv(tmp_path / "long and bad.csv", [f"{n:0100}" for n in range(30)])
+    good = row(1, ts_event="2023-06-15T15:00:00.000000001Z", symbol="LONGP")
+    path = write_csv(tmp_path / "long and bad.csv", [*(f"{n:0100}" for n in range(30)), good])
     monkeypatch.setattr(pending, "COMMIT_S", 3_600.0)
     for module in (parts, pending):
         monkeypatch.setattr(module, "COMMIT_REJECTED_BYTES", 1_000)
