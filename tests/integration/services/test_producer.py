@@ -361,7 +361,7 @@ def test_rows_too_long_for_the_topic_are_dead_letters(stack: EmbeddedStack, tmp_
         f"symbol is not plain text of 1 to 256 characters: '{'P' * 300}'",
         rows[1].encode(),
     )
-    assert found[4][0].startswith("size is not a whole number: '111")
+    assert found[4][0].startswith("size is out of range: 111")
     assert found[4][1] == rows[2].encode()
     assert found[5][0].startswith(f"of the row's {len(rows[3]):,} bytes the first 2,000,000 are kept; ")
     assert found[5][1] == rows[3].encode()[:2_000_000]
