@@ -48,8 +48,8 @@ ORDER = np.dtype(
     ]
 )
 """One session. `clock_ns`: the time that its last print was judged at; `settled_ns`: the one before, which no
-single stamp can move; `prints`: remembered in all; `cut_ns`: the newest time that was forgotten for want of
-room; `rows`: of the newest page, the others are full."""
+single stamp can move; `prints`: remembered in all; `cut_ns`: the newest time that was forgotten; `rows`: of
+the newest page, the others are full."""
 
 LANE = np.dtype(
     [
@@ -427,8 +427,7 @@ def _remember(
             is_over = newest_ns < s.settled_ns - MEMORY_NS
             if not is_over and s.pages * PAGE_PRINTS < MEMORY_PRINTS:
                 break
-            if not is_over:
-                s.cut_ns = max(s.cut_ns, newest_ns)
+            s.cut_ns = max(s.cut_ns, newest_ns)
             s.oldest_page = links[oldest, 1]
             links[s.oldest_page, 0] = _NO_PAGE
             s.pages -= 1

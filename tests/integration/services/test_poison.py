@@ -146,7 +146,7 @@ def test_trade_id_that_comes_again_is_one_document_with_the_last_content(run: Ru
 def test_a_repeated_trade_is_indexed_and_counted_and_a_step_back_in_time_is_judged(run: Run) -> None:
     assert run.trades["poison-1005"]["@timestamp"].startswith("2024-01-11T14:59:00")
     assert run.metrics["tapewatch_late_trades_total"] == 1
-    assert run.metrics["tapewatch_unjudged_trades_total{repeat}"] == 1
+    assert run.metrics["tapewatch_unjudged_trades_total{too_late}"] == 1
     (detected,) = log_lines(run.log, "detected")
     assert (detected["late_trades"], detected["unjudged_trades"]) == (1, 1)
 

@@ -197,6 +197,19 @@ def test_memory_is_bounded_and_what_was_forgotten_is_too_late() -> None:
     assert kinds(in_one(whole[[10]], order)) == [0, 0, 0, 1]
 
 
+def test_what_was_forgotten_is_judged_no_second_time_after_the_clock_was_set_back() -> None:
+    events = steady(300, SECOND)
+    whole = tape(events, np.arange(1, 301))
+    back = tape(np.array([NINE - 600 * SECOND]), np.array([5_000]))
+    back.identity[:] = 7
+    order = PrintOrder()
+    order.open(0)
+    in_one(whole, order)
+    assert kinds(in_one(back, order)) == [1, 0, 0, 0]
+    assert kinds(in_one(whole[[20]], order)) == [0, 0, 0, 1]
+    assert kinds(in_one(whole[[290]], order)) == [0, 0, 1, 0]
+
+
 def test_pages_of_a_session_that_ended_are_used_again() -> None:
     order = PrintOrder()
     for _ in range(50):
