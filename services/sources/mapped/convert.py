@@ -60,6 +60,8 @@ class Converter:
             "price": numbers(_values(cells, mapping.price), decimal_comma=mapping.decimal_comma),
             "size": numbers(_values(cells, mapping.size), decimal_comma=mapping.decimal_comma),
         }
+        if mapping.prices == "fixed":
+            found["price"] = whole_numbers(found["price"])
         found["size"] = found["size"].set(found["size"] < 0, None)
         if mapping.side is not None:
             found["side"] = self._sides(_values(cells, mapping.side))
@@ -89,7 +91,9 @@ class Converter:
             *(["venue"] if mapping.venue else []),
             side=pl.col("side") if mapping.side is not None else pl.lit("N"),
             sequence=pl.col("sequence") if mapping.sequence is not None else pl.col("line"),
-        ).with_columns(prices(rows["price"]), sizes(rows["size"]))
+        ).with_columns(
+            rows["price"] if mapping.prices == "fixed" else prices(rows["price"]), sizes(rows["size"])
+        )
         trades = trades.with_columns(trade_id=self._ids(trades, rows))
         if mapping.kind == "bar":
             bars = [

@@ -1,6 +1,7 @@
 """Text files of any layout, read as a mapping says."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow
 from services.sources.cells import fields_of, separator_of, split
 from services.sources.compression import first_bytes
+from services.sources.dialect import dialect_of
 from services.sources.file import FileSource, Rows
 from services.sources.lines import read_lines
 from services.sources.mapped.convert import Converter
@@ -35,8 +37,10 @@ class MappedCsv(FileSource):
 
     def __init__(self, path: Path, mapping: Mapping) -> None:
         super().__init__(path)
-        self.mapping = mapping
-        first_line = head_lines(path)[0]
+        self._dialect = dialect_of(first_bytes(path, HEAD_BYTES), ())
+        is_comma = self._dialect.decimal_comma and mapping.has_header
+        self.mapping = replace(mapping, decimal_comma=True) if is_comma else mapping
+        first_line = self._dialect.header
         self._separator = mapping.separator or separator_of(first_line)
         names = fields_of(first_line, self._separator)
         if not mapping.has_header:
@@ -49,9 +53,18 @@ class MappedCsv(FileSource):
     def rows(self) -> Iterator[Rows]:
         """See `FileSource`."""
         converter = Converter(self.mapping)
-        lines = read_lines(self.path, keep_unended=True, header_lines=int(self.mapping.has_header))
+        lines = read_lines(
+            self.path,
+            keep_unended=True,
+            encoding=self._dialect.encoding,
+            line_end=self._dialect.line_end,
+            header_lines=self._dialect.header_line if self.mapping.has_header else 0,
+        )
         for text, rejected, position_bytes, unended in lines:
-            cells, misfits = split(text, self._names, self._separator)
+            is_row = ~text["raw"].str.contains(r"^\s*(#.*)?$")
+            if self.mapping.has_header:  # files that were joined repeat it
+                is_row &= text["raw"] != self._dialect.header
+            cells, misfits = split(text.filter(is_row), self._names, self._separator)
             bad = [*rejected, *misfits]
             if unended is not None and self._names[-1] in self.mapping.columns:
                 # What was cut off inside its last number is a number, too.
@@ -65,9 +78,11 @@ class MappedCsv(FileSource):
 
 
 def head_lines(path: Path) -> list[str]:
-    """Return the first lines of a text file, at least one, without byte order mark."""
-    text = first_bytes(path, HEAD_BYTES).decode("utf-8", "replace").lstrip("\ufeff")
-    return text.splitlines()[:100] or [""]
+    """Return up to a hundred lines of a text file from its header on, at least one."""
+    beginning = first_bytes(path, HEAD_BYTES)
+    dialect = dialect_of(beginning, ())
+    text = beginning.decode(dialect.encoding, "replace").removeprefix("\ufeff")
+    return text.splitlines()[dialect.header_line - 1 :][:100] or [""]
 
 
 def check_columns(path: Path, names: list[str], needed: list[str]) -> None:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
 from services.common.errors import TapewatchError
 from services.sources.columns import PLAIN_TEXT
+from services.sources.options import PriceForm
 from services.sources.values import UNIT_NANOS, DateOrder
 
 Kind = Literal["trade", "bar"]
@@ -20,7 +21,19 @@ COLUMN_KEYS = ("time", "symbol", "price", "size", "side", "sequence", "id", "ven
 """Keys whose value is a column; in the order in which they are reported."""
 
 REQUIRED_KEYS = ("time", "symbol", "price", "size")
-OTHER_KEYS = ("extra", "unit", "zone", "order", "buy", "sell", "decimal", "separator", "source", "kind")
+OTHER_KEYS = (
+    "extra",
+    "unit",
+    "zone",
+    "order",
+    "buy",
+    "sell",
+    "decimal",
+    "separator",
+    "source",
+    "kind",
+    "prices",
+)
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 
 
@@ -70,6 +83,8 @@ class Mapping:
         What the trades' field `source` says, and their ids begin with.
     kind
         What a row is.
+    prices
+        How prices are written.
     """
 
     time: tuple[Part, ...]
@@ -93,6 +108,7 @@ class Mapping:
     separator: str | None = None
     source: str = "mapped"
     kind: Kind = "trade"
+    prices: PriceForm = "decimal"
 
     @property
     def columns(self) -> list[str]:
@@ -166,7 +182,7 @@ def mapping_of(fields: dict[str, Any], where: str) -> Mapping:
     for key in ("extra", "buy", "sell"):
         if fields.get(key, ABSENT) != ABSENT:
             given[key] = tuple(_list(fields[key]))
-    for key in ("unit", "zone", "order", "source", "kind"):
+    for key in ("unit", "zone", "order", "source", "kind", "prices"):
         if key in fields:
             given[key] = str(fields[key])
     if "decimal" in fields:
@@ -194,6 +210,8 @@ def _check(mapping: Mapping, where: str) -> None:
         raise refuse("order", cast("str", mapping.order), "dmy (day first) or mdy (month first)")
     if mapping.kind not in ("trade", "bar"):
         raise refuse("kind", mapping.kind, "trade or bar")
+    if mapping.prices not in get_args(PriceForm):
+        raise refuse("prices", mapping.prices, "decimal, or fixed for whole numbers of 1e-9")
     if not re.fullmatch(SOURCE, mapping.source):
         raise refuse("source", mapping.source, "a short name of small letters, digits, '_', '.' and '-'")
     if set(map(str.lower, mapping.buy)) & set(map(str.lower, mapping.sell)):

@@ -131,6 +131,26 @@ def test_an_id_that_stands_at_different_trades_stops_the_reading(tmp_path: Path)
         read(path, spec)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_encodings_line_ends_comments_and_repeated_headers_are_no_obstacle(
+    tmp_path: Path, encoding: str, line_end: str
+) -> None:
+    rows = ["# exported", "ts\tsym\tpx\tqty\tnote", "1767369600\tA\t1,5\t1\t", ""]
+    rows += ["ts\tsym\tpx\tqty\tnote", "1767369601\tÄ\t1,25\t1\t"]
+    path = tmp_path / "a.csv"
+    path.write_bytes(line_end.join([*rows, ""]).encode(encoding))
+    trades, rejected = read(path, "time=ts,symbol=sym,price=px,size=qty")
+    assert not rejected
+    assert [(trade["symbol"], trade["price"]) for trade in trades] == [("A", 1.5), ("Ä", 1.25)]
+
+
+def test_prices_may_be_whole_numbers_of_a_billionth(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "ts,sym,px,qty", "1767369600,A,137970000000,1")
+    [trade], _ = read(path, "time=ts,symbol=sym,price=px,size=qty,prices=fixed")
+    assert trade["price"] == 137.97
+
+
 def test_a_file_without_a_header_is_read_by_positions(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "20260102|160000.250|ACME|99.5|10", "20260102|160001.250|ACME|99.6|10")
     trades, rejected = read(path, "time=#1+#2,symbol=#3,price=#4,size=#5")
