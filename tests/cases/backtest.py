@@ -10,6 +10,7 @@ import pytest
 from services.detector.offline.backtest import run as backtest
 from services.detector.offline.backtest.report import Report, terminal_report
 from services.sources.files import open_sources
+from services.sources.mapped.mapping import Mapping
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Result:
     anomalies: list[dict[str, Any]]
 
 
-def run(files: list[Path], folder: Path) -> Result:
+def run(files: list[Path], folder: Path, mapping: Mapping | None = None) -> Result:
     """Run a backtest of files with the default profile; `folder` takes its output."""
     reports: list[Report] = []
 
@@ -40,7 +41,7 @@ def run(files: list[Path], folder: Path) -> Result:
     output = folder / "anomalies.ndjson"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backtest, "terminal_report", keep)
-        assert backtest.run_backtest(open_sources([str(file) for file in files]), output, None) == 0
+        assert backtest.run_backtest(open_sources([str(file) for file in files], mapping), output, None) == 0
     [report] = reports
     anomalies = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     return Result(report.tally.trades, report.bad_rows, anomalies)
