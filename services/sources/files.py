@@ -9,7 +9,7 @@ from services.sources.compression import BrokenFileError, first_bytes, unsupport
 from services.sources.file import FileSource
 from services.sources.mapped.mapping import Mapping
 from services.sources.options import PriceForm
-from services.sources.registry import BEGINNING_BYTES, PARQUET, reader_of
+from services.sources.registry import BEGINNING_BYTES, reader_of
 from services.sources.spool import is_pipe, spool
 
 
@@ -81,12 +81,6 @@ def open_source(
                 f"{path} is {kind}, which is not supported.",
                 "Unpack it; CSV and DBN may be compressed with zstd, gzip, bzip2, xz or zip.",
             )
-        with path.open("rb") as file:
-            if beginning.startswith(PARQUET) and file.read(len(PARQUET)) != PARQUET:
-                raise TapewatchError(
-                    f"{path} is compressed Parquet, which is not supported.",
-                    "Unpack it: Parquet is compressed within itself.",
-                )
         return reader_of(path, beginning, mapping, symbology, prices)
     except BrokenFileError as error:
         raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error

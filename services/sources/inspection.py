@@ -15,8 +15,8 @@ from services.sources.files import expand_names, open_source
 from services.sources.mapped.csv import head_lines
 from services.sources.mapped.mapping import read_mapping
 from services.sources.mapped.propose import propose
-from services.sources.parquet import parquet_schema
-from services.sources.registry import BEGINNING_BYTES, PARQUET, kind_of
+from services.sources.parquet import MAGIC, parquet_schema
+from services.sources.registry import BEGINNING_BYTES, kind_of
 from services.sources.spool import is_pipe
 
 SHOWN_TRADES = 3
@@ -87,7 +87,7 @@ def _unknown(path: Path, error: TapewatchError, where: str) -> tuple[list[str], 
 
 def _sample(path: Path) -> tuple[pl.DataFrame, bool]:
     """Return up to a hundred rows as a file has them, and whether it names its columns."""
-    if first_bytes(path, len(PARQUET)) == PARQUET:
+    if first_bytes(path, len(MAGIC)) == MAGIC:
         parquet_schema(path)
         return pl.scan_parquet(path).head(100).collect(), True
     first, *rest = head_lines(path)

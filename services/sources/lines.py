@@ -1,7 +1,7 @@
 """The numbered lines of a text file, chunk by chunk; what cannot be read keeps its number and its bytes."""
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -85,13 +85,7 @@ def read_lines(
         yield Lines(numbered.filter(pl.col("raw") != ""), rejected, position_bytes, unended)
 
 
-def _unreadable(column: str, _raw: str) -> str:
-    return f"{column} cannot be read"
-
-
-def without_nulls(
-    trades: pl.DataFrame, text: pl.DataFrame, explain: Callable[[str, str], str] = _unreadable
-) -> tuple[pl.DataFrame, list[RejectedRow]]:
+def without_nulls(trades: pl.DataFrame, text: pl.DataFrame) -> tuple[pl.DataFrame, list[RejectedRow]]:
     """Reject the rows in which a column could not be converted, and so is null.
 
     Parameters
@@ -100,25 +94,34 @@ def without_nulls(
         Converted lines, with the column `line`.
     text
         The same lines, as in `Lines`, perhaps with others.
-    explain
-        Returns the reason for a row, given the name of its first such column and its text.
 
     Returns
     -------
     tuple
-        The other rows, and the rejected ones.
+        The other rows, and the rejected ones; the first such column is the reason.
     """
     names = [name for name in trades.columns if name != "line"]
-    if not any(trades[name].null_count() for name in names):
-        return trades, []
-    first_null = pl.coalesce([pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in names])
-    faults = (
-        trades.select("line", column=first_null).drop_nulls().join(text, on="line", maintain_order="left")
-    )
-    rejected = [
-        RejectedRow(line, raw.encode(), explain(column, raw)) for line, column, raw in faults.iter_rows()
-    ]
-    return trades.drop_nulls(names), rejected
+    reason = pl.format("{} cannot be read", first_null(names))
+    return trades.drop_nulls(names), rejected_rows(trades.select("line", reason=reason).drop_nulls(), text)
+
+
+def first_null(names: list[str]) -> pl.Expr:
+    """Return the name of the first of these columns that is null; null where none is."""
+    return pl.coalesce([pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in names])
+
+
+def rejected_rows(reasons: pl.DataFrame, text: pl.DataFrame) -> list[RejectedRow]:
+    """Return rejected rows as they came.
+
+    Parameters
+    ----------
+    reasons
+        Columns `line` and `reason`.
+    text
+        Lines, as in `Lines`, with those among them.
+    """
+    raw = reasons.join(text, on="line", how="left", maintain_order="left")
+    return [RejectedRow(line, row.encode(), reason) for line, reason, row in raw.iter_rows()]
 
 
 def _parts(path: Path, encoding: str, line_end: str) -> Iterator[tuple[bytes, int, tuple[bytes, str] | None]]:

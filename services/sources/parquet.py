@@ -22,8 +22,8 @@ def parquet_schema(path: Path) -> dict[str, pl.DataType]:
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise TapewatchError(
-                f"{path} is a Parquet file that was compressed again.",
-                "Unpack it first: Parquet is compressed inside.",
+                f"{path} is compressed Parquet, which is not supported.",
+                "Unpack it: Parquet is compressed within itself.",
             )
         file.seek(-len(MAGIC), 2)
         if file.read() != MAGIC:

@@ -11,6 +11,7 @@ from services.common.errors import TapewatchError
 from services.sources.file import FileSource
 from services.sources.mapped.mapping import Mapping
 from services.sources.options import PriceForm
+from services.sources.parquet import MAGIC
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
 
 FILE_KINDS = (
     FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento", True),
-    FileKind("Parquet", rb"PAR1", "services.sources.mapped.parquet:open_parquet"),
+    FileKind("Parquet", MAGIC, "services.sources.mapped.parquet:open_parquet"),
     FileKind(
         "Massive's flat file of trades",
         rb"(?=[^\n]*sip_timestamp)[\w,\" ]*\bticker\b",
@@ -73,7 +74,7 @@ FILE_KINDS = (
 )
 """The first one that matches reads a file; the last one takes any, and reports what is missing."""
 
-PARQUET, MAPPED_TEXT = b"PAR1", "services.sources.mapped.csv:MappedCsv"
+MAPPED_TEXT = "services.sources.mapped.csv:MappedCsv"
 
 BEGINNING_BYTES = 4096
 """Bytes of a file's content that are inspected."""
@@ -110,7 +111,7 @@ def reader_of(
             "Leave out --prices, or name CSV files alone.",
         )
     if mapping is not None:
-        is_parquet = beginning.startswith(PARQUET)
+        is_parquet = beginning.startswith(MAGIC)
         module = "services.sources.mapped.parquet:MappedParquet" if is_parquet else MAPPED_TEXT
         by_mapping: FileSource = load(module, str(path), None)(path, mapping)
         return by_mapping

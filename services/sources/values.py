@@ -18,6 +18,9 @@ DateOrder = Literal["dmy", "mdy"]
 UNIT_NANOS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 """Nanoseconds in each unit in which times since 1970 are counted."""
 
+UNIT_RANGES = (("s", 10**8, 10**11), ("ms", 10**11, 10**14), ("us", 10**14, 10**17), ("ns", 10**17, 2**63))
+"""Numbers that a time since 1970 has in each unit, from 1973 on."""
+
 _PLAIN = r"^[+-]?(?:\d{1,20}(?:\.\d{0,18}0*)?|\.\d{1,18}0*)$"
 _WITH_EXPONENT = r"^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})[eE][+-]?\d{1,3}$"
 _CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})0*)?)?"
@@ -124,6 +127,27 @@ def epoch_times(exact: pl.Series, unit: str) -> pl.Series:
     """
     nanos = UNIT_NANOS[unit]
     return whole_numbers(exact.set(~exact.is_between(0, (2**63 - 1) // nanos), None) * nanos)
+
+
+def epoch_times_of_any_unit(exact: pl.Series) -> pl.Series:
+    """Return times that are counted since 1970 in the unit that each one's size tells, in ns.
+
+    Parameters
+    ----------
+    exact
+        Numbers of type `NUMBER`, with decimals or without.
+
+    Returns
+    -------
+    pl.Series
+        As `epoch_times`; null, too, for numbers in none of `UNIT_RANGES`.
+    """
+    nanos = pl.Series(exact.name, [None] * len(exact), pl.Int64)
+    for unit, least, limit in UNIT_RANGES:
+        fits = exact.is_between(least, limit, closed="left").fill_null(value=False)
+        if fits.any():
+            nanos = nanos.zip_with(~fits, epoch_times(exact.set(~fits, None), unit))
+    return nanos
 
 
 def times(text: pl.Series, *, zone: str = "UTC", order: DateOrder | None = None) -> pl.Series:

@@ -69,9 +69,8 @@ LANE = np.dtype(
 consent (`ahead_ns` -1 for none), and the highest sequence, and the latest time of those without one, that it
 ever had, with the number of the first print that had it: only prints that are not beyond can be repeats."""
 
-_HEAD = np.dtype(
-    [(name, "i8") for name in ("clock_ns", "settled_ns", "prints", "cut_ns", "lanes", "identities")]
-)
+_SAVED = ("clock_ns", "settled_ns", "prints", "cut_ns", "lanes")
+_HEAD = np.dtype([(name, "i8") for name in (*_SAVED, "identities")])
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,9 @@ class PrintOrder:
     def open(self, slot: int) -> None:
         """Begin a session under a slot, forgetting whatever was there."""
         if slot < len(self._orders) and self._orders[slot]["pages"]:
-            page = int(self._orders[slot]["oldest_page"])
-            while page != _NO_PAGE:
-                self._free[self._free_count] = page
-                self._free_count += 1
-                page = int(self._links[page, 1])
+            pages = self._pages_of(slot)
+            self._free[self._free_count : self._free_count + len(pages)] = pages
+            self._free_count += len(pages)
         self._orders = grown(self._orders, slot)
         self._lanes = grown(self._lanes, slot)
         order = self._orders[slot]
@@ -166,7 +163,7 @@ class PrintOrder:
         pages = self._pages_of(slot)
         kept = max(len(pages) - 1, 0) * PAGE_PRINTS + int(order["rows"])
         head = np.zeros(1, _HEAD)
-        for name in ("clock_ns", "settled_ns", "prints", "cut_ns", "lanes"):
+        for name in _SAVED:
             head[name] = order[name]
         head["identities"] = kept
         lanes = self._lanes[slot, : int(order["lanes"])]
@@ -189,7 +186,7 @@ class PrintOrder:
         if count < 0 or not 0 <= kept <= MEMORY_PRINTS + PAGE_PRINTS or len(saved) != expected:
             raise ValueError(f"the order of its prints has {len(saved)} bytes, not {expected}")
         order = self._orders[slot]
-        for name in ("clock_ns", "settled_ns", "prints", "cut_ns", "lanes"):
+        for name in _SAVED:
             order[name] = head[name]
         while count > self._lanes.shape[1]:
             self._widen()

@@ -31,7 +31,7 @@ from services.sources.databento.schema import (
 from services.sources.databento.trade_ids import TradeIds
 from services.sources.dialect import CELL_END, Dialect, dialect_of, split_cells
 from services.sources.file import FileSource, Rows
-from services.sources.lines import Lines, read_lines
+from services.sources.lines import Lines, first_null, read_lines
 from services.sources.options import PriceForm
 from services.sources.values import DateOrder, date_order
 
@@ -44,7 +44,6 @@ COUNTED_TIME = r"^\d{9,19}(\.\d+)?$"
 YEAR_LAST_DATE = r"^\d{1,2}[-/]\d{1,2}[-/]\d{4}\b"
 LEAST_NANOS = 10**17
 """Smaller numbers are times in us, ms or s: 10^17 ns is in 1973, 10^17 us in the year 5138."""
-UNIT_RANGES = (("s", 10**8, 10**11), ("ms", 10**11, 10**14), ("us", 10**14, 10**17), ("ns", 10**17, 2**63))
 UNDEFINED_TEXTS = {
     "price": str(UNDEFINED_PRICE),
     "size": str(UNDEFINED_SIZE),
@@ -202,10 +201,7 @@ class DatabentoCsv(FileSource):
         typed = pl.DataFrame([frame["line"], *(self._read(name, frame[name]) for name in self._known)])
         is_bad = typed.select(pl.any_horizontal(pl.col(self._known).is_null())).to_series()
         if is_bad.any():
-            first_null = pl.coalesce(
-                [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in self._known]
-            )
-            faults = typed.filter(is_bad).select(first_null).to_series()
+            faults = typed.filter(is_bad).select(first_null(self._known)).to_series()
             bad = frame.filter(is_bad)
             # By column, as converting each text by itself would take a second for a thousand rows.
             exact = {name: self._numbers(bad[name]).to_list() for name in faults.unique() if _is_number(name)}
@@ -248,12 +244,8 @@ class DatabentoCsv(FileSource):
         is_counted = text.str.contains(COUNTED_TIME)
         if not is_counted.any():
             return nanos
-        exact = values.numbers(text.set(~is_counted, None))
-        for unit, least, limit in UNIT_RANGES:
-            fits = exact.is_between(least, limit, closed="left").fill_null(value=False)
-            if fits.any():
-                nanos = nanos.zip_with(~fits, values.epoch_times(exact.set(~fits, None), unit))
-        return nanos.alias(text.name)
+        counted = values.epoch_times_of_any_unit(values.numbers(text.set(~is_counted, None)))
+        return nanos.zip_with(~is_counted.fill_null(value=False), counted)
 
     def _numbers(self, text: pl.Series) -> pl.Series:
         return values.numbers(text, decimal_comma=self._dialect.decimal_comma)

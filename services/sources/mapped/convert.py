@@ -7,14 +7,20 @@ from services.sources.columns import PLAIN_TEXT
 from services.sources.encode import Encoding
 from services.sources.mapped.mapping import ABSENT, Mapping, Part
 from services.sources.ordinals import Ordinals
-from services.sources.values import date_order, epoch_times, numbers, prices, sizes, times, whole_numbers
+from services.sources.values import (
+    date_order,
+    epoch_times,
+    epoch_times_of_any_unit,
+    numbers,
+    prices,
+    sizes,
+    times,
+    whole_numbers,
+)
 
 BUY = ("b", "buy", "bot", "bought")
 SELL = ("s", "a", "sell", "sld", "sold")
 NO_SIDE = ("", "n", "-", "none", "null", "nan", "unknown", "u", "0")
-UNITS = (("s", 10**8, 10**11), ("ms", 10**11, 10**14), ("us", 10**14, 10**17), ("ns", 10**17, 2**63))
-"""Numbers that a time since 1970 has in each unit, from 1973 on."""
-
 EPOCH = r"^\d{9,19}(\.\d+)?$"
 
 
@@ -161,12 +167,7 @@ class Converter:
     def _counted(self, exact: pl.Series) -> pl.Series:
         if self._mapping.unit is not None:
             return epoch_times(exact, self._mapping.unit)
-        nanos = pl.Series([None] * len(exact), dtype=pl.Int64)
-        for unit, least, most in UNITS:
-            fits = exact.is_between(least, most, closed="left").fill_null(value=False)
-            if fits.any():
-                nanos = nanos.zip_with(~fits, epoch_times(exact.set(~fits, None), unit))
-        return nanos
+        return epoch_times_of_any_unit(exact)
 
     def _sides(self, values: pl.Series) -> pl.Series:
         """Return A, B or N; null for a text that has no meaning."""

@@ -7,12 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from services.common.errors import TapewatchError
-from services.sources.base import RejectedRow
 from services.sources.cells import fields_of, separator_of, split
 from services.sources.compression import first_bytes
 from services.sources.dialect import dialect_of
 from services.sources.file import FileSource, Rows
-from services.sources.lines import read_lines
+from services.sources.lines import read_lines, rejected_rows
 from services.sources.mapped.convert import Converter
 from services.sources.mapped.mapping import Mapping
 
@@ -72,8 +71,7 @@ class MappedCsv(FileSource):
                 bad = [row for row in bad if row.line != unended.line]
                 bad.append(unended)
             trades, reasons = converter.convert(cells)
-            raw = reasons.join(text, on="line", how="left", maintain_order="left")
-            bad += [RejectedRow(line, row.encode(), reason) for line, reason, row in raw.iter_rows()]
+            bad += rejected_rows(reasons, text)
             yield Rows(trades, sorted(bad, key=lambda row: row.line), position_bytes)
 
 

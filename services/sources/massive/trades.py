@@ -10,12 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from services.common.errors import TapewatchError
-from services.sources.base import RejectedRow
 from services.sources.cells import fields_of, split
 from services.sources.columns import PLAIN_TEXT
 from services.sources.encode import Encoding
 from services.sources.file import FileSource, Rows
-from services.sources.lines import read_lines
+from services.sources.lines import read_lines, rejected_rows
 from services.sources.mapped.csv import head_lines
 from services.sources.massive.conditions import Conditions
 from services.sources.values import numbers, prices, sizes
@@ -91,10 +90,7 @@ class MassiveTrades(FileSource):
             trades, faults = _trades(
                 cells.with_columns(pl.lit("").alias(name) for name in absent), conditions
             )
-            bad = [*rejected, *misfits]
-            if len(faults):
-                raw = faults.join(text, on="line", how="left", maintain_order="left")
-                bad += [RejectedRow(line, row.encode(), reason) for line, reason, row in raw.iter_rows()]
+            bad = [*rejected, *misfits, *rejected_rows(faults, text)]
             yield Rows(trades, sorted(bad, key=lambda row: row.line), position_bytes)
 
 
