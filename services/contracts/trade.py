@@ -47,7 +47,7 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     """Whether the size was not already counted elsewhere."""
     kind: Literal["trade", "bar"] = "trade"
     """A bar is one print at its end; detectors that learn from single prints do not judge it."""
-    publisher_id: int | str = 0
+    publisher_id: Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)] | str = 0
     """Databento's number of who published it; each publisher's trades are in an order of their own."""
     venue: str | None = None
     """Where it was traded, which orders trades like `publisher_id`."""

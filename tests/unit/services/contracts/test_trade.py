@@ -58,6 +58,7 @@ def test_a_mean_size_has_no_more_digits_than_matter(mean: float, text: str) -> N
         (trade_json(price=5e-324), "the price is out of all bounds (5e-324)"),
         (trade_json(size="1"), "Expected `int | float`, got `str` - at `$.size`"),
         (trade_json(size=-1), "size is negative"),
+        (trade_json(publisher_id=2**63), "at `$.publisher_id`"),
         (trade_json(size=-0.25), "size is negative"),
         (trade_json(size=1e-19), "the size is out of all bounds (1e-19)"),
         (trade_json(size=1e19), "Expected `float` <= 9.223372036854776e+18 - at `$.size`"),
