@@ -1,5 +1,6 @@
 """The report of a run for the terminal: the log of faults, the totals, and the violations."""
 
+import statistics
 from collections import Counter
 
 from rich import box
@@ -63,6 +64,14 @@ def totals(strikes: list[Strike], recoveries: Recoveries, violations: list[Viola
         wrong[violation.kind] += violation.count
     parts.append(", ".join(f"{kind} {wrong[kind]:,}" for kind in COUNTED))
     return Text("\n".join(parts))
+
+
+def outages_summary(healed_s: list[float]) -> Text:
+    """Return how many outages were healed, and how long that took from the start of the servers."""
+    if not healed_s:
+        return Text("no outage healed")
+    times = f"median {statistics.median(healed_s):.0f} s, at most {max(healed_s):.0f} s"
+    return Text(f"outages healed: {len(healed_s)}; after the start of the servers {times}")
 
 
 def conclusion(violations: list[Violation], logs: dict[str, str], seconds: float) -> RenderableType:

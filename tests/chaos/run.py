@@ -1,10 +1,12 @@
 """Kills every part of the pipeline repeatedly while a day is processed, and compares the result.
 
     python -m tests.chaos.run --seed 1 --kills 50 [--file DAY.csv.zst]
+    python -m tests.chaos.run --seed 1 --outages 40
 
-Each seed runs on a Kafka and an Elasticsearch of its own. What is in them at the end must be what an
-undisturbed run leaves: the file's trades, and a backtest's anomalies (`detected_at` aside). Logs are in
-`out/chaos/<seed>/`. Exit code 1 on any violation.
+With `--outages`, Kafka and Elasticsearch are ended together instead, on busy cores, and every service must
+resume by itself each time. Each seed runs on a Kafka and an Elasticsearch of its own. What is in them at the
+end must be what an undisturbed run leaves: the file's trades, and a backtest's anomalies (`detected_at`
+aside). Logs are in `out/chaos/<seed>/`. Exit code 1 on any violation.
 """
 
 import argparse
@@ -26,9 +28,10 @@ from services.common.errors import TapewatchError
 from tests.chaos.checkpoints import Recoveries, check_recoveries
 from tests.chaos.conductor import Conductor, Strike
 from tests.chaos.day import read_day, reference_anomalies, write_night
+from tests.chaos.outages import run_outages
 from tests.chaos.processes import CHECKPOINT_TRADES, log_entries
 from tests.chaos.read_back import busy_partitions, read_checkpoints, verify_indices, verify_topics
-from tests.chaos.report import conclusion, faults_table, totals
+from tests.chaos.report import conclusion, faults_table, outages_summary, totals
 from tests.chaos.schedule import AT_LEAST, DETECTORS, make_plan
 from tests.chaos.verify import Fields, Violation, check_logs
 from tests.integration.pipeline import tapewatch
@@ -137,8 +140,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, action="append", help="may be given several times; 1, 2 and 3")
     parser.add_argument("--kills", type=int, default=50, help=f"{len(AT_LEAST)} at least; 50")
     parser.add_argument("--pauses", type=int, help=f"in addition; one for {KILLS_PER_PAUSE} kills")
+    parser.add_argument("--outages", type=int, help="end both servers so many times instead; one seed, 1")
     parser.add_argument("--file", type=Path, help="a day of trades; a real one if it is here, else generated")
     chosen = parser.parse_args()
+    if chosen.outages is not None and chosen.outages < 1:
+        parser.error("--outages must be 1 at least")
     if chosen.kills < len(AT_LEAST):
         parser.error(f"--kills must be {len(AT_LEAST)} at least")
     pauses = chosen.kills // KILLS_PER_PAUSE if chosen.pauses is None else chosen.pauses
@@ -153,6 +159,12 @@ def main() -> int:
     failed = False
     try:
         path = chosen.file or _usual_day()
+        if chosen.outages is not None:
+            seed = (chosen.seed or [1])[0]
+            ends = run_outages(path, OUT / f"outages-{seed}", seed=seed, outages=chosen.outages, say=say)
+            console.print(outages_summary(ends.healed_s))
+            console.print(conclusion(ends.violations, {}, ends.seconds), soft_wrap=True)
+            return int(bool(ends.violations))
         for seed in chosen.seed or (1, 2, 3):
             outcome = run_chaos(path, OUT / str(seed), seed=seed, kills=chosen.kills, pauses=pauses, say=say)
             console.print(faults_table(outcome.strikes, outcome.trades))
