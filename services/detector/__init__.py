@@ -1,0 +1,5 @@
+"""The detector."""
+
+from services.detector.compiled_cache import use_own_folder
+
+use_own_folder()
