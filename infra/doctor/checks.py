@@ -74,6 +74,18 @@ def judge_disk(free_bytes: int) -> Diagnosis:
     return Diagnosis("Disk", f"{free_bytes / 1e9:,.1f} GB free here", hint)
 
 
+def check_broker(kafka: KafkaConnection) -> list[Diagnosis]:
+    """Check Kafka, then the topics and groups in it; these are not waited for if no broker answers."""
+    broker = check_kafka(kafka)
+    if broker.hint:
+        return [broker, _without_broker("Topics"), _without_broker("Groups")]
+    return [broker, check_topics(kafka), check_coordinators(kafka)]
+
+
+def _without_broker(subject: str) -> Diagnosis:
+    return Diagnosis(subject, "not checked, as no broker answers", "Fix Kafka first.")
+
+
 def check_kafka(kafka: KafkaConnection) -> Diagnosis:
     """Check that a broker answers and accepts this client."""
     access = BrokerAccess(kafka)
@@ -106,7 +118,7 @@ def check_topics(kafka: KafkaConnection) -> Diagnosis:
     except TapewatchError as error:
         return Diagnosis("Topics", error.cause, error.hint)
     except KafkaException:
-        return Diagnosis("Topics", "not checked, as no broker answers", "Fix Kafka first.")
+        return _without_broker("Topics")
     partitions = len(found[TRADES_TOPIC].partitions)
     counted = f"{partitions} partition{'' if partitions == 1 else 's'}"
     return Diagnosis("Topics", f"all {len(TOPICS)}, trades with {counted}")
@@ -133,7 +145,7 @@ def check_coordinators(kafka: KafkaConnection, timeout_s: float = PROBE_TIMEOUT_
             ]
         )
     except KafkaException:
-        return Diagnosis("Groups", "not checked, as no broker answers", "Fix Kafka first.")
+        return _without_broker("Groups")
 
 
 def judge_coordinators(found: Sequence[StuckCoordinator | None]) -> Diagnosis:

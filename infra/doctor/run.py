@@ -8,14 +8,12 @@ from rich.text import Text
 
 from infra.doctor.checks import (
     Diagnosis,
-    check_coordinators,
+    check_broker,
     check_disk,
     check_elasticsearch,
-    check_kafka,
     check_python,
     check_sizes,
     check_templates,
-    check_topics,
 )
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
@@ -35,9 +33,7 @@ def run_doctor(settings: Settings) -> int:
         diagnoses = [
             check_python(),
             check_disk(),
-            check_kafka(kafka),
-            check_topics(kafka),
-            check_coordinators(kafka),
+            *check_broker(kafka),
             check_elasticsearch(client, settings.elasticsearch),
             check_templates(client),
             check_sizes(client),

@@ -28,6 +28,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
 
+@pytest.mark.slow
 def test_demo_once_indexes_the_named_files_and_writes_the_summary(tmp_path: Path) -> None:
     trades = 0
     for number, day in enumerate((2, 3)):

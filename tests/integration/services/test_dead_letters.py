@@ -79,7 +79,7 @@ def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack,
     run = uuid.uuid4().hex
     bad_row = row(1, size=f"lots {run}")
     file = f"{run[:6]}.csv"
-    path = write_csv(tmp_path / file, [bad_row, row(2, ts_event="2024-01-11T15:00:00.000000001Z")])
+    path = write_csv(tmp_path / file, [bad_row, row(2, ts_event="2024-02-21T15:00:00.000000001Z")])
     not_json = f"no json [bold]{run}[/bold]\x1b[2J".encode()
     no_text = b"\xff\x00" + run.encode()
     wrong_type = trade_json(1, price="12", trade_id=run)
@@ -131,6 +131,7 @@ def raw_value(stack: EmbeddedStack, letter_id: str) -> bytes:
     ).stdout
 
 
+@pytest.mark.slow
 def test_message_is_indexed_once_the_mapping_that_rejected_it_was_fixed(stack: EmbeddedStack) -> None:
     run = uuid.uuid4().hex
     day = {"@timestamp": "2024-02-01T15:00:00.000000001Z", "symbol": "MEND"}
@@ -159,6 +160,7 @@ def test_message_is_indexed_once_the_mapping_that_rejected_it_was_fixed(stack: E
     assert re.search(r"^  replayed +2", dead_letters(stack, "show", letter_id), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -> None:
     value = f"never a trade {uuid.uuid4().hex}".encode()
     dead_letters(stack, "replay", "--all")  # what other tests left

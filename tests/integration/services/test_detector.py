@@ -313,6 +313,7 @@ def test_reset_leaves_in_the_index_what_the_profile_flags(
     assert indexed_anomalies(stack) == expected
 
 
+@pytest.mark.slow
 def test_another_profile_without_a_reset_logs_a_warning_and_continues(
     stack: EmbeddedStack, broken_run: tuple[dict[int, str], dict[int, str]], tmp_path: Path
 ) -> None:
@@ -328,6 +329,7 @@ def test_another_profile_without_a_reset_logs_a_warning_and_continues(
     assert anomalies(stack, SUFFIX) == before
 
 
+@pytest.mark.slow
 def test_of_two_detectors_with_one_name_one_ends_with_an_error(stack: EmbeddedStack, tmp_path: Path) -> None:
     config = DayConfig(trades=3_000, symbols=12, date=dt.date(2023, 5, 6), seed=24, anomaly_rate=0.005)
     day = write_own_day(tmp_path / "day.csv", config, "NS")

@@ -205,6 +205,7 @@ def test_limit_bounds_what_is_published(stack: EmbeddedStack, tmp_path: Path) ->
 
 
 @needs_real_data
+@pytest.mark.slow
 def test_real_day_is_indexed_row_by_row(stack: EmbeddedStack) -> None:
     path = REAL_DATA / "xnas-itch-20241202.trades.csv.zst"
     run_pipeline(stack, str(path))

@@ -1,5 +1,5 @@
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest.mock import MagicMock
 
@@ -9,10 +9,10 @@ from pydantic import SecretStr
 from infra.doctor import checks
 from infra.doctor.checks import (
     Diagnosis,
+    check_broker,
     check_coordinators,
     check_disk,
     check_elasticsearch,
-    check_kafka,
     check_python,
     check_sizes,
     check_templates,
@@ -80,14 +80,22 @@ def test_a_full_disk_is_reported(free_bytes: int, is_enough: bool) -> None:
 
 def test_an_unavailable_broker_is_reported_once_and_no_topic_as_missing() -> None:
     with nobody() as address:
-        kafka, topics, groups = (
-            check(KafkaConnection(address)) for check in (check_kafka, check_topics, check_coordinators)
-        )
+        kafka, *dependents = check_broker(KafkaConnection(address))
     assert kafka.finding.startswith(f"no answer from {address}")
     assert "TAPEWATCH_KAFKA" in kafka.hint
-    for dependent in (topics, groups):
-        assert dependent.finding == "not checked, as no broker answers"
-        assert dependent.hint == "Fix Kafka first."
+    assert [(found.subject, found.finding, found.hint) for found in dependents] == [
+        (subject, "not checked, as no broker answers", "Fix Kafka first.") for subject in ("Topics", "Groups")
+    ]
+
+
+@pytest.mark.parametrize("check", [check_topics, check_coordinators])
+def test_a_broker_that_goes_away_during_the_checks_is_no_missing_topic(
+    check: Callable[[KafkaConnection], Diagnosis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "REQUEST_TIMEOUT_S", 0.2)
+    with nobody() as address:
+        found = check(KafkaConnection(address))
+    assert (found.finding, found.hint) == ("not checked, as no broker answers", "Fix Kafka first.")
 
 
 def test_the_coordinator_of_every_group_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
