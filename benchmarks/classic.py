@@ -28,7 +28,7 @@ from services.detector.detectors.price.price_history_forest import (
 )
 from services.detector.detectors.price.rapid_price_change import RapidPriceChange
 from services.detector.detectors.size.high_volume import HighVolume
-from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
+from services.detector.engine.batch import FULLY_ELIGIBLE, SIDE_CODES, Batch, SessionKey
 from services.sources.synthetic.day import DayConfig, generate_day
 
 Library = Literal["scikit-learn", "coniferest"]
@@ -114,6 +114,7 @@ def _day() -> tuple[Batch, str]:
         price=price,
         size=frame["size"].to_numpy().astype(np.float64),
         side=np.full(count, SIDE_CODES["N"]),
+        eligible=np.full(count, FULLY_ELIGIBLE),
     )
     return batch, "generated" if day is None else "real"
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from benchmarks.rows import Row
 from benchmarks.surroundings import generated_day, note, real_day
-from services.detector.engine.batch import SIDE_CODES
+from services.detector.engine.batch import FULLY_ELIGIBLE, SIDE_CODES
 from services.detector.engine.columns import TradeColumns, identities, trading_days
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import load_profile
@@ -52,31 +52,16 @@ def measure() -> list[Row]:
     ]
 
 
-class _Sliceable(TradeColumns):
-    def __getitem__(self, part: slice) -> "_Sliceable":
-        return _Sliceable(
-            self.symbol[part],
-            self.day[part],
-            self.event_ns[part],
-            self.price[part],
-            self.size[part],
-            self.side[part],
-            self.sequence[part],
-            self.tape_ns[part],
-            self.lane[part],
-            self.identity[part],
-        )
-
-
-def _columns(frame: pl.DataFrame, symbols: list[str]) -> _Sliceable:
+def _columns(frame: pl.DataFrame, symbols: list[str]) -> TradeColumns:
     event_ns = frame["ts_event"].to_numpy()
-    return _Sliceable(
+    return TradeColumns(
         symbol=symbols,
         day=trading_days(event_ns, TIME_ZONE),
         event_ns=event_ns,
         price=frame["price"].to_numpy() / PRICE_SCALE,
         size=frame["size"].to_numpy().astype(np.float64),
         side=frame["side"].replace_strict(SIDE_CODES, return_dtype=pl.Int64).to_numpy(),
+        eligible=np.full(len(frame), FULLY_ELIGIBLE),
         sequence=frame["sequence"].to_numpy(),
         tape_ns=event_ns,
         lane=frame["publisher_id"].to_numpy(),
@@ -84,7 +69,7 @@ def _columns(frame: pl.DataFrame, symbols: list[str]) -> _Sliceable:
     )
 
 
-def _pieces(columns: _Sliceable, batch_trades: int) -> list[TradeColumns]:
+def _pieces(columns: TradeColumns, batch_trades: int) -> list[TradeColumns]:
     return [columns[start : start + batch_trades] for start in range(0, len(columns), batch_trades)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from services.contracts.detectors import DETECTORS
-from services.detector.engine.batch import SIDE_CODES
+from services.detector.engine.batch import BAR, FULLY_ELIGIBLE, SIDE_CODES
 from services.detector.engine.columns import TradeColumns, identities
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import Profile
@@ -25,6 +25,8 @@ _DAY_NS = 86_400 * 1_000_000_000
 _FIRST_DAY = 20_059  # 2024-12-02
 _MIN_FLAGS = 5
 _LATE_BY = 3
+_ADDED = 1_000_000
+"""First number of trades that are added to a tape."""
 
 Results = dict[tuple[str, int, int], tuple[Any, ...]]
 """The detector's complete output for each flagged trade, by symbol, day and number of the trade."""
@@ -84,6 +86,7 @@ def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: in
         for share in (0.1, 0.5, 0.9):
             _check_restore(trial, tape, whole, int(share * len(tape)))
     _check_late(trial, tape, random)
+    _check_ineligible(trial, tape, whole, random)
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,23 @@ def _check_late(trial: _Trial, tape: TradeColumns, random: np.random.Generator) 
             raise LawBrokenError(f"{trial.name} keeps traces of trades that came late")
 
 
+def _check_ineligible(trial: _Trial, tape: TradeColumns, whole: Results, random: np.random.Generator) -> None:
+    """Add trades of which neither price nor size may be used; nothing else must change."""
+    after = np.sort(random.permutation(len(tape))[: len(tape) // 10])
+    added = replace(
+        part(tape, after.tolist()),
+        price=tape.price[after] * 3.0 + 1.0,
+        size=tape.size[after] * 1_000.0 + 1.0,
+        eligible=np.zeros(len(after), np.int64),
+        sequence=_ADDED + np.arange(len(after)),
+        lane=np.ones(len(after), np.int64),
+        identity=identities([f"added-{number}" for number in range(len(after))]),
+    )
+    order = np.argsort(np.concatenate([np.arange(len(tape)), after]), kind="stable")
+    found = trial.judge(part(joined([tape, added]), order.tolist()))
+    trial.expect(found, whole, "uses trades of which neither price nor size is eligible")
+
+
 def _check_restore(trial: _Trial, tape: TradeColumns, whole: Results, cut: int) -> None:
     """Restore what another engine saved; the results must be those of that engine."""
     first = Engine(trial.profile)
@@ -258,7 +278,11 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
     size[20:21] = 50_000
     side[20:21] = SIDE_CODES["N"]
     price = (100 + np.cumsum(generator.normal(0, 0.1, count))).round(2)
+    price[45::37] = (price[45::37] * 1.5).round(2)
+    eligible = np.full(count, FULLY_ELIGIBLE)
     if symbol == "ODD":
+        eligible[34::6] = generator.integers(0, FULLY_ELIGIBLE, len(eligible[34::6]))
+        eligible[37::29] |= BAR
         price[30::7] = (price[30::7] - 100).round(2)
         price[33::31] = 0.0
         size[30::11] = 0
@@ -272,6 +296,7 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
         price=price,
         size=size,
         side=side,
+        eligible=eligible,
         sequence=np.arange(count),
         tape_ns=event_ns,
         lane=np.zeros(count, np.int64),

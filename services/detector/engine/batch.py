@@ -7,6 +7,12 @@ import numpy as np
 SIDE_CODES = {"A": 65, "B": 66, "N": 78}
 """Number of the aggressor's side: sell, buy, not known."""
 
+PRICE_ELIGIBLE, ANCHOR_ELIGIBLE, VOLUME_ELIGIBLE, BAR = 1, 2, 4, 8
+"""What a trade may be used for, as bits; see `Trade`."""
+
+FULLY_ELIGIBLE = PRICE_ELIGIBLE | ANCHOR_ELIGIBLE | VOLUME_ELIGIBLE
+"""A usual trade."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -24,6 +30,8 @@ class Batch:
         Shares, contracts or coins, not negative, float64; whole numbers are exact up to 2**53.
     side
         One of `SIDE_CODES`, int64.
+    eligible
+        The bits above, int64.
     measures
         Input of the calibrated detectors, `detectors.core.state.MEASURES`; None until measured.
     """
@@ -33,6 +41,7 @@ class Batch:
     price: np.ndarray
     size: np.ndarray
     side: np.ndarray
+    eligible: np.ndarray
     measures: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -45,8 +54,14 @@ class Batch:
             self.price[part],
             self.size[part],
             self.side[part],
+            self.eligible[part],
             None if self.measures is None else self.measures[part],
         )
+
+    def has(self, bits: int) -> np.ndarray:
+        """Tell of each trade whether it has all these bits, bool, shape (n,)."""
+        has_all: np.ndarray = self.eligible & bits == bits
+        return has_all
 
     def measured(self) -> np.ndarray:
         """Return the measures; raises ValueError if the batch has none."""

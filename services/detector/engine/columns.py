@@ -1,13 +1,19 @@
 """Converts decoded trades to columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
 from services.contracts.trade import Trade
-from services.detector.engine.batch import SIDE_CODES
+from services.detector.engine.batch import (
+    ANCHOR_ELIGIBLE,
+    BAR,
+    PRICE_ELIGIBLE,
+    SIDE_CODES,
+    VOLUME_ELIGIBLE,
+)
 from services.detector.engine.order import identities_of
 
 DAY_NS = 86_400 * 1_000_000_000
@@ -23,7 +29,7 @@ class TradeColumns:
         Their symbols.
     day
         Trading days, days since 1970, int64.
-    event_ns, price, size, side
+    event_ns, price, size, side, eligible
         As in `Batch`.
     sequence
         The venue's numbers, int64; from 1 up, they order the trades of their lane.
@@ -42,6 +48,7 @@ class TradeColumns:
     price: np.ndarray
     size: np.ndarray
     side: np.ndarray
+    eligible: np.ndarray
     sequence: np.ndarray
     tape_ns: np.ndarray
     lane: np.ndarray
@@ -49,6 +56,9 @@ class TradeColumns:
 
     def __len__(self) -> int:
         return len(self.symbol)
+
+    def __getitem__(self, part: slice) -> "TradeColumns":
+        return TradeColumns(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
 
 
 def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
@@ -63,6 +73,7 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
         price=np.fromiter((trade.price for trade in trades), np.float64, count),
         size=np.fromiter((trade.size for trade in trades), np.float64, count),
         side=np.fromiter((SIDE_CODES[trade.side] for trade in trades), np.int64, count),
+        eligible=np.fromiter(map(_eligible, trades), np.int64, count),
         sequence=sequence,
         tape_ns=_tape_times(trades, event_ns, sequence),
         lane=np.fromiter(map(_lane, trades), np.int64, count),
@@ -75,6 +86,15 @@ def identities(trade_ids: list[str]) -> np.ndarray:
     encoded = [trade_id.encode() for trade_id in trade_ids]
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
     return identities_of(np.frombuffer(b"".join(encoded), np.uint8), ends)
+
+
+def _eligible(trade: Trade) -> int:
+    return (
+        trade.price_eligible * PRICE_ELIGIBLE
+        + trade.anchor_eligible * ANCHOR_ELIGIBLE
+        + trade.volume_eligible * VOLUME_ELIGIBLE
+        + (trade.kind == "bar") * BAR
+    )
 
 
 def _lane(trade: Trade) -> int:

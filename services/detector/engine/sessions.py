@@ -147,6 +147,7 @@ class Sessions:
                 price=columns.price[places],
                 size=columns.size[places],
                 side=columns.side[places],
+                eligible=columns.eligible[places],
             ),
             sessions={slot: self._keys[slot] for slot in np.unique(slots).tolist()},
             opened=opened,

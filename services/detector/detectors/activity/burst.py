@@ -119,7 +119,7 @@ def measure_burst(s: Record, p: Record, event_ns: int, price: float, out: Record
         k = s.burst_head & mask
         s.burst_ns[k] = event_ns
         s.burst_price[k] = price
-        s.burst_trade[k] = s.trades
+        s.burst_trade[k] = s.priced
         s.burst_path[k] = s.path
         s.burst_head += 1
         if s.burst_head - s.burst_tail > BURST_TIMES:
@@ -128,13 +128,13 @@ def measure_burst(s: Record, p: Record, event_ns: int, price: float, out: Record
         s.burst_tail += 1
     times = s.burst_head - s.burst_tail
     k = s.burst_tail & mask
-    trades = s.trades - s.burst_trade[k] + 1
+    trades = s.priced - s.burst_trade[k] + 1
     first = s.burst_price[k]
     last = price
     if times >= p.least_times:  # medians, so that one bad print is no drift
         first = median3(first, s.burst_price[(k + 1) & mask], s.burst_price[(k + 2) & mask])
         last = median3(
-            price, s.prices[(s.trades - 1) & (PRICES - 1)], s.prices[(s.trades - 2) & (PRICES - 1)]
+            price, s.prices[(s.priced - 1) & (PRICES - 1)], s.prices[(s.priced - 2) & (PRICES - 1)]
         )
     drift = last - first
     moved = abs(drift)
@@ -150,7 +150,7 @@ def measure_burst(s: Record, p: Record, event_ns: int, price: float, out: Record
 
     tail = s.tails[BURST]
     per_trade = log(s.cluster_rate) / LN10
-    if s.trades > 0 and (event_ns - s.last_ns > window_ns or event_ns - s.cluster_start_ns > SECOND_NS):
+    if s.priced > 0 and (event_ns - s.last_ns > window_ns or event_ns - s.cluster_start_ns > SECOND_NS):
         learn(tail, s.cluster_max, value_at(tail, p.alert_rarity + per_trade, p), p)
         s.cluster_max = 0.0
         s.cluster_start_ns = event_ns

@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.detector.detectors.core.tail import ALERT
+from services.detector.engine.record import Record
 
 FEATURES = ("price_distance", "size_surprise", "burst_intensity", "isolation")
 """Contributions to a calibrated detection, in the order of `state.PRICE`, `SIZE`, `BURST`, `FOREST`."""
@@ -17,6 +18,14 @@ def once_in(rarity: float) -> str:
     trades = 10.0**rarity
     unit = 10 ** max(0, int(np.log10(trades)) - 1)
     return f"once in {round(trades / unit) * unit:,} trades"
+
+
+def among_few(row: Record) -> str:
+    """Return what a message adds about one of a session's first trades, which only the priors judge."""
+    trades = int(row["few_sizes"])
+    if trades < 0:
+        return ""
+    return f", by what is usual elsewhere: the session had {trades} trade{'s' * (trades != 1)} before"
 
 
 def contributions_of(measures: np.ndarray, part: int) -> dict[str, np.ndarray]:

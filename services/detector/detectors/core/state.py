@@ -26,8 +26,11 @@ PRICE, SIZE, BURST, FOREST = range(PARTS)
 STATE = np.dtype(
     [
         ("trades", "i8"),
+        ("priced", "i8"),
+        ("sized", "i8"),
         ("last_ns", "i8"),
         ("second_last_ns", "i8"),
+        ("size_ns", "i8"),
         ("last_price", "f8"),
         ("last_side", "i8"),
         ("tails", "f8", (PARTS, 4)),
@@ -45,6 +48,8 @@ STATE = np.dtype(
         ("off_grid_ns", "i8"),
         ("bad_distance", "f8"),
         ("bad_trade", "i8"),
+        ("largest_move", "f8"),
+        ("is_off_coarse_grid", "i8"),
         # Unusual size: means over 30, 200 and 1000 trades; the least size so far (1 at most), and the sum
         # until one has decimals; shares and trades of 50 ms, 1 s and 30 s, decaying
         ("mean30", "f8"),
@@ -87,15 +92,19 @@ STATE = np.dtype(
 MEASURES = np.dtype(
     [
         ("is_cross", "f8"),
+        ("few_prices", "f8"),
         ("price_evidence", "f8"),
         ("price_rarity", "f8"),
         ("price_threshold", "f8"),
         ("price_value", "f8"),
         ("distance", "f8"),
+        ("few_moves", "f8"),
+        ("few_limit", "f8"),
         ("price_scale", "f8"),
         ("low", "f8"),
         ("high", "f8"),
         ("grid_rarity", "f8"),
+        ("few_sizes", "f8"),
         ("size_evidence", "f8"),
         ("size_rarity", "f8"),
         ("size_threshold", "f8"),
@@ -120,11 +129,13 @@ MEASURES = np.dtype(
 )
 """What is measured of each trade. Rarities are decades: -log10 of the part's tail frequency.
 
+- `few_prices`, `few_sizes`: how many eligible trades the session had before; -1 from `tail.FEW_TRADES` on.
 - `is_cross`: 1 for an auction's print.
 - `*_evidence`: on the common scale, a flag from `tail.ALERT` on; `*_value`: what the part's tail is fitted
   on, `*_threshold`: the value at which it flags.
 - `distance` (price): beyond `low` to `high`, the envelope of recent prices, signed; `price_scale`: its unit;
-  `grid_rarity`: of a price off the half-tick grid.
+  `grid_rarity`: of a price off the half-tick grid. Among a session's first trades, `few_moves` is the
+  distance in the largest moves seen so far, and `few_limit` the distance that just flags by these; 0 later.
 - `size_limit`: of a flagged size, the shares that would just flag at this moment.
 - `size_ratio`: log(size / `mean_size`); `size_context`: what the surroundings add to the surprise.
 - `burst_times`, `burst_trades`, `burst_drift`: distinct times, trades, and the price moved in the window.

@@ -25,6 +25,9 @@ ALERT = 4.0
 
 LN10 = 2.302585092994046
 
+FEW_TRADES = 100
+"""A session's first so many trades have few to be compared with, which bounds how rare they can be."""
+
 
 class TailParameters(Parameters):
     """Priors and memory of a calibrated detector's tail, and the rarity from which it alerts.
@@ -81,6 +84,17 @@ def rarity_of(tail: np.ndarray, x: float, p: Record) -> float:
     if x <= 0.0:
         return 0.0
     return -log(p.tail_probability) / LN10 * x / tail[0]
+
+
+@njit(cache=True)
+def bounded(rarity: float, trades: int, p: Record) -> float:
+    """Bound the rarity of one of a session's first trades; `trades` is how many came before it.
+
+    The priors decide whether it alerts; how far beyond the alert it can go depends on what was seen.
+    """
+    if trades >= FEW_TRADES:
+        return rarity
+    return min(rarity, p.alert_rarity + log(trades + 1.0) / LN10)
 
 
 @njit(cache=True)

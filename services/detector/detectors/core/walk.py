@@ -43,7 +43,7 @@ from services.detector.detectors.size.unusual_size import (
     remember_size,
     start_size,
 )
-from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.batch import BAR, PRICE_ELIGIBLE, VOLUME_ELIGIBLE, Batch, SessionKey
 from services.detector.engine.record import Record
 from services.detector.engine.slots import grown
 
@@ -139,15 +139,26 @@ class FeatureWalk:
     def advance(self, batch: Batch) -> np.ndarray:
         """Update the sessions' state with the next trades.
 
+        Bars, and trades of which neither price nor size is eligible, are left out.
+
         Returns
         -------
         array
-            `state.MEASURES` of each trade, shape (n,).
+            `state.MEASURES` of each trade, shape (n,); 0 for what is left out.
         """
+        taken = (batch.eligible & (PRICE_ELIGIBLE | VOLUME_ELIGIBLE) != 0) & (batch.eligible & BAR == 0)
         measures = np.zeros(len(batch), MEASURES)
+        if taken.all():
+            self._advance_all(batch, measures)
+            return measures
+        own = measures[taken]
+        self._advance_all(batch[taken], own)
+        measures[taken] = own
+        return measures
+
+    def _advance_all(self, batch: Batch, measures: np.ndarray) -> None:
         for part in self._pieces(batch.slot, 0, len(batch)):
             self._advance(batch[part], measures[part])
-        return measures
 
     def _advance(self, batch: Batch, measures: np.ndarray) -> None:
         parameters = self._records
@@ -163,6 +174,7 @@ class FeatureWalk:
             batch.price,
             batch.size,
             batch.side,
+            batch.eligible,
             parameters["off_market_price"],
             parameters["unusual_size"],
             parameters["burst"],
@@ -248,6 +260,7 @@ def _walk(
     price: np.ndarray,
     size: np.ndarray,
     side: np.ndarray,
+    eligible: np.ndarray,
     price_parameters: np.ndarray,
     size_parameters: np.ndarray,
     burst_parameters: np.ndarray,
@@ -265,38 +278,54 @@ def _walk(
         burst_p = burst_parameters[slot]
         x = price[i]
         z = size[i]
+        is_priced = eligible[i] & PRICE_ELIGIBLE != 0
+        is_sized = eligible[i] & VOLUME_ELIGIBLE != 0
         if s.trades == 0:
+            s.size_ns = event_ns[i]
+            start_size(s, size_p)
+            start_tail(s.tails[FOREST], forest_parameters[slot])
+        if is_priced and s.priced == 0:
             s.last_ns = s.second_last_ns = event_ns[i]
             s.last_price = x
             start_price(s, price_p, event_ns[i], x)
-            start_size(s, size_p)
             start_burst(s, burst_p, event_ns[i])
-            start_tail(s.tails[FOREST], forest_parameters[slot])
-        if event_ns[i] < s.last_ns:
+        if event_ns[i] < max(s.last_ns, s.size_ns):
             set_clock_back(s, event_ns[i])
-        lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], out)
-        is_cross = measure_cross(s, auction_parameters[slot], event_ns[i], z, side[i], out)
-        measure_size(s, size_p, event_ns[i], x, z, side[i], lowest, highest, is_cross, out)
-        measure_burst(s, burst_p, event_ns[i], x, out)
+        lowest, highest, middle = -1e300, 1e300, 0.0
+        if is_priced:
+            lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], out)
+        else:
+            x = s.last_price
+        if is_sized:
+            is_cross = measure_cross(s, auction_parameters[slot], event_ns[i], z, side[i], out)
+            measure_size(s, size_p, event_ns[i], x, z, side[i], lowest, highest, is_cross, out)
+        if is_priced:
+            measure_burst(s, burst_p, event_ns[i], x, out)
         place = s.trades & (FOREST_ROWS - 1)
         row = pages[page_of[slot, place // PAGE_ROWS], place % PAGE_ROWS]
         row[0] = out.price_value
         row[1] = out.size_ratio
         row[2] = out.burst_value
-        remember_price(s, price_p, event_ns[i], x, middle)
-        remember_size(s, size_p, z, side[i])
-        s.second_last_ns = s.last_ns
-        s.last_ns = event_ns[i]
-        s.last_price = x
-        s.last_side = side[i]
+        if is_priced:
+            remember_price(s, price_p, event_ns[i], x, middle)
+            s.second_last_ns = s.last_ns
+            s.last_ns = event_ns[i]
+            s.last_price = x
+            s.priced += 1
+        if is_sized:
+            remember_size(s, size_p, z, side[i])
+            s.size_ns = event_ns[i]
+            s.last_side = side[i]
+            s.sized += 1
         s.trades += 1
 
 
 @njit(cache=True)
 def set_clock_back(s: Record, now_ns: int) -> None:
     """Forget that a session's last trades were later than now: one of them had a wrong stamp."""
-    s.last_ns = now_ns
+    s.last_ns = min(s.last_ns, now_ns)
     s.second_last_ns = min(s.second_last_ns, now_ns)
+    s.size_ns = min(s.size_ns, now_ns)
     s.off_grid_ns = min(s.off_grid_ns, now_ns)
     for j in range(len(s.anchor_ns)):
         s.anchor_ns[j] = min(s.anchor_ns[j], now_ns)

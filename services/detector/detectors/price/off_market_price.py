@@ -12,11 +12,13 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
+from services.detector.detectors.amounts import distance_text
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import TailDetector
 from services.detector.detectors.core.explain import contributions_of, features_of, once_in
 from services.detector.detectors.core.state import ANCHORS, BUY, PRICE, PRICES, SECOND_NS, SELL
 from services.detector.detectors.core.tail import (
+    FEW_TRADES,
     LN10,
     TailParameters,
     evidence_of,
@@ -29,6 +31,17 @@ from services.detector.detectors.core.tail import (
 )
 from services.detector.engine.batch import Batch
 from services.detector.engine.record import Record
+
+UNSEEN_MOVE = 0.01
+"""The largest move expected before any was seen, as a share of the price; after n trades, 1/√n of it."""
+
+MOVES_POWER = 2.0
+"""Exponent of the tail of moves (a power law) beyond the largest one seen."""
+
+GRID_FIRST, GRID_LAST = 16, 1024
+"""A session's price grid is looked at after so many trades, and at each doubling up to the second number."""
+
+GRID_FINEST = 1e-9
 
 
 class OffMarketPriceParameters(
@@ -91,7 +104,7 @@ class OffMarketPrice(TailDetector):
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are prices, expected is the envelope's middle."""
         at, found = self._alerts(batch)
-        limit = np.expm1(found["price_threshold"]) * found["price_scale"]
+        limit = np.maximum(np.expm1(found["price_threshold"]) * found["price_scale"], found["few_limit"])
         return Flags(
             at=at,
             score=score_of(found["price_evidence"]),
@@ -111,15 +124,20 @@ def _reason(price: float, row: Record) -> str:
             f"price {price:,.10g} is off the price grid that nearly all trades of this session follow; "
             f"this occurs {once_in(row['grid_rarity'])}"
         )
-    near = row["high"] if distance > 0 else row["low"]
+    near = float(row["high"] if distance > 0 else row["low"])
     low, high = f"{row['low']:,.10g}", f"{row['high']:,.10g}"
     recent = low if low == high else f"{low} to {high}"
-    ratio = abs(distance) / max(abs(near), 1e-9)
-    share = f"{ratio:.2%}" if ratio >= 0.001 else f"{ratio:.3%}"
+    trades = int(row["few_prices"])
+    if trades < 0:
+        rarity = f"a distance this large occurs {once_in(row['price_rarity'] + row['grid_rarity'])}"
+    else:
+        moves = row["few_moves"]
+        rarity = (
+            f"that is {moves:,.0f} times the largest usual move among the session's first {trades} trades"
+        )
     return (
-        f"price {price:,.10g} is {share} "
-        f"{'above' if distance > 0 else 'below'} the {recent} of recent trades; "
-        f"a distance this large occurs {once_in(row['price_rarity'] + row['grid_rarity'])}"
+        f"price {price:,.10g} is {distance_text(price, near)} "
+        f"{'above' if distance > 0 else 'below'} the {recent} of recent trades; {rarity}"
     )
 
 
@@ -133,12 +151,30 @@ def start_price(s: Record, p: Record, event_ns: int, price: float) -> None:
         s.anchors[j] = price
         s.anchor_ns[j] = event_ns
     s.anchor_count = 1
-    s.dispersion = p.dispersion_prior * abs(price)
-    s.variance = (p.volatility_prior * price) ** 2
+    s.dispersion = dispersion_prior(s, p, price)
+    s.variance = variance_prior(s, p, price)
     s.changes = p.changes_usual
-    s.step = max(s.tick, p.step_prior * abs(price))
+    s.step = step_prior(s, p, price)
     s.bad_trade = -10
     start_tail(s.tails[PRICE], p)
+
+
+@njit(cache=True)
+def dispersion_prior(s: Record, p: Record, price: float) -> float:
+    """Return the prior of the dispersion; a price at or near zero tells of no scale, the tick does."""
+    return max(p.dispersion_prior * abs(price), 0.1 * s.tick)
+
+
+@njit(cache=True)
+def variance_prior(s: Record, p: Record, price: float) -> float:
+    """Return the prior of the price's variance over one second."""
+    return max(p.volatility_prior * abs(price), 0.01 * s.tick) ** 2
+
+
+@njit(cache=True)
+def step_prior(s: Record, p: Record, price: float) -> float:
+    """Return the prior of a usual price change."""
+    return max(s.tick, p.step_prior * abs(price))
 
 
 @njit(cache=True)
@@ -146,10 +182,12 @@ def measure_price(
     s: Record, p: Record, event_ns: int, price: float, side: int, out: Record
 ) -> tuple[float, float, float]:
     """Measure one price; returns the lowest and highest recent price and the envelope's middle."""
+    if GRID_FIRST <= s.priced <= GRID_LAST and s.priced & (s.priced - 1) == 0:
+        refine_grid(s, p)
     lowest = second_lowest = 1e300
     highest = second_highest = -1e300
     for j in range(p.envelope_trades):
-        recent = s.prices[(s.trades - 1 - j) & (PRICES - 1)]
+        recent = s.prices[(s.priced - 1 - j) & (PRICES - 1)]
         if recent < lowest:
             second_lowest = lowest
             lowest = recent
@@ -185,26 +223,40 @@ def measure_price(
     learn(tail, value, threshold, p)
 
     # A price off the half-tick grid of the session is unusual in itself.
-    cell = price / (0.5 * s.tick)
     grid_rarity = 0.0
-    if abs(cell - round(cell)) > 1e-3:
+    if not is_on_grid(price, s.tick):
         grid_rarity = max(
-            0.0, -log((s.off_grid + p.off_grid_prior) / (s.trades + p.off_grid_prior_trades)) / LN10
+            0.0, -log((s.off_grid + p.off_grid_prior) / (s.priced + p.off_grid_prior_trades)) / LN10
         )
         if event_ns - s.off_grid_ns >= SECOND_NS:  # a run of them counts once a second
             s.off_grid += 1.0
             s.off_grid_ns = event_ns
 
+    few_limit = 0.0
+    limit = 1e300
+    out.few_prices = s.priced if s.priced < FEW_TRADES else -1.0
+    if s.priced < FEW_TRADES:
+        seen = log(s.priced + 1.0) / LN10
+        grid_rarity = min(grid_rarity, seen)
+        move = usual_move(s, p, price)
+        few_limit = move * 10.0 ** max((p.alert_rarity - seen) / MOVES_POWER, 0.0)
+        limit = seen + MOVES_POWER * log(max(abs(distance) / move, 1.0)) / LN10
+        out.few_moves = abs(distance) / move
+
     # The next trade of an off-market run at about the same distance suggests a new price level.
     is_run = (
-        s.bad_trade == s.trades - 1
+        s.bad_trade == s.priced - 1
         and distance * s.bad_distance > 0.0
         and abs(distance) < p.run_growth * abs(s.bad_distance)
     )
-    if rarity >= p.alert_rarity:
-        s.bad_trade = s.trades
+    rarity = min(rarity, limit)
+    is_bad = rarity >= p.alert_rarity
+    if s.priced < FEW_TRADES and not is_bad and s.bad_trade != s.priced - 1:
+        s.largest_move = max(s.largest_move, abs(price - s.last_price))
+    if is_bad:
+        s.bad_trade = s.priced
         s.bad_distance = distance
-    total = rarity + p.off_grid_weight * grid_rarity
+    total = min(rarity + p.off_grid_weight * grid_rarity, limit)
     if is_run:
         total = min(total, 0.99 * p.alert_rarity)
 
@@ -217,7 +269,54 @@ def measure_price(
     out.low = low
     out.high = high
     out.grid_rarity = grid_rarity
+    out.few_limit = few_limit
     return lowest, highest, 0.5 * (second_lowest + second_highest)
+
+
+@njit(cache=True)
+def usual_move(s: Record, p: Record, price: float) -> float:
+    """Return the largest move that is usual among a session's first trades."""
+    if not is_on_grid(price, p.tick):
+        s.is_off_coarse_grid = 1
+    tick = s.tick if s.is_off_coarse_grid else max(s.tick, p.tick)
+    return max(s.largest_move, UNSEEN_MOVE * abs(s.last_price) / sqrt(max(s.priced, 1.0)), tick)
+
+
+@njit(cache=True)
+def is_on_grid(price: float, tick: float) -> bool:
+    """Tell whether a price is a multiple of half a tick."""
+    cell = price / (0.5 * tick)
+    return bool(abs(cell - round(cell)) <= 1e-3)
+
+
+@njit(cache=True)
+def refine_grid(s: Record, p: Record) -> None:
+    """Take a finer tick if hardly any of the recent prices follow the present one.
+
+    Currencies and coins have more decimals than the prices that the profile's tick was chosen for.
+    """
+    tick = s.tick
+    off = count_off_grid(s, tick)
+    if off < 0.75 * PRICES:
+        return
+    while off > 0.25 * PRICES and tick > GRID_FINEST:
+        tick *= 0.1
+        off = count_off_grid(s, tick)
+    s.tick = tick
+    s.step = step_prior(s, p, s.last_price)
+    s.dispersion = min(s.dispersion, dispersion_prior(s, p, s.last_price))
+    s.variance = min(s.variance, variance_prior(s, p, s.last_price))
+    s.off_grid = off + 1.0  # so few trades do not prove that others are unusual
+
+
+@njit(cache=True)
+def count_off_grid(s: Record, tick: float) -> int:
+    """Count the recent prices that are no multiples of half a tick."""
+    off = 0
+    for j in range(PRICES):
+        if not is_on_grid(s.prices[j], tick):
+            off += 1
+    return off
 
 
 @njit(cache=True)
@@ -226,7 +325,7 @@ def remember_price(s: Record, p: Record, event_ns: int, price: float, middle: fl
     gap_s = (event_ns - s.last_ns) * 1e-9
     deviation = min(abs(price - middle), 6.0 * s.dispersion + s.tick)
     s.dispersion += (deviation - s.dispersion) / min(
-        p.dispersion_trades, s.trades + p.dispersion_prior_trades
+        p.dispersion_trades, s.priced + p.dispersion_prior_trades
     )
     moved = abs(price - s.last_price)
     if moved > 0.0 and gap_s < 0.1:  # later, the price had time to wander
@@ -234,11 +333,11 @@ def remember_price(s: Record, p: Record, event_ns: int, price: float, middle: fl
     s.changes += ((1.0 if moved > 0.0 else 0.0) - s.changes) / p.changes_trades
     newest = (s.anchor_count - 1) % ANCHORS
     since_ns = event_ns - s.anchor_ns[newest]
-    if since_ns >= p.anchor_gap_s * SECOND_NS and s.trades > 2:
+    if since_ns >= p.anchor_gap_s * SECOND_NS and s.priced > 2:
         anchor = median3(
-            s.prices[(s.trades - 1) & (PRICES - 1)],
-            s.prices[(s.trades - 2) & (PRICES - 1)],
-            s.prices[(s.trades - 3) & (PRICES - 1)],
+            s.prices[(s.priced - 1) & (PRICES - 1)],
+            s.prices[(s.priced - 2) & (PRICES - 1)],
+            s.prices[(s.priced - 3) & (PRICES - 1)],
         )
         variance = (anchor - s.anchors[newest]) ** 2 / (since_ns * 1e-9)
         s.variance += (min(variance, 25.0 * s.variance) - s.variance) / 60.0
@@ -246,4 +345,4 @@ def remember_price(s: Record, p: Record, event_ns: int, price: float, middle: fl
         s.anchors[oldest] = anchor
         s.anchor_ns[oldest] = event_ns
         s.anchor_count += 1
-    s.prices[s.trades & (PRICES - 1)] = price
+    s.prices[s.priced & (PRICES - 1)] = price

@@ -12,7 +12,7 @@ after a fit all steps are computed at once, and judging a trade is one binary se
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from sklearn.utils.random import sample_without_replacement
 from services.detector.detectors.base import Detector, Flags, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
-from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.batch import PRICE_ELIGIBLE, Batch, SessionKey
 from services.detector.engine.slots import grown
 
 _STATE = np.dtype([("trades", np.int64), ("price_sum", np.float64)])
@@ -157,6 +157,13 @@ class PriceHistoryForest(Detector):
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value, expected and threshold are anomaly scores of the forest, 0 to 1."""
+        places = np.flatnonzero(batch.has(PRICE_ELIGIBLE))
+        if len(places) == len(batch):
+            return self._flag(batch)
+        flags = self._flag(batch[places])
+        return replace(flags, at=places[flags.at])
+
+    def _flag(self, batch: Batch) -> Flags:
         mean = _means(batch.slot, batch.price, self.state)
         normalised = batch.price / mean
         trades = np.zeros(len(batch), np.int64)

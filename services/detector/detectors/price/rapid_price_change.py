@@ -4,11 +4,12 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
+from services.detector.detectors.amounts import distance_text
 from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record
-from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.batch import ANCHOR_ELIGIBLE, PRICE_ELIGIBLE, Batch, SessionKey
 from services.detector.engine.slots import grown
 
 _STATE = np.dtype(np.float64)
@@ -59,15 +60,17 @@ class RapidPriceChange(Detector):
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value and threshold are ratios; expected is 0, no change."""
-        before = _prices_before(batch.slot, batch.price, self._last_price)
-        change = price_change(batch.price, before)
+        is_priced = batch.has(PRICE_ELIGIBLE)
+        is_anchor = batch.has(PRICE_ELIGIBLE | ANCHOR_ELIGIBLE)
+        before = _prices_before(batch.slot, batch.price, is_anchor, self._last_price)
+        change = np.where(is_priced, price_change(batch.price, before), 0.0)
         limit_of_each = self._threshold_ratio[batch.slot]
         at = np.flatnonzero(np.abs(change) > limit_of_each)
         value = change[at]
         limit = limit_of_each[at]
         reasons = [
-            f"price {price:,.10g} is {abs(ratio):.2%} {'above' if ratio > 0 else 'below'} the {last:,.10g} "
-            f"of the previous trade, more than the limit of {limit_ratio:.2%}"
+            f"price {price:,.10g} is {distance_text(price, last)} {'above' if ratio > 0 else 'below'} the "
+            f"{last:,.10g} of the previous trade, more than the limit of {limit_ratio:.2%}"
             for price, last, ratio, limit_ratio in zip(
                 batch.price[at].tolist(), before[at].tolist(), value.tolist(), limit.tolist(), strict=True
             )
@@ -91,10 +94,13 @@ def price_change(price: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _prices_before(slot: np.ndarray, price: np.ndarray, last_price: np.ndarray) -> np.ndarray:
-    """Return the price of the trade before in each trade's session; NaN for its first."""
+def _prices_before(
+    slot: np.ndarray, price: np.ndarray, is_anchor: np.ndarray, last_price: np.ndarray
+) -> np.ndarray:
+    """Return the price of the eligible trade before in each trade's session; NaN where there is none."""
     before = np.empty(len(slot))
     for i in range(len(slot)):
         before[i] = last_price[slot[i]]
-        last_price[slot[i]] = price[i]
+        if is_anchor[i]:
+            last_price[slot[i]] = price[i]
     return before

@@ -17,7 +17,13 @@ from services.detector.detectors.base import Detector, Flags, StateStore, score_
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record, records
-from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.batch import (
+    ANCHOR_ELIGIBLE,
+    PRICE_ELIGIBLE,
+    VOLUME_ELIGIBLE,
+    Batch,
+    SessionKey,
+)
 from services.detector.engine.record import Record
 from services.detector.engine.slots import grown
 
@@ -131,6 +137,7 @@ class ZScore(Detector):
             batch.slot,
             batch.price,
             batch.size,
+            batch.eligible,
             self._parameters,
             self._last_price,
             self._windows,
@@ -201,6 +208,7 @@ def _z_scores(
     slot: np.ndarray,
     price: np.ndarray,
     size: np.ndarray,
+    eligible: np.ndarray,
     parameters: np.ndarray,
     last_price: np.ndarray,
     windows: np.ndarray,
@@ -216,10 +224,13 @@ def _z_scores(
         row = known[i]
         row[3] = returns.mean
         row[4] = sizes.mean
-        log_size = math.log1p(size[i])
-        row[1] = _z_score(sizes, log_size, p.min_trades)
         row[5] = sizes.count
-        _push(sizes, values[slot[i], 1], p.window_trades, log_size)
+        if eligible[i] & VOLUME_ELIGIBLE:
+            log_size = math.log1p(size[i])
+            row[1] = _z_score(sizes, log_size, p.min_trades)
+            _push(sizes, values[slot[i], 1], p.window_trades, log_size)
+        if not eligible[i] & PRICE_ELIGIBLE:
+            continue
         if price[i] > 0.0 and before > 0.0:
             log_return = math.log(price[i] / before)
             row[0] = _z_score(returns, log_return, p.min_trades)
@@ -227,7 +238,8 @@ def _z_scores(
             if abs(row[0]) >= abs(row[1]):
                 row[5] = returns.count
             _push(returns, values[slot[i], 0], p.window_trades, log_return)
-        last_price[slot[i]] = price[i]
+        if eligible[i] & ANCHOR_ELIGIBLE:
+            last_price[slot[i]] = price[i]
     return known
 
 

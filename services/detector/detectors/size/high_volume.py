@@ -9,7 +9,7 @@ from services.detector.detectors.base import Detector, Flags, StateStore, score_
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.serialize import one_record
-from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.batch import VOLUME_ELIGIBLE, Batch, SessionKey
 from services.detector.engine.slots import grown
 
 _STATE = np.dtype([("trades", np.int64), ("shares", np.float64)])
@@ -57,9 +57,10 @@ class HighVolume(Detector):
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; expected is the mean size of the session's trades before."""
-        trades_before, shares_before = _count(batch.slot, batch.size, self._state)
+        is_eligible = batch.has(VOLUME_ELIGIBLE)
+        trades_before, shares_before = _count(batch.slot, batch.size, is_eligible, self._state)
         limit_of_each = self._threshold_shares[batch.slot]
-        at = np.flatnonzero(batch.size > limit_of_each)
+        at = np.flatnonzero(is_eligible & (batch.size > limit_of_each))
         size = batch.size[at]
         limit = limit_of_each[at]
         seen = trades_before[at]
@@ -84,8 +85,10 @@ class HighVolume(Detector):
 
 
 @njit(cache=True)
-def _count(slot: np.ndarray, size: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the trades and the shares of each trade's session before it; whole numbers sum exactly.
+def _count(
+    slot: np.ndarray, size: np.ndarray, is_eligible: np.ndarray, state: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eligible trades and shares of each trade's session before it; whole numbers sum exactly.
 
     Sizes are added one by one in order: the only way that gives the same bits for any cut into batches.
     """
@@ -95,6 +98,7 @@ def _count(slot: np.ndarray, size: np.ndarray, state: np.ndarray) -> tuple[np.nd
         session = state[slot[i]]
         trades_before[i] = session.trades
         shares_before[i] = session.shares
-        session.trades += 1
-        session.shares += size[i]
+        if is_eligible[i]:
+            session.trades += 1
+            session.shares += size[i]
     return trades_before, shares_before

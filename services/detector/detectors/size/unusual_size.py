@@ -14,10 +14,12 @@ from pydantic import Field
 from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Flags
 from services.detector.detectors.core.detector import TailDetector
-from services.detector.detectors.core.explain import contributions_of, features_of, once_in
+from services.detector.detectors.core.explain import among_few, contributions_of, features_of, once_in
 from services.detector.detectors.core.state import BUY, HIDDEN, SELL, SIZE
 from services.detector.detectors.core.tail import (
+    FEW_TRADES,
     TailParameters,
+    bounded,
     evidence_of,
     learn,
     rarity_of,
@@ -115,7 +117,7 @@ def _reason(size: float, row: Record) -> str:
     return (
         f"size {size_text(size)} is {size / mean:,.0f} times the mean of {mean_size_text(mean)} shares, "
         f"and the trades around it do not explain it; "
-        f"a surprise this large occurs {once_in(row['size_rarity'])}"
+        f"a surprise this large occurs {once_in(row['size_rarity'])}{among_few(row)}"
     )
 
 
@@ -143,7 +145,7 @@ def measure_size(
     out: Record,
 ) -> None:
     """Measure one size; `lowest` and `highest` are recent prices; an auction's print is not learnt."""
-    gap_s = (event_ns - s.last_ns) * 1e-9
+    gap_s = (event_ns - s.size_ns) * 1e-9
     if gap_s > 0.0:
         decay = exp(-gap_s / 0.05)
         s.shares_50ms *= decay
@@ -177,7 +179,7 @@ def measure_size(
     if (side == BUY and price >= highest) or (side == SELL and price <= lowest):
         context += p.w_edge
     usual = s.context
-    s.context += (context - usual) / min(p.context_trades, s.trades + p.context_prior_trades)
+    s.context += (context - usual) / min(p.context_trades, s.sized + p.context_prior_trades)
     context -= usual
 
     if 0.0 < size < s.least_size:
@@ -196,7 +198,8 @@ def measure_size(
     value = exp((surprise + context + p.surprise_origin) / p.surprise_scale)
 
     tail = s.tails[SIZE]
-    rarity = rarity_of(tail, value, p)
+    out.few_sizes = s.sized if s.sized < FEW_TRADES else -1.0
+    rarity = bounded(rarity_of(tail, value, p), s.sized, p)
     threshold = value_at(tail, p.alert_rarity, p)
     if not is_cross:
         learn(tail, value, value_at(tail, p.alert_rarity + p.learn_beyond, p), p)
@@ -232,7 +235,7 @@ def _ratio_of(surprise: float, p: Record) -> float:
 @njit(cache=True)
 def _weight(s: Record, trades: float) -> float:
     """Return how many trades a mean remembers now: sizes with decimals start without the prior's."""
-    return min(trades, s.trades + 1.0) if s.is_fractional else trades
+    return min(trades, s.sized + 1.0) if s.is_fractional else trades
 
 
 @njit(cache=True)
@@ -242,11 +245,11 @@ def remember_size(s: Record, p: Record, size: float, side: int) -> None:
     s.mean30 = max(s.mean30 + (clipped - s.mean30) / _weight(s, 30.0), s.least_size)
     s.mean200 = max(s.mean200 + (clipped - s.mean200) / _weight(s, 200.0), s.least_size)
     s.mean1000 = max(s.mean1000 + (clipped - s.mean1000) / _weight(s, 1000.0), s.least_size)
-    if s.trades < PRIOR_TRADES and s.is_fractional == 0:
+    if s.sized < PRIOR_TRADES and s.is_fractional == 0:
         s.size_sum += clipped
         if size != floor(size):
             s.is_fractional = 1
-            s.mean30 = s.mean200 = s.mean1000 = max(s.size_sum / (s.trades + 1), s.least_size)
+            s.mean30 = s.mean200 = s.mean1000 = max(s.size_sum / (s.sized + 1), s.least_size)
     s.shares_50ms += clipped
     s.trades_50ms += 1.0
     s.shares_1s += clipped

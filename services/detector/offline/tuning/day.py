@@ -6,7 +6,7 @@ fit, the percentile of every contamination is taken.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -167,10 +167,6 @@ def _no_auctions(_day: str) -> tuple[int, int]:
 def _pieces(columns: TradeColumns, on_progress: OnProgress) -> Iterator[TradeColumns]:
     """Cut trades into pieces; call `on_progress` after each."""
     for start in range(0, len(columns), PIECE_TRADES):
-        piece = _cut(columns, slice(start, start + PIECE_TRADES))
+        piece = columns[start : start + PIECE_TRADES]
         yield piece
         on_progress(start + len(piece), len(columns))
-
-
-def _cut(columns: TradeColumns, part: slice) -> TradeColumns:
-    return TradeColumns(**{field.name: getattr(columns, field.name)[part] for field in fields(TradeColumns)})

@@ -23,6 +23,9 @@ MAX_TRADES = 2_000_000
 READ_TIMEOUT_S = 60.0
 """Timeout for a page of trades; longer than for other queries, because this one sorts."""
 
+ELIGIBILITY = ("price_eligible", "anchor_eligible", "volume_eligible")
+"""Fields of a trade that are true where they are absent."""
+
 OnProgress = Callable[[int, int], None]
 """Called with the number of trades done and their total number."""
 
@@ -88,6 +91,8 @@ def read_trades(
             {"side": "asc"},
             {"publisher_id": {"order": "asc", "unmapped_type": "long", "missing": 0}},
             {"venue": {"order": "asc", "unmapped_type": "keyword"}},
+            *({name: {"order": "asc", "unmapped_type": "boolean", "missing": True}} for name in ELIGIBILITY),
+            {"kind": {"order": "asc", "unmapped_type": "keyword"}},
         ),
         trades,
     )
@@ -105,8 +110,14 @@ def read_trades(
                 sequence=sequence or 0,
                 publisher_id=publisher or 0,
                 venue=venue,
+                kind=kind or "trade",
+                price_eligible=bool(eligible[0]),
+                anchor_eligible=bool(eligible[1]),
+                volume_eligible=bool(eligible[2]),
             )
-            for number, (time, sequence, price, size, side, publisher, venue) in enumerate(page, done)
+            for number, (time, sequence, price, size, side, publisher, venue, *eligible, kind) in enumerate(
+                page, done
+            )
         ]
         pieces.append(to_columns(found, time_zone))
         done += len(page)

@@ -8,7 +8,7 @@ import numpy as np
 from services.detector.detectors.base import Detector
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
-from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
+from services.detector.engine.batch import FULLY_ELIGIBLE, SIDE_CODES, Batch, SessionKey
 
 SESSION = SessionKey("NVDA", "2024-12-02")
 
@@ -33,6 +33,7 @@ def batch(
         price=np.array(price if price is not None else [100.0] * count, np.float64),
         size=np.array(size if size is not None else [100] * count, np.float64),
         side=np.full(count, SIDE_CODES["N"], np.int64),
+        eligible=np.full(count, FULLY_ELIGIBLE),
     )
 
 
@@ -47,7 +48,7 @@ def interleaved(batches: Sequence[Batch], turns: Sequence[int]) -> Batch:
     whole = Batch(
         *(
             np.concatenate([getattr(one, name) for one in batches])
-            for name in ("slot", "event_ns", "price", "size", "side")
+            for name in ("slot", "event_ns", "price", "size", "side", "eligible")
         )
     )
     return whole[np.array(order, np.int64)]

@@ -10,7 +10,7 @@ from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.price.off_market_price import OffMarketPriceParameters
 from services.detector.detectors.scheduled.auction_cross import AuctionCrossParameters
 from services.detector.detectors.size.unusual_size import UnusualSizeParameters
-from services.detector.engine.batch import SIDE_CODES, Batch, SessionKey
+from services.detector.engine.batch import FULLY_ELIGIBLE, SIDE_CODES, Batch, SessionKey
 
 OPEN_NS = 1_733_149_800_000_000_000
 CLOSE_NS = OPEN_NS + 6 * 3600 * 1_000_000_000 + 1800 * 1_000_000_000
@@ -37,6 +37,7 @@ def market(count: int = 3_000, seed: int = 1, slot: int = 0) -> Batch:
         price=(middle + (side == SIDE_CODES["B"])) / 100.0,
         size=np.floor(np.maximum(generator.lognormal(4, 1, count), 1)),
         side=side.astype(np.int64),
+        eligible=np.full(count, FULLY_ELIGIBLE),
     )
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,7 @@ def test_burst_is_flagged_once() -> None:
 def test_auction_cross_is_named_and_no_size_alert(auction_ns: int) -> None:
     trades = market()
     shift = auction_ns + 1_000_000 - trades.event_ns[2000]
-    moved = Batch(trades.slot, trades.event_ns + shift, trades.price, trades.size, trades.side)
+    moved = replace(trades, event_ns=trades.event_ns + shift)
     moved.size[2000] = 1_000_000
     moved.side[2000] = SIDE_CODES["N"]
     crosses = flags_of(AuctionCross, moved)
