@@ -25,7 +25,7 @@ chaos: $(INSTALLED) ## kill every part repeatedly while a day is processed, and 
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
 
 compose-test: $(INSTALLED) ## test docker compose up: process a day, add detectors, kill the broker, remove everything again
-	@exec $(VENV)/bin/python -m tests.compose.run $(if $(wildcard ../shared/compose-lab/setup),--stand-ins ../shared/compose-lab/setup) $(ARGS)
+	@exec $(VENV)/bin/python -m tests.compose.run $(ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy

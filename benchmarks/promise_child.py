@@ -23,6 +23,7 @@ from services.detector.live.settings import DetectorSettings
 from services.producer import publisher
 from services.producer.metrics import TRADES
 from services.producer.service import run_produce
+from services.sources.files import open_sources
 
 NEVER = 10**15
 
@@ -74,7 +75,7 @@ def produce(file: str, promises: bool) -> None:
         patch.object(publisher.Publisher, "_publish_rows", timed),
         patch.object(publisher, "Transactions", Transactions if promises else NoTransactions),
     ):
-        run_produce([file], Settings(), None, None, again=True)
+        run_produce(open_sources([file]), Settings(), None, None, again=True)
         if not promises:
             NoTransactions.opened.producer.flush()
         seconds = time.perf_counter() - first_row_s[0]

@@ -17,6 +17,7 @@ from cli.options import (
     ProfileName,
     Symbology,
     To,
+    file_options,
     settings_from,
 )
 from services.common.config.settings import Settings
@@ -32,11 +33,13 @@ commands = typer.Typer()
 def inspect(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file of any layout.")],
     map_spec: MapSpec = None,
+    symbology: Symbology = None,
+    prices: Prices = None,
 ) -> None:
     """Say what a file is, show three of its rows as trades, and print the command that publishes it."""
     from services.sources.inspection import inspect_file
 
-    lines, is_readable = inspect_file(file, map_spec)
+    lines, is_readable = inspect_file(file, map_spec, symbology, prices)
     typer.echo("\n".join(lines))
     raise typer.Exit(0 if is_readable else 1)
 
@@ -131,14 +134,12 @@ def _sources(
 ) -> "Sequence[Source]":
     """Open the files, or the range of indexed trades, that a command was given."""
     from services.sources.files import open_sources
-    from services.sources.mapped.mapping import read_mapping
     from services.sources.registry import load
 
     if bool(files) == (start is not None or end is not None):
         raise typer.BadParameter("give files, or --from and --to", param_hint="FILE")
     if files:
-        mapping = None if map_spec is None else read_mapping(map_spec)
-        return open_sources(files, mapping, symbology, prices)
+        return open_sources(files, file_options(map_spec, symbology, prices))
     for flag, given in (("--map", map_spec), ("--symbology", symbology), ("--prices", prices)):
         if given is not None:
             raise typer.BadParameter("is for files", param_hint=flag)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from services.common.config.settings import Settings
-from services.sources.options import PriceForm
+from services.sources.options import FileOptions, PriceForm
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -70,6 +70,15 @@ ProfileName = Annotated[
 
 KafkaPort = Annotated[int, typer.Option(min=1, max=65535, help="Kafka, on 127.0.0.1.")]
 ElasticsearchPort = Annotated[int, typer.Option(min=1, max=65535, help="Elasticsearch, on 127.0.0.1.")]
+
+
+def file_options(map_spec: str | None, symbology: Path | None, prices: PriceForm | None) -> FileOptions:
+    """Return what was said about files; raises TapewatchError for a mapping that cannot be read."""
+    if map_spec is None:
+        return FileOptions(None, symbology, prices)
+    from services.sources.mapped.mapping import read_mapping
+
+    return FileOptions(read_mapping(map_spec), symbology, prices)
 
 
 def settings_from(

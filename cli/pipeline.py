@@ -13,6 +13,7 @@ from cli.options import (
     ProfileName,
     Symbology,
     UntilIdle,
+    file_options,
     settings_from,
 )
 from services.common.config.settings import Settings
@@ -42,14 +43,16 @@ def produce(
     """Publish the trades of files to the topic `trades`, each once: a restart resumes at the next row."""
     from services.common.process.logs import configure_logs
     from services.producer.service import run_produce
-    from services.sources.mapped.mapping import read_mapping
+    from services.sources.files import open_sources
+    from services.sources.spool import refuse_pipes
 
     if speed is not None and speed <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--speed")
     configure_logs("producer")
-    mapping = None if map_spec is None else read_mapping(map_spec)
     settings = settings_from(Settings, kafka)
-    raise typer.Exit(run_produce(files, settings, speed, limit, again, mapping, symbology, prices))
+    refuse_pipes(files)
+    sources = open_sources(files, file_options(map_spec, symbology, prices))
+    raise typer.Exit(run_produce(sources, settings, speed, limit, again))
 
 
 @commands.command()

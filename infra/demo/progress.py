@@ -60,6 +60,11 @@ class PipelineProgress:
         self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR.group, INDEXER.group)}
         self.state = PipelineState()
 
+    def close(self) -> None:
+        """Close the consumers."""
+        for consumer in (*self._group_readers.values(), self._letters.consumer):
+            consumer.close()
+
     def refresh(self) -> PipelineState:
         """Read the state again and return it."""
         try:
@@ -151,17 +156,17 @@ class _LetterCount:
     """Counts dead letters by reading them: offsets would also count transaction markers."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
-        self._consumer = new_consumer(kafka, "tapewatch-reads-only")
-        numbers = partition_numbers(self._consumer, DEAD_LETTERS_TOPIC)
-        self._consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in numbers])
+        self.consumer = new_consumer(kafka, "tapewatch-reads-only")
+        numbers = partition_numbers(self.consumer, DEAD_LETTERS_TOPIC)
+        self.consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in numbers])
         self._positions = Positions()
         self._count = 0
 
     def so_far(self, timeout_s: float = 0.0) -> int:
-        self._count += len(self._positions.split(self._consumer.consume(READ_AT_ONCE, timeout_s)))
+        self._count += len(self._positions.split(self.consumer.consume(READ_AT_ONCE, timeout_s)))
         return self._count
 
     def to_the_end(self, admin: AdminClient) -> int:
-        while not self._positions.at_end(self._consumer, admin):
+        while not self._positions.at_end(self.consumer, admin):
             self.so_far(timeout_s=0.1)
         return self._count

@@ -122,6 +122,7 @@ class _Demo:
             self._start("dashboard", settings, "dashboard", "--port", str(config.dashboard_port))
         self._start("producer", settings, "produce", *files)
         progress = PipelineProgress(stack.kafka_connection, new_client(settings.elasticsearch))
+        cleanup.callback(progress.close)
         with PipelineView(self._console, title, self._expected_trades) as view:
             self._follow(stack, progress, view, stop)
         self._conclude(progress)

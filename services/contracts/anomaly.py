@@ -6,6 +6,9 @@ from enum import StrEnum
 import msgspec
 import orjson
 
+TRADE_OFFSET = "trade_offset"
+"""Header of an anomaly's message: the offset of its trade in the partition of `trades` of that number."""
+
 
 class Severity(StrEnum):
     """How urgent an anomaly is; `info` is for the natural and expected, outside any alert budget."""

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import structlog
 from rich.console import Console
@@ -22,30 +21,23 @@ from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES
 from services.producer.metrics import Tally
 from services.producer.publisher import Publisher
 from services.sources.base import Source
-from services.sources.files import open_sources
-from services.sources.mapped.mapping import Mapping
-from services.sources.options import PriceForm
-from services.sources.spool import refuse_pipes
 
 TOPICS = [TRADES_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC]
 
 
 def run_produce(
-    names: list[str],
+    sources: Sequence[Source],
     settings: Settings,
     speed: float | None,
     limit: int | None,
     again: bool,
-    mapping: Mapping | None = None,
-    symbology: Path | None = None,
-    prices: PriceForm | None = None,
 ) -> int:
-    """Publish every trade of the named files that was not published before.
+    """Publish every trade of the sources that was not published before.
 
     Parameters
     ----------
-    names
-        Files and globs.
+    sources
+        In the order in which they are published.
     settings
         Settings that say where Kafka is.
     speed
@@ -54,8 +46,6 @@ def run_produce(
         Publish that many trades at most.
     again
         Publish each file from its beginning, whatever was published before.
-    mapping, symbology, prices
-        As in `open_sources`.
 
     Returns
     -------
@@ -65,15 +55,13 @@ def run_produce(
     Raises
     ------
     TapewatchError
-        A file is not trades or is a pipe (nothing has been published then), a topic is missing or unsafe,
-        the broker rejected a trade, or another producer took a file over.
+        A source cannot be replayed at a speed (nothing has been published then), a topic is missing or
+        unsafe, the broker rejected a trade, or another producer took a source over.
     """
-    refuse_pipes(names)
     log = structlog.get_logger()
     relax_gc()
     kafka = kafka_connection(settings)
     stop = Stop()
-    sources = open_sources(names, mapping, symbology, prices)
     _check_speed(sources, speed)
     health = Health()
     with serve_metrics(PRODUCER, settings, health):

@@ -42,6 +42,8 @@ class FileSource(Source):
     """
 
     line_is_cursor = True
+    takes: tuple[str, ...] = ()
+    """Which of `FileOptions` its constructor takes by name."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

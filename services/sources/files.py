@@ -1,23 +1,27 @@
 """Opens the files and globs that a person names, in the order of their first trades."""
 
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow, Source
 from services.sources.compression import BrokenFileError, first_bytes, unsupported_kind
 from services.sources.file import FileSource
-from services.sources.mapped.mapping import Mapping
-from services.sources.options import PriceForm
+from services.sources.options import NO_OPTIONS, FileOptions
 from services.sources.registry import BEGINNING_BYTES, reader_of
 from services.sources.spool import is_pipe, spool
+
+_TAKERS = {
+    "symbology": "DBN",
+    "prices": "Databento's CSV (in a mapping, write prices=fixed)",
+}
+"""What each option is for."""
 
 
 def open_sources(
     names: list[str],
-    mapping: Mapping | None = None,
-    symbology: Path | None = None,
-    prices: PriceForm | None = None,
+    options: FileOptions = NO_OPTIONS,
 ) -> list[FileSource]:
     """Open every named file and sort them by the time of their first trade.
 
@@ -25,22 +29,35 @@ def open_sources(
     ----------
     names
         Files, globs and pipes (`-` is standard input). A file named twice is taken once.
-    mapping
-        What their columns are; None for files of a kind that is recognised.
-    symbology
-        A file with the symbols of their instruments; None for the one beside each, if it needs one.
-    prices
-        How their prices are written; None for what each file shows.
+    options
+        What is said about them; each file takes what its kind needs.
 
     Raises
     ------
     TapewatchError
-        A name matches no file, or a file is not trades; nothing has been published then.
+        A name matches no file, a file is not trades, or no file takes an option; nothing has been published
+        then.
     """
-    sources = [open_source(path, mapping, symbology, prices) for path in expand_names(names)]
+    sources = [open_source(path, options) for path in expand_names(names)]
+    check_taken(sources, options)
     return [
         source for _, source in sorted(((first_event_ns(s), s) for s in sources), key=lambda pair: pair[0])
     ]
+
+
+def check_taken(sources: Sequence[FileSource], options: FileOptions) -> None:
+    """Check that each option is taken by a file.
+
+    Raises
+    ------
+    TapewatchError
+        One is taken by none.
+    """
+    for name, meant in _TAKERS.items():
+        if getattr(options, name) is not None and not any(name in source.takes for source in sources):
+            raise TapewatchError(
+                f"{sources[0].path} takes no --{name}: that is for {meant}.", f"Leave out --{name}."
+            )
 
 
 def expand_names(names: list[str]) -> list[Path]:
@@ -65,9 +82,7 @@ def expand_names(names: list[str]) -> list[Path]:
 
 def open_source(
     path: Path,
-    mapping: Mapping | None = None,
-    symbology: Path | None = None,
-    prices: PriceForm | None = None,
+    options: FileOptions = NO_OPTIONS,
 ) -> FileSource:
     """Open one file by a mapping, or by what it holds; its name does not matter."""
     try:
@@ -81,7 +96,7 @@ def open_source(
                 f"{path} is {kind}, which is not supported.",
                 "Unpack it; CSV and DBN may be compressed with zstd, gzip, bzip2, xz or zip.",
             )
-        return reader_of(path, beginning, mapping, symbology, prices)
+        return reader_of(path, beginning, options)
     except BrokenFileError as error:
         raise TapewatchError(f"{path} cannot be read: {error}.", error.hint) from error
     except OSError as error:

@@ -1,6 +1,7 @@
 """`tapewatch inspect`: what a file is, some rows as trades, what is missing, and the command for it."""
 
 import shlex
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from services.common.errors import TapewatchError
 from services.sources.cells import fields_of, separator_of, split
 from services.sources.compression import BrokenFileError, first_bytes
 from services.sources.file import FileSource
-from services.sources.files import expand_names, open_source
+from services.sources.files import check_taken, expand_names, open_source
 from services.sources.mapped.csv import head_lines
 from services.sources.mapped.mapping import read_mapping
 from services.sources.mapped.propose import propose
+from services.sources.options import FileOptions, PriceForm
 from services.sources.parquet import MAGIC, parquet_schema
 from services.sources.registry import BEGINNING_BYTES, kind_of
 from services.sources.spool import is_pipe
@@ -28,7 +30,9 @@ ABSENT = {
 }
 
 
-def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
+def inspect_file(
+    name: str, map_spec: str | None, symbology: Path | None = None, prices: PriceForm | None = None
+) -> tuple[list[str], bool]:
     """Describe a file.
 
     Parameters
@@ -37,6 +41,8 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
         Path of the file, a glob, of which the first one is taken, or a pipe.
     map_spec
         A mapping to try, as `--map` takes it.
+    symbology, prices
+        See `FileOptions`.
 
     Returns
     -------
@@ -51,8 +57,10 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
     path = expand_names([name])[0]
     where = "FILE" if is_pipe(name) else str(path)  # a pipe has to be saved first
     mapping = None if map_spec is None else read_mapping(map_spec)
+    options = FileOptions(mapping, symbology, prices)
     try:
-        source = open_source(path, mapping)
+        source = open_source(path, options)
+        check_taken([source], options)
     except TapewatchError as error:
         if mapping is not None:
             raise
@@ -62,7 +70,8 @@ def inspect_file(name: str, map_spec: str | None) -> tuple[list[str], bool]:
             raise error from None
     what = kind_of(first_bytes(path, BEGINNING_BYTES)).name if mapping is None else "read by the mapping"
     lines, found = _trades(source)
-    command = _command(where, map_spec) if found else []
+    said = {"--map": map_spec, "--symbology": symbology, "--prices": prices}
+    command = _command(where, said) if found else []
     return [f"{path}: {what}.", *lines, *command], found
 
 
@@ -79,10 +88,10 @@ def _unknown(path: Path, error: TapewatchError, where: str) -> tuple[list[str], 
     lines += [f"Missing: {_missing(key)}" for key in proposal.missing]
     found = False
     if not proposal.missing:
-        source = open_source(path, read_mapping(proposal.spec))
+        source = open_source(path, FileOptions(read_mapping(proposal.spec)))
         rows, found = _trades(source)
         lines += rows
-    return [*lines, *_command(where, proposal.spec, is_ready=found)], found
+    return [*lines, *_command(where, {"--map": proposal.spec}, is_ready=found)], found
 
 
 def _sample(path: Path) -> tuple[pl.DataFrame, bool]:
@@ -140,9 +149,9 @@ def _missing(key: str) -> str:
     return f"{key}. Name its column; a file without one holds no trades."
 
 
-def _command(where: str, spec: str | None, is_ready: bool = True) -> list[str]:
-    mapping = [] if spec is None else ["--map", spec]
-    command = shlex.join(["tapewatch", "produce", where, *mapping])
+def _command(where: str, said: Mapping[str, object], is_ready: bool = True) -> list[str]:
+    flags = [text for flag, value in said.items() if value is not None for text in (flag, str(value))]
+    command = shlex.join(["tapewatch", "produce", where, *flags])
     return [
         "",
         "Publish it with:" if is_ready else "Complete the mapping, and try it with `tapewatch inspect`:",

@@ -24,7 +24,7 @@ class Lines(NamedTuple):
     ----------
     text
         Columns `line` (Int64, the first of the file being 1) and `raw` (String, without the line end); blank
-        lines are left out.
+        lines and repetitions of the header are left out.
     rejected
         Lines that are not UTF-8, a last one without a line end, and what stands where a damaged file breaks
         off.
@@ -65,10 +65,12 @@ def read_lines(
         How many lines there are up to the header, which is the last of them; 0 for a file without one.
     """
     line = 1
+    header = None
     for text, position_bytes, broken in _parts(path, encoding, line_end):
         body = text
         while line <= header_lines and body:
-            body = body.partition(b"\n")[2]
+            ended, _, body = body.partition(b"\n")
+            header = ended.removeprefix(codecs.BOM_UTF8).removesuffix(b"\r").decode("utf-8", "replace")
             line += 1
         raw, rejected = _decode(body, line)
         numbered = pl.DataFrame({"raw": raw}).with_row_index("line", line).cast({"line": pl.Int64})
@@ -82,6 +84,8 @@ def read_lines(
                 numbered, unended = numbered[:-1], None
         if broken is not None:
             rejected.append(RejectedRow(line, *broken))
+        if header is not None:  # files that were joined, packed or not, repeat it
+            numbered = numbered.filter(~pl.col("raw").is_in([header, f"\ufeff{header}"]))
         yield Lines(numbered.filter(pl.col("raw") != ""), rejected, position_bytes, unended)
 
 

@@ -2,15 +2,13 @@
 
 import importlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from services.common.errors import TapewatchError
 from services.sources.file import FileSource
-from services.sources.mapped.mapping import Mapping
-from services.sources.options import PriceForm
+from services.sources.options import NO_OPTIONS, FileOptions
 from services.sources.parquet import MAGIC
 
 
@@ -28,25 +26,19 @@ class FileKind:
         `module:class` of the `FileSource` that reads it, or a function that opens one.
     extra
         The project's extra with the packages that only this kind needs; None where it needs none.
-    takes_symbology
-        Whether the reader takes a file with the symbols of its instruments after the path.
-    takes_prices
-        Whether the reader takes how prices are written after the path.
     """
 
     name: str
     beginning: bytes
     reader: str
     extra: str | None = None
-    takes_symbology: bool = False
-    takes_prices: bool = False
 
 
 DBN = rb"DBN|[\x0c\x0e]\x00|[\x14\x16]\x01|[\x14\x16\x2c\x2e]\x16"
 """With metadata, or a fragment that begins with a trade, a record of tbbo or mbp-1, or a symbol's mapping."""
 
 FILE_KINDS = (
-    FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento", True),
+    FileKind("Databento's DBN", DBN, "services.sources.databento.dbn:DatabentoDbn", "databento"),
     FileKind("Parquet", MAGIC, "services.sources.mapped.parquet:open_parquet"),
     FileKind(
         "Massive's flat file of trades",
@@ -70,7 +62,7 @@ FILE_KINDS = (
         + rb"(?=[^\n]*\b(timestamp|time|datetime|date)\b)[^\n]*\b(symbol|ticker)\b",
         "services.sources.bars:Bars",
     ),
-    FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv", takes_prices=True),
+    FileKind("Databento's CSV", rb"", "services.sources.databento.csv:DatabentoCsv"),
 )
 """The first one that matches reads a file; the last one takes any, and reports what is missing."""
 
@@ -85,40 +77,24 @@ def kind_of(beginning: bytes) -> FileKind:
     return next(kind for kind in FILE_KINDS if re.match(kind.beginning, beginning))
 
 
-def reader_of(
-    path: Path,
-    beginning: bytes,
-    mapping: Mapping | None = None,
-    symbology: Path | None = None,
-    prices: PriceForm | None = None,
-) -> FileSource:
+def reader_of(path: Path, beginning: bytes, options: FileOptions = NO_OPTIONS) -> FileSource:
     """Open a file as the kind that its beginning matches, or by a mapping.
 
     Raises
     ------
     TapewatchError
-        Its kind needs a package that is not installed, or takes no symbology or prices, or it is not a file
-        of trades.
+        Its kind needs a package that is not installed, or it is not a file of trades.
     """
-    kind = kind_of(beginning)
-    if symbology is not None and (mapping is not None or not kind.takes_symbology):
-        raise TapewatchError(
-            f"{path} is not DBN, and takes no symbology.", "Leave out --symbology, or name DBN files alone."
-        )
-    if prices is not None and (mapping is not None or not kind.takes_prices):
-        raise TapewatchError(
-            f"{path} is not Databento's CSV, and --prices is for that.",
-            "Leave out --prices, or name CSV files alone.",
-        )
-    if mapping is not None:
+    if options.mapping is not None:
         is_parquet = beginning.startswith(MAGIC)
         module = "services.sources.mapped.parquet:MappedParquet" if is_parquet else MAPPED_TEXT
-        by_mapping: FileSource = load(module, str(path), None)(path, mapping)
+        by_mapping: FileSource = load(module, str(path), None)(path, options.mapping)
         return by_mapping
-    reader: Callable[..., FileSource] = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
-    if prices is not None:
-        return reader(path, prices)
-    return reader(path) if symbology is None else reader(path, symbology)
+    kind = kind_of(beginning)
+    reader = load(kind.reader, f"{path} is {kind.name}, which", kind.extra)
+    taken = {name: getattr(options, name) for name in getattr(reader, "takes", ())}
+    source: FileSource = reader(path, **taken)
+    return source
 
 
 def load(path: str, what: str, extra: str | None) -> Any:  # noqa: ANN401 - whatever stands there

@@ -11,6 +11,7 @@ from services.detector.offline.backtest import run as backtest
 from services.detector.offline.backtest.report import Report, terminal_report
 from services.sources.files import open_sources
 from services.sources.mapped.mapping import Mapping
+from services.sources.options import FileOptions
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,12 @@ def run(files: list[Path], folder: Path, mapping: Mapping | None = None) -> Resu
     output = folder / "anomalies.ndjson"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backtest, "terminal_report", keep)
-        assert backtest.run_backtest(open_sources([str(file) for file in files], mapping), output, None) == 0
+        assert (
+            backtest.run_backtest(
+                open_sources([str(file) for file in files], FileOptions(mapping)), output, None
+            )
+            == 0
+        )
     [report] = reports
     anomalies = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     return Result(report.tally.trades, report.bad_rows, anomalies)

@@ -11,7 +11,7 @@ from services.sources.base import RejectedRow
 from services.sources.databento import trade_ids
 from services.sources.databento.csv import DatabentoCsv
 from services.sources.files import open_sources
-from services.sources.options import PriceForm
+from services.sources.options import FileOptions, PriceForm
 from services.sources.values import NUMBER
 from tests.cases.backtest import run
 from tests.cases.tape import CASES, COUNT, OFF_MARKET, like_float, short, tape, text
@@ -25,7 +25,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def read(path: Path, prices: PriceForm | None = None) -> tuple[pl.DataFrame, list[RejectedRow]]:
-    [source] = open_sources([str(path)], prices=prices)
+    [source] = open_sources([str(path)], FileOptions(prices=prices))
     chunks = list(source.chunks())
     rejected = [row for chunk in chunks for row in chunk.rejected]
     return pl.concat([chunk.trades for chunk in chunks]).select(COLUMNS), rejected

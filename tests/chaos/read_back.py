@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch, helpers
 
+from services.contracts.anomaly import TRADE_OFFSET
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
 from services.detector.live.checkpoint import SessionCheckpoint, decode
-from services.detector.live.retraction import TRADE_OFFSET
 from tests.chaos.checkpoints import Saved
 from tests.chaos.day import Day
 from tests.chaos.verify import (

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from services.common.elastic.client import Elasticsearch
-from services.detector.live.retraction import TRADE_OFFSET
+from services.contracts.anomaly import TRADE_OFFSET
 from tests.chaos import read_back
 from tests.chaos.day import Day
 from tests.chaos.verify import Trade

@@ -10,6 +10,7 @@ import pytest
 from services.sources.files import open_source
 from services.sources.mapped.mapping import COLUMN_KEYS, OTHER_KEYS, mapping_of, read_mapping
 from services.sources.massive.conditions import CONDITIONS
+from services.sources.options import FileOptions
 from services.sources.registry import FILE_KINDS
 from tests.docs.pages import ROOT, headings, rows, section
 
@@ -40,7 +41,7 @@ def test_an_example_is_read_as_the_kind_of_its_section_with_the_ids_that_the_pag
     path = tmp_path / name
     path.write_text(text)
     mapping = None if command is None else read_mapping(shlex.split(command)[-1])
-    source = open_source(path, mapping)
+    source = open_source(path, FileOptions(mapping))
     if mapping is None:
         [kind] = [kind for kind in FILE_KINDS if kind.name == title]
         assert kind.reader.endswith(f":{type(source).__name__}")

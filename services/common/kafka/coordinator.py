@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ClusterMetadata
 
+from services.common.kafka.authorization import DENIED
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.process.background import in_background
@@ -27,11 +28,7 @@ _SUFFIXES = f"{string.digits}{string.ascii_letters}._{{|}}"
 """They cover all remainders of 31, the hash's factor: with fewer, some partitions could not be reached."""
 
 _POLL_S = 0.1
-_NOT_AUTHORIZED = (
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError._AUTHENTICATION,
-)
+_NOT_AUTHORIZED = (*DENIED, KafkaError._AUTHENTICATION)
 
 
 @dataclass(frozen=True)

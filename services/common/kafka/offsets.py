@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from services.common.kafka.authorization import denied
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
 from services.common.kafka.records import Record
 
@@ -38,8 +39,10 @@ class Positions:
 
         Raises
         ------
+        TapewatchError
+            Kafka denies the user what is read.
         KafkaException
-            The consumer reported an error that it cannot fix by itself.
+            The consumer reported another error that it cannot fix by itself.
         """
         records = cast("list[Record]", [message for message in messages if message.error() is None])
         # A partition's messages come in order, so its last one tells the position.
@@ -59,6 +62,8 @@ class Positions:
                 partition = (end.topic(), end.partition())
                 self.next_offsets[partition] = max(end.offset(), self.next_offsets.get(partition, 0))
                 self.ends[partition] = end.offset()
+            elif refusal := denied(error):
+                raise refusal
             elif error.fatal() or error.code() in _NEVER_RETRIED:
                 raise KafkaException(error)
 
@@ -196,10 +201,5 @@ def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> lis
     return starts
 
 
-_NEVER_RETRIED = {
-    KafkaError._FATAL,
-    KafkaError._AUTHENTICATION,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-}
+_NEVER_RETRIED = {KafkaError._FATAL, KafkaError._AUTHENTICATION}
 """librdkafka retries everything else: an unavailable broker, a new coordinator, a rebalance."""

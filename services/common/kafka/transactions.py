@@ -15,6 +15,7 @@ import structlog
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from services.common.errors import TapewatchError
+from services.common.kafka.authorization import denied
 from services.common.kafka.clients import new_producer
 from services.common.kafka.connection import KafkaConnection
 from services.common.process.readiness import ThrottledWarning
@@ -102,7 +103,8 @@ class Transactions:
         Raises
         ------
         TapewatchError
-            It was fenced so often recently that another process must be using the same id.
+            It was fenced so often recently that another process must be using the same id, or Kafka denies
+            the user this id.
         StoppedWaitingError
             See there; so do the other methods.
         """
@@ -118,6 +120,8 @@ class Transactions:
             try:
                 self._repeat(lambda: self.producer.init_transactions(CALL_TIMEOUT_S))
             except (KafkaException, _StuckError) as error:
+                if isinstance(error, KafkaException) and (refusal := denied(error.args[0])):
+                    raise refusal from error
                 # A newer client with this id was opened at the same moment, or the coordinator moved.
                 self._log.warning("transactions could not be initialized; trying again", error=str(error))
                 self._stop.wait(1.0)

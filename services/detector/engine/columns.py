@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 
 import numpy as np
 import polars as pl
@@ -66,6 +67,8 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
     count = len(trades)
     event_ns = _nanoseconds([trade.timestamp for trade in trades])
     sequence = np.fromiter((trade.sequence for trade in trades), np.int64, count)
+    marks = list(map(_MARKS, trades))
+    distinct = set(marks)
     return TradeColumns(
         symbol=[trade.symbol for trade in trades],
         day=trading_days(event_ns, time_zone),
@@ -73,10 +76,10 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
         price=np.fromiter((trade.price for trade in trades), np.float64, count),
         size=np.fromiter((trade.size for trade in trades), np.float64, count),
         side=np.fromiter((SIDE_CODES[trade.side] for trade in trades), np.int64, count),
-        eligible=np.fromiter(map(_eligible, trades), np.int64, count),
+        eligible=_numbers(marks, {mark: _eligible(*mark[2:]) for mark in distinct}),
         sequence=sequence,
         tape_ns=_tape_times(trades, event_ns, sequence),
-        lane=np.fromiter(map(_lane, trades), np.int64, count),
+        lane=_numbers(marks, {mark: _lane(*mark[:2]) for mark in distinct}),
         identity=identities([trade.trade_id for trade in trades]),
     )
 
@@ -88,19 +91,29 @@ def identities(trade_ids: list[str]) -> np.ndarray:
     return identities_of(np.frombuffer(b"".join(encoded), np.uint8), ends)
 
 
-def _eligible(trade: Trade) -> int:
+_MARKS = attrgetter("venue", "publisher_id", "price_eligible", "anchor_eligible", "volume_eligible", "kind")
+"""Fields of which a batch has few combinations: they are converted once for each, not for each trade."""
+
+_Mark = tuple[str | None, int | str, bool, bool, bool, str]
+
+
+def _numbers(marks: list[_Mark], number_of: dict[_Mark, int]) -> np.ndarray:
+    """Return the number of each trade's mark, int64, shape (n,)."""
+    if len(number_of) == 1:
+        return np.full(len(marks), number_of[marks[0]])
+    return np.fromiter(map(number_of.__getitem__, marks), np.int64, len(marks))
+
+
+def _eligible(price: bool, anchor: bool, volume: bool, kind: str) -> int:
     return (
-        trade.price_eligible * PRICE_ELIGIBLE
-        + trade.anchor_eligible * ANCHOR_ELIGIBLE
-        + trade.volume_eligible * VOLUME_ELIGIBLE
-        + (trade.kind == "bar") * BAR
+        price * PRICE_ELIGIBLE + anchor * ANCHOR_ELIGIBLE + volume * VOLUME_ELIGIBLE + (kind == "bar") * BAR
     )
 
 
-def _lane(trade: Trade) -> int:
-    if trade.venue is None and isinstance(trade.publisher_id, int):
-        return trade.publisher_id
-    return _named_lane(trade.venue or str(trade.publisher_id))
+def _lane(venue: str | None, publisher_id: int | str) -> int:
+    if venue is None and isinstance(publisher_id, int):
+        return publisher_id
+    return _named_lane(venue or str(publisher_id))
 
 
 @lru_cache(maxsize=4096)

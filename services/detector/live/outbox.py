@@ -9,11 +9,11 @@ from confluent_kafka import KafkaException, TopicPartition
 from services.common.kafka.dead_letters import publish_rejected_message
 from services.common.kafka.transactions import GroupMetadata, Transactions
 from services.common.observability.counters import COMMIT_SECONDS
-from services.contracts.anomaly import anomaly_json
+from services.contracts.anomaly import TRADE_OFFSET, anomaly_json
 from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC
 from services.detector.live.partition import Detected
-from services.detector.live.retraction import TRADE_OFFSET, StandingAnomaly, publish_retraction
+from services.detector.live.retraction import StandingAnomaly, publish_retraction
 
 
 class Outbox:

@@ -13,10 +13,9 @@ from confluent_kafka import Producer, TopicPartition
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
+from services.contracts.anomaly import TRADE_OFFSET
 from services.contracts.retraction import TRADE_ID, retraction_headers
 from services.contracts.topics import ANOMALIES_TOPIC
-
-TRADE_OFFSET = "trade_offset"
 
 
 class _Anomaly(msgspec.Struct, gc=False):

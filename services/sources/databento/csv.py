@@ -71,6 +71,7 @@ class DatabentoCsv(FileSource):
     """
 
     encoding = ENCODING
+    takes = ("prices",)
 
     def __init__(self, path: Path, prices: PriceForm | None = None) -> None:
         super().__init__(path)
@@ -182,11 +183,9 @@ class DatabentoCsv(FileSource):
         return number
 
     def _parse_carefully(self, numbered: pl.DataFrame) -> tuple[pl.DataFrame, list[RejectedRow]]:
-        """Convert lines in any form; comments, empty rows and repetitions of the header are none."""
-        header, separator = self._dialect.header, self._dialect.separator
-        is_row = ~pl.col("raw").is_in([header, f"\ufeff{header}"]) & ~pl.col("raw").str.contains(
-            rf'^(\s*#|[\s"{re.escape(separator)}]*$)'
-        )
+        """Convert lines in any form; comments and empty rows are none."""
+        separator = self._dialect.separator
+        is_row = ~pl.col("raw").str.contains(rf'^(\s*#|[\s"{re.escape(separator)}]*$)')
         rows = numbered.filter(is_row).sort("line")
         cells = split_cells(rows["raw"], separator)
         found = cells.str.count_matches(CELL_END, literal=True).cast(pl.Int64).fill_null(-2) + 1
@@ -337,7 +336,7 @@ def _check_dialect(path: Path, dialect: Dialect) -> None:
     if len(missing) >= len(REQUIRED) - 1:
         raise TapewatchError(
             f"{path} is not a file of trades: its first line has none of a trade's columns.",
-            f"Give Databento trades as CSV with a header ({', '.join(REQUIRED)}, …) or as DBN.",
+            f"Say with --map which column is what; `tapewatch inspect {path}` proposes it.",
         )
     if missing == ["symbol"]:
         raise TapewatchError(
@@ -347,7 +346,8 @@ def _check_dialect(path: Path, dialect: Dialect) -> None:
     if missing:
         raise TapewatchError(
             f"{path} is not a file of trades: it lacks the columns {', '.join(missing)}.",
-            "Give a file of Databento's schema 'trades'.",
+            f"Give a file of Databento's schema 'trades', or say with --map which column is what; "
+            f"`tapewatch inspect {path}` proposes it.",
         )
     if unknown:
         raise TapewatchError(

@@ -82,6 +82,7 @@ class DatabentoDbn(FileSource):
     """
 
     encoding = ENCODING
+    takes = ("symbology",)
 
     def __init__(self, path: Path, symbology: Path | None = None) -> None:
         super().__init__(path)

@@ -61,8 +61,6 @@ class MappedCsv(FileSource):
         )
         for text, rejected, position_bytes, unended in lines:
             is_row = ~text["raw"].str.contains(r"^\s*(#.*)?$")
-            if self.mapping.has_header:  # files that were joined repeat it
-                is_row &= text["raw"] != self._dialect.header
             cells, misfits = split(text.filter(is_row), self._names, self._separator)
             bad = [*rejected, *misfits]
             if unended is not None and self._names[-1] in self.mapping.columns:

@@ -18,8 +18,8 @@ _STATE = np.dtype([("trades", np.int64), ("shares", np.float64)])
 class HighVolumeParameters(Parameters):
     """Parameters of `HighVolume`."""
 
-    threshold_shares: int = Field(
-        20_000, ge=0, le=10**15, description="The largest size that is not flagged."
+    threshold_shares: float = Field(
+        20_000, ge=0, le=1e15, description="The largest size that is not flagged."
     )
 
 
@@ -32,7 +32,7 @@ class HighVolume(Detector):
 
     def __init__(self, context: DetectorContext) -> None:
         self._parameters_of = context.parameters_of(self.name, HighVolumeParameters)
-        self._threshold_shares = np.zeros(0, np.int64)
+        self._threshold_shares = np.zeros(0)
         self._state = np.zeros(0, _STATE)
 
     @property
@@ -66,7 +66,7 @@ class HighVolume(Detector):
         seen = trades_before[at]
         expected = shares_before[at] / np.maximum(seen, 1)
         reasons = [
-            f"{size_text(shares)} shares in one trade, above the limit of {limit_shares:,}"
+            f"{size_text(shares)} shares in one trade, above the limit of {size_text(limit_shares)}"
             + (f"; the earlier trades of this session averaged {mean_size_text(mean)}" if trades else "")
             for shares, limit_shares, mean, trades in zip(
                 size.tolist(), limit.tolist(), expected.tolist(), seen.tolist(), strict=True
@@ -77,7 +77,7 @@ class HighVolume(Detector):
             score=score_beyond(size, limit),
             value=size,
             expected=expected,
-            threshold=limit.astype(np.float64),
+            threshold=limit,
             reasons=reasons,
             contributions={"size_shares": np.ones(len(at))},
             features={"size_shares": size},

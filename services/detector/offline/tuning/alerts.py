@@ -20,14 +20,14 @@ Alerts = dict[str, float]
 """Each detector's alert: the rarity from which it flags, as a power of ten (3: once in 1,000 trades)."""
 
 
-def choose_alerts(rarities: np.ndarray, parts: list[str], given: Alerts, allowed: int) -> Alerts:
+def choose_alerts(rarities: np.ndarray, detectors: list[str], given: Alerts, allowed: int) -> Alerts:
     """Choose the lowest alerts that flag no more trades than allowed.
 
     Parameters
     ----------
     rarities
-        Rarities of the trades for each detector, shape (k, len(parts)).
-    parts
+        Rarities of the trades for each detector, shape (k, len(detectors)).
+    detectors
         The detectors, in the order of the columns.
     given
         The alerts to start from, for each detector that runs.
@@ -41,9 +41,9 @@ def choose_alerts(rarities: np.ndarray, parts: list[str], given: Alerts, allowed
     """
 
     def fits(alerts: Alerts) -> bool:
-        return count_flagged(rarities, parts, alerts) <= allowed
+        return count_flagged(rarities, detectors, alerts) <= allowed
 
-    start = {part: _within(alert) for part, alert in given.items()}
+    start = {detector: _within(alert) for detector, alert in given.items()}
     if "unusual_size" in start:
 
         def with_size(alert: float) -> Alerts:
@@ -55,16 +55,16 @@ def choose_alerts(rarities: np.ndarray, parts: list[str], given: Alerts, allowed
             return start
 
     def shifted(shift: float) -> Alerts:
-        return {part: _within(alert + shift) for part, alert in start.items()}
+        return {detector: _within(alert + shift) for detector, alert in start.items()}
 
     span = HIGHEST_ALERT - LOWEST_ALERT
     shift = _lowest(-span, span, lambda shift: fits(shifted(shift)))
     return shifted(span if shift is None else shift)
 
 
-def count_flagged(rarities: np.ndarray, parts: list[str], alerts: Alerts) -> int:
-    """Count the trades that alerts would flag; `rarities` and `parts` as in `choose_alerts`."""
-    limits = np.array([alerts.get(part, np.inf) for part in parts])
+def count_flagged(rarities: np.ndarray, detectors: list[str], alerts: Alerts) -> int:
+    """Count the trades that alerts would flag; `rarities` and `detectors` as in `choose_alerts`."""
+    limits = np.array([alerts.get(detector, np.inf) for detector in detectors])
     # A trade that a fixed rule flags has infinite rarity, whichever detectors run.
     is_flagged = (rarities >= limits).any(axis=1) | np.isinf(rarities).any(axis=1)
     return int(np.count_nonzero(is_flagged))

@@ -22,7 +22,7 @@ from services.detector.engine.columns import TradeColumns
 from services.detector.engine.engine import Engine
 from services.detector.engine.sessions import Sessions
 from services.detector.offline.tuning.indexed_day import OnProgress
-from services.detector.offline.tuning.measure import PARTS, find_standing_out, rarities_of
+from services.detector.offline.tuning.measure import BY_RARITY, find_standing_out, rarities_of
 from services.detector.offline.tuning.thresholds import (
     CONTAMINATION,
     HIGH_VOLUME,
@@ -84,7 +84,7 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
     )
     engine = Engine(profile.model_copy(update={"detectors": detectors, "symbols": {}}))
     values: dict[str, list[np.ndarray]] = {rule.detector: [] for rule in RULES}
-    flagged = {name: 0 for name in detectors.running if name in PARTS}
+    flagged = {name: 0 for name in detectors.running if name in BY_RARITY}
     rarities: list[np.ndarray] = []
     judged = 0
     for piece in _pieces(columns, on_progress):
@@ -102,11 +102,11 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
                 rarities.append(rarities_of(batch.measures[at], batch.event_ns[at], own))
     measured = {name: MeasuredValues(np.sort(np.concatenate(found))) for name, found in values.items()}
     if rarities:
-        by_part = np.concatenate(rarities)
-        for column, part in enumerate(PARTS):
-            if part in flagged:
-                of_part = by_part[:, column]
-                measured[part] = MeasuredValues(np.sort(of_part[of_part > 0]), flags_at_threshold=True)
+        by_detector = np.concatenate(rarities)
+        for column, name in enumerate(BY_RARITY):
+            if name in flagged:
+                found_by = by_detector[:, column]
+                measured[name] = MeasuredValues(np.sort(found_by[found_by > 0]), flags_at_threshold=True)
     return MeasuredDay(judged, engine.out_of_order.all, measured, flagged)
 
 

@@ -25,7 +25,7 @@ def _tail_detector(name: str) -> type[TailDetector]:
     return kind
 
 
-PARTS: dict[str, type[TailDetector]] = {
+BY_RARITY: dict[str, type[TailDetector]] = {
     name: _tail_detector(name) for name, spec in DETECTORS.items() if spec.has_alert_rarity
 }
 """Detectors that flag by rarity."""
@@ -52,7 +52,7 @@ class Measured:
     days
         The symbol's sessions, `YYYY-MM-DD`.
     rarities
-        Rarities of each trade that an alert could flag, by detector in the order of `PARTS`, shape (k, 4).
+        Rarities of each trade that an alert could flag, in the order of `BY_RARITY`, shape (k, 4).
         Infinite for a trade that a fixed rule flags, whatever the alerts.
     priors
         Mean of the state at the end of its sessions, weighted by their numbers of trades.
@@ -61,7 +61,7 @@ class Measured:
     trades: int = 0
     flagged: int = 0
     days: list[str] = field(default_factory=list)
-    rarities: np.ndarray = field(default_factory=lambda: np.zeros((0, len(PARTS))))
+    rarities: np.ndarray = field(default_factory=lambda: np.zeros((0, len(BY_RARITY))))
     priors: Priors = field(default_factory=dict)
 
 
@@ -107,7 +107,7 @@ def measure_days(
                     if anomaly.severity == Severity.INFO:
                         continue
                     measured[columns.symbol[at]].flagged += 1
-                    if any(detection.detector not in PARTS for detection in anomaly.detections):
+                    if any(detection.detector not in BY_RARITY for detection in anomaly.detections):
                         rule_flags.append(int(np.searchsorted(flagged.piece.places, at)))
                 measures = batch.measured()
                 standing_out = find_standing_out(measures, rule_flags)
@@ -129,9 +129,9 @@ def measure_days(
     return dict(sorted(measured.items()))
 
 
-def running_parts(parameters: Detectors) -> dict[str, TailParameters]:
-    """Return the parameters of each detector of `PARTS` that runs."""
-    found = {name: parameters.get(name) for name in PARTS}
+def running_by_rarity(parameters: Detectors) -> dict[str, TailParameters]:
+    """Return the parameters of each detector of `BY_RARITY` that runs."""
+    found = {name: parameters.get(name) for name in BY_RARITY}
     return {name: one for name, one in found.items() if isinstance(one, TailParameters)}
 
 
@@ -139,7 +139,7 @@ def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray
     """Return the positions of the trades that any alert could flag."""
     # At an alert of 6, the highest that tune sets, evidence of 1.6 is a rarity of 2.4, below `MIN_RARITY`.
     is_odd = np.zeros(len(measures), bool)
-    for kind in PARTS.values():
+    for kind in BY_RARITY.values():
         is_odd |= measures[kind.evidence] >= 1.6
     is_odd &= measures["is_cross"] == 0
     is_odd[rule_flags] = True
@@ -151,9 +151,9 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
 
     The burst detector flags once per episode, so only the rarest trade of an episode has its rarity.
     """
-    rarities = np.zeros((len(measures), len(PARTS)))
-    running = running_parts(parameters)
-    for column, (name, kind) in enumerate(PARTS.items()):
+    rarities = np.zeros((len(measures), len(BY_RARITY)))
+    running = running_by_rarity(parameters)
+    for column, (name, kind) in enumerate(BY_RARITY.items()):
         p = running.get(name)
         if p is None:
             continue
@@ -188,8 +188,8 @@ def _end(states: np.ndarray, slot: int, parameters: Detectors) -> tuple[int, Pri
     """Return a session's number of trades so far, and its learnt state as priors."""
     state = states[slot]
     priors: Priors = {}
-    for name, p in running_parts(parameters).items():
-        threshold, excess_scale = state["tails"][PARTS[name].part][:2]
+    for name, p in running_by_rarity(parameters).items():
+        threshold, excess_scale = state["tails"][BY_RARITY[name].part][:2]
         priors[name] = {
             "threshold_prior": float(threshold),
             "excess_scale_prior": max(float(excess_scale), p.excess_scale_floor),

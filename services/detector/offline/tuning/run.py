@@ -15,7 +15,12 @@ from services.common.process.atomic_file import replaced_when_done
 from services.contracts.detectors import DETECTORS
 from services.detector.offline.backtest.run import progress_bar
 from services.detector.offline.tuning.alerts import Alerts, choose_alerts, count_flagged
-from services.detector.offline.tuning.measure import PARTS, Measured, measure_days, running_parts
+from services.detector.offline.tuning.measure import (
+    BY_RARITY,
+    Measured,
+    measure_days,
+    running_by_rarity,
+)
 from services.detector.profiles.profile import Profile, load_profile
 from services.detector.profiles.write import profile_text
 from services.sources.base import Source
@@ -140,13 +145,13 @@ def tune(
         If there are no trades, or the profile has no detector that can be tuned.
     """
     everywhere = [profile.detectors, *(profile.for_symbol(symbol) for symbol in profile.symbols)]
-    if not any(running_parts(detectors) for detectors in everywhere):
+    if not any(running_by_rarity(detectors) for detectors in everywhere):
         raise _nothing_to_tune(profile)
     before = _run(sources, profile, console, "measuring")
     if not before:
         raise TapewatchError("The files have no trades.", "Give files of past days with trades.")
     given = {
-        symbol: {name: p.alert_rarity for name, p in running_parts(profile.for_symbol(symbol)).items()}
+        symbol: {name: p.alert_rarity for name, p in running_by_rarity(profile.for_symbol(symbol)).items()}
         for symbol in before
     }
     if not any(given.values()):
@@ -186,7 +191,7 @@ def tune(
 def _nothing_to_tune(profile: Profile) -> TapewatchError:
     return TapewatchError(
         f"The profile {profile.name} has no detector that can be tuned.",
-        f"Start from a profile with at least one of {', '.join(PARTS)}, such as default.",
+        f"Start from a profile with at least one of {', '.join(BY_RARITY)}, such as default.",
     )
 
 
@@ -228,9 +233,9 @@ def _choose(
     if choice.allowed < MIN_FLAGS:
         return {symbol: given[symbol] for symbol in choice.symbols}
     alerts = choose_alerts(
-        _rarities(choice, measured), list(PARTS), _start(choice, given), choice.allowed - beside
+        _rarities(choice, measured), list(BY_RARITY), _start(choice, given), choice.allowed - beside
     )
-    return {symbol: {part: alerts[part] for part in given[symbol]} for symbol in choice.symbols}
+    return {symbol: {detector: alerts[detector] for detector in given[symbol]} for symbol in choice.symbols}
 
 
 def _settle(choice: Choice, measured: dict[str, Measured], given: dict[str, Alerts]) -> None:
@@ -245,7 +250,7 @@ def _settle(choice: Choice, measured: dict[str, Measured], given: dict[str, Aler
     if not choice.flagged or is_better:
         choice.alerts, choice.flagged = choice.next_alerts, flagged
     tried = choice.next_alerts
-    predicted = count_flagged(_rarities(choice, measured), list(PARTS), _start(choice, tried))
+    predicted = count_flagged(_rarities(choice, measured), list(BY_RARITY), _start(choice, tried))
     choice.next_alerts = _choose(choice, measured, given, beside=total - predicted)
     choice.is_settled = _is_close(total, choice.allowed) or choice.next_alerts == tried
 
@@ -260,7 +265,9 @@ def _rarities(choice: Choice, measured: dict[str, Measured]) -> np.ndarray:
 
 def _start(choice: Choice, alerts: dict[str, Alerts]) -> Alerts:
     """Return the common alerts of symbols: the first symbol's, and those of others for detectors it lacks."""
-    return {part: alert for symbol in reversed(choice.symbols) for part, alert in alerts[symbol].items()}
+    return {
+        detector: alert for symbol in reversed(choice.symbols) for detector, alert in alerts[symbol].items()
+    }
 
 
 def _with(profile: Profile, measured: dict[str, Measured], alerts: dict[str, Alerts]) -> Profile:
@@ -268,8 +275,12 @@ def _with(profile: Profile, measured: dict[str, Measured], alerts: dict[str, Ale
     symbols = {symbol: dict(own) for symbol, own in profile.symbols.items()}
     for symbol, one in measured.items():
         own = symbols.setdefault(symbol, {})
-        for part, alert in alerts[symbol].items():
-            own[part] = {**(own.get(part) or {}), **one.priors.get(part, {}), "alert_rarity": alert}
+        for detector, alert in alerts[symbol].items():
+            own[detector] = {
+                **(own.get(detector) or {}),
+                **one.priors.get(detector, {}),
+                "alert_rarity": alert,
+            }
     return profile.model_copy(update={"symbols": symbols})
 
 
@@ -298,7 +309,12 @@ def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
         caption_justify="left",
     )
     table.add_column("symbol")
-    for name in ("trades", "before", "after", *(f"{DETECTORS[part].short_title} alert" for part in PARTS)):
+    for name in (
+        "trades",
+        "before",
+        "after",
+        *(f"{DETECTORS[one].short_title} alert" for one in BY_RARITY),
+    ):
         table.add_column(name, justify="right")
     for one in tuned[:ROWS_SHOWN]:
         table.add_row(
@@ -306,15 +322,15 @@ def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
             f"{one.trades:,}",
             f"{one.before:.3f}",
             Text(f"{one.after:.3f}", style="green" if one.after <= budget_per_1000 else "yellow"),
-            *(_moved(one, part) for part in PARTS),
+            *(_moved(one, detector) for detector in BY_RARITY),
         )
     if len(tuned) > ROWS_SHOWN:
         table.caption = f"and {len(tuned) - ROWS_SHOWN:,} more"
     return table
 
 
-def _moved(one: Tuned, part: str) -> str:
-    if part not in one.alerts:
+def _moved(one: Tuned, detector: str) -> str:
+    if detector not in one.alerts:
         return "off"
-    before, after = one.given[part], one.alerts[part]
+    before, after = one.given[detector], one.alerts[detector]
     return f"{after:g}" if before == after else f"{before:g} → {after:g}"

@@ -11,7 +11,7 @@ from services.detector.detectors.price.rapid_price_change import RapidPriceChang
 from services.detector.detectors.price.z_score import ZScoreParameters
 from services.detector.detectors.size.high_volume import HighVolumeParameters
 from services.detector.offline.tuning.alerts import HIGHEST_ALERT, LOWEST_ALERT
-from services.detector.offline.tuning.measure import running_parts
+from services.detector.offline.tuning.measure import running_by_rarity
 from services.detector.profiles.profile import Profile
 
 MAX_POINTS = 160
@@ -148,7 +148,7 @@ def present(profile: Profile, symbol: str, threshold: Threshold) -> Present:
 
 def alerts_of(profile: Profile, symbol: str) -> list[Threshold]:
     """Return the alert levels of the calibrated detectors that a profile runs for a symbol."""
-    running = running_parts(profile.for_symbol(symbol))
+    running = running_by_rarity(profile.for_symbol(symbol))
     return [alert for alert in ALERTS if alert.detector in running]
 
 

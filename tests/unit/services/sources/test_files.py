@@ -4,6 +4,7 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.sources.files import expand_names, open_sources
+from services.sources.options import FileOptions
 from tests.samples import row, write_csv
 
 
@@ -48,8 +49,8 @@ def test_one_wrong_file_among_good_ones_fails_all(tmp_path: Path) -> None:
 
 def test_symbology_for_a_file_that_takes_none_is_an_error(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [row(1)])
-    with pytest.raises(TapewatchError, match="takes no symbology"):
-        open_sources([str(path)], symbology=tmp_path / "symbology.json")
+    with pytest.raises(TapewatchError, match="takes no --symbology"):
+        open_sources([str(path)], FileOptions(symbology=tmp_path / "symbology.json"))
 
 
 def test_empty_file_is_an_error(tmp_path: Path) -> None:
@@ -65,3 +66,22 @@ def test_file_of_which_nothing_is_a_trade_fails_with_the_first_reason(tmp_path: 
         TapewatchError, match=r"Nothing in b.csv is a trade: 2 of 2 rows .* line 2: size is not a"
     ):
         open_sources([str(good), str(wrong)])
+
+
+def test_an_option_is_taken_by_the_files_that_need_it(tmp_path: Path) -> None:
+    whole = write_csv(tmp_path / "a.csv", [row(n, price=str(95 + n)) for n in range(3)])
+    bars = tmp_path / "bars.csv"
+    bars.write_text("symbol,timestamp,open,high,low,close,volume\nA,2026-01-02T14:31:00Z,9,9,9,9,5\n")
+    sources = open_sources([str(whole), str(bars)], FileOptions(prices="decimal"))
+    assert {source.name for source in sources} == {"a.csv", "bars.csv"}
+    with pytest.raises(TapewatchError, match="takes no --prices: that is for Databento's CSV"):
+        open_sources([str(bars)], FileOptions(prices="decimal"))
+
+
+@pytest.mark.parametrize("header", ["hello,you", "ts_event,price,symbol"])
+def test_unknown_columns_lead_to_a_mapping(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n1,2\n")
+    with pytest.raises(TapewatchError, match="is not a file of trades") as caught:
+        open_sources([str(path)])
+    assert f"tapewatch inspect {path}" in caught.value.hint

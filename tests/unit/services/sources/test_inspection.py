@@ -1,3 +1,4 @@
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from services.common.errors import TapewatchError
 from services.sources.files import open_source
 from services.sources.inspection import inspect_file
 from services.sources.mapped.mapping import read_mapping
+from services.sources.options import FileOptions
 from tests.samples import row, write_csv
 
 
@@ -32,7 +34,7 @@ def test_the_proposed_command_reads_the_file(tmp_path: Path) -> None:
     lines, is_readable = inspect_file(str(path), None)
     assert is_readable
     spec = shlex.split(lines[-1])[-1]
-    [chunk] = open_source(path, read_mapping(spec)).chunks()
+    [chunk] = open_source(path, FileOptions(read_mapping(spec))).chunks()
     assert chunk.trades["price"].to_list() == [9_500_000_000]
     assert "Missing: no side of the aggressor: every trade is N." in lines
 
@@ -72,3 +74,11 @@ def test_a_file_without_trades_ends_with_exit_code_1(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["inspect", str(path)])
     assert done.exit_code == 1
     assert "is not a file of trades" in done.output
+
+
+def test_prices_that_were_said_stand_in_the_command(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [row(n, price=str(95 + n)) for n in range(3)])
+    lines, is_readable = inspect_file(str(path), None, prices="decimal")
+    assert is_readable
+    assert any(re.fullmatch(r"  price +95(\.0)?", line) for line in lines)
+    assert shlex.split(lines[-1]) == ["tapewatch", "produce", str(path), "--prices", "decimal"]

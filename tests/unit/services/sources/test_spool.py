@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
-from services.producer.service import run_produce
 from services.sources.files import open_sources
-from services.sources.spool import is_pipe
+from services.sources.spool import is_pipe, refuse_pipes
 from tests.samples import row, write_csv
 
 
@@ -61,7 +59,7 @@ def test_publishing_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("-", str(tmp_path / "pipe")):
         with pytest.raises(TapewatchError, match="is a pipe") as caught:
-            run_produce([name], Settings(), None, None, False)
+            refuse_pipes([name])
         assert "Write it to a file" in caught.value.hint
 
 

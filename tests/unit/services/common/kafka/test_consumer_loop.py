@@ -192,7 +192,7 @@ def test_lost_partitions_are_given_up_and_not_committed(member: Member) -> None:
 def test_error_that_the_client_does_not_get_over_ends_the_service(member: Member) -> None:
     error = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
     member.client.delivers(FakeMessage((None, -1), -1, None, error))
-    with pytest.raises(TapewatchError, match="membership"):
+    with pytest.raises(TapewatchError, match="denies this client's user a consumer group"):
         member.turn()
 
 

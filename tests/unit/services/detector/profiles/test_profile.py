@@ -90,7 +90,7 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
         ),
         (
             "detectors:\n  high_volume:\n    threshold_shares: lots\n",
-            "line 3: detectors.high_volume.threshold_shares: Input should be a valid integer",
+            "line 3: detectors.high_volume.threshold_shares: Input should be a valid number",
         ),
         (
             "\nsymbols:\n  NVDA:\n    isolation_forest:\n      trees: 0\n",

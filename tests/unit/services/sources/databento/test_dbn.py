@@ -21,6 +21,7 @@ from services.sources.base import RejectedRow
 from services.sources.databento.dbn import DatabentoDbn
 from services.sources.databento.schema import UNDEFINED_PRICE
 from services.sources.files import open_source
+from services.sources.options import FileOptions
 from tests.samples import REAL_DATA, needs_real_data
 
 EVENT_NS = 1_733_149_800_000_000_007
@@ -343,7 +344,7 @@ def test_what_is_no_symbology_is_told(tmp_path: Path, content: str) -> None:
 def test_a_fragment_without_metadata_is_read_with_a_symbology(tmp_path: Path) -> None:
     path = tmp_path / "day.dbn.frag"
     path.write_bytes(record(1) + record(2))
-    source = open_source(path, symbology=symbology(tmp_path / "symbols.json"))
+    source = open_source(path, FileOptions(symbology=symbology(tmp_path / "symbols.json")))
     assert isinstance(source, DatabentoDbn)
     assert [chunk.trades["symbol"].to_list() for chunk in source.chunks()] == [["NVDA", "NVDA"]]
 

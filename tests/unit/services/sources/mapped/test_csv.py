@@ -8,10 +8,11 @@ from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow
 from services.sources.files import open_source
 from services.sources.mapped.mapping import read_mapping
+from services.sources.options import FileOptions
 
 
 def read(path: Path, spec: str | None) -> tuple[list[dict[str, Any]], list[RejectedRow]]:
-    source = open_source(path, None if spec is None else read_mapping(spec))
+    source = open_source(path, FileOptions(None if spec is None else read_mapping(spec)))
     trades: list[dict[str, Any]] = []
     rejected: list[RejectedRow] = []
     for chunk in source.chunks():

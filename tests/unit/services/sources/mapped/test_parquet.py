@@ -9,6 +9,7 @@ from services.sources.databento.csv import DatabentoCsv
 from services.sources.file import FileSource
 from services.sources.files import open_source
 from services.sources.mapped.mapping import read_mapping
+from services.sources.options import FileOptions
 from tests.samples import integer_row, row, write_csv
 
 TIME_NS = 1_767_369_600_123_456_789
@@ -72,7 +73,7 @@ def test_a_mapping_names_the_columns_of_any_other_file(tmp_path: Path) -> None:
     pl.DataFrame(
         {"when": [TIME_NS // 1000, None], "what": ["A", "B"], "px": [2, 3], "qty": ["1.5", "2"], "x": [1, 2]}
     ).write_parquet(path)
-    source = open_source(path, read_mapping("time=when,symbol=what,price=px,size=qty,extra=x"))
+    source = open_source(path, FileOptions(read_mapping("time=when,symbol=what,price=px,size=qty,extra=x")))
     [chunk] = source.chunks()
     [trade] = map(orjson.loads, source.to_json(chunk.trades))
     assert (trade["@timestamp"], trade["price"]) == ("2026-01-02T16:00:00.123456000Z", 2.0)
@@ -116,3 +117,20 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, fault: str) -> None:
         "other names": "has no column that",
     }
     assert expected[fault] in raised.value.cause
+
+
+def test_ids_of_exported_trades_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    exported = {
+        "@timestamp": ["2026-01-02T16:00:00.123456789Z"] * 2,
+        "trade_id": ["2-11667-20260102-1001", "2-11667-20260102-1002"],
+        "symbol": ["NVDA"] * 2,
+        "price": [137.97, 137.98],
+        "size": [100, 200],
+    }
+    pl.DataFrame(exported).write_parquet(path)
+    trades = list(map(orjson.loads, texts(open_source(path))))
+    assert [trade["trade_id"] for trade in trades] == exported["trade_id"]
+    pl.DataFrame(exported | {"trade_id": ["same"] * 2}).write_parquet(path)
+    with pytest.raises(TapewatchError, match="'trade_id' is no id"):
+        texts(open_source(path))

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,14 @@ def test_a_file_without_needed_columns_is_named(tmp_path: Path) -> None:
     path.write_text("ticker,sip_timestamp,price\nA,1,2\n")
     with pytest.raises(TapewatchError, match="lacks columns of Massive's trades: conditions, exchange"):
         open_source(path)
+
+
+def test_header_that_joined_files_repeat_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv.gz"
+    path.write_bytes(
+        b"".join(gzip.compress(f"{HEADER}\n{line(n)}\n".encode()) for n in (1, 2))
+        + gzip.compress(f"\ufeff{HEADER}\n{line(3)}\n".encode())
+    )
+    [chunk] = open_source(path).chunks()
+    assert chunk.trades["line"].to_list() == [2, 4, 6]
+    assert chunk.rejected == []

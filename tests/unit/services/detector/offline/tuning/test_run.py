@@ -7,7 +7,7 @@ import yaml
 
 from services.common.errors import TapewatchError
 from services.detector.offline.tuning.alerts import HIGHEST_ALERT, LOWEST_ALERT, choose_alerts, count_flagged
-from services.detector.offline.tuning.measure import PARTS, Measured, measure_days
+from services.detector.offline.tuning.measure import BY_RARITY, Measured, measure_days
 from services.detector.offline.tuning.run import run_tune
 from services.detector.profiles.profile import load_profile
 from services.sources.files import open_sources
@@ -52,8 +52,8 @@ def test_the_profile_states_where_the_numbers_come_from(days: list[str], tuned: 
     assert "50,000 trades of 2026-03-02, 2026-03-03, starting from the profile default" in text
     assert text.count(" before, ") == 2
     own = next(iter(yaml.safe_load(text)["symbols"].values()))
-    assert set(own) == set(PARTS)
-    assert all(value == float(f"{value:.4g}") for part in own.values() for value in part.values())
+    assert set(own) == set(BY_RARITY)
+    assert all(value == float(f"{value:.4g}") for detector in own.values() for value in detector.values())
     parameters = load_profile(tuned).for_symbol(next(iter(yaml.safe_load(text)["symbols"]))).model_dump()
     assert parameters["unusual_size"]["mean_size_prior"] == own["unusual_size"]["mean_size_prior"]
 
@@ -63,12 +63,12 @@ def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Pat
     run_tune(open_sources(days), BUDGET, str(tuned), again)
     first, second = (yaml.safe_load(path.read_text())["symbols"] for path in (tuned, again))
     for symbol in first:
-        for part in PARTS:
-            assert second[symbol][part]["alert_rarity"] == pytest.approx(
-                first[symbol][part]["alert_rarity"], abs=0.3
+        for detector in BY_RARITY:
+            assert second[symbol][detector]["alert_rarity"] == pytest.approx(
+                first[symbol][detector]["alert_rarity"], abs=0.3
             )
             for name in ("threshold_prior", "excess_scale_prior"):
-                assert second[symbol][part][name] == pytest.approx(first[symbol][part][name], rel=0.4)
+                assert second[symbol][detector][name] == pytest.approx(first[symbol][detector][name], rel=0.4)
 
 
 def test_a_given_profiles_settings_are_kept(days: list[str], tmp_path: Path) -> None:
@@ -119,33 +119,34 @@ def test_rejects_a_profile_with_nothing_to_tune(days: list[str], tmp_path: Path)
 
 def rarities(count: int = 20_000) -> np.ndarray:
     """Return rarities as ordinary trades have them: rarity r once in 10 ** r trades."""
-    return -np.log10(np.random.default_rng(1).random((count, len(PARTS))))
+    return -np.log10(np.random.default_rng(1).random((count, len(BY_RARITY))))
 
 
 def test_only_the_size_alert_moves_where_that_is_enough() -> None:
-    chosen = choose_alerts(rarities(), list(PARTS), GIVEN, allowed=12)
+    chosen = choose_alerts(rarities(), list(BY_RARITY), GIVEN, allowed=12)
     assert {**chosen, "unusual_size": 3.35} == GIVEN
-    assert count_flagged(rarities(), list(PARTS), chosen) <= 12
+    assert count_flagged(rarities(), list(BY_RARITY), chosen) <= 12
 
 
 @pytest.mark.parametrize("allowed", [1, 2, 60])
 def test_else_all_move_by_one_shift(allowed: int) -> None:
-    chosen = choose_alerts(rarities(), list(PARTS), GIVEN, allowed)
+    chosen = choose_alerts(rarities(), list(BY_RARITY), GIVEN, allowed)
     shifts = {
-        round(chosen[part] - GIVEN[part], 3) for part in ("off_market_price", "burst", "isolation_forest")
+        round(chosen[detector] - GIVEN[detector], 3)
+        for detector in ("off_market_price", "burst", "isolation_forest")
     }
     limited = [alert for alert in chosen.values() if alert in (LOWEST_ALERT, HIGHEST_ALERT)]
     assert len(shifts) == 1 or limited
-    assert count_flagged(rarities(), list(PARTS), chosen) <= allowed
+    assert count_flagged(rarities(), list(BY_RARITY), chosen) <= allowed
 
 
 def test_alerts_stay_within_their_limits() -> None:
-    everything = choose_alerts(rarities(), list(PARTS), GIVEN, allowed=20_000)
+    everything = choose_alerts(rarities(), list(BY_RARITY), GIVEN, allowed=20_000)
     assert set(everything.values()) == {LOWEST_ALERT}
-    nothing = choose_alerts(np.full((5, len(PARTS)), np.inf), list(PARTS), GIVEN, allowed=0)
+    nothing = choose_alerts(np.full((5, len(BY_RARITY)), np.inf), list(BY_RARITY), GIVEN, allowed=0)
     assert max(nothing.values()) == HIGHEST_ALERT
 
 
 def test_a_detector_that_does_not_run_gets_no_alert() -> None:
     given = {"burst": 4.15}
-    assert set(choose_alerts(rarities(), list(PARTS), given, allowed=3)) == {"burst"}
+    assert set(choose_alerts(rarities(), list(BY_RARITY), given, allowed=3)) == {"burst"}
