@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.offsets import Positions, end_offsets
+from services.common.kafka.end_offsets import EndOffsets
+from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import READ_AT_ONCE, partition_numbers
 from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
@@ -49,11 +49,12 @@ class PipelineProgress:
     """Reads the pipeline's state; keeps the last one while a server does not answer."""
 
     def __init__(self, kafka: KafkaConnection, client: Elasticsearch) -> None:
-        self._admin = new_admin(kafka)
+        admin = new_admin(kafka)
+        self._of_ends = EndOffsets(kafka)
         self._partitions = [
             TopicPartition(topic, number)
             for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)
-            for number in partition_numbers(self._admin, topic)
+            for number in partition_numbers(admin, topic)
         ]
         self._client = client
         self._letters = _LetterCount(kafka)
@@ -64,6 +65,7 @@ class PipelineProgress:
         """Close the consumers."""
         for consumer in (*self._group_readers.values(), self._letters.consumer):
             consumer.close()
+        self._of_ends.close()
 
     def refresh(self) -> PipelineState:
         """Read the state again and return it."""
@@ -88,7 +90,7 @@ class PipelineProgress:
 
     def dead_letters(self) -> int:
         """Return the number of dead letters, after reading the topic to its end."""
-        return self._letters.to_the_end(self._admin)
+        return self._letters.to_the_end(self._of_ends)
 
     def labels(self) -> tuple[int, dict[str, int]]:
         """Return the number of searchable anomalies, and the number by label, most frequent first."""
@@ -134,7 +136,7 @@ class PipelineProgress:
     def _ends(self) -> dict[str, int]:
         """Return, for each topic, the sum of its partitions' end offsets."""
         ends = dict.fromkeys((TRADES_TOPIC, ANOMALIES_TOPIC), 0)
-        by_partition = end_offsets(self._admin, self._partitions, IsolationLevel.READ_UNCOMMITTED)
+        by_partition = self._of_ends.ask(self._partitions, IsolationLevel.READ_UNCOMMITTED)
         for (topic, _), end in by_partition.items():
             ends[topic] += end
         return ends
@@ -166,7 +168,7 @@ class _LetterCount:
         self._count += len(self._positions.split(self.consumer.consume(READ_AT_ONCE, timeout_s)))
         return self._count
 
-    def to_the_end(self, admin: AdminClient) -> int:
-        while not self._positions.at_end(self.consumer, admin):
+    def to_the_end(self, ends: EndOffsets) -> int:
+        while not self._positions.at_end(self.consumer, ends):
             self.so_far(timeout_s=0.1)
         return self._count

@@ -7,7 +7,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.offsets import end_offsets
+from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.reading import read_to_end
 from services.common.kafka.records import Record
 from services.common.process.readiness import wait_for_server
@@ -85,10 +85,14 @@ class Reader:
         ends: dict[int, int] = {}
 
         def ask() -> None:
-            found = end_offsets(self._admin, partitions, IsolationLevel.READ_COMMITTED)
+            found = of_ends.ask(partitions, IsolationLevel.READ_COMMITTED)
             ends.update({number: end for (_, number), end in found.items()})
 
-        self._ask(ask)
+        of_ends = EndOffsets(self._kafka)
+        try:
+            self._ask(ask)
+        finally:
+            of_ends.close()
         return ends
 
     def read(self, topic: str) -> Iterator[Record]:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from services.common.kafka.offsets import Partition
+from services.common.kafka.end_offsets import Partition
 from services.common.kafka.records import Record
 from services.indexer.sinks.base import Entry
 

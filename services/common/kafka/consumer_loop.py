@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
+from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.membership import GroupCheck, MembershipWatch, Standing, check_membership
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
@@ -126,6 +127,7 @@ class ConsumerLoop:
         self._health = health
         self._config = config
         self.admin = new_admin(kafka)
+        self.ends = EndOffsets(kafka)
         self.state = State.UNASSIGNED
         self.positions = Positions()
         self._assigned: list[TopicPartition] = []
@@ -151,7 +153,7 @@ class ConsumerLoop:
         while not self._stop.requested:
             self._health.beat()
             is_busy = turn()
-            if is_busy or until_idle_s is None or not self.positions.at_end(self.consumer, self.admin):
+            if is_busy or until_idle_s is None or not self.positions.at_end(self.consumer, self.ends):
                 busy_at_s = time.monotonic()
             elif time.monotonic() - busy_at_s >= until_idle_s:
                 break
@@ -221,6 +223,7 @@ class ConsumerLoop:
         self._is_closed = True  # what is not committed by now is left to the next run
         if not is_done(in_background(self.consumer.close), CLOSE_S):
             self._log.warning("timed out while leaving the consumer group")
+        in_background(self.ends.close)
 
     def _join(self) -> None:
         """Become a member of the group, with a client of its own."""

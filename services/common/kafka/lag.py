@@ -8,7 +8,6 @@ from collections.abc import Callable
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
 from services.common.kafka.consumer_loop import ConsumerLoop
-from services.common.kafka.offsets import end_offsets
 from services.common.observability.counters import LAG_MESSAGES
 
 LAG_EVERY_S = 1.0
@@ -61,7 +60,7 @@ class Lag:
     def _ask_for_ends(self, assignment: list[TopicPartition]) -> None:
         level = IsolationLevel.READ_UNCOMMITTED
         with contextlib.suppress(KafkaException):  # the broker is away, too
-            self._loop.positions.ends |= end_offsets(self._loop.admin, assignment, level, ASK_TIMEOUT_S)
+            self._loop.positions.ends |= self._loop.ends.ask(assignment, level, ASK_TIMEOUT_S)
 
     def _left(self, partition: TopicPartition) -> int:
         key = (partition.topic, partition.partition)

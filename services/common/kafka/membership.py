@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
-from confluent_kafka import ConsumerGroupState, KafkaException
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, GroupMetadata
 
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
 from services.common.kafka.connection import KafkaConnection
@@ -65,23 +65,31 @@ class GroupCheck:
         return f"{self.stuck.finding}. {self.stuck.hint}"
 
 
-def judge(group: ConsumerGroupDescription, member_id: str) -> Standing:
+def judge(group: GroupMetadata | None, member_id: str) -> Standing:
     """Tell how a member that has no partitions stands in its group.
 
     Parameters
     ----------
     group
-        As the coordinator describes it.
+        As the coordinator describes it; None for one that it does not know.
     member_id
         The id that the coordinator gave to the member; empty if it never did.
     """
-    if group.state in (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING):
-        return Standing.FORMING
-    member = next((m for m in group.members if m.member_id == member_id), None)
-    if group.state != ConsumerGroupState.STABLE or member is None:
+    if group is None:
         return Standing.ABSENT
-    has_some = member.assignment is not None and member.assignment.topic_partitions
-    return Standing.UNTOLD if has_some else Standing.STANDBY
+    if group.error is not None:
+        return Standing.UNANSWERED
+    if group.state in ("PreparingRebalance", "CompletingRebalance"):
+        return Standing.FORMING
+    member = next((m for m in group.members if m.id == member_id), None)
+    if group.state != "Stable" or member is None:
+        return Standing.ABSENT
+    return Standing.UNTOLD if _has_partitions(member.assignment or b"") else Standing.STANDBY
+
+
+def _has_partitions(assignment: bytes) -> bool:
+    """Tell whether an assignment of the consumer protocol (its version, then an array of topics) has any."""
+    return int.from_bytes(assignment[2:6], "big", signed=True) > 0
 
 
 def check_membership(
@@ -107,8 +115,9 @@ def check_membership(
     except KafkaException:
         return GroupCheck(Standing.BROKER_AWAY)
     try:
-        answer = admin.describe_consumer_groups([group], request_timeout=REQUEST_TIMEOUT_S)
-        standing = judge(answer[group].result(), member_id)
+        # Deprecated in favour of a request that may abort the process; see `end_offsets`.
+        found = admin.list_groups(group, timeout=REQUEST_TIMEOUT_S)
+        standing = judge(next((one for one in found if one.id == group), None), member_id)
     except KafkaException:
         standing = Standing.UNANSWERED
     if standing is Standing.STANDBY or not is_probing:

@@ -7,17 +7,14 @@ from typing import cast
 
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.common.kafka.authorization import denied
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
+from services.common.kafka.end_offsets import EndOffsets, Partition
 from services.common.kafka.records import Record
 
 ABANDONED_S = 30.0
 """By then a broker has aborted what a killed process left open: after 10 s, checked every 10 s."""
-
-Partition = tuple[str, int]
-"""Topic and number."""
 
 
 class Positions:
@@ -67,7 +64,7 @@ class Positions:
             elif error.fatal() or error.code() in _NEVER_RETRIED:
                 raise KafkaException(error)
 
-    def at_end(self, consumer: Consumer, admin: AdminClient) -> bool:
+    def at_end(self, consumer: Consumer, ends: EndOffsets) -> bool:
         """Whether everything assigned was read, by the end offsets that the broker gives now.
 
         Records after a transaction that is still open count: others may have committed them, and they can
@@ -79,10 +76,10 @@ class Positions:
         if not assigned or None in read.values():
             return False
         try:
-            if self._is_read_to(end_offsets(admin, assigned, IsolationLevel.READ_UNCOMMITTED)):
+            if self._is_read_to(ends.ask(assigned, IsolationLevel.READ_UNCOMMITTED)):
                 self._held_up = None
                 return True
-            if not self._is_read_to(end_offsets(admin, assigned, IsolationLevel.READ_COMMITTED)):
+            if not self._is_read_to(ends.ask(assigned, IsolationLevel.READ_COMMITTED)):
                 self._held_up = None
                 return False
         except KafkaException:
@@ -101,43 +98,6 @@ class Positions:
 
     def _is_read_to(self, ends: dict[Partition, int]) -> bool:
         return all(end <= self.next_offsets[partition] for partition, end in ends.items())
-
-
-def end_offsets(
-    admin: AdminClient,
-    partitions: Iterable[TopicPartition],
-    level: IsolationLevel,
-    timeout_s: float = REQUEST_TIMEOUT_S,
-) -> dict[Partition, int]:
-    """Ask for the ends of partitions.
-
-    Parameters
-    ----------
-    admin
-        Client that asks the broker.
-    partitions
-        The partitions; their offsets do not matter.
-    level
-        READ_COMMITTED: the first open transaction counts as the end. READ_UNCOMMITTED: records after it
-        count too.
-    timeout_s
-        Time limit of each of the two requests.
-
-    Raises
-    ------
-    KafkaException
-        The broker does not answer the question.
-    """
-    latest = OffsetSpec.latest()
-    asked = {TopicPartition(p.topic, p.partition): latest for p in partitions}
-    if not asked:
-        return {}
-    # This fails if no broker answers: librdkafka may abort the process when a request of the next kind waits
-    # for a broker until its time is over (its issue 4605). And after a broker's restart the client would
-    # use the leader epoch of before.
-    admin.list_topics(timeout=timeout_s)
-    answers = admin.list_offsets(asked, isolation_level=level, request_timeout=timeout_s)
-    return {(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
 
 
 @dataclass(frozen=True)
@@ -183,7 +143,7 @@ def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> lis
     for place in consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S):
         if place.error is not None:
             raise KafkaException(place.error)
-        # Not by the admin client: after a broker's restart it keeps asking with the leader epoch of before.
+        # Not by the admin client; see `end_offsets`.
         watermarks = consumer.get_watermark_offsets(
             TopicPartition(place.topic, place.partition), REQUEST_TIMEOUT_S
         )

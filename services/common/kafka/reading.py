@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_consumer
 from services.common.kafka.connection import KafkaConnection
+from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
@@ -40,7 +41,7 @@ def read_to_end(kafka: KafkaConnection, partitions: list[TopicPartition], stop: 
     stop
         Ends the reading early.
     """
-    admin = new_admin(kafka)
+    ends = EndOffsets(kafka)
     # The broker tells that a partition has no more only after that time.
     consumer: Consumer = new_consumer(kafka, "tapewatch-reads-only", **{"fetch.wait.max.ms": 10})
     try:
@@ -49,7 +50,8 @@ def read_to_end(kafka: KafkaConnection, partitions: list[TopicPartition], stop: 
         while not stop.requested:
             messages = consumer.consume(READ_AT_ONCE, 0.1)
             yield from positions.split(messages)
-            if len(messages) < READ_AT_ONCE and positions.at_end(consumer, admin):
+            if len(messages) < READ_AT_ONCE and positions.at_end(consumer, ends):
                 return
     finally:
         consumer.close()
+        ends.close()

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from confluent_kafka import TopicPartition
 
-from services.common.kafka.offsets import Partition
+from services.common.kafka.end_offsets import Partition
 from services.contracts.topics import TRADES_TOPIC
 from services.detector.live.partition import WatchedPartition
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.offsets import end_offsets
+from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
@@ -41,6 +41,7 @@ def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, 
     """
     log = structlog.get_logger()
     consumer = new_consumer(kafka, DETECTOR.group)
+    of_ends = EndOffsets(kafka)
     try:
         admin = new_admin(kafka)
         _wait_until_alone(admin, stop)
@@ -52,7 +53,7 @@ def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, 
         )
         anomalies = [TopicPartition(ANOMALIES_TOPIC, number) for number in topic.partitions]
         # Anomalies after an abandoned transaction must be withdrawn too.
-        ends = end_offsets(admin, anomalies, IsolationLevel.READ_UNCOMMITTED)
+        ends = of_ends.ask(anomalies, IsolationLevel.READ_UNCOMMITTED)
         transactions.begin()
         beginnings = []
         for committed in all_committed:
@@ -85,6 +86,7 @@ def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, 
         ) from error
     finally:
         consumer.close()
+        of_ends.close()
 
 
 def _wait_until_alone(admin: AdminClient, stop: Stop) -> None:

@@ -17,7 +17,7 @@ from services.common.kafka import membership
 from services.common.kafka.clients import new_admin, new_consumer, new_producer
 from services.common.kafka.consumer_loop import ConsumerLoop, State
 from services.common.kafka.coordinator import OFFSETS_TOPIC, find_stuck_coordinator
-from services.common.kafka.offsets import end_offsets, find_starts
+from services.common.kafka.offsets import find_starts
 from services.common.observability.health import Health
 from services.contracts.topics import TRADES_TOPIC
 from tests.integration.pipeline import documents, log_lines, read_topic, tapewatch
@@ -176,7 +176,7 @@ def test_member_gets_its_partitions_back_after_the_broker_was_away(
     member = members(f"away-{how}-{uuid.uuid4().hex}")
     assert comes_true(lambda: member.state() is State.LIVE)
     places = member.loop.consumer.assignment()
-    end_offsets(member.loop.admin, places, IsolationLevel.READ_COMMITTED)
+    member.loop.ends.ask(places, IsolationLevel.READ_COMMITTED)
     if how == "hang":
         os.kill(present(own_stack.kafka.pid), signal.SIGSTOP)
         try:
@@ -189,8 +189,8 @@ def test_member_gets_its_partitions_back_after_the_broker_was_away(
         own_stack.kafka.kill()
         own_stack.kafka.start()
     assert comes_true(lambda: member.state() is State.LIVE and len(member.loop.consumer.assignment()) == 6)
-    # The admin client has asked before; after a restart it has to learn of the new leader epoch.
-    assert len(end_offsets(member.loop.admin, places, IsolationLevel.READ_COMMITTED)) == len(places)
+    # It has been asked before; after a restart it has to learn of the new leader epoch.
+    assert len(member.loop.ends.ask(places, IsolationLevel.READ_COMMITTED)) == len(places)
     before = len(read_topic(own_stack, TRADES_TOPIC))
     publish(own_stack, "BACK", 1)
     assert len(read_topic(own_stack, TRADES_TOPIC)) == before + 1

@@ -1,11 +1,11 @@
 from collections import Counter
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from confluent_kafka import TopicPartition
 from prometheus_client import REGISTRY
 
-from services.common.kafka import lag
 from services.common.kafka.consumer_loop import ConsumerLoop
 from services.common.kafka.lag import Lag
 from services.common.kafka.offsets import Positions
@@ -29,7 +29,7 @@ class Consumer:
 class Loop:
     def __init__(self) -> None:
         self.consumer = Consumer()
-        self.admin = None
+        self.ends = SimpleNamespace(ask=lambda *_: {("trades", 0): 100})
         self.positions = Positions()
         self.positions.next_offsets = {("trades", 0): 7, ("trades", 1): 20}
 
@@ -71,8 +71,7 @@ def test_gauge_is_not_set_again_too_soon_unless_forced(loop: Loop) -> None:
     assert messages("lag-3") == 5
 
 
-def test_end_offsets_are_queried_while_nothing_is_read(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lag, "end_offsets", lambda *_: {("trades", 0): 100})
+def test_end_offsets_are_queried_while_nothing_is_read(loop: Loop) -> None:
     new_lag("lag-4", loop).update(is_paused=True)
     assert messages("lag-4") == 93
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from services.common.kafka import membership
 from services.common.kafka.connection import KafkaConnection
@@ -15,28 +15,27 @@ from tests.unit.services.common.clock import FakeClock
 STUCK = StuckCoordinator("group", 3, "1 (kafka:9092)", "not written")
 
 
-def group(state: ConsumerGroupState, **members: int) -> Any:  # noqa: ANN401
-    """Return a description with members and how many partitions each has."""
+def group(state: str, error: KafkaError | None = None, **members: int) -> Any:  # noqa: ANN401
+    """Return what the broker says of a group, with members and how many topics each has partitions of."""
     described = [
-        SimpleNamespace(
-            member_id=name,
-            assignment=SimpleNamespace(topic_partitions=[TopicPartition("trades", n) for n in range(count)]),
-        )
+        SimpleNamespace(id=name, assignment=b"\0\0" + count.to_bytes(4, "big") + b"rest" * count)
         for name, count in members.items()
     ]
-    return SimpleNamespace(state=state, members=described)
+    return SimpleNamespace(id="group", state=state, error=error, members=described)
 
 
 @pytest.mark.parametrize(
     ("described", "standing"),
     [
-        (group(ConsumerGroupState.STABLE, other=6, me=0), Standing.STANDBY),
-        (group(ConsumerGroupState.STABLE, other=6), Standing.ABSENT),
-        (group(ConsumerGroupState.STABLE, other=3, me=3), Standing.UNTOLD),
-        (group(ConsumerGroupState.EMPTY), Standing.ABSENT),
-        (group(ConsumerGroupState.DEAD), Standing.ABSENT),
-        (group(ConsumerGroupState.PREPARING_REBALANCING, me=0), Standing.FORMING),
-        (group(ConsumerGroupState.COMPLETING_REBALANCING, me=0), Standing.FORMING),
+        (group("Stable", other=6, me=0), Standing.STANDBY),
+        (group("Stable", other=6), Standing.ABSENT),
+        (group("Stable", other=3, me=3), Standing.UNTOLD),
+        (group("Empty"), Standing.ABSENT),
+        (group("Dead"), Standing.ABSENT),
+        (group("PreparingRebalance", me=0), Standing.FORMING),
+        (group("CompletingRebalance", me=0), Standing.FORMING),
+        (group("", KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS)), Standing.UNANSWERED),
+        (None, Standing.ABSENT),
     ],
 )
 def test_standing_follows_from_the_group_as_described(described: Any, standing: Standing) -> None:  # noqa: ANN401
@@ -52,15 +51,10 @@ class FakeAdmin:
         if self.is_away:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
-    def describe_consumer_groups(
-        self, groups: list[str], request_timeout: float
-    ) -> dict[str, Future[object]]:
-        outcome: Future[object] = Future()
+    def list_groups(self, group: str, timeout: float) -> list[object]:
         if isinstance(self.answer, Exception):
-            outcome.set_exception(self.answer)
-        else:
-            outcome.set_result(self.answer)
-        return dict.fromkeys(groups, outcome)
+            raise self.answer
+        return [self.answer]
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, admin: FakeAdmin, is_probing: bool) -> GroupCheck:
@@ -79,7 +73,7 @@ def test_silent_broker_and_silent_coordinator_are_distinguished(
 
 
 def test_coordinator_of_a_standby_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
-    stable = FakeAdmin(group(ConsumerGroupState.STABLE, other=6, me=0))
+    stable = FakeAdmin(group("Stable", other=6, me=0))
     assert seen(monkeypatch, stable, True) == GroupCheck(Standing.STANDBY)
 
 
