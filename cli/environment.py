@@ -12,7 +12,13 @@ commands = typer.Typer()
 
 
 @commands.command()
-def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+def setup(
+    kafka: Kafka = None,
+    elasticsearch: ElasticsearchUrl = None,
+    kibana_only: Annotated[
+        bool, typer.Option("--kibana-only", help="Import Kibana's objects, and leave all else alone.")
+    ] = False,
+) -> None:
     """Create topics, index templates, lifecycle, users and Kibana's objects; a second run changes nothing."""
     from infra.setup.run import run_setup
     from infra.setup.settings import SetupSettings
@@ -20,7 +26,8 @@ def setup(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
     from services.common.process.shutdown import Stop
 
     configure_logs("setup")
-    raise typer.Exit(run_setup(settings_from(SetupSettings, kafka, elasticsearch), typer.echo, Stop()))
+    settings = settings_from(SetupSettings, kafka, elasticsearch)
+    raise typer.Exit(run_setup(settings, typer.echo, Stop(), kibana_only=kibana_only))
 
 
 @commands.command()

@@ -1,5 +1,6 @@
 """The dashboard's own settings: `TAPEWATCH_*` variables, with defaults that fit one machine."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -25,6 +26,12 @@ class DashboardSettings(Settings):
     kibana: HttpUrl | None = None
     """URL of Kibana as visitors' browsers reach it; None without Kibana."""
 
+    in_compose: bool = False
+    """Whether the services run under docker compose, in whose terms advice is given then."""
+
+    dashboard_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names and addresses, `host[,host…]`, at which browsers may reach the dashboard besides loopback's."""
+
     exchange: str = "XNAS"
     """Market identifier code of the exchange whose days and clock are shown: the profile's `exchange`."""
 
@@ -42,3 +49,14 @@ class DashboardSettings(Settings):
             if not host or set("@/") & set(host) or not port.isdecimal() or int(port) > 65535:
                 raise ValueError(f"address {number} of {len(addresses)} is not host:port")
         return addresses
+
+    @field_validator("dashboard_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        hosts = tuple(part.strip().strip("[]") for part in value.split(",") if part.strip())
+        for number, host in enumerate(hosts, start=1):
+            if not re.fullmatch(r"[\w.-]+|[0-9a-fA-F:.]+", host):
+                raise ValueError(f"host {number} of {len(hosts)} is no name or address (without a port)")
+        return hosts

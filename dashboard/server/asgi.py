@@ -15,7 +15,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.bootstrap import load_config_options
 
 import dashboard.pages.overview.page  # noqa: F401  # so that the first visitor need not wait for it
+from dashboard.server.hosts import EVERY_ADDRESS, KnownHosts, own_hosts
 from dashboard.server.preload import BrowserCode
+from dashboard.settings import DashboardSettings
 from dashboard.ui.exchange import exchange
 from services.common.errors import TapewatchError
 
@@ -61,9 +63,17 @@ def main(host: str, port: int) -> None:
     PagesManager.uses_pages_directory = False
     # Uvicorn shuts down cleanly, and then passes the signal to the previous handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    app = BrowserCode(streamlit.App(APP))
-    print(f"The dashboard is at http://{host}:{port}; press Ctrl-C to stop.", flush=True)
+    settings = DashboardSettings()
+    app = KnownHosts(BrowserCode(streamlit.App(APP)), own_hosts(host, settings.dashboard_hosts))
+    print(f"{where(host, port)}; press Ctrl-C to stop.", flush=True)
     uvicorn.run(app, host=host, port=port, ws="websockets-sansio", access_log=False, log_level="warning")
+
+
+def where(host: str, port: int) -> str:
+    """Say where the dashboard is; one that listens on every address may have another port for visitors."""
+    if host in EVERY_ADDRESS:
+        return f"The dashboard listens on port {port} of every address"
+    return f"The dashboard is at http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 if __name__ == "__main__":

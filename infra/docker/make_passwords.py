@@ -1,13 +1,29 @@
-"""Creates the stack's passwords at its first start, in volumes of the containers that need them."""
+"""Creates the stack's passwords at its first start, in volumes of the containers that need them.
+
+`docker compose run --rm passwords USER` shows one.
+"""
 
 import secrets
 import shutil
+import sys
 from pathlib import Path
 
 ROOT = Path("/run/tapewatch")
 ALL = ROOT / "passwords"
-USERS = ("elastic", "kibana_system", "tapewatch-indexer", "tapewatch-dashboard", "tapewatch-reader")
-HANDED_OUT = {"indexer": "tapewatch-indexer", "dashboard": "tapewatch-dashboard"}
+USERS = (
+    "elastic",
+    "kibana_system",
+    "tapewatch-dashboard",
+    "tapewatch-indexer",
+    "tapewatch-kibana-setup",
+    "tapewatch-reader",
+)
+HANDED_OUT = {
+    "elastic": "elastic",
+    "indexer": "tapewatch-indexer",
+    "dashboard": "tapewatch-dashboard",
+    "kibana-setup": "tapewatch-kibana-setup",
+}
 """For each service's volume, the only user whose password the service can read."""
 
 KIBANA_KEYS = ("security", "encryptedSavedObjects", "reporting")
@@ -41,5 +57,16 @@ def _write_once(path: Path, text: str) -> None:
     part.rename(path)
 
 
+def show(user: str) -> int:
+    """Print a user's password; return the exit code."""
+    if user not in USERS:
+        print(f"There is no user {user!r}; the users are {', '.join(USERS)}.", file=sys.stderr)
+        return 1
+    print((ALL / f"{user}.password").read_text())
+    return 0
+
+
 if __name__ == "__main__":
     main()
+    if len(sys.argv) > 1:
+        sys.exit(show(sys.argv[1]))

@@ -16,6 +16,7 @@ from services.common.elastic.client import Elasticsearch, new_client
 from services.common.elastic.errors import ApiError, explain_rejection
 from services.common.elastic.preflight import wait_for_cluster
 from services.common.elastic.product import check_product
+from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin
 from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_topics
@@ -27,6 +28,7 @@ def run_setup(
     report: Callable[[str], None],
     stop: Stop,
     note: Callable[[str], None] | None = None,
+    kibana_only: bool = False,
 ) -> int:
     """Set everything up, waiting for servers that are still starting; a second run changes nothing.
 
@@ -40,6 +42,8 @@ def run_setup(
         Ends the waiting.
     note
         Called with what was left out because this cluster lacks it; None for the log.
+    kibana_only
+        Leave Kafka and Elasticsearch alone.
 
     Returns
     -------
@@ -51,15 +55,19 @@ def run_setup(
     TapewatchError
         A server rejected a request, or a setting is invalid.
     """
-    with new_client(settings.elasticsearch, settings=settings) as client:
-        kafka = kafka_connection(settings)
-        kibana_login = settings.kibana_login()
-        if not wait_for_topics(kafka, [], stop):
-            return 128 + (stop.signal or 0)
-        if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
-            return 128 + (stop.signal or 0)
-        changes = set_up_topics(new_admin(kafka), settings.partitions)
-        changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
+    kibana_login = settings.kibana_login()
+    changes: list[str] = []
+    if kibana_only and settings.kibana is None:
+        raise TapewatchError("No Kibana is given.", "Set TAPEWATCH_KIBANA to its URL.")
+    if not kibana_only:
+        with new_client(settings.elasticsearch, settings=settings) as client:
+            kafka = kafka_connection(settings)
+            if not wait_for_topics(kafka, [], stop):
+                return 128 + (stop.signal or 0)
+            if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
+                return 128 + (stop.signal or 0)
+            changes += set_up_topics(new_admin(kafka), settings.partitions)
+            changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
     if settings.kibana is not None:
         if not wait_for_kibana(settings.kibana, kibana_login, stop):
             return 128 + (stop.signal or 0)

@@ -40,6 +40,23 @@ def test_the_first_page_names_the_code_of_the_charts(connection: http.client.HTT
     assert b"static/js/ArrowVegaLiteChart." in answer.read()
 
 
+def test_a_page_of_another_name_reaches_neither_data_nor_the_websocket(
+    connection: http.client.HTTPConnection,
+) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    for path, headers, refused in (("/", {}, 421), ("/_stcore/stream", upgrade, 403)):
+        connection.close()
+        foreign = {"Host": "evil.example", "Origin": "http://evil.example"}
+        connection.request("GET", path, headers=headers | foreign)
+        assert connection.getresponse().status == refused
+    connection.close()
+
+
 def test_no_config_of_the_current_folder_changes_the_options(tmp_path: Path) -> None:
     folder = tmp_path / ".streamlit"
     folder.mkdir()

@@ -11,9 +11,23 @@ from services.contracts.components import DETECTOR, INDEXER, PRODUCER
 from tests.compose.stack import FILE, ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
-OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("tapewatch-"))
 OTHERS = sorted(SERVICES.keys() - set(OURS))
-REDPANDA = ROOT / "infra" / "docker" / "redpanda"
+BUILT = sorted(name for name in OURS if "build" in SERVICES[name])
+REACHED = {
+    "passwords": [],
+    "setup": ["brokers", "store"],
+    "setup-kibana": ["store"],
+    "redpanda": ["brokers"],
+    "elasticsearch": ["store"],
+    "kibana": ["store"],
+    "console": ["brokers"],
+    "producer": ["brokers", "metrics"],
+    "detector": ["brokers", "metrics"],
+    "indexer": ["brokers", "store", "metrics"],
+    "dashboard": ["store", "metrics"],
+}
+"""The networks of each service: it reaches only what it needs."""
 BYTES = {"m": 1 << 20, "g": 1 << 30}
 
 
@@ -27,11 +41,51 @@ def memory_limit(name: str) -> int:
 def test_our_services_can_do_little(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
+    assert service["pids_limit"] == 256
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_service_can_gain_rights_or_fill_the_machine(name: str) -> None:
+    service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"] <= 1024
+    assert memory_limit(name) <= 2 * BYTES["g"]
+    assert service["logging"]["options"]["max-size"] == "10m"
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_reaches_only_what_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    networks = [] if service.get("network_mode") == "none" else service["networks"]
+    assert networks == REACHED[name]
+
+
+def test_one_service_builds_an_image_that_several_use() -> None:
+    assert {SERVICES[name]["image"] for name in BUILT} == {SERVICES[name]["image"] for name in OURS}
+    assert len({SERVICES[name]["image"] for name in BUILT}) == len(BUILT)
+
+
+def test_nothing_that_runs_on_has_the_superusers_password() -> None:
+    mounting = {
+        volume: {
+            name
+            for name, service in SERVICES.items()
+            if any(str(mount).startswith(f"{volume}:") for mount in service.get("volumes", []))
+        }
+        for volume in ("passwords", "elastic-password")
+    }
+    assert mounting["passwords"] == {"passwords", "setup"}
+    assert mounting["elastic-password"] == {"passwords", "elasticsearch"}
+    users = {
+        name: service.get("environment", {}).get("TAPEWATCH_ELASTICSEARCH_USER")
+        for name, service in SERVICES.items()
+    }
+    assert [name for name, user in users.items() if user == "elastic"] == ["setup"]
+    assert "password" not in " ".join(SERVICES["elasticsearch"]["healthcheck"]["test"])
+
+
+@pytest.mark.parametrize("name", BUILT)
 def test_our_images_leave_root(name: str) -> None:
     dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text()
     stage = re.search(
@@ -99,8 +153,18 @@ def test_no_password_is_in_the_file() -> None:
 def test_setup_logs_in_at_kibana_with_a_file() -> None:
     environment = SERVICES["setup-kibana"]["environment"]
     assert environment["TAPEWATCH_KIBANA"] == "http://kibana:5601"
-    assert environment["TAPEWATCH_KIBANA_PASSWORD_FILE"].endswith("/elastic.password")
-    assert not {"command", "entrypoint"} & SERVICES["setup-kibana"].keys()
+    assert environment["TAPEWATCH_KIBANA_USER"] == "tapewatch-kibana-setup"
+    assert environment["TAPEWATCH_KIBANA_PASSWORD_FILE"] == "/run/tapewatch/kibana-setup/password"
+
+
+def test_the_end_of_the_start_names_every_address() -> None:
+    script = (ROOT / "infra" / "docker" / "finish-setup").read_text()
+    assert SERVICES["setup-kibana"]["entrypoint"] == ["/app/infra/docker/finish-setup"]
+    environment = SERVICES["setup-kibana"]["environment"]
+    for port in ("DASHBOARD_PORT", "KIBANA_PORT", "CONSOLE_PORT"):
+        assert f"http://127.0.0.1:${port} " in script
+        mapped = [one for service in SERVICES.values() for one in service.get("ports", [])]
+        assert any(environment[port] in one for one in mapped)
 
 
 def test_elasticsearch_has_security() -> None:
@@ -111,8 +175,21 @@ def test_redpanda_syncs_to_the_disk() -> None:
     command = " ".join(SERVICES["redpanda"]["command"])
     assert "dev-container" not in command
     assert "unsafe-bypass-fsync" not in command
-    assert yaml.safe_load((REDPANDA / "redpanda.yaml").read_text())["redpanda"]["developer_mode"] is False
-    assert yaml.safe_load((REDPANDA / ".bootstrap.yaml").read_text())["write_caching_default"] == "false"
+    settings = SERVICES["redpanda"]["environment"]
+    assert yaml.safe_load(settings["NODE_SETTINGS"])["redpanda"]["developer_mode"] is False
+    assert yaml.safe_load(settings["CLUSTER_SETTINGS"])["write_caching_default"] == "false"
+    for name, file in (("NODE_SETTINGS", "redpanda.yaml"), ("CLUSTER_SETTINGS", ".bootstrap.yaml")):
+        assert f"printf '%s' \"$${name}\" > /etc/redpanda/{file}" in command
+
+
+def test_a_checkout_that_only_its_owner_may_read_is_enough() -> None:
+    assert not [one for one in map(str, SERVICES["redpanda"]["volumes"]) if one.startswith("./")]
+    dockerfile = (ROOT / "infra" / "docker" / "Dockerfile").read_text()
+    for stage in re.split(r"^FROM ", dockerfile, flags=re.M)[1:]:
+        copied = re.findall(
+            r"^COPY (?:cli|services|dashboard|infra)\b.* (?!/usr/local/bin/)\S+$", stage, re.M
+        )
+        assert not copied or "RUN chmod -R a+rX" in stage, stage.splitlines()[0]
 
 
 def test_memory_fits_a_laptop() -> None:

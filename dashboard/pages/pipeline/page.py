@@ -12,6 +12,7 @@ from dashboard.pages.pipeline.probe import (
     Latency,
     ServiceState,
     Status,
+    every_instance,
     probe_all,
     probe_elasticsearch,
     targets,
@@ -22,6 +23,7 @@ from dashboard.ui.exchange import exchange
 from dashboard.ui.markdown import as_markdown
 from services.common.elastic.client import Elasticsearch
 from services.common.observability.rates import RATE_WINDOW_S
+from services.contracts.components import Component
 from services.contracts.sinks import COMPONENTS
 
 BadgeColor = Literal["red", "orange", "green", "gray"]
@@ -68,7 +70,7 @@ def show(client: Elasticsearch) -> None:
 def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     """Show the current states; each part by itself, so that one that fails hides no other."""
     with error_boundary():
-        show_services(probe_all(targets(addresses)), addresses)
+        show_services(probe_all(targets(every_instance(addresses))), addresses)
     st.subheader("Elasticsearch", anchor=False)
     with error_boundary():
         show_elasticsearch(probe_elasticsearch(client))
@@ -124,10 +126,22 @@ def show_problems(services: Sequence[ServiceState], addresses: Sequence[str]) ->
                 show_box, text = st.error, f"The {name} is not running at {service.address}."
             case _:
                 show_box = st.error
-        advice = component.start_hint if component and service.state == Status.NOT_RUNNING else ""
+        advice = start_hint(component) if component and service.state == Status.NOT_RUNNING else ""
         if service.state in (Status.NOT_RUNNING, Status.UNKNOWN) and not addresses:
             advice += " If it runs elsewhere, put its address into TAPEWATCH_SERVICES."
         show_box(f"{as_markdown(f'{text} {service.why}')} {advice}".strip(), icon=":material/monitor_heart:")
+
+
+def start_hint(component: Component) -> str:
+    """Say how to start a component: as a command, or under docker compose."""
+    if not DashboardSettings().in_compose:
+        return component.start_hint
+    if component.runs_always:
+        return f"Start it: `docker compose up --detach {component.service}`."
+    return (
+        "It ends when its files are published. "
+        f"To publish more: `DATA_DIR=/path/to/days docker compose up {component.service}`."
+    )
 
 
 def show_card(service: ServiceState) -> None:

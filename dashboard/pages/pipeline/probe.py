@@ -2,6 +2,7 @@
 
 import datetime as dt
 import http.client
+import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -155,6 +156,23 @@ class ElasticsearchState:
 
     cluster: ClusterState | None
     indexed: IndexedData
+
+
+def every_instance(addresses: Sequence[str]) -> list[str]:
+    """Return an address for each instance: where a service is scaled, DNS gives one name several addresses.
+
+    A name with one address, or none at the moment, stays as it is.
+    """
+    found: list[str] = []
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            answers = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)
+        except OSError:
+            answers = []
+        hosts = sorted({str(place[0]) for *_, place in answers})
+        found += [f"{one}:{port}" for one in hosts] if len(hosts) > 1 else [address]
+    return found
 
 
 def targets(addresses: Sequence[str]) -> list[Target]:

@@ -5,10 +5,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import structlog
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
 from services.common.kafka.consumer_loop import ConsumerLoop
 from services.common.observability.counters import LAG_MESSAGES
+
+BACKLOG_MESSAGES = 1_000
+"""A service that was so far behind says so when it has caught up."""
 
 LAG_EVERY_S = 1.0
 ASK_TIMEOUT_S = 1.0
@@ -31,6 +35,7 @@ class Lag:
         self._loop = loop
         self._gauges = {topic: LAG_MESSAGES.labels(service, topic) for topic in topics}
         self._next_s = 0.0
+        self._has_backlog = False
 
     def update(self, unfinished: Callable[[], Counter[str]] = Counter, is_paused: bool = False) -> None:
         """Set the gauge, if that was not done a moment ago; the arguments are those of `measure`."""
@@ -56,6 +61,11 @@ class Lag:
             left[partition.topic] += self._left(partition)
         for topic, gauge in self._gauges.items():
             gauge.set(left[topic])
+        if left.total() >= BACKLOG_MESSAGES:
+            self._has_backlog = True
+        elif self._has_backlog and assignment and not left.total():
+            self._has_backlog = False
+            structlog.get_logger().info("caught up", topics=list(self._gauges))
 
     def _ask_for_ends(self, assignment: list[TopicPartition]) -> None:
         level = IsolationLevel.READ_UNCOMMITTED

@@ -1,14 +1,16 @@
 import contextlib
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from infra.setup import run
 from infra.setup.run import set_up_elasticsearch, wait_for_elasticsearch
 from infra.setup.settings import SetupSettings
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
-from tests.stops import CountedStop
+from tests.stops import AskedFor, CountedStop
 from tests.unit.infra.full_cluster import ADMIN, FullCluster
 
 
@@ -104,3 +106,23 @@ def test_wrong_credentials_end_it_at_once(settings: SetupSettings, status: int |
             cluster.refuses["/_cluster/health"] = status
         with pytest.raises(TapewatchError, match="administrator"):
             wait_for_elasticsearch(client, cluster.url, Patience(cluster))
+
+
+def test_kibana_alone_is_set_up_without_asking_kafka_or_elasticsearch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait = Mock(return_value=True)
+    monkeypatch.setattr(run, "wait_for_kibana", wait)
+    monkeypatch.setattr(run, "import_objects", lambda *_: ["created in Kibana: dashboard"])
+    for name in ("wait_for_topics", "wait_for_elasticsearch", "set_up_topics", "set_up_elasticsearch"):
+        monkeypatch.setattr(run, name, lambda *_: pytest.fail("not of Kibana"))
+    changes: list[str] = []
+    settings = SetupSettings(kibana="http://kibana:5601")
+    assert run.run_setup(settings, changes.append, AskedFor(), kibana_only=True) == 0
+    assert wait.call_args[0][:2] == ("http://kibana:5601", None)
+    assert changes == ["created in Kibana: dashboard"]
+
+
+def test_kibana_alone_needs_its_address() -> None:
+    with pytest.raises(TapewatchError, match="No Kibana is given"):
+        run.run_setup(SetupSettings(), print, AskedFor(), kibana_only=True)

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.pages.pipeline import page as pipeline_page
 from dashboard.pages.pipeline.probe import ElasticsearchState
 from dashboard.server.indexed_data import Documents, IndexedData
+from services.contracts.components import DETECTOR, PRODUCER, Component
 from tests.unit.dashboard.conftest import RUN_TIMEOUT_S
 
 
@@ -28,3 +29,18 @@ def test_services_that_cannot_be_shown_hide_no_elasticsearch(monkeypatch: pytest
     assert not app.exception
     assert [error.value for error in app.error] == ["Something went wrong on this page."]
     assert app.dataframe[0].value["Indexed"].tolist()[0] == "Trades"
+
+
+@pytest.mark.parametrize(
+    ("in_compose", "component", "hint"),
+    [
+        ("", DETECTOR, "Start it: `tapewatch detect`."),
+        ("true", DETECTOR, "Start it: `docker compose up --detach detector`."),
+        ("true", PRODUCER, "It ends when its files are published. To publish more: `DATA_DIR=/path/to/days"),
+    ],
+)
+def test_advice_is_in_terms_of_what_runs_the_services(
+    in_compose: str, component: Component, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPEWATCH_IN_COMPOSE", in_compose)
+    assert pipeline_page.start_hint(component).startswith(hint)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from dashboard.pages.pipeline.probe import (
     ServiceState,
     Status,
     Target,
+    every_instance,
     probe,
     probe_all,
     targets,
@@ -170,6 +172,23 @@ def test_further_instances_are_shown_only_when_they_run() -> None:
     # The detector's usual port is taken or free: it runs, at the next one.
     assert [one.address for one in found] == [gone.address, further.address]
     assert [one.state for one in found] == [Status.NOT_RUNNING, Status.NOT_READY]
+
+
+def test_each_instance_of_a_scaled_service_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"detector": ["10.0.0.3", "10.0.0.2"], "indexer": ["10.0.0.4"]}
+
+    def resolve(host: str, port: int, family: int, kind: int) -> list[Any]:
+        if host not in known:
+            raise OSError("no such name")
+        return [(family, kind, 6, "", (one, port)) for one in known[host] * 2]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    assert every_instance(["detector:9102", "indexer:9103", "gone:9101"]) == [
+        "10.0.0.2:9102",
+        "10.0.0.3:9102",
+        "indexer:9103",
+        "gone:9101",
+    ]
 
 
 def test_every_address_of_the_setting_is_looked_at() -> None:

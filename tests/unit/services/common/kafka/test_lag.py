@@ -3,11 +3,12 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+import structlog
 from confluent_kafka import TopicPartition
 from prometheus_client import REGISTRY
 
 from services.common.kafka.consumer_loop import ConsumerLoop
-from services.common.kafka.lag import Lag
+from services.common.kafka.lag import BACKLOG_MESSAGES, Lag
 from services.common.kafka.offsets import Positions
 
 TOPICS = ["trades", "anomalies"]
@@ -80,3 +81,22 @@ def test_partition_read_to_its_end_has_no_lag_despite_a_marker_at_its_end(loop: 
     loop.positions.ends = {("trades", 0): 7}
     new_lag("lag-5", loop).update()
     assert messages("lag-5") == 0
+
+
+def test_service_that_was_behind_says_once_when_it_has_caught_up(loop: Loop) -> None:
+    of_member = new_lag("lag-6", loop)
+    with structlog.testing.capture_logs() as logs:
+        of_member.measure()  # a few messages are no backlog
+        loop.positions.next_offsets[("trades", 0)] = 10
+        of_member.measure()
+        assert logs == []
+        loop.consumer.ends[0] = 10 + BACKLOG_MESSAGES
+        of_member.measure()
+        loop.positions.next_offsets[("trades", 0)] += BACKLOG_MESSAGES
+        loop.consumer.assigned = []
+        of_member.measure()  # its partitions went to another
+        assert logs == []
+        loop.consumer.assigned = [TopicPartition("trades", 0), TopicPartition("trades", 1)]
+        of_member.measure()
+        of_member.measure()
+    assert [entry["event"] for entry in logs] == ["caught up"]
