@@ -136,6 +136,14 @@ def test_images_are_pinned(name: str) -> None:
     assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
 
 
+def test_the_base_of_our_images_is_pinned() -> None:
+    dockerfile = (ROOT / "infra" / "docker" / "Dockerfile").read_text()
+    assert re.search(r"^ARG PYTHON=\d+\.\d+\.\d+-slim-\w+$", dockerfile, re.M)
+    started_from = set(re.findall(r"^FROM (\S+)", dockerfile, re.M))
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.M))
+    assert started_from - stages == {"python:${PYTHON}"}
+
+
 @pytest.mark.parametrize("name", ["elasticsearch", "kibana"])
 def test_server_and_client_have_the_same_minor_version(name: str) -> None:
     client = re.search(r"^elasticsearch==(\d+\.\d+)\.", (ROOT / "requirements.lock").read_text(), re.M)

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from databento.common.symbology import InstrumentMap
 from databento_dbn import DBNError, Metadata, RType
 
 from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow
 from services.sources.columns import SIDES
 from services.sources.compression import BrokenFileError, read_pieces
+from services.sources.databento.instruments import Instruments
 from services.sources.databento.schema import (
     ENCODING,
     OPTIONAL,
@@ -86,7 +86,7 @@ class DatabentoDbn(FileSource):
 
     def __init__(self, path: Path, symbology: Path | None = None) -> None:
         super().__init__(path)
-        self._symbols = InstrumentMap()
+        self._symbols = Instruments()
         metadata = _read_metadata(path)
         schema = metadata.schema if metadata else None
         if schema is not None and str(schema) not in SCHEMAS:
@@ -95,7 +95,7 @@ class DatabentoDbn(FileSource):
                 f"Give a file of one of Databento's schemas {', '.join(SCHEMAS)}.",
             )
         if metadata is not None:
-            self._symbols.insert_metadata(metadata)
+            _insert_metadata(self._symbols, metadata, path)
         beside = path.parent / "symbology.json"
         if symbology is None and not (metadata and metadata.mappings) and beside.is_file():
             symbology = beside
@@ -208,7 +208,7 @@ class DatabentoDbn(FileSource):
         has_recv = records["ts_recv"] != np.uint64(UNDEFINED_TIME)
         times = np.where(has_recv, records["ts_recv"], records["ts_event"])
         days = times.view("datetime64[ns]").astype("datetime64[D]")
-        symbols = self._symbols.resolve_many(records["instrument_id"].astype(np.uint64), days)
+        symbols = self._symbols.symbols(records["instrument_id"].astype(np.int64), days)
         if len(mapped):
             asked = pl.DataFrame({"line": lines, "instrument_id": records["instrument_id"].astype(np.int64)})
             found = asked.join_asof(mapped, on="line", by="instrument_id", check_sortedness=False)["mapped"]
@@ -358,10 +358,24 @@ def _read_metadata(path: Path) -> Metadata | None:
     raise TapewatchError(f"{path} cannot be read as DBN: {reason}.", "Fetch the file again, or give another.")
 
 
-def _insert_symbology(symbols: InstrumentMap, path: Path) -> None:
+def _insert_metadata(symbols: Instruments, metadata: Metadata, path: Path) -> None:
+    """Take the symbols that a file maps itself."""
+    if not metadata.mappings:
+        return
+    try:
+        symbols.add_mappings(metadata.mappings, str(metadata.stype_in), str(metadata.stype_out))
+    except (ValueError, KeyError, TypeError) as error:
+        raise TapewatchError(
+            f"{path} has symbols that cannot be read: {error}.",
+            "Ask Databento for the trades with raw symbols (stype_in and stype_out of a raw_symbol).",
+        ) from error
+
+
+def _insert_symbology(symbols: Instruments, path: Path) -> None:
     """Take the symbols of a `symbology.json`."""
     try:
-        symbols.insert_json(json.loads(path.read_bytes()))
+        told = json.loads(path.read_bytes())
+        symbols.add_mappings(told["result"], told["stype_in"], told["stype_out"], ("d0", "d1", "s"))
     except OSError as error:
         raise TapewatchError(f"{path} cannot be read: {error.strerror}.", "Check --symbology.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
