@@ -82,9 +82,14 @@ def test_dbn_without_databento_is_reported_with_the_extra(tmp_path: Path, comman
     (tmp_path / "day.dbn").write_bytes(b"DBN\x03 whatever follows")
     done = without(DATABENTOS, RUN, command, str(tmp_path / "day.dbn"), "--output", str(tmp_path / "out"))
     assert done.returncode == 1
-    assert "is Databento's DBN, which cannot be read without the package databento." in done.stderr
+    assert "is Databento's DBN, which cannot be read without the package databento_dbn." in done.stderr
     assert "Install Tapewatch's extra databento: pip install -e '.[databento]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_dbn_needs_neither_databentos_client_nor_what_comes_with_it() -> None:
+    done = without(("databento", "pandas", "pyarrow", "aiohttp"), "import services.sources.databento.dbn\n")
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_index_range_and_the_tuning_page_need_no_databento() -> None:
