@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
@@ -34,12 +34,17 @@ QUIET_FLAGS = [
 OpenPage = Callable[[str], Page]
 
 
+def chromium(playwright: Playwright) -> str | None:
+    """Return the path of Chromium; None if it is not installed."""
+    own = Path(playwright.chromium.executable_path)
+    return next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; skips the test if it is not installed."""
     with sync_playwright() as playwright:
-        own = Path(playwright.chromium.executable_path)
-        found = next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
+        found = chromium(playwright)
         if not found:
             pytest.skip("Chromium is not installed, so the dashboard is not tested in a browser")
         running = playwright.chromium.launch(executable_path=found, args=QUIET_FLAGS)

@@ -91,7 +91,7 @@ def read_trades(
             {"side": "asc"},
             {"publisher_id": {"order": "asc", "unmapped_type": "long", "missing": 0}},
             {"venue": {"order": "asc", "unmapped_type": "keyword"}},
-            *({name: {"order": "asc", "unmapped_type": "boolean", "missing": True}} for name in ELIGIBILITY),
+            *({name: {"order": "asc", "unmapped_type": "boolean", "missing": 1}} for name in ELIGIBILITY),
             {"kind": {"order": "asc", "unmapped_type": "keyword"}},
         ),
         trades,
