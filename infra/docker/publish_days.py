@@ -17,6 +17,8 @@ FOLDER = Path("/data")
 GENERATED = Path("/tmp/day.csv.zst")  # noqa: S108 - the container's own, in memory
 LABELS = Path("/tmp/labels.csv")  # noqa: S108
 TRADE_FILE = re.compile(r"[^.].*\.(csv|dbn|parquet)(\.(gz|bz2|xz|zst|zip))?|[^.].*\.zip", re.IGNORECASE)
+CHECK = "--check"
+"""This program with this flag only checks that the generated day may be published."""
 SHOWN_NAMES = 5
 TRIES = 5
 PAUSE_S = 5.0
@@ -28,14 +30,28 @@ class Mistake(Exception):  # noqa: N818 - it is one
 
 def main(environment: Mapping[str, str]) -> int:
     """Publish what the settings `DATA_DIR` and `SPEED` say; return the exit code."""
+    supervisor = Supervisor()  # first, so that a stop is heeded from the beginning
     try:
         speed = speed_flags(environment.get("SPEED", ""))
         given = environment.get("DATA_DIR", "")
-        files = trade_files(FOLDER, given) if given else [generated_day()]
+        files = trade_files(FOLDER, given) if given else []
     except Mistake as mistake:
-        print(f"Error: {mistake}", file=sys.stderr)
-        return 1
-    return run([sys.executable, "-m", "cli.main", "produce", *speed, *map(str, files)])
+        return told(mistake)
+    tapewatch = [sys.executable, "-m", "cli.main"]
+    if not files:
+        generate = [*tapewatch, "generate", "--output", str(GENERATED), "--labels", str(LABELS)]
+        # In processes of their own, whose memory is free again when the day is published.
+        for command in (generate, [sys.executable, __file__, CHECK]):
+            if code := supervisor.run(command):
+                return code
+        files = [GENERATED]
+    return supervisor.run([*tapewatch, "produce", *speed, *map(str, files)])
+
+
+def told(mistake: object) -> int:
+    """Say what a person has to correct; return the exit code."""
+    print(f"Error: {mistake}", file=sys.stderr)
+    return 1
 
 
 def speed_flags(speed: str) -> list[str]:
@@ -93,71 +109,101 @@ def _unreadable(given: str, why: str) -> str:
     )
 
 
-def generated_day() -> Path:
-    """Return a generated day of trades; raises Mistake if the topic has trades of something else."""
-    from services.sources.synthetic.day import DayConfig, write_day
+def check_nothing_else_is_there(path: Path) -> int:
+    """Refuse a generated day if the topic has trades of something else; return the exit code."""
+    from services.common.errors import TapewatchError
 
-    write_day(DayConfig(), GENERATED, LABELS)
-    if has_other_trades(GENERATED):
-        raise Mistake(
-            "The topic trades has trades of files already, and a generated day beside them would mislead. "
-            "Set DATA_DIR to publish more files, or start from scratch: docker compose down --volumes"
-        )
-    return GENERATED
+    try:
+        if not has_other_trades(path):
+            return 0
+    except TapewatchError as error:
+        return told(f"{error.cause} {error.hint}")
+    return told(
+        "The topic trades has trades of files already, and a generated day beside them would mislead. "
+        "Set DATA_DIR to publish more files, or start from scratch: docker compose down --volumes"
+    )
 
 
 def has_other_trades(path: Path) -> bool:
-    """Tell whether the topic has trades while nothing of this file was ever published."""
-    from confluent_kafka import IsolationLevel, TopicPartition
+    """Tell whether the topic has trades while nothing of this file was ever published; waits for Kafka."""
+    from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
     from services.common.config.settings import Settings
     from services.common.kafka.clients import new_admin
     from services.common.kafka.connection import kafka_connection
     from services.common.kafka.end_offsets import EndOffsets
     from services.common.kafka.reading import partition_numbers
+    from services.common.process.readiness import wait_for_server
     from services.common.process.shutdown import Stop
     from services.contracts.topics import TRADES_TOPIC
     from services.producer.progress import load_progress
     from services.sources.files import open_source
 
+    stop = Stop()
     kafka = kafka_connection(Settings())
-    if load_progress(kafka, open_source(path).identity, Stop()) is not None:
+    if load_progress(kafka, open_source(path).identity, stop) is not None:
         return False
-    numbers = partition_numbers(new_admin(kafka), TRADES_TOPIC)
-    places = [TopicPartition(TRADES_TOPIC, number) for number in numbers]
-    return any(EndOffsets(kafka).ask(places, IsolationLevel.READ_UNCOMMITTED).values())
+    ends: list[int] = []
+
+    def ask() -> None:
+        numbers = partition_numbers(new_admin(kafka), TRADES_TOPIC)
+        places = [TopicPartition(TRADES_TOPIC, number) for number in numbers]
+        ends[:] = EndOffsets(kafka).ask(places, IsolationLevel.READ_UNCOMMITTED).values()
+
+    wait_for_server(ask, KafkaException, f"Kafka at {kafka}", stop)
+    return any(ends)
 
 
-def run(command: Sequence[str], tries: int = TRIES, pause_s: float = PAUSE_S) -> int:
-    """Run a program; start it again if it did not end by itself. Signals are passed on.
+class Supervisor:
+    """Runs programs one after the other; a stop is passed on to the one that runs, and ends all.
 
-    Returns
-    -------
-    int
-        Its exit code: 0, that of a mistake, or after a signal 128 and its number.
+    Parameters
+    ----------
+    tries
+        How often a program is started that did not end by itself.
+    pause_s
+        Time between two starts.
     """
-    stopped: list[int] = []
-    process: subprocess.Popen[bytes] | None = None
 
-    def pass_on(number: int, _frame: object) -> None:
-        stopped.append(number)
-        if process is not None:
-            process.send_signal(number)
+    def __init__(self, tries: int = TRIES, pause_s: float = PAUSE_S) -> None:
+        self._tries = tries
+        self._pause_s = pause_s
+        self._stopped_by = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, pass_on)
-    for attempt in range(1, tries + 1):
-        process = subprocess.Popen(command)
-        code = process.wait()
-        if stopped:
-            return 128 + stopped[0]
-        if code >= 0:
-            return code
-        print(f"The producer was ended by signal {-code}; try {attempt} of {tries}.", file=sys.stderr)
-        if attempt < tries:
-            time.sleep(pause_s)
-    return 128 - code
+    def _stop(self, number: int, _frame: object) -> None:
+        self._stopped_by = number
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def run(self, command: Sequence[str]) -> int:
+        """Run a program to its end.
+
+        Returns
+        -------
+        int
+            Its exit code: 0, that of a mistake, or after a signal 128 and its number.
+        """
+        code = 0
+        for attempt in range(1, self._tries + 1):
+            if self._stopped_by:
+                return 128 + self._stopped_by
+            self._process = subprocess.Popen(command)
+            if self._stopped_by:  # it came while the program was started
+                self._process.send_signal(self._stopped_by)
+            code = self._process.wait()
+            if self._stopped_by:
+                return 128 + self._stopped_by
+            if code >= 0:
+                return code
+            print(f"A program was ended by signal {-code}; try {attempt} of {self._tries}.", file=sys.stderr)
+            until_s = time.monotonic() + self._pause_s
+            while attempt < self._tries and time.monotonic() < until_s and not self._stopped_by:
+                time.sleep(0.1)
+        return 128 - code
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    sys.exit(check_nothing_else_is_there(GENERATED) if CHECK in sys.argv else main(os.environ))

@@ -75,7 +75,7 @@ def judge_disk(free_bytes: int) -> Diagnosis:
 
 
 def check_broker(kafka: KafkaConnection) -> list[Diagnosis]:
-    """Check Kafka, then the topics and groups in it; these are not waited for if no broker answers."""
+    """Check Kafka, then the topics and groups in it; these are not waited for if it cannot be used."""
     broker = check_kafka(kafka)
     if broker.hint:
         return [broker, _without_broker("Topics"), _without_broker("Groups")]
@@ -83,7 +83,7 @@ def check_broker(kafka: KafkaConnection) -> list[Diagnosis]:
 
 
 def _without_broker(subject: str) -> Diagnosis:
-    return Diagnosis(subject, "not checked, as no broker answers", "Fix Kafka first.")
+    return Diagnosis(subject, "not checked, as Kafka cannot be used", "Fix Kafka first.")
 
 
 def check_kafka(kafka: KafkaConnection) -> Diagnosis:

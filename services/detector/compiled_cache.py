@@ -27,7 +27,8 @@ def use_own_folder(package: Path = _PACKAGE) -> None:
     """
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        digest.update(path.read_bytes())
+        if path.is_file():  # an editor's lock is a link to nothing
+            digest.update(path.read_bytes())
     name = _NAME + digest.hexdigest()[:16]
     chosen = os.environ.get(_VARIABLE)
     if chosen:

@@ -24,7 +24,7 @@ FILE = REAL_DATA / "xnas-itch-20241202.trades.csv.zst"
 SYMBOL = "NVDA"
 DAY = dt.date(2024, 12, 2)
 
-pytestmark = needs_real_data
+pytestmark = [needs_real_data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

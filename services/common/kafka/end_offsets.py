@@ -65,6 +65,7 @@ class EndOffsets:
         if client is None:
             config = {"isolation.level": _ISOLATION[level]}
             client = self._clients[level] = new_consumer(self._kafka, "tapewatch-reads-only", **config)
+        client.poll(0)  # takes what it has to tell of outages, which nobody else does
         # This fails at once if no broker answers, and learns the leaders of after a restart.
         client.list_topics(timeout=timeout_s)
         ends = {}

@@ -63,9 +63,14 @@ class Lag:
             gauge.set(left[topic])
         if left.total() >= BACKLOG_MESSAGES:
             self._has_backlog = True
-        elif self._has_backlog and assignment and not left.total():
+        elif self._has_backlog and not left.total() and self._knows_all(assignment):
             self._has_backlog = False
             structlog.get_logger().info("caught up", topics=list(self._gauges))
+
+    def _knows_all(self, assignment: list[TopicPartition]) -> bool:
+        """Tell whether every partition was read to somewhere; after a rebalance nothing is known at first."""
+        known = self._loop.positions.next_offsets
+        return bool(assignment) and all((p.topic, p.partition) in known for p in assignment)
 
     def _ask_for_ends(self, assignment: list[TopicPartition]) -> None:
         level = IsolationLevel.READ_UNCOMMITTED

@@ -12,7 +12,10 @@ _SCHEMA = {"instrument_id": pl.Int64, "start": pl.Date, "end": pl.Date, "symbol"
 
 
 class Instruments:
-    """Intervals of days in which an instrument has a symbol; the end is exclusive."""
+    """Intervals of days in which an instrument has a symbol; the end is exclusive.
+
+    Where two intervals have a day, the one that begins later counts.
+    """
 
     def __init__(self) -> None:
         self._intervals = pl.DataFrame(schema=_SCHEMA)
@@ -70,10 +73,14 @@ class Instruments:
             Text, or None where no interval has the day; object, shape (n,).
         """
         asked = pl.DataFrame({"instrument_id": instrument_ids, "day": days}).cast({"instrument_id": pl.Int64})
-        pairs = asked.unique().sort("day")
-        found = pairs.join_asof(
-            self._intervals, left_on="day", right_on="start", by="instrument_id", check_sortedness=False
-        ).select("instrument_id", "day", pl.when(pl.col("day") < pl.col("end")).then("symbol"))
+        found = (
+            asked.unique()
+            .join(self._intervals, on="instrument_id")
+            .filter(pl.col("day").is_between("start", "end", closed="left"))
+            .sort("start", maintain_order=True)
+            .unique(["instrument_id", "day"], keep="last", maintain_order=True)
+            .select("instrument_id", "day", "symbol")
+        )
         by_row = asked.join(found, on=["instrument_id", "day"], how="left", maintain_order="left")
         return by_row["symbol"].to_numpy(allow_copy=True).astype(object)
 

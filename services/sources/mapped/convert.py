@@ -21,8 +21,6 @@ from services.sources.values import (
 BUY = ("b", "buy", "bot", "bought")
 SELL = ("s", "a", "sell", "sld", "sold")
 NO_SIDE = ("", "n", "-", "none", "null", "nan", "unknown", "u", "0")
-OWN_ID = "trade_id"
-"""A column of this name has ids as the topic has them, as in trades that were exported from an index."""
 EPOCH = r"^\d{9,19}(\.\d+)?$"
 
 
@@ -117,13 +115,13 @@ class Converter:
         """Name trades by the file's own numbers, or else by symbol, time and their order in the file."""
         source = self._mapping.source
         start = [pl.lit(source), *([pl.col("venue")] if "venue" in trades.columns else []), pl.col("symbol")]
-        if self._mapping.id is not None and self._mapping.id.text == OWN_ID:
-            self._check_ids(trades.with_columns(rows["id"].alias("trade_id")), self._mapping.id)
-            return rows["id"]
         if self._mapping.id is not None:
             day = pl.col("ts_event").cast(pl.Datetime("ns")).dt.strftime("%Y%m%d")
             named = trades.with_columns(rows["id"])
-            ids = named.select(pl.concat_str([*start, day, pl.col("id")], separator="-")).to_series()
+            made = pl.concat_str([*start, day, pl.col("id")], separator="-")
+            if self._mapping.has_whole_ids:  # a bare number is a venue's, which other symbols have too
+                made = pl.when(pl.col("id").str.contains(r"^\d+$")).then(made).otherwise("id")
+            ids = named.select(made).to_series()
             self._check_ids(trades.with_columns(ids.alias("trade_id")), self._mapping.id)
             return ids
         ordinal = self._ordinals.number(trades)

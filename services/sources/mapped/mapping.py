@@ -85,6 +85,8 @@ class Mapping:
         What a row is.
     prices
         How prices are written.
+    has_whole_ids
+        The column `id` may have ids as the topic has them, as trades do that were exported from an index.
     """
 
     time: tuple[Part, ...]
@@ -109,6 +111,7 @@ class Mapping:
     source: str = "mapped"
     kind: Kind = "trade"
     prices: PriceForm = "decimal"
+    has_whole_ids: bool = False
 
     @property
     def columns(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from services.common.errors import TapewatchError
@@ -92,4 +93,4 @@ def own_mapping(path: Path, names: list[str]) -> Mapping:
             f"{path} has no column that is named as {' or '.join(missing)} of a trade.",
             f"Say with --map which of its columns is what; `tapewatch inspect {path}` proposes it.",
         )
-    return mapping_of(found, str(path))
+    return replace(mapping_of(found, str(path)), has_whole_ids=found["id"] == "trade_id")

@@ -31,6 +31,7 @@ def wait_for_finding(stack: EmbeddedStack, text: str) -> Diagnosis:
     return found
 
 
+@pytest.mark.slow
 def test_all_is_well_after_setup_and_wrong_before(own_stack: EmbeddedStack) -> None:
     said = tapewatch(own_stack, "doctor", code=1).stdout
     assert said.count("wrong") == 2

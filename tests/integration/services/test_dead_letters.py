@@ -198,7 +198,7 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
     assert listed(stack)[failure_id]["state"] == "replayed"
 
 
-@pytest.mark.parametrize("key", [b"NVDA", None])
+@pytest.mark.parametrize("key", [b"NVDA", pytest.param(None, marks=pytest.mark.slow)])
 def test_message_that_two_services_reject_is_one_letter_and_is_put_back_once(
     stack: EmbeddedStack, key: bytes | None
 ) -> None:

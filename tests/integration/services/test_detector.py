@@ -265,6 +265,7 @@ def rivals_run(
     return RivalsRun(day, taken_over_s, reset_code, logs["reset"].read_text())
 
 
+@pytest.mark.slow
 def test_rivals_take_over_from_one_that_does_not_come_back(
     stack: EmbeddedStack, rivals_run: RivalsRun
 ) -> None:

@@ -278,6 +278,7 @@ def test_metrics_tell_what_was_done(stack: EmbeddedStack, tmp_path: Path) -> Non
         indexer.stop()
 
 
+@pytest.mark.slow
 def test_stop_while_elasticsearch_hangs_ends_in_time_and_nothing_is_lost(
     stack: EmbeddedStack, tmp_path: Path
 ) -> None:
@@ -297,6 +298,7 @@ def test_start_while_elasticsearch_hangs_can_be_stopped(stack: EmbeddedStack, tm
         indexer.stop()
 
 
+@pytest.mark.slow
 def test_stop_while_kafka_hangs_ends_in_time_and_nothing_is_lost(
     stack: EmbeddedStack, tmp_path: Path
 ) -> None:
@@ -357,6 +359,7 @@ def test_commit_that_a_lost_broker_did_not_take_is_repeated(
     assert uncommitted(stack) == {}
 
 
+@pytest.mark.slow
 def test_instance_that_was_stopped_for_long_resumes(stack: EmbeddedStack, tmp_path: Path) -> None:
     """Its partitions are assigned to another instance meanwhile, and what it then sends is not committed."""
     with running_indexer(stack, tmp_path / "one", TAPEWATCH_INSTANCE="one") as one:
@@ -377,6 +380,7 @@ def test_instance_that_was_stopped_for_long_resumes(stack: EmbeddedStack, tmp_pa
     assert uncommitted(stack) == {}
 
 
+@pytest.mark.slow
 def test_two_indexers_of_one_name_share_the_partitions(stack: EmbeddedStack, tmp_path: Path) -> None:
     def shares() -> list[int]:
         logs = [tmp_path / "first", tmp_path / "second"]
@@ -392,6 +396,7 @@ def test_two_indexers_of_one_name_share_the_partitions(stack: EmbeddedStack, tmp
         first.stop()
 
 
+@pytest.mark.slow
 def test_instance_that_was_killed_gets_its_partitions_back_after_its_session(
     stack: EmbeddedStack, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ from tests.certificates import needs_openssl
 from tests.integration.services.secure_kafka import PASSWORD, SecurePorts, create_user
 from tests.stops import AskedFor
 
-pytestmark = needs_openssl
+pytestmark = [needs_openssl, pytest.mark.slow]
 
 AT_ONCE_S = 15.0
 """Far below what a wait for a broker would take: two time limits of a request, on a busy machine."""

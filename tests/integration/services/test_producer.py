@@ -93,6 +93,7 @@ def faulty_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int
     return path, bad
 
 
+@pytest.mark.slow
 def test_killed_and_stopped_producers_resume_at_the_next_row(
     stack: EmbeddedStack, faulty_day: tuple[Path, dict[int, bytes]], tmp_path: Path
 ) -> None:
@@ -285,6 +286,7 @@ def test_long_bad_rows_are_committed_by_their_bytes(
     assert letters_of(stack, path.name).keys() == set(range(2, 32))
 
 
+@pytest.mark.slow
 def test_full_queue_of_the_client_is_an_abort_and_loses_nothing(
     stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,6 +342,7 @@ def test_newer_producer_of_a_file_takes_over(stack: EmbeddedStack, tmp_path: Pat
     assert_published_once(path, read_topic(stack, "trades", begin))
 
 
+@pytest.mark.slow
 def test_rows_too_long_for_the_topic_are_dead_letters(stack: EmbeddedStack, tmp_path: Path) -> None:
     at = {"ts_event": "2023-06-08T15:00:00.000000001Z"}
     rows = [

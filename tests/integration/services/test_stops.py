@@ -22,7 +22,7 @@ STOP_WITHIN_S = 10
 AT_ONCE_S = 2
 
 
-@pytest.mark.parametrize("service", ["detect", "index"])
+@pytest.mark.parametrize("service", [pytest.param("detect", marks=pytest.mark.slow), "index"])
 def test_broker_that_is_not_there_is_waited_for_until_the_stop(tmp_path: Path, service: str) -> None:
     log = tmp_path / "log"
     with started(log, service, TAPEWATCH_KAFKA=f"127.0.0.1:{free_port()}") as process:
@@ -45,7 +45,9 @@ def test_first_signal_ends_a_working_service_cleanly(
     assert last["event"] == {"detect": "detected", "index": "indexed"}[service]
 
 
-@pytest.mark.parametrize("service", ["produce", "detect", "index"])
+@pytest.mark.parametrize(
+    "service", ["produce", *(pytest.param(name, marks=pytest.mark.slow) for name in ("detect", "index"))]
+)
 def test_second_signal_ends_a_service_that_waits_for_a_broker_at_once(tmp_path: Path, service: str) -> None:
     path = write_csv(tmp_path / "one.csv", [row(1)])
     log = tmp_path / "log"

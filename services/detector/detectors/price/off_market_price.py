@@ -286,7 +286,8 @@ def usual_move(s: Record, p: Record, price: float) -> float:
 def is_on_grid(price: float, tick: float) -> bool:
     """Tell whether a price is a multiple of half a tick."""
     cell = price / (0.5 * tick)
-    return bool(abs(cell - round(cell)) <= 1e-3)
+    # A price of many digits is not exact in binary.
+    return bool(abs(cell - round(cell)) <= max(1e-3, 1e-15 * abs(cell)))
 
 
 @njit(cache=True)
@@ -299,9 +300,13 @@ def refine_grid(s: Record, p: Record) -> None:
     off = count_off_grid(s, tick)
     if off < 0.75 * PRICES:
         return
-    while off > 0.25 * PRICES and tick > GRID_FINEST:
-        tick *= 0.1
+    divisor = 1.0
+    while off > 0.25 * PRICES and tick > 1.5 * GRID_FINEST:
+        divisor *= 10.0  # exact, as repeated tenths would not be
+        tick = s.tick / divisor
         off = count_off_grid(s, tick)
+    if off > 0.25 * PRICES:
+        return  # these prices have no grid
     s.tick = tick
     s.step = step_prior(s, p, s.last_price)
     s.dispersion = min(s.dispersion, dispersion_prior(s, p, s.last_price))

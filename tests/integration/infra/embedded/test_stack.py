@@ -94,6 +94,7 @@ def test_kafka_makes_no_topic_by_itself(stack: EmbeddedStack) -> None:
     assert name not in admin.list_topics(timeout=10).topics
 
 
+@pytest.mark.slow
 def test_kafka_is_back_with_its_data_after_a_kill(stack: EmbeddedStack, topic: str) -> None:
     produce(stack, topic, [b"before"], is_committed=True)
     stack.kafka.kill()

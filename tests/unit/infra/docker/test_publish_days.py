@@ -9,7 +9,8 @@ from unittest.mock import Mock
 import pytest
 
 from infra.docker import publish_days
-from infra.docker.publish_days import Mistake, run, speed_flags, trade_files
+from infra.docker.publish_days import CHECK, Mistake, Supervisor, speed_flags, trade_files
+from services.common.errors import TapewatchError
 
 
 @pytest.fixture(autouse=True)
@@ -68,24 +69,44 @@ def test_speed_is_passed_on(speed: str, flags: list[str]) -> None:
 def test_a_wrong_speed_ends_before_anything_starts(
     speed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish_days, "run", lambda _: pytest.fail("it was started"))
+    monkeypatch.setattr(Supervisor, "run", lambda *_: pytest.fail("it was started"))
     assert publish_days.main({"SPEED": speed}) == 1
     assert f"SPEED is '{speed}'. Give a number above 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("others", "code"), [(True, 1), (False, 0)])
 def test_generated_day_is_not_published_beside_real_ones(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    others: bool, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish_days, "GENERATED", tmp_path / "day.csv.zst")
-    monkeypatch.setattr(publish_days, "LABELS", tmp_path / "labels.csv")
-    monkeypatch.setattr(publish_days, "has_other_trades", lambda _: True)
-    assert publish_days.main({}) == 1
-    assert "has trades of files already" in capsys.readouterr().err
-    monkeypatch.setattr(publish_days, "has_other_trades", lambda _: False)
-    started = Mock(return_value=0)
-    monkeypatch.setattr(publish_days, "run", started)
-    assert publish_days.main({"SPEED": "60"}) == 0
-    assert started.call_args[0][0][-4:] == ["produce", "--speed", "60", str(tmp_path / "day.csv.zst")]
+    monkeypatch.setattr(publish_days, "has_other_trades", lambda _: others)
+    assert publish_days.check_nothing_else_is_there(Path("day.csv")) == code
+    assert ("has trades of files already" in capsys.readouterr().err) is others
+
+
+def test_what_prevents_the_check_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        publish_days, "has_other_trades", Mock(side_effect=TapewatchError("It cannot be.", "Do this."))
+    )
+    assert publish_days.check_nothing_else_is_there(Path("day.csv")) == 1
+    assert "Error: It cannot be. Do this." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "ran"),
+    [([0, 0, 0], 0, ["generate", CHECK, "produce"]), ([0, 1], 1, ["generate", CHECK])],
+)
+def test_day_is_generated_and_checked_before_it_is_published(
+    codes: list[int], code: int, ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = Mock(side_effect=codes)
+    monkeypatch.setattr(Supervisor, "run", started)
+    assert publish_days.main({"SPEED": "60"}) == code
+    commands = [call[0][0] for call in started.call_args_list]
+    assert [next(one for one in ran if one in command) for command in commands] == ran
+    if code == 0:
+        assert commands[-1][-4:] == ["produce", "--speed", "60", str(publish_days.GENERATED)]
 
 
 def script(text: str) -> list[str]:
@@ -95,7 +116,8 @@ def script(text: str) -> list[str]:
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_a_program_that_ends_by_itself_is_not_started_again(tmp_path: Path, code: int) -> None:
     log = tmp_path / "log"
-    assert run(script(f"open({str(log)!r}, 'a').write('x'); raise SystemExit({code})"), pause_s=0) == code
+    said = f"open({str(log)!r}, 'a').write('x'); raise SystemExit({code})"
+    assert Supervisor(pause_s=0).run(script(said)) == code
     assert log.read_text() == "x"
 
 
@@ -104,7 +126,7 @@ def test_a_program_that_was_killed_is_started_again(
 ) -> None:
     log = tmp_path / "log"
     kill = f"import os; f = open({str(log)!r}, 'a'); f.write('x'); f.close(); os.kill(os.getpid(), 9)"
-    assert run(script(kill), tries=3, pause_s=0) == 128 + signal.SIGKILL
+    assert Supervisor(tries=3, pause_s=0).run(script(kill)) == 128 + signal.SIGKILL
     assert log.read_text() == "xxx"
     assert "ended by signal 9; try 3 of 3" in capsys.readouterr().err
 
@@ -120,5 +142,15 @@ def test_a_stop_is_passed_on_and_ends_all(tmp_path: Path) -> None:
 
     threading.Thread(target=stop).start()
     began_s = time.monotonic()
-    assert run(script(wait), pause_s=0) == 128 + signal.SIGTERM
+    supervisor = Supervisor(pause_s=0)
+    assert supervisor.run(script(wait)) == 128 + signal.SIGTERM
+    assert time.monotonic() - began_s < 30
+    assert supervisor.run(script("raise SystemExit(7)")) == 128 + signal.SIGTERM, "nothing starts after it"
+
+
+def test_a_stop_in_a_pause_ends_all() -> None:
+    supervisor = Supervisor(tries=2, pause_s=60)
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    began_s = time.monotonic()
+    assert supervisor.run(script("import os; os.kill(os.getpid(), 9)")) == 128 + signal.SIGTERM
     assert time.monotonic() - began_s < 30

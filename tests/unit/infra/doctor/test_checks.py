@@ -84,7 +84,8 @@ def test_an_unavailable_broker_is_reported_once_and_no_topic_as_missing() -> Non
     assert kafka.finding.startswith(f"no answer from {address}")
     assert "TAPEWATCH_KAFKA" in kafka.hint
     assert [(found.subject, found.finding, found.hint) for found in dependents] == [
-        (subject, "not checked, as no broker answers", "Fix Kafka first.") for subject in ("Topics", "Groups")
+        (subject, "not checked, as Kafka cannot be used", "Fix Kafka first.")
+        for subject in ("Topics", "Groups")
     ]
 
 
@@ -95,7 +96,7 @@ def test_a_broker_that_goes_away_during_the_checks_is_no_missing_topic(
     monkeypatch.setattr(checks, "REQUEST_TIMEOUT_S", 0.2)
     with nobody() as address:
         found = check(KafkaConnection(address))
-    assert (found.finding, found.hint) == ("not checked, as no broker answers", "Fix Kafka first.")
+    assert (found.finding, found.hint) == ("not checked, as Kafka cannot be used", "Fix Kafka first.")
 
 
 def test_the_coordinator_of_every_group_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

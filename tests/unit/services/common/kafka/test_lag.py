@@ -97,6 +97,11 @@ def test_service_that_was_behind_says_once_when_it_has_caught_up(loop: Loop) -> 
         of_member.measure()  # its partitions went to another
         assert logs == []
         loop.consumer.assigned = [TopicPartition("trades", 0), TopicPartition("trades", 1)]
+        read = loop.positions.next_offsets
+        loop.positions.next_offsets = {}
+        of_member.measure()  # just assigned, and nothing read yet
+        assert logs == []
+        loop.positions.next_offsets = read
         of_member.measure()
         of_member.measure()
     assert [entry["event"] for entry in logs] == ["caught up"]

@@ -42,6 +42,19 @@ def test_symbol_of_an_instrument_is_that_of_the_day(instruments: Instruments) ->
     assert Instruments().symbols(np.array([7]), days("2024-01-01")).tolist() == [None]
 
 
+def test_of_overlapping_intervals_each_day_has_one() -> None:
+    made = Instruments()
+    intervals = {"v.0": ("2024-03-01", "2024-06-01"), "c.0": ("2024-03-10", "2024-03-12")}
+    made.add_mappings(
+        {name: [{"d0": start, "d1": end, "s": "7"}] for name, (start, end) in intervals.items()},
+        "continuous",
+        "instrument_id",
+        ("d0", "d1", "s"),
+    )
+    asked = days("2024-03-05", "2024-03-11", "2024-03-20")
+    assert made.symbols(np.array([7, 7, 7]), asked).tolist() == ["v.0", "c.0", "v.0"]
+
+
 def test_numbers_may_stand_on_either_side() -> None:
     made = Instruments()
     made.add_mappings(

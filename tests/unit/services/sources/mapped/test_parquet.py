@@ -134,3 +134,17 @@ def test_ids_of_exported_trades_stay(tmp_path: Path) -> None:
     pl.DataFrame(exported | {"trade_id": ["same"] * 2}).write_parquet(path)
     with pytest.raises(TapewatchError, match="'trade_id' is no id"):
         texts(open_source(path))
+
+
+def test_bare_numbers_get_symbol_and_day_before_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    trades = {
+        "time": ["2026-01-02T16:00:00Z"] * 2,
+        "trade_id": [1001, 1001],
+        "symbol": ["BTC", "ETH"],
+        "price": [9.0, 3.0],
+        "size": [1, 1],
+    }
+    pl.DataFrame(trades).write_parquet(path)
+    found = [orjson.loads(value)["trade_id"] for value in texts(open_source(path))]
+    assert found == ["mapped-BTC-20260102-1001", "mapped-ETH-20260102-1001"]

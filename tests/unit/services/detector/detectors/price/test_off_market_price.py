@@ -93,6 +93,8 @@ def test_second_wrong_print_among_the_first_is_found_as_well() -> None:
         (0.65, 1e-5, 0.006),
         (43_251.5, 0.01, 400.0),
         (2e-5, 1e-9, 3e-7),
+        (60_000.0, 1e-8, 500.0),
+        (3_000.0, 1e-9, 30.0),
     ],
 )
 def test_print_off_a_market_with_a_grid_of_its_own_is_found(price: float, step: float, off: float) -> None:
