@@ -96,7 +96,7 @@ def _beside_each_other(pictures: list[Image.Image]) -> Image.Image:
 
 def _save(name: str, picture: Image.Image) -> None:
     path = IMAGES / f"{name}.png"
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.convert("RGB").save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1024} kB")
 
 
