@@ -151,8 +151,7 @@ class ComposeStack:
 
     def open_elasticsearch(self) -> Elasticsearch:
         """Return a client with the password that the stack made for itself."""
-        path = "/run/tapewatch/elastic/password"
-        password = self.compose("exec", "-T", "elasticsearch", "cat", path)
+        password = self.compose("run", "--rm", "--no-deps", "-T", "passwords", "elastic").strip()
         return Elasticsearch(self._elasticsearch, basic_auth=("elastic", password), request_timeout=60)
 
     def indexed(self, client: Elasticsearch) -> tuple[int, int]:
