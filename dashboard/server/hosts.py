@@ -5,14 +5,10 @@ the dashboard for a part of that page, which could read the data and record verd
 page's name in the header `Host`.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from dashboard.server.preload import AsgiApp, Message, Receive, Send
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
@@ -29,7 +25,7 @@ class KnownHosts:
         Names and addresses in addition to those of loopback, without ports.
     """
 
-    def __init__(self, app: App, hosts: Sequence[str]) -> None:
+    def __init__(self, app: AsgiApp, hosts: Sequence[str]) -> None:
         self._app = app
         self._hosts = {host.lower() for host in (*LOOPBACK_NAMES, *hosts)}
 

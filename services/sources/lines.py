@@ -65,12 +65,13 @@ def read_lines(
         How many lines there are up to the header, which is the last of them; 0 for a file without one.
     """
     line = 1
-    header = None
+    left_out = [""]
     for text, position_bytes, broken in _parts(path, encoding, line_end):
         body = text
         while line <= header_lines and body:
             ended, _, body = body.partition(b"\n")
             header = ended.removeprefix(codecs.BOM_UTF8).removesuffix(b"\r").decode("utf-8", "replace")
+            left_out = ["", header, f"\ufeff{header}"]  # files that were joined, packed or not, repeat it
             line += 1
         raw, rejected = _decode(body, line)
         numbered = pl.DataFrame({"raw": raw}).with_row_index("line", line).cast({"line": pl.Int64})
@@ -84,9 +85,7 @@ def read_lines(
                 numbered, unended = numbered[:-1], None
         if broken is not None:
             rejected.append(RejectedRow(line, *broken))
-        if header is not None:  # files that were joined, packed or not, repeat it
-            numbered = numbered.filter(~pl.col("raw").is_in([header, f"\ufeff{header}"]))
-        yield Lines(numbered.filter(pl.col("raw") != ""), rejected, position_bytes, unended)
+        yield Lines(numbered.filter(~pl.col("raw").is_in(left_out)), rejected, position_bytes, unended)
 
 
 def without_nulls(trades: pl.DataFrame, text: pl.DataFrame) -> tuple[pl.DataFrame, list[RejectedRow]]:

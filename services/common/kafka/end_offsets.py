@@ -68,16 +68,26 @@ class EndOffsets:
         client.poll(0)  # takes what it has to tell of outages, which nobody else does
         # This fails at once if no broker answers, and learns the leaders of after a restart.
         client.list_topics(timeout=timeout_s)
-        ends = {}
-        for partition in asked:
-            found = client.get_watermark_offsets(partition, timeout_s, cached=False)
-            if found is None:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-            ends[partition.topic, partition.partition] = found[1]
-        return ends
+        return {(p.topic, p.partition): watermarks(client, p, timeout_s)[1] for p in asked}
 
     def close(self) -> None:
         """Close the clients."""
         for client in self._clients.values():
             client.close()
         self._clients = {}
+
+
+def watermarks(
+    client: Consumer, partition: TopicPartition, timeout_s: float = REQUEST_TIMEOUT_S
+) -> tuple[int, int]:
+    """Ask for a partition's first offset and its end, by the client's level of isolation.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not answer the question.
+    """
+    found = client.get_watermark_offsets(partition, timeout_s)
+    if found is None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+    return found

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 
 from services.common.kafka.authorization import denied
 from services.common.kafka.clients import REQUEST_TIMEOUT_S
-from services.common.kafka.end_offsets import EndOffsets, Partition
+from services.common.kafka.end_offsets import EndOffsets, Partition, watermarks
 from services.common.kafka.records import Record
 
 ABANDONED_S = 30.0
@@ -143,13 +143,8 @@ def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> lis
     for place in consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S):
         if place.error is not None:
             raise KafkaException(place.error)
-        # Not by the admin client; see `end_offsets`.
-        watermarks = consumer.get_watermark_offsets(
-            TopicPartition(place.topic, place.partition), REQUEST_TIMEOUT_S
-        )
-        if watermarks is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        starts.append(Start(place.topic, place.partition, place.offset, watermarks[0]))
+        beginning, _ = watermarks(consumer, TopicPartition(place.topic, place.partition))
+        starts.append(Start(place.topic, place.partition, place.offset, beginning))
     for start in starts:
         if start.lost:
             structlog.get_logger().error(

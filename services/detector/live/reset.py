@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.end_offsets import EndOffsets
+from services.common.kafka.end_offsets import EndOffsets, watermarks
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
@@ -59,9 +59,7 @@ def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, 
         for committed in all_committed:
             number = committed.partition
             before = partition_record(stored[number])
-            beginning, _ = consumer.get_watermark_offsets(
-                TopicPartition(TRADES_TOPIC, number), REQUEST_TIMEOUT_S
-            )
+            beginning, _ = watermarks(consumer, TopicPartition(TRADES_TOPIC, number))
             record = PartitionCheckpoint(
                 epoch=next_epoch(stored[number]),
                 profile=profile.hash,
