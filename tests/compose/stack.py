@@ -1,51 +1,25 @@
 """The compose file's services under a separate project name, so that they do not disturb others."""
 
-import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 from confluent_kafka import KafkaException, TopicPartition
 
 from infra.embedded.ports import LOOPBACK, free_port
 from services.common.elastic.client import Elasticsearch
-from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
 from services.contracts.components import DETECTOR
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import TRADES_TOPIC
+from tests.compose.checkout import COMPOSE_FILE
+from tests.compose.engine import Container, Done, containers, run, succeeded
 
-ROOT = Path(__file__).parent.parent.parent
-FILE = ROOT / "docker-compose.yml"
 PROJECT = "tapewatch-test"
 
-_SHOWN_LINES = 15
 _NOT_YET = -1
-
-
-def check_docker() -> None:
-    """Check that there is an engine, and compose.
-
-    Raises
-    ------
-    TapewatchError
-        No engine was found.
-    """
-    for command, cause, hint in (
-        (
-            ["docker", "info"],
-            "No Docker engine was found.",
-            "Install Docker, start it, and be allowed to use it.",
-        ),
-        (["docker", "compose", "version"], "Docker has no compose.", "Install Docker's compose plugin."),
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise TapewatchError(cause, hint) from error
 
 
 class ComposeStack:
@@ -53,78 +27,77 @@ class ComposeStack:
 
     Parameters
     ----------
-    speed
-        How many times faster than it happened the day is published.
+    checkout
+        The folder with the compose file.
 
     Attributes
     ----------
     kafka_connection
         Connection for clients on this machine.
+    dashboard_port
+        Where the dashboard is.
     """
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, checkout: Path) -> None:
         ports = {
             name: str(free_port())
             for name in ("KAFKA_PORT", "ELASTICSEARCH_PORT", "KIBANA_PORT", "DASHBOARD_PORT")
         }
-        self._env = os.environ | ports | {"SPEED": str(speed), "DATA_DIR": ""}
+        self._checkout = checkout
+        self._env = os.environ | ports | {"SPEED": "", "DATA_DIR": ""}
         self.kafka_connection = KafkaConnection(f"{LOOPBACK}:{ports['KAFKA_PORT']}")
+        self.dashboard_port = int(ports["DASHBOARD_PORT"])
         self._elasticsearch = f"http://{LOOPBACK}:{ports['ELASTICSEARCH_PORT']}"
 
     def __enter__(self) -> "ComposeStack":
-        self._remove()
+        self.remove()
         return self
 
     def __exit__(self, *_: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave containers behind
-        self._remove()
+        self.remove()
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Start from scratch: remove the containers and what they keep."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
 
-    def compose(self, *arguments: str) -> str:
+    def compose(self, *arguments: str, **settings: str) -> str:
         """Run `docker compose` and return what it prints.
+
+        Parameters
+        ----------
+        arguments
+            Of `docker compose`.
+        settings
+            Variables of the compose file, such as `SPEED`.
 
         Raises
         ------
         TapewatchError
             It failed.
         """
-        command = ["docker", "compose", "--file", str(FILE), "--project-name", PROJECT, *arguments]
-        # In a session of its own: Ctrl-C is for this program, which takes the containers away then.
-        process = subprocess.Popen(
-            command,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+        return succeeded(self.attempt(*arguments, **settings), f"docker compose {' '.join(arguments)}")
+
+    def attempt(self, *arguments: str, **settings: str) -> Done:
+        """Run `docker compose`, which may fail."""
+        file = str(self._checkout / COMPOSE_FILE)
+        return run(
+            ["docker", "compose", "--file", file, "--project-name", PROJECT, *arguments],
+            self._env | settings,
         )
-        try:
-            output, errors = process.communicate()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # docker and compose are two processes
-            process.wait()
-            raise
-        if process.returncode:
-            last = "\n".join((output + errors).splitlines()[-_SHOWN_LINES:])
-            raise TapewatchError(
-                f"docker compose {' '.join(arguments)} failed ({process.returncode}):\n{last}",
-                "Check its output.",
-            )
-        return output
 
-    def states(self) -> dict[str, tuple[str, str, int]]:
-        """Return each container's state, health ("" without a check) and exit code, by its name."""
-        lines = self.compose("ps", "--all", "--format", "json").splitlines()
-        found = [json.loads(line) for line in lines]
-        return {one["Name"]: (one["State"], one["Health"], one["ExitCode"]) for one in found}
+    def containers(self) -> dict[str, Container]:
+        """Return the containers by name, such as `tapewatch-test-detector-2`."""
+        return containers(PROJECT)
 
-    def is_publishing(self) -> bool:
-        """Tell whether the producer runs."""
-        return self.states()[f"{PROJECT}-producer-1"][0] == "running"
+    def container(self, service: str) -> Container:
+        """Return a service's first container."""
+        return self.containers()[f"{PROJECT}-{service}-1"]
+
+    def is_running(self, service: str) -> bool:
+        """Tell whether a service's first container runs."""
+        return self.container(service).state == "running"
 
     def published(self) -> int:
         """Return about how many trades the topic has (transaction markers count); -1 without an answer."""

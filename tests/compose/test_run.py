@@ -1,109 +1,41 @@
-"""The comparisons at the end of the compose test, with a fake broker and cluster."""
+from io import StringIO
 
-from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
-import orjson
 import pytest
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+from rich.console import Console
 
-from services.common.elastic.client import Elasticsearch
-from services.contracts.anomaly import TRADE_OFFSET
-from tests.chaos import read_back
-from tests.chaos.day import Day
-from tests.chaos.verify import Trade
-from tests.compose.run import compare
+from tests.compose.checkout import ROOT
+from tests.compose.containers_seen import container
+from tests.compose.engine import Container
+from tests.compose.faults import Act, Fault, Healing
+from tests.compose.mistakes import Answer
+from tests.compose.report import faults_table, mistakes_table
+from tests.compose.run import not_well
 from tests.compose.stack import ComposeStack
-from tests.integration import pipeline
 
 
-class FakeMessage:
-    """A committed message, as a consumer returns it."""
-
-    def __init__(self, offset: int, value: dict[str, Any], **headers: bytes) -> None:
-        self._offset, self._fields, self._headers = offset, value, list(headers.items())
-
-    def partition(self) -> int:
-        return 2
-
-    def offset(self) -> int:
-        return self._offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return TIMESTAMP_LOG_APPEND_TIME, 1_772_461_800_000
-
-    def key(self) -> bytes:
-        return str(self._fields.get("symbol")).encode()
-
-    def value(self) -> bytes:
-        return orjson.dumps(self._fields)
-
-    def headers(self) -> list[tuple[str, bytes]] | None:
-        return self._headers or None
+def wells(monkeypatch: pytest.MonkeyPatch, *found: Container) -> list[str]:
+    """Return what is said about containers."""
+    monkeypatch.setattr(ComposeStack, "containers", lambda _: {one.name: one for one in found})
+    return [str(one) for one in not_well(ComposeStack(ROOT))]
 
 
-class FakeIndices:
-    """The calls of the Elasticsearch client that are used directly."""
-
-    indices: "FakeIndices"
-
-    def refresh(self, index: str) -> None:
-        pass
-
-
-def trade(number: int) -> dict[str, Any]:
-    return {"trade_id": f"t{number}", "symbol": "NVDA", "@timestamp": "2026-03-02T14:30:00Z", "size": number}
-
-
-ANOMALY = trade(1) | {"score": 0.75}
-TOPICS: dict[str, list[FakeMessage]] = {
-    "trades": [FakeMessage(0, trade(0)), FakeMessage(1, trade(1))],
-    "anomalies": [FakeMessage(0, ANOMALY | {"detected_at": "now"}, **{TRADE_OFFSET: b"1"})],
-    "dead-letters": [],
-}
-INDICES = {
-    "trades-*": [("trades-2026.03.02", trade(0)), ("trades-2026.03.02", trade(1))],
-    "anomalies-*": [("anomalies-2026.03", ANOMALY)],
-}
-DAY = Day(
-    path=Path("day.csv"),
-    trades=[Trade(f"t{number}", "NVDA", orjson.dumps(trade(number))) for number in (0, 1)],
-    event_ns=np.zeros(2, np.int64),
-    late_trades=0,
-)
-
-
-def compared(monkeypatch: pytest.MonkeyPatch, **changes: list[FakeMessage]) -> list[str]:
-    """Return what is wrong with the topics and indices, some topics changed (`_` for `-`)."""
-    topics = TOPICS | {name.replace("_", "-"): messages for name, messages in changes.items()}
-
-    def read_topic(_: ComposeStack, topic: str) -> list[FakeMessage]:
-        return topics[topic]
-
-    def scan(_: Elasticsearch, index: str, **__: object) -> list[dict[str, Any]]:
-        return [{"_index": name, "_id": one["trade_id"], "_source": one} for name, one in INDICES[index]]
-
-    for module in (read_back, pipeline):
-        monkeypatch.setattr(module, "read_topic", read_topic)
-    monkeypatch.setattr("elasticsearch.helpers.scan", scan)
-    client = FakeIndices()
-    client.indices = client
-    found = compare(ComposeStack(1.0), cast(Elasticsearch, client), DAY, {"t1": ANOMALY})
-    return [f"{violation.where}: {violation.kind}" for violation in found]
-
-
-def test_what_a_good_run_leaves_has_no_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compared(monkeypatch) == []
-
-
-def test_a_lost_trade_and_a_dead_letter_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    letter = FakeMessage(0, {}, service=b"producer", error=b"no price")
-    assert compared(monkeypatch, trades=TOPICS["trades"][1:], dead_letters=[letter]) == [
-        "topic trades: lost",
-        "topic dead-letters: unexpected",
+def test_services_that_run_on_must_be_healthy_and_the_others_have_ended_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setup = container("setup", state="exited", health="")
+    assert wells(monkeypatch, setup, container("indexer")) == []
+    failed = container("setup", state="exited", health="", exit_code=1)
+    sick = container("indexer", health="unhealthy")
+    assert wells(monkeypatch, failed, sick) == [
+        "tapewatch-test-indexer-1: not well: running, unhealthy, 0",
+        "tapewatch-test-setup-1: not well: exited, no health, 1",
     ]
 
 
-def test_a_duplicate_anomaly_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compared(monkeypatch, anomalies=TOPICS["anomalies"] * 2) == ["topic anomalies: doubled"]
+def test_the_tables_have_a_row_for_each_fault_and_mistake() -> None:
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(faults_table([Healing(Fault("indexer", Act.KILL), 0.25, 12.34, 15.0)]))
+    console.print(mistakes_table([Answer("SPEED=0", "Error: SPEED is '0'.", 1)]))
+    text = console.export_text()
+    for cells in (["indexer", "kill", "25", "12.3", "15.0"], ["SPEED=0", "Error: SPEED is '0'.", "1"]):
+        assert any(all(cell in line for cell in cells) for line in text.splitlines())
