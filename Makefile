@@ -24,7 +24,7 @@ slow: $(INSTALLED) ## run the tests that take more than 20 seconds each
 chaos: $(INSTALLED) ## kill every part repeatedly while a day is processed, and compare the result; three seeds, 50 kills each
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
 
-compose-test: $(INSTALLED) ## test docker compose up: process a day, add detectors, kill the broker, remove everything again
+compose-test: $(INSTALLED) ## test docker compose up: process a day while every container is restarted, killed and halted; remove everything again
 	@exec $(VENV)/bin/python -m tests.compose.run $(ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and types

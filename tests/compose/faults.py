@@ -54,7 +54,7 @@ class Healing:
     fault
         It.
     share
-        Of the day's trades that were published when it began, 0 to 1.
+        Of the day's trades that were published at its end, 0 to 1.
     healthy_s
         From its beginning until the container was healthy again.
     passed_s
@@ -119,7 +119,6 @@ def disturb(
 
 def _disturb_once(stack: ComposeStack, fault: Fault, progress: ProgressReader, trades: int) -> Healing:
     before = stack.container(fault.service)
-    share = progress.current.published / trades
     began_s = time.monotonic()
     _ACTS[fault.act](before)
     wait_until(
@@ -136,7 +135,8 @@ def _disturb_once(stack: ComposeStack, fault: Fault, progress: ProgressReader, t
         return min(now.published, now.detected, now.indexed) > published or not stack.is_running("producer")
 
     wait_until(has_passed, f"new trades in the index after {fault.service}'s {fault.act}", HEALED_WITHIN_S)
-    return Healing(fault, share, healthy_s, time.monotonic() - began_s)
+    passed_s = time.monotonic() - began_s
+    return Healing(fault, progress.current.published / trades, healthy_s, passed_s)
 
 
 def is_healed(act: Act, before: Container, now: Container) -> bool:

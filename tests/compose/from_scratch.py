@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import databento_dbn as dbn
 import orjson
@@ -89,22 +90,21 @@ def _trade_ids(stack: ComposeStack) -> list[str]:
 
 def _record(number: int) -> bytes:
     at_ns = EVENT_NS + number * 1_000_000_000
-    return bytes(
-        dbn.TradeMsg(
-            publisher_id=2,
-            instrument_id=11667,
-            ts_event=at_ns,
-            price=137_970_000_000,
-            size=100,
-            action=dbn.Action.TRADE,
-            side=dbn.Side.BID,
-            depth=0,
-            ts_recv=at_ns + 200_000,
-            flags=130,
-            ts_in_delta=169_641,
-            sequence=1000 + number,
-        )
-    )
+    fields: dict[str, Any] = {
+        "publisher_id": 2,
+        "instrument_id": 11667,
+        "ts_event": at_ns,
+        "price": 137_970_000_000,
+        "size": 100,
+        "action": dbn.Action.TRADE,
+        "side": dbn.Side.BID,
+        "depth": 0,
+        "ts_recv": at_ns + 200_000,
+        "flags": 130,
+        "ts_in_delta": 169_641,
+        "sequence": 1000 + number,
+    }
+    return bytes(dbn.TradeMsg(**fields))
 
 
 def _metadata() -> bytes:

@@ -61,7 +61,8 @@ def check_hardening(stack: ComposeStack) -> list[Violation]:
         shown = one.settings + run(["docker", "logs", one.name]).said
         violations += judge_shown(one.name, shown, passwords)
     for one in running:
-        readable = docker("exec", one.name, "sh", "-c", _READ_ALL)
+        # As the files' owner, whatever the image's own user is.
+        readable = docker("exec", "--user", USER, one.name, "sh", "-c", _READ_ALL)
         violations += judge_readable(one, readable, passwords)
     return violations
 

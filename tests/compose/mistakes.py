@@ -10,6 +10,8 @@ from tests.compose.stack import ComposeStack
 from tests.samples import row, write_csv
 
 SHOWN_CHARACTERS = 600
+CLOSED = "closed"
+"""Folder that only a user with all rights may open."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,20 @@ class Answer:
 
 def make_mistakes(folder: Path) -> list[Mistake]:
     """Return the mistakes; the files that they name are written into a new folder."""
-    folders = {name: folder / name for name in ("good", "empty", "other", "closed", "closed-file", "broken")}
+    folders = {name: folder / name for name in ("good", "empty", "other", CLOSED, "closed-file", "broken")}
     for path in folders.values():
         path.mkdir(parents=True)
         path.chmod(0o755)
-    for name in ("good", "closed", "closed-file"):
+    for name in ("good", CLOSED, "closed-file"):
         write_csv(folders[name] / "day.csv", [row(1)]).chmod(0o644)
     for name in ("README.md", "report.pdf"):
         (folders["other"] / name).write_text("no trades")
     (folders["broken"] / "notes.csv").write_text("when,what\ntoday,nothing\n")
     (folders["broken"] / "notes.csv").chmod(0o644)
-    folders["closed"].chmod(0)
+    folders[CLOSED].chmod(0)
     (folders["closed-file"] / "day.csv").chmod(0)
     file, missing = folders["good"] / "day.csv", folder / "missing"
-    empty, closed, closed_file = folders["empty"], folders["closed"], folders["closed-file"]
+    empty, closed, closed_file = folders["empty"], folders[CLOSED], folders["closed-file"]
     return [
         _data("is a file", file, f"DATA_DIR is a file: {file}.", "Name the folder"),
         _data("does not exist", missing, "bind source path does not exist", str(missing)),
@@ -83,6 +85,7 @@ def make_all(stack: ComposeStack, folder: Path) -> tuple[list[Answer], list[Viol
         done = stack.attempt("run", "--rm", "--no-deps", "-T", "producer", **mistake.settings)
         answers.append(Answer(mistake.what, error_of(done.said), done.code))
         violations += judge(mistake, done)
+    (folder / CLOSED).chmod(0o700)  # so that it can be removed
     return answers, violations
 
 

@@ -44,7 +44,7 @@ _UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-ASKED = (
+ASKED: tuple[tuple[str, str, Mapping[str, str], str, int], ...] = (
     ("page", "/", {}, LOOPBACK, 200),
     ("page", "/", {}, FOREIGN_HOST, 421),
     ("WebSocket", "/_stcore/stream", _UPGRADE, LOOPBACK, 101),

@@ -42,10 +42,14 @@ CALM_SPEED = "300"
 FAULTS_SPEED = "50"
 """The market's hours take 468 s at this speed: long enough for all faults, even on two busy cores."""
 
+CALM_SHARE = 0.04
+"""Of the day's trades that come before the market opens, about; the faults wait for the others."""
+
 DETECTORS = 3
 ONCE = ("passwords", "setup", "setup-kibana", "producer")
 """Services that exit; the others must be healthy until the end."""
 
+WIDTH_OF_A_FILE = 160
 NOTHING_TO_DO = "everything is set up already"
 
 Say = Callable[[str], None]
@@ -84,6 +88,8 @@ def run_compose_test(say: Say) -> Report:
             say("docker compose up --build (the first build takes some minutes)")
             stack.compose("up", "--detach", "--build", SPEED=CALM_SPEED)
             _look(stack, report, say)
+            wanted = CALM_SHARE * len(day.trades)
+            wait_until(lambda: stack.published() >= wanted, f"{CALM_SHARE:.0%} of the trades published")
             stack.compose("up", "--detach", "--no-deps", "producer", SPEED=FAULTS_SPEED)
             report.healings, late = disturb(stack, len(day.trades), say)
             report.violations += late
@@ -191,7 +197,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("Stopped.")
         return 130
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
     console.print(faults_table(report.healings))
     console.print(mistakes_table(report.answers))
     for violation in report.violations:

@@ -52,7 +52,7 @@ def test_the_producers_program_says_what_each_mistake_expects(tmp_path: Path) ->
     for what in mistakes.keys() - LEFT:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
-            env=os.environ | {"DATA_DIR": "", "SPEED": ""} | mistakes[what].settings,
+            env={**os.environ, "DATA_DIR": "", "SPEED": "", **mistakes[what].settings},
             capture_output=True,
             text=True,
             check=False,
