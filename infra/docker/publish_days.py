@@ -112,7 +112,9 @@ def _unreadable(given: str, why: str) -> str:
 def check_nothing_else_is_there(path: Path) -> int:
     """Refuse a generated day if the topic has trades of something else; return the exit code."""
     from services.common.errors import TapewatchError
+    from services.common.process.logs import configure_logs
 
+    configure_logs("producer")
     try:
         if not has_other_trades(path):
             return 0

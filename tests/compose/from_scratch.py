@@ -12,7 +12,7 @@ import orjson
 from services.contracts.topics import TRADES_TOPIC
 from tests.chaos.verify import Violation
 from tests.compose.engine import Done, run
-from tests.compose.mistakes import Answer, Mistake, error_of, judge
+from tests.compose.mistakes import SHOWN_CHARACTERS, Answer, Mistake, error_of, judge
 from tests.compose.stack import ComposeStack
 from tests.compose.waiting import wait_until
 from tests.integration.pipeline import read_topic
@@ -67,7 +67,7 @@ def check_from_scratch(stack: ComposeStack, folder: Path) -> tuple[list[Answer],
 
 def judge_published(done: Done, trade_ids: list[str], wanted: int) -> list[Violation]:
     """Report a failure of the producer, and trades that are missing or there twice."""
-    problems = [f"exit code {done.code}: {done.said[-600:]}"] if done.code else []
+    problems = [f"exit code {done.code}: {done.said[-SHOWN_CHARACTERS:]}"] if done.code else []
     if (len(trade_ids), len(set(trade_ids))) != (wanted, wanted):
         problems.append(f"{len(trade_ids)} trades, {len(set(trade_ids))} different, instead of {wanted}")
     return (

@@ -10,6 +10,8 @@ from tests.compose.stack import ComposeStack
 from tests.samples import row, write_csv
 
 SHOWN_CHARACTERS = 600
+"""Of an answer that is not as it should be."""
+
 CLOSED = "closed"
 """Folder that only a user with all rights may open."""
 
@@ -97,9 +99,8 @@ def judge(mistake: Mistake, done: Done) -> list[Violation]:
         problems.append(f"exit code {done.code}")
     if not problems:
         return []
-    return [
-        Violation(mistake.what, "not said well", len(problems), (*problems, f"it says: {done.said[-600:]}"))
-    ]
+    said = f"it says: {done.said[-SHOWN_CHARACTERS:]}"
+    return [Violation(mistake.what, "not said well", len(problems), (*problems, said))]
 
 
 def error_of(said: str) -> str:

@@ -22,6 +22,14 @@ def handlers() -> object:
         signal.signal(number, handler)
 
 
+@pytest.fixture(autouse=True)
+def configured(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Leave this process's log as it is."""
+    configure = Mock()
+    monkeypatch.setattr("services.common.process.logs.configure_logs", configure)
+    return configure
+
+
 def test_all_layouts_are_taken_and_nothing_else(tmp_path: Path) -> None:
     taken = ["a.csv", "b.CSV.ZST", "c.dbn", "d.dbn.zst", "e.csv.gz", "f.parquet", "g.zip", "h.csv.xz"]
     for name in (*taken, ".hidden.csv", "symbology.json", "README.md", "report.pdf"):
@@ -81,6 +89,12 @@ def test_generated_day_is_not_published_beside_real_ones(
     monkeypatch.setattr(publish_days, "has_other_trades", lambda _: others)
     assert publish_days.check_nothing_else_is_there(Path("day.csv")) == code
     assert ("has trades of files already" in capsys.readouterr().err) is others
+
+
+def test_the_check_logs_as_the_producer_does(monkeypatch: pytest.MonkeyPatch, configured: Mock) -> None:
+    monkeypatch.setattr(publish_days, "has_other_trades", lambda _: configured.assert_called_once())
+    publish_days.check_nothing_else_is_there(Path("day.csv"))
+    configured.assert_called_once_with("producer")
 
 
 def test_what_prevents_the_check_is_told(
