@@ -166,8 +166,10 @@ def _kill_and_start(container: Container) -> None:
 
 def _halt(container: Container) -> None:
     engine.docker("pause", container.name)
-    time.sleep(HALT_S)
-    engine.docker("unpause", container.name)
+    try:
+        time.sleep(HALT_S)
+    finally:
+        engine.docker("unpause", container.name)
 
 
 _ACTS: dict[Act, Callable[[Container], None]] = {
