@@ -4,9 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-COMPOSE_FILE = "docker-compose.yml"
-FILE = ROOT / COMPOSE_FILE
+from tests.compose.stack import FILE
+
 IGNORED_BY_BUILDS = ".dockerignore"
 
 
@@ -22,7 +21,7 @@ def copy_for_its_owner(source: Path, target: Path) -> None:
     """
     target.mkdir()
     kept = re.findall(r"^!(.+)$", (source / IGNORED_BY_BUILDS).read_text(), re.M)
-    for name in (*kept, COMPOSE_FILE, IGNORED_BY_BUILDS):
+    for name in (*kept, FILE.name, IGNORED_BY_BUILDS):
         if (source / name).is_dir():
             shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:

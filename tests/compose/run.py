@@ -23,7 +23,7 @@ from rich.console import Console
 
 from services.common.errors import TapewatchError
 from tests.chaos.verify import Violation
-from tests.compose.checkout import FILE, ROOT, copy_for_its_owner
+from tests.compose.checkout import copy_for_its_owner
 from tests.compose.engine import check_docker
 from tests.compose.faults import Healing, disturb, ended_by_themselves
 from tests.compose.from_scratch import check_from_scratch
@@ -32,7 +32,7 @@ from tests.compose.mistakes import Answer, make_all
 from tests.compose.reach import check_hosts, check_instances, check_networks
 from tests.compose.report import faults_table, mistakes_table
 from tests.compose.results import compare, expected_results, wait_until_indexed
-from tests.compose.stack import ComposeStack
+from tests.compose.stack import FILE, ROOT, ComposeStack
 from tests.compose.waiting import wait_until
 
 OUT = ROOT / "out" / "compose"

@@ -14,9 +14,10 @@ from services.common.kafka.reading import partition_numbers
 from services.contracts.components import DETECTOR
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import TRADES_TOPIC
-from tests.compose.checkout import COMPOSE_FILE
 from tests.compose.engine import Container, Done, containers, run, succeeded
 
+ROOT = Path(__file__).parent.parent.parent
+FILE = ROOT / "docker-compose.yml"
 PROJECT = "tapewatch-test"
 
 _NOT_YET = -1
@@ -81,7 +82,7 @@ class ComposeStack:
 
     def attempt(self, *arguments: str, **settings: str) -> Done:
         """Run `docker compose`, which may fail."""
-        file = str(self._checkout / COMPOSE_FILE)
+        file = str(self._checkout / FILE.name)
         return run(
             ["docker", "compose", "--file", file, "--project-name", PROJECT, *arguments],
             self._env | settings,

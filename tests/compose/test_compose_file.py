@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from services.contracts.components import DETECTOR, INDEXER, PRODUCER
-from tests.compose.checkout import FILE, ROOT
+from tests.compose.stack import FILE, ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
 OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("tapewatch-"))

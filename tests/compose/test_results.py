@@ -13,9 +13,8 @@ from services.contracts.anomaly import TRADE_OFFSET
 from tests.chaos import read_back
 from tests.chaos.day import Day
 from tests.chaos.verify import Trade
-from tests.compose.checkout import ROOT
 from tests.compose.results import compare
-from tests.compose.stack import ComposeStack
+from tests.compose.stack import ROOT, ComposeStack
 from tests.integration import pipeline
 
 

@@ -3,14 +3,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tests.compose.checkout import ROOT
 from tests.compose.containers_seen import container
 from tests.compose.engine import Container
 from tests.compose.faults import Act, Fault, Healing
 from tests.compose.mistakes import Answer
 from tests.compose.report import faults_table, mistakes_table
 from tests.compose.run import not_well
-from tests.compose.stack import ComposeStack
+from tests.compose.stack import ROOT, ComposeStack
 
 
 def wells(monkeypatch: pytest.MonkeyPatch, *found: Container) -> list[str]:
