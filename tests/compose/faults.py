@@ -20,7 +20,7 @@ from tests.compose.waiting import wait_until
 HALT_S = 8.0
 """Longer than the session of a consumer, 6 s: a halted detector's partitions go to another."""
 
-HEALED_WITHIN_S = 180.0
+HEALED_WITHIN_S = 300.0
 
 
 class Act(StrEnum):
