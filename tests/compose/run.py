@@ -39,8 +39,8 @@ OUT = ROOT / "out" / "compose"
 CALM_SPEED = "300"
 """The quiet hours before the market opens take a minute at this speed, in which nothing is disturbed."""
 
-FAULTS_SPEED = "50"
-"""The market's hours take 468 s at this speed: long enough for all faults, even on two busy cores."""
+FAULTS_SPEED = "40"
+"""The market's hours take 585 s at this speed: long enough for all faults, even on two busy cores."""
 
 CALM_SHARE = 0.04
 """Of the day's trades that come before the market opens, about; the faults wait for the others."""
