@@ -1,6 +1,7 @@
 """Tries what reaches what: containers each other, browsers the dashboard, the dashboard every instance."""
 
 import http.client
+import time
 from collections.abc import Mapping
 
 import orjson
@@ -20,6 +21,9 @@ REACHES = {
 """The servers to which a service can connect."""
 
 TIMEOUT_S = 10.0
+INSTANCES_WITHIN_S = 60.0
+"""The producer may have been started a moment ago, and a busy machine answers late."""
+
 FOREIGN_HOST = "rebound.example"
 
 _CONNECT = """
@@ -105,8 +109,12 @@ def check_instances(stack: ComposeStack, wanted: Mapping[str, int]) -> list[Viol
     wanted
         How many of each service.
     """
-    found = orjson.loads(python_in(stack.container("dashboard"), _INSTANCES))
-    return judge_instances([(name, address, state) for name, address, state in found], wanted)
+    until_s = time.monotonic() + INSTANCES_WITHIN_S
+    while True:
+        found = orjson.loads(python_in(stack.container("dashboard"), _INSTANCES))
+        violations = judge_instances([(name, address, state) for name, address, state in found], wanted)
+        if not violations or time.monotonic() > until_s:
+            return violations
 
 
 def judge_instances(found: list[tuple[str, str, str]], wanted: Mapping[str, int]) -> list[Violation]:
