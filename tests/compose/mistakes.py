@@ -81,7 +81,7 @@ def _speed(text: str) -> Mistake:
 
 
 def make_all(stack: ComposeStack, folder: Path) -> tuple[list[Answer], list[Violation]]:
-    """Make each mistake; the services need not run, as none of them must come so far as to need them."""
+    """Make each mistake; the other services need not run, as none must be asked for anything."""
     answers, violations = [], []
     for mistake in make_mistakes(folder):
         done = stack.attempt("run", "--rm", "--no-deps", "-T", "producer", **mistake.settings)
