@@ -7,7 +7,7 @@ TAPEWATCH := $(VENV)/bin/tapewatch
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow chaos compose-test lint types bench lock clean
+.PHONY: help install demo test slow chaos compose-test lint types bench lock lock-images clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 lock: $(INSTALLED) ## update requirements.lock to the newest allowed versions
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock pyproject.toml
+
+lock-images: $(INSTALLED) ## pin the containers' images to the newest patch and its digest; needs Docker, or ARGS='--registry URL'
+	@exec $(VENV)/bin/python -m infra.docker.lock_images $(ARGS)
 
 clean: ## delete .venv and out
 	rm -rf $(VENV) out

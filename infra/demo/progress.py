@@ -7,7 +7,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
-from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.kafka.clients import READS_ONLY, REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.offsets import Positions
@@ -158,7 +158,7 @@ class _LetterCount:
     """Counts dead letters by reading them: offsets would also count transaction markers."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
-        self.consumer = new_consumer(kafka, "tapewatch-reads-only")
+        self.consumer = new_consumer(kafka, READS_ONLY)
         numbers = partition_numbers(self.consumer, DEAD_LETTERS_TOPIC)
         self.consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in numbers])
         self._positions = Positions()

@@ -6,9 +6,9 @@
 import secrets
 import shutil
 import sys
-from pathlib import Path
 
-ROOT = Path("/run/tapewatch")
+from infra.docker.secret_files import ROOT, show, write_once
+
 ALL = ROOT / "passwords"
 USERS = (
     "elastic",
@@ -33,10 +33,10 @@ KIBANA_KEYS = ("security", "encryptedSavedObjects", "reporting")
 def main() -> None:
     """Create the files that do not exist yet; keep existing ones."""
     for user in USERS:
-        _write_once(ALL / f"{user}.password", secrets.token_urlsafe(24))
+        write_once(ALL / f"{user}.password", secrets.token_urlsafe(24))
     for volume, user in HANDED_OUT.items():
         shutil.copy(ALL / f"{user}.password", ROOT / volume / "password")
-    _write_once(ROOT / "kibana" / "kibana.yml", _kibana_settings())
+    write_once(ROOT / "kibana" / "kibana.yml", _kibana_settings())
 
 
 def _kibana_settings() -> str:
@@ -46,27 +46,7 @@ def _kibana_settings() -> str:
     return f"elasticsearch.username: kibana_system\nelasticsearch.password: '{password}'\n{keys}"
 
 
-def _write_once(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable only by its owner, unless it exists."""
-    if path.exists():
-        return
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    part.touch(mode=0o600)
-    part.write_text(text)
-    part.rename(path)
-
-
-def show(user: str) -> int:
-    """Print a user's password; return the exit code."""
-    if user not in USERS:
-        print(f"There is no user {user!r}; the users are {', '.join(USERS)}.", file=sys.stderr)
-        return 1
-    print((ALL / f"{user}.password").read_text())
-    return 0
-
-
 if __name__ == "__main__":
     main()
     if len(sys.argv) > 1:
-        sys.exit(show(sys.argv[1]))
+        sys.exit(show(sys.argv[1], {user: ALL / f"{user}.password" for user in USERS}))

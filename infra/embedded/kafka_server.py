@@ -92,7 +92,13 @@ class Listener:
     settings: Mapping[str, str]
 
 
-def kafka_properties(port: int, controller_port: int, data: Path, listeners: Sequence[Listener] = ()) -> str:
+def kafka_properties(
+    port: int,
+    controller_port: int,
+    data: Path,
+    listeners: Sequence[Listener] = (),
+    settings: Mapping[str, str] | None = None,
+) -> str:
     """Return the broker's configuration file.
 
     Parameters
@@ -105,6 +111,8 @@ def kafka_properties(port: int, controller_port: int, data: Path, listeners: Seq
         Data folder (Kafka's `log.dirs`).
     listeners
         Further ports.
+    settings
+        Further settings of the broker.
     """
     protocols = [
         "BROKER:PLAINTEXT",
@@ -126,6 +134,7 @@ def kafka_properties(port: int, controller_port: int, data: Path, listeners: Seq
             for one in listeners
             for name, value in one.settings.items()
         )
+        + "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
     )
 
 
@@ -169,6 +178,8 @@ class KafkaServer(Server):
         Size of the heap in MiB.
     listeners
         Further ports.
+    settings
+        Further settings of the broker.
     """
 
     def __init__(
@@ -181,12 +192,14 @@ class KafkaServer(Server):
         start_timeout_s: float,
         heap_mb: int,
         listeners: Sequence[Listener] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("Kafka", log_file, start_timeout_s)
         self.port = port
         self._class_path = class_path
         self._heap_mb = heap_mb
         self._listeners = listeners
+        self._settings = settings
         self._data = folder / "data"
         self._temporary = folder / "tmp"
         self._properties = folder / "kafka.properties"
@@ -205,7 +218,9 @@ class KafkaServer(Server):
         shutil.rmtree(self._temporary, ignore_errors=True)
         for folder in (self._data, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(kafka_properties(self.port, free_port(), self._data, self._listeners))
+        self._properties.write_text(
+            kafka_properties(self.port, free_port(), self._data, self._listeners, self._settings)
+        )
         if not (self._data / "meta.properties").exists():
             self._format()
         elif not (self._data / _CLEAN_SHUTDOWN_FILE).exists():

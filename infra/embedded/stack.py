@@ -1,7 +1,7 @@
 """The embedded stack: a real Kafka and a real Elasticsearch without containers."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +39,8 @@ class StackConfig:
         Sizes of the servers' heaps in MiB.
     kafka_listeners
         Further ports of Kafka, with TLS or a login.
+    kafka_settings
+        Further settings of Kafka, such as those of an authorizer.
     start_timeout_s
         How long a start may take until both servers are ready, not counting downloads.
     """
@@ -49,6 +51,7 @@ class StackConfig:
     kafka_heap_mb: int = 512
     elasticsearch_heap_mb: int = 1024
     kafka_listeners: tuple[Listener, ...] = ()
+    kafka_settings: Mapping[str, str] | None = None
     start_timeout_s: float = 120.0
 
 
@@ -224,6 +227,7 @@ class EmbeddedStack:
             start_timeout_s=self.config.start_timeout_s,
             heap_mb=self.config.kafka_heap_mb,
             listeners=self.config.kafka_listeners,
+            settings=self.config.kafka_settings,
         )
 
     def _close(self) -> None:

@@ -7,6 +7,7 @@ import structlog
 from infra.kibana.import_objects import import_objects, wait_for_kibana
 from infra.setup.access import set_up_roles, set_up_users
 from infra.setup.cluster import find_abilities
+from infra.setup.kafka_access import set_up_kafka_access
 from infra.setup.lifecycle import set_up_lifecycle
 from infra.setup.settings import SetupSettings
 from infra.setup.templates import set_up_templates
@@ -66,7 +67,9 @@ def run_setup(
                 return 128 + (stop.signal or 0)
             if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
                 return 128 + (stop.signal or 0)
-            changes += set_up_topics(new_admin(kafka), settings.partitions)
+            admin = new_admin(kafka)
+            changes += set_up_topics(admin, settings.partitions)
+            changes += set_up_kafka_access(admin, settings.kafka_secrets_dir)
             changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
     if settings.kibana is not None:
         if not wait_for_kibana(settings.kibana, kibana_login, stop):

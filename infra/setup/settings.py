@@ -34,6 +34,9 @@ class SetupSettings(Settings):
     secrets_dir: Path | None = None
     """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
 
+    kafka_secrets_dir: Path | None = None
+    """The same for Kafka's users, where the broker asks for a login."""
+
     partitions: Annotated[int, Field(ge=1, le=512)] = DEFAULT_PARTITIONS
     """Partitions of topics that `setup` creates; further detectors or indexers are standbys."""
 

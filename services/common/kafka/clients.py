@@ -17,6 +17,9 @@ from services.common.process.readiness import LOG_EVERY_S
 
 REQUEST_TIMEOUT_S = 5.0
 SESSION_TIMEOUT_MS = 6_000
+READS_ONLY = "tapewatch-reads-only"
+"""Group of consumers that choose their partitions themselves; nobody joins it."""
+
 # librdkafka reports each failed connection attempt; the services say once that they wait.
 _quiet = logging.getLogger("tapewatch.librdkafka")
 _quiet.addHandler(logging.NullHandler())

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 
-from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_consumer
+from services.common.kafka.clients import READS_ONLY, REQUEST_TIMEOUT_S, new_consumer
 from services.common.kafka.connection import KafkaConnection
 
 Partition = tuple[str, int]
@@ -64,7 +64,7 @@ class EndOffsets:
         client = self._clients.get(level)
         if client is None:
             config = {"isolation.level": _ISOLATION[level]}
-            client = self._clients[level] = new_consumer(self._kafka, "tapewatch-reads-only", **config)
+            client = self._clients[level] = new_consumer(self._kafka, READS_ONLY, **config)
         client.poll(0)  # takes what it has to tell of outages, which nobody else does
         # This fails at once if no broker answers, and learns the leaders of after a restart.
         client.list_topics(timeout=timeout_s)

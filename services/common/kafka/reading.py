@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_consumer
+from services.common.kafka.clients import READS_ONLY, REQUEST_TIMEOUT_S, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.offsets import Positions
@@ -43,7 +43,7 @@ def read_to_end(kafka: KafkaConnection, partitions: list[TopicPartition], stop: 
     """
     ends = EndOffsets(kafka)
     # The broker tells that a partition has no more only after that time.
-    consumer: Consumer = new_consumer(kafka, "tapewatch-reads-only", **{"fetch.wait.max.ms": 10})
+    consumer: Consumer = new_consumer(kafka, READS_ONLY, **{"fetch.wait.max.ms": 10})
     try:
         consumer.assign(partitions)
         positions = Positions()

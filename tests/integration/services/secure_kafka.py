@@ -19,7 +19,14 @@ from tests.certificates import Authority
 USER = "tapewatch"
 PASSWORD = "never-to-be-shown"
 
-_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+_SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+SCRAM = {
+    "sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512",
+    "scram-sha-256.sasl.jaas.config": _SCRAM_LOGIN,
+    "scram-sha-512.sasl.jaas.config": _SCRAM_LOGIN,
+}
+"""Settings of a listener that takes both."""
+
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 
 
@@ -54,11 +61,6 @@ class SecurePorts:
             "ssl.truststore.type": "PEM",
             "ssl.truststore.location": str(authority.ca),
         }
-        scram = {
-            "sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512",
-            "scram-sha-256.sasl.jaas.config": _SCRAM,
-            "scram-sha-512.sasl.jaas.config": _SCRAM,
-        }
         plain = {
             "sasl.enabled.mechanisms": "PLAIN",
             "plain.sasl.jaas.config": f'{_PLAIN} user_{USER}="{PASSWORD}";',
@@ -68,7 +70,7 @@ class SecurePorts:
             (
                 Listener("TLS", free_port(), "SSL", tls),
                 Listener("MUTUAL", free_port(), "SSL", tls | mutual),
-                Listener("SCRAM", free_port(), "SASL_SSL", tls | scram),
+                Listener("SCRAM", free_port(), "SASL_SSL", tls | SCRAM),
                 Listener("PLAIN", free_port(), "SASL_PLAINTEXT", plain),
             ),
         )
@@ -92,11 +94,11 @@ class SecurePorts:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def create_user(plain: KafkaConnection) -> None:
-    """Create the user for both SCRAM mechanisms, over a port without login."""
+def create_user(plain: KafkaConnection, user: str = USER, password: str = PASSWORD) -> None:
+    """Create a user for both SCRAM mechanisms, over a port without login."""
     admin = new_admin(plain)
     changes: list[Any] = [
-        UserScramCredentialUpsertion(USER, ScramCredentialInfo(mechanism, 4096), PASSWORD.encode())
+        UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, 4096), password.encode())
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
     ]
     for change in changes:

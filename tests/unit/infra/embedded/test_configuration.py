@@ -47,6 +47,13 @@ def test_kafka_has_further_ports_only_if_they_are_asked_for() -> None:
     assert found["listener.name.tls.ssl.keystore.type"] == "PEM"
 
 
+def test_kafka_has_further_settings_only_if_they_are_asked_for() -> None:
+    given = {"super.users": "User:ANONYMOUS;User:admin"}
+    plain = properties(kafka_properties(19092, 20001, Path("/data/kafka")))
+    found = properties(kafka_properties(19092, 20001, Path("/data/kafka"), settings=given))
+    assert found == plain | given
+
+
 def test_kafka_path_is_escaped() -> None:
     assert "log.dirs=/data/M\\u00fcller\n" in kafka_properties(19092, 20001, Path("/data/Müller"))
 
