@@ -1,0 +1,259 @@
+"""The keepers for venues that do not number a symbol's prints: these are known by their ids and times."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from services.sources.feeds.keeper import Gap, Keeper, Shared, Wanted
+from services.sources.feeds.messages import Print
+from services.sources.feeds.place import Place
+
+SETTLED_S = 2.0
+"""History that is asked so long after live prints began to come has what came before them."""
+
+LAGGING_S = 10.0
+"""But it may lag: until the first live print is in it, it is asked again, for so long."""
+
+ASK_AGAIN_S = 1.0
+CURSOR_PRINTS = 16
+"""A cursor has the ids of at least so many prints. One that was reported later than so many others while
+no feed ran is found by reconciliation alone."""
+
+
+class RecentPrints:
+    """The published prints of one symbol's last seconds of tape.
+
+    Parameters
+    ----------
+    place
+        Where to resume; None for nothing yet.
+    overlap_ns
+        How much of the tape is remembered.
+    """
+
+    def __init__(self, place: Place | None, overlap_ns: int) -> None:
+        self._overlap_ns = overlap_ns
+        self.time_ns = 0 if place is None else place.time_ns
+        self.since_ns = 0 if place is None else place.since_ns
+        """All prints from here on are known."""
+        ids = () if place is None else place.ids
+        self._order = deque((self.time_ns, one) for one in ids)
+        self._ids = set(ids)
+        self.is_empty = place is None
+
+    def __contains__(self, one: Print) -> bool:
+        return one.trade_id in self._ids
+
+    def add(self, one: Print) -> None:
+        """Remember a print that is published now."""
+        if self.is_empty:
+            self.is_empty = False
+            self.since_ns = one.tape_ns  # what the tape showed before belongs to nobody's watch
+        self._order.append((one.tape_ns, one.trade_id))
+        self._ids.add(one.trade_id)
+        if one.tape_ns > self.time_ns:
+            self.time_ns = one.tape_ns
+            self._forget(one.tape_ns - self._overlap_ns)
+
+    @property
+    def overlap_start_ns(self) -> int:
+        """From when on history is asked: it may have prints that were reported later than others."""
+        return max(self.since_ns, self.time_ns - self._overlap_ns)
+
+    def _forget(self, before_ns: int) -> None:
+        """Forget the oldest arrivals; never the last ones, of a symbol that is quiet."""
+        order = self._order
+        while len(order) > CURSOR_PRINTS and order[0][0] < before_ns:
+            time_ns, trade_id = order.popleft()
+            self._ids.discard(trade_id)
+            self.since_ns = max(self.since_ns, time_ns + 1)
+
+    def place(self) -> Place:
+        """Return the cursor: the ids of the last prints, and of all others that are not older than these."""
+        order = self._order
+        if len(order) <= CURSOR_PRINTS:
+            return Place(self.time_ns, 0, self.since_ns, tuple(trade_id for _, trade_id in order))
+        last = [order[at] for at in range(-CURSOR_PRINTS, 0)]
+        since_ns = max(self.since_ns, min(time_ns for time_ns, _ in last))
+        ids = tuple(trade_id for time_ns, trade_id in order if time_ns >= since_ns)
+        return Place(self.time_ns, 0, since_ns, ids)
+
+
+class TimedKeeper(Keeper):
+    """The keeper for a venue whose history is asked for from a time on.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    shared
+        What it shares with the others.
+    place
+        Where to resume; None to begin with the first print that comes.
+    overlap_s
+        How much later than others a print may be reported, in seconds of the tape.
+    """
+
+    def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
+        super().__init__(symbol, shared)
+        self._recent = RecentPrints(place, int(overlap_s * 1e9))
+        self._held: list[Print] = []
+        self._holding_since_s: float | None = None
+        """Since when live prints are held back, without one dropped; None: they are published."""
+        self._has_dropped = False
+        self._ask_at_s = 0.0
+        self._filled = 0
+        self._filled_from_ns = 0
+
+    @property
+    def place(self) -> Place | None:
+        """See `Keeper`."""
+        return None if self._recent.is_empty else self._recent.place()
+
+    @property
+    def is_complete(self) -> bool:
+        """See `Keeper`."""
+        return self._holding_since_s is None
+
+    def connected(self, now_s: float) -> None:
+        """See `Keeper`."""
+        self._drop_held()
+        if not self._recent.is_empty:
+            self._holding_since_s = self._ask_at_s = now_s
+            self._has_dropped = False
+
+    def live(self, one: Print, now_s: float) -> Sequence[Print]:  # noqa: ARG002
+        """See `Keeper`."""
+        if one in self._recent:
+            self._shared.seen.live_repeats += 1
+            return ()
+        if self._holding_since_s is None:
+            self._recent.add(one)
+            return (one,)
+        held = self._shared.held
+        if held.count >= held.most:
+            self._drop_held()
+            self._has_dropped = True
+        elif not self._has_dropped:
+            self._held.append(one)
+            held.count += 1
+        return ()
+
+    def wanted(self, now_s: float) -> Wanted | None:
+        """See `Keeper`."""
+        if self._holding_since_s is None or now_s < self._ask_at_s:
+            return None
+        recent = self._recent
+        # From the earliest time of which all that was published is known.
+        return Wanted(self.symbol, Place(recent.time_ns, 0, recent.overlap_start_ns))
+
+    def page(self, prints: Sequence[Print]) -> Sequence[Print]:
+        """See `Keeper`."""
+        published = []
+        for one in prints:
+            if one.tape_ns < self._recent.since_ns or one in self._recent:
+                self._shared.seen.history_repeats += 1
+                continue
+            if not self._filled:
+                self._filled_from_ns = one.tape_ns
+            self._filled += 1
+            self._recent.add(one)
+            published.append(one)
+        return published
+
+    def answered(self, asked_s: float, now_s: float) -> Sequence[Print]:
+        """See `Keeper`."""
+        since_s = self._holding_since_s
+        if since_s is None:
+            return ()
+        if self._has_dropped:
+            self._has_dropped = False
+            self._holding_since_s = self._ask_at_s = now_s
+            return ()
+        meets_live = not self._held or self._held[0] in self._recent
+        if asked_s < since_s + SETTLED_S or (not meets_live and asked_s < since_s + LAGGING_S):
+            self._ask_at_s = now_s + ASK_AGAIN_S
+            return ()
+        if self._filled:
+            start, end = self._filled_from_ns, self._recent.time_ns
+            for event in ("gap_opened", "gap_filled"):
+                reason = "prints did not come live" if event == "gap_opened" else "from the venue's history"
+                self._shared.record(Gap(event, self.symbol, start, end, False, self._filled, reason))
+        return self._release()
+
+    def unavailable(self, reason: str) -> Sequence[Print]:
+        """See `Keeper`."""
+        if self._holding_since_s is None:
+            return ()
+        end_ns = self._held[0].tape_ns if self._held else None
+        self._shared.record(Gap("gap_lost", self.symbol, self._recent.time_ns, end_ns, False, None, reason))
+        return self._release()
+
+    def _release(self) -> Sequence[Print]:
+        """Publish live prints from now on, first those that were held back."""
+        published = []
+        for one in self._held:
+            if one in self._recent:
+                self._shared.seen.live_repeats += 1
+                continue
+            self._recent.add(one)
+            published.append(one)
+        self._drop_held()
+        self._holding_since_s, self._filled = None, 0
+        return published
+
+    def _drop_held(self) -> None:
+        self._shared.held.count -= len(self._held)
+        self._held = []
+
+
+class ReplayKeeper(Keeper):
+    """The keeper for a venue that replays its stream from a time on, in the same order, before it is live.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    shared
+        What it shares with the others.
+    place
+        Where to resume; None to begin with the first print that comes.
+    overlap_s
+        How much earlier than the last print a replay is asked to begin, in seconds of the tape.
+    """
+
+    def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
+        super().__init__(symbol, shared)
+        self._recent = RecentPrints(place, int(overlap_s * 1e9))
+        self._replays_before_ns = 0
+
+    @property
+    def place(self) -> Place | None:
+        """See `Keeper`."""
+        return None if self._recent.is_empty else self._recent.place()
+
+    @property
+    def is_complete(self) -> bool:
+        """See `Keeper`."""
+        return True
+
+    def connected(self, now_s: float) -> None:  # noqa: ARG002 - it waits for nothing
+        """See `Keeper`."""
+        self._replays_before_ns = 0 if self._recent.is_empty else self._recent.since_ns
+
+    def live(self, one: Print, now_s: float) -> Sequence[Print]:  # noqa: ARG002
+        """See `Keeper`."""
+        recent = self._recent
+        # A replay has the stream's order: what is older than all that is known by id was published.
+        if one.tape_ns < self._replays_before_ns or one in recent:
+            self._shared.seen.history_repeats += 1
+            return ()
+        recent.add(one)
+        return (one,)
+
+    def replayed(self) -> None:
+        """Note that the replay has ended: from now on only an equal id is a repeat."""
+        self._replays_before_ns = 0
+
+    def page(self, prints: Sequence[Print]) -> Sequence[Print]:
+        """See `Keeper`."""
+        return [one for each in prints for one in self.live(each, 0.0)]
