@@ -1,0 +1,40 @@
+"""The venues that have a stand-in: what a test needs to run a feed against each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.standins.faults import FaultKind
+
+COMMON: tuple[FaultKind, ...] = (
+    *("close", "reset", "silence", "mute", "drop", "double", "swap", "malformed", "outage"),
+    *("busy", "broken", "lagging", "forgotten", "clock"),
+)
+
+
+@dataclass(frozen=True)
+class StandInVenue:
+    """A venue with a stand-in.
+
+    Parameters
+    ----------
+    feed
+        As in `tapewatch feed FEED`.
+    module
+        The stand-in's module in `tests.standins`.
+    symbols
+        Symbols of its tape.
+    faults
+        What it can do wrong.
+    secrets
+        What the files hold that variables name, by variable; the stand-in knows them.
+    """
+
+    feed: str
+    module: str
+    symbols: tuple[str, ...]
+    faults: tuple[FaultKind, ...]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+VENUES = (StandInVenue("coinbase", "coinbase", ("BTC-USD", "ETH-USD", "DOGE-USD"), COMMON),)
+"""Each venue of `services.sources.feeds.registry`."""
