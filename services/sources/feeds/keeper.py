@@ -102,11 +102,14 @@ class Shared:
         Budget for prints that are held back.
     seen
         Counts.
+    clock_ns
+        What this machine's clock showed when what is told now was received, in ns since 1970; 0: not known.
     """
 
     record: Callable[[Gap], None]
     held: Held = field(default_factory=Held)
     seen: Seen = field(default_factory=Seen)
+    clock_ns: int = 0
 
 
 class Keeper(ABC):

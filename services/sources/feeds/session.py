@@ -190,6 +190,7 @@ class Session:
         while True:
             raw = await connection.receive()
             now_s = self._last_record_s = time.monotonic()
+            self._shared.clock_ns = time.time_ns()
             self._recording.frame(raw)
             frame = self._venue.decode(raw)
             self._take(frame, now_s)

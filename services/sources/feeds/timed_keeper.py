@@ -18,6 +18,15 @@ CURSOR_PRINTS = 16
 """A cursor has the ids of at least so many prints. One that was reported later than so many others while
 no feed ran is found by reconciliation alone."""
 
+SEARCHED_PRINTS = 64
+"""Among the last so many the cursor's are looked for: a few of them may have been reported late."""
+
+AHEAD_NS = 2 * 10**9
+"""A print that is stamped further ahead of this machine's clock does not move the symbol's time."""
+
+AHEAD_PRINTS = 20
+"""After so many of them in a row, this machine's clock is thought to be wrong."""
+
 
 class RecentPrints:
     """The published prints of one symbol's last seconds of tape.
@@ -33,26 +42,54 @@ class RecentPrints:
     def __init__(self, place: Place | None, overlap_ns: int) -> None:
         self._overlap_ns = overlap_ns
         self.time_ns = 0 if place is None else place.time_ns
+        """Time of the newest print, but for those that are stamped ahead."""
         self.since_ns = 0 if place is None else place.since_ns
-        """All prints from here on are known."""
-        ids = () if place is None else place.ids
-        self._order = deque((self.time_ns, one) for one in ids)
-        self._ids = set(ids)
+        """All published prints from here on are known."""
+        self._order: deque[tuple[int, str]] = deque()
+        if place is not None:
+            self._order += ((self.time_ns, one) for one in place.ids)
+            self._order += ((time_ns, one) for one, time_ns in place.ahead.items())
+        self._ids = {one for _, one in self._order}
+        self._ahead = 0
+        self._skew_ns = 0
         self.is_empty = place is None
 
     def __contains__(self, one: Print) -> bool:
         return one.trade_id in self._ids
 
-    def add(self, one: Print) -> None:
-        """Remember a print that is published now."""
+    def add(self, one: Print, clock_ns: int) -> None:
+        """Remember a print that is published now.
+
+        Parameters
+        ----------
+        one
+            The print.
+        clock_ns
+            What this machine's clock shows, in ns since 1970; 0 if that does not matter.
+        """
+        time_ns = one.tape_ns
         if self.is_empty:
             self.is_empty = False
-            self.since_ns = one.tape_ns  # what the tape showed before belongs to nobody's watch
-        self._order.append((one.tape_ns, one.trade_id))
+            # What the tape showed before belongs to nobody's watch.
+            self.since_ns = min(time_ns, clock_ns or time_ns)
+        self._order.append((time_ns, one.trade_id))
         self._ids.add(one.trade_id)
-        if one.tape_ns > self.time_ns:
-            self.time_ns = one.tape_ns
-            self._forget(one.tape_ns - self._overlap_ns)
+        if time_ns <= self.time_ns:
+            return
+        if clock_ns and self._is_ahead(time_ns - clock_ns):
+            return
+        self.time_ns = time_ns
+        self._forget(time_ns - self._overlap_ns)
+
+    def _is_ahead(self, ahead_ns: int) -> bool:
+        if ahead_ns <= AHEAD_NS + self._skew_ns:
+            self._ahead = 0
+            return False
+        self._ahead += 1
+        if self._ahead >= AHEAD_PRINTS:
+            self._ahead, self._skew_ns = 0, ahead_ns
+            return False
+        return True
 
     @property
     def overlap_start_ns(self) -> int:
@@ -62,20 +99,24 @@ class RecentPrints:
     def _forget(self, before_ns: int) -> None:
         """Forget the oldest arrivals; never the last ones, of a symbol that is quiet."""
         order = self._order
+        if order[0][0] > self.time_ns:  # stamped ahead: must not keep the others
+            order.rotate(-1)
         while len(order) > CURSOR_PRINTS and order[0][0] < before_ns:
             time_ns, trade_id = order.popleft()
             self._ids.discard(trade_id)
             self.since_ns = max(self.since_ns, time_ns + 1)
 
     def place(self) -> Place:
-        """Return the cursor: the ids of the last prints, and of all others that are not older than these."""
+        """Return the cursor: a time of which at least some prints are not older, and the ids of all these."""
         order = self._order
-        if len(order) <= CURSOR_PRINTS:
-            return Place(self.time_ns, 0, self.since_ns, tuple(trade_id for _, trade_id in order))
-        last = [order[at] for at in range(-CURSOR_PRINTS, 0)]
-        since_ns = max(self.since_ns, min(time_ns for time_ns, _ in last))
-        ids = tuple(trade_id for time_ns, trade_id in order if time_ns >= since_ns)
-        return Place(self.time_ns, 0, since_ns, ids)
+        newest = (order[-at] for at in range(1, min(len(order), SEARCHED_PRINTS) + 1))
+        times_ns = sorted((time_ns for time_ns, _ in newest if time_ns <= self.time_ns), reverse=True)
+        since_ns = self.since_ns
+        if len(times_ns) > CURSOR_PRINTS:
+            since_ns = max(since_ns, times_ns[CURSOR_PRINTS - 1])
+        ids = tuple(trade_id for time_ns, trade_id in order if since_ns <= time_ns <= self.time_ns)
+        ahead = {trade_id: time_ns for time_ns, trade_id in order if time_ns > self.time_ns}
+        return Place(self.time_ns, 0, since_ns, ids, ahead)
 
 
 class TimedKeeper(Keeper):
@@ -127,7 +168,7 @@ class TimedKeeper(Keeper):
             self._shared.seen.live_repeats += 1
             return ()
         if self._holding_since_s is None:
-            self._recent.add(one)
+            self._recent.add(one, self._shared.clock_ns)
             return (one,)
         held = self._shared.held
         if held.count >= held.most:
@@ -156,7 +197,7 @@ class TimedKeeper(Keeper):
             if not self._filled:
                 self._filled_from_ns = one.tape_ns
             self._filled += 1
-            self._recent.add(one)
+            self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         return published
 
@@ -195,7 +236,7 @@ class TimedKeeper(Keeper):
             if one in self._recent:
                 self._shared.seen.live_repeats += 1
                 continue
-            self._recent.add(one)
+            self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         self._drop_held()
         self._holding_since_s, self._filled = None, 0
@@ -247,7 +288,7 @@ class ReplayKeeper(Keeper):
         if one.tape_ns < self._replays_before_ns or one in recent:
             self._shared.seen.history_repeats += 1
             return ()
-        recent.add(one)
+        recent.add(one, self._shared.clock_ns)
         return (one,)
 
     def replayed(self) -> None:

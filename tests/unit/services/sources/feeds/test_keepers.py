@@ -241,6 +241,38 @@ def test_the_cursor_of_a_timed_venue_is_small_and_has_all_ties() -> None:
     assert len(place.ids) == 400
 
 
+@pytest.mark.parametrize("ahead", range(1, 6))
+@pytest.mark.parametrize("hours", [-2, 1])
+def test_prints_with_a_wrong_time_cost_no_others(ahead: int, hours: int) -> None:
+    tape = [make_print(number, number * 10**9) for number in range(1_000, 1_100)]
+    for at in range(20, 20 + ahead):
+        tape[at] = make_print(tape[at].number, tape[at].tape_ns + hours * 3600 * 10**9)
+    feed = Feed(timed(), tape)
+    for at in range(60):
+        feed.shared.clock_ns = (1_000 + at) * 10**9
+        play(feed, ["send"])
+        if at in (25, 40):
+            place = feed.keeper.place
+            assert place is not None
+            assert len(place.ids) <= 64
+            feed.restart()
+    feed.lose()
+    feed.shown = 100
+    feed.shared.clock_ns = 1_100 * 10**9
+    feed.finish()
+    assert sorted(one.number for one in feed.published) == list(range(1_000, 1_100))
+
+
+def test_a_machine_whose_clock_is_behind_still_moves_on() -> None:
+    feed = Feed(timed(), [])
+    for number in range(1_000, 1_100):
+        feed.shared.clock_ns = (number - 600) * 10**9
+        feed.send(make_print(number, number * 10**9))
+    place = feed.keeper.place
+    assert place is not None
+    assert place.time_ns == 1_099 * 10**9
+
+
 @KEEPERS
 @pytest.mark.parametrize("lags", [0, 3])
 def test_prints_that_found_no_room_while_history_was_asked_are_published_in_order(
