@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Kafka, settings_from
+from cli.options import Kafka, MapSpec, settings_from
 from services.common.config.settings import Settings
 
 commands = typer.Typer()
@@ -34,6 +34,7 @@ def feed(
             metavar="FILE", help="Keep what the venue sends, with the times, to run it again later."
         ),
     ] = None,
+    map_spec: MapSpec = None,
     kafka: Kafka = None,
 ) -> None:
     """Publish a venue's live trades to the topic `trades`, each once; gaps are filled from its history."""
@@ -44,8 +45,24 @@ def feed(
 
     configure_logs("feed")
     settings = settings_from(Settings, kafka)
+    if venue == "stdin":
+        raise typer.Exit(_publish_standard_input(map_spec, settings))
     opened = open_venue(venue, [one.strip() for one in symbols.split(",") if one.strip()], url, rest_url)
     if record is None:
         raise typer.Exit(run_feed(opened, settings, duration))
     with FileRecording(record, opened.name, opened.symbols) as recording:
         raise typer.Exit(run_feed(opened, settings, duration, recording))
+
+
+def _publish_standard_input(map_spec: str | None, settings: Settings) -> int:
+    """Publish the lines of JSON that another program writes."""
+    from services.common.errors import TapewatchError
+    from services.producer.service import run_produce
+    from services.sources.mapped.json_lines import JsonLines
+    from services.sources.mapped.mapping import EXAMPLE, read_mapping
+
+    if map_spec is None:
+        raise TapewatchError(
+            "Lines of JSON need a mapping: which field is what of a trade.", f"Say it, as in {EXAMPLE}."
+        )
+    return run_produce([JsonLines(read_mapping(map_spec))], settings, None, None, False)
