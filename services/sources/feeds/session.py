@@ -204,6 +204,7 @@ class Session:
         published: list[Print] = []
         corrections: list[Correction] = []
         events: list[FeedEvent] = []
+        refusal: Refusal | None = None
         for one in frame.prints:
             keeper = self.keepers.get(one.symbol)
             if keeper is None:
@@ -229,10 +230,12 @@ class Session:
                 events.append(self._event("slow_reader", reason=note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)
             elif isinstance(note, Refusal):
-                raise RefusedError(note.reason, note.hint)
+                refusal = note
         for bad in frame.bad:
             self._log.warning("a message cannot be used", reason=bad.reason[:300])
         self._hand_over(published, corrections, events, frame.bad)
+        if refusal is not None:  # the keepers know of the prints: these are handed over first
+            raise RefusedError(refusal.reason, refusal.hint)
 
     def _take_last_number(self, note: LastNumber, now_s: float) -> None:
         keeper = self.keepers.get(note.symbol)
@@ -298,12 +301,9 @@ class Session:
             request = self._venue.history(Wanted(symbol, place))
             if request is None:
                 return
-            page = await self._history.ask(request)
-            newer = [
-                one for one in page.prints if one.tape_ns > place.time_ns or one.number > place.number > 0
-            ]
+            has_newer = await self._has_newer(request, place)
             record_s = self._last_record_s
-            if (newer or page.following is not None) and record_s <= now_s and self.is_connected:
+            if has_newer and record_s <= now_s and self.is_connected:
                 self._end_silent(
                     f"no record for {time.monotonic() - record_s:.0f} s, and history has newer prints"
                 )
@@ -313,6 +313,18 @@ class Session:
             self._last_record_s = max(self._last_record_s, now_s)
         finally:
             self._probe = None
+
+    async def _has_newer(self, request: HistoryRequest | None, place: Place) -> bool:
+        """Whether history has prints behind a place; an answer of several pages may have these last."""
+        while request is not None and self._history is not None:
+            page = await self._history.ask(request)
+            newer = [
+                one for one in page.prints if one.tape_ns > place.time_ns or one.number > place.number > 0
+            ]
+            if any(one.trade_id not in place.ahead for one in newer):
+                return True
+            request = page.following
+        return False
 
     def _start_fills(self, now_s: float) -> None:
         for symbol in list(self._unsettled):
