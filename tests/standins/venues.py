@@ -25,6 +25,8 @@ class StandInVenue:
         Symbols of its tape.
     faults
         What it can do wrong.
+    number
+        Finds the tape's number in a `trade_id`: a regular expression with a group.
     secrets
         What the files hold that variables name, by variable; the stand-in knows them.
     """
@@ -33,6 +35,7 @@ class StandInVenue:
     module: str
     symbols: tuple[str, ...]
     faults: tuple[FaultKind, ...]
+    number: str = r"-(\d+)$"
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
