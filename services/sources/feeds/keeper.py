@@ -159,6 +159,10 @@ class Keeper(ABC):
     def page(self, prints: Sequence[Print]) -> Sequence[Print]:
         """Take consecutive prints of history; returns those to publish."""
 
+    def takes(self, correction_id: str) -> bool:  # noqa: ARG002 - only whose history mentions corrections
+        """Whether a correction of the symbol has not come yet; it has from now on."""
+        return True
+
     @property
     def is_blocked(self) -> bool:
         """Whether further pages of this answer are of no use, as one left prints out."""

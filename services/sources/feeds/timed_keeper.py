@@ -81,6 +81,18 @@ class RecentPrints:
         self.time_ns = time_ns
         self._forget(time_ns - self._overlap_ns)
 
+    def takes(self, correction_id: str) -> bool:
+        """Remember a correction, as long as the prints of now; returns whether it was not known.
+
+        History that is asked later has no print that is older than what is remembered, nor its correction.
+        """
+        if correction_id in self._ids:
+            return False
+        if not self.is_empty:
+            self._order.append((self.time_ns, correction_id))
+            self._ids.add(correction_id)
+        return True
+
     def _is_ahead(self, ahead_ns: int) -> bool:
         if ahead_ns <= AHEAD_NS + self._skew_ns:
             self._ahead = 0
@@ -200,6 +212,10 @@ class TimedKeeper(Keeper):
             self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         return published
+
+    def takes(self, correction_id: str) -> bool:
+        """See `Keeper`."""
+        return self._recent.takes(correction_id)
 
     def answered(self, asked_s: float, now_s: float) -> Sequence[Print]:
         """See `Keeper`."""

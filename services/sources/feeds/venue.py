@@ -71,12 +71,15 @@ class Venue(ABC):
         Whether `LastNumber` and `Print.number` count each symbol's prints without a gap.
     session_s
         The venue ends a connection after so long; it is renewed before. None if it does not.
+    watches_all
+        Whether all symbols of the venue are watched, and `symbols` names none of them.
     """
 
     name: str
     heartbeat_s: ClassVar[float | None] = None
     request_interval_s: float = 0.2
     session_s: ClassVar[float | None] = None
+    watches_all: bool = False
 
     def __init__(self, symbols: Sequence[str], url: str | None, rest_url: str | None) -> None:
         self.symbols = tuple(symbols)

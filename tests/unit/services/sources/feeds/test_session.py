@@ -17,9 +17,9 @@ from services.sources.feeds.venue import Connection, ConnectionLostError, Venue
 SECOND_NS = 10**9
 
 
-def make_print(number: int, symbol: str = "AAPL") -> Print:
+def make_print(number: int, symbol: str = "AAPL", reference: str = "") -> Print:
     value = f'{{"trade_id":"t-{number}"}}'.encode()
-    return Print(symbol, f"t-{number}", number * SECOND_NS, 0, value)
+    return Print(symbol, f"t-{number}", number * SECOND_NS, 0, value, reference)
 
 
 class MemoryVenue(Venue, Connection):
