@@ -6,9 +6,21 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from services.contracts.correction import Correction
+from services.sources.feeds import session as module
 from services.sources.feeds.handoff import Batch
+from services.sources.feeds.history import HistoryUnavailableError
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
-from services.sources.feeds.messages import Frame, HistoryRequest, Page, Print, Refusal, Skipped
+from services.sources.feeds.messages import (
+    BadMessage,
+    Frame,
+    HistoryRequest,
+    Page,
+    Print,
+    ReferringCorrection,
+    Refusal,
+    Skipped,
+)
 from services.sources.feeds.place import Place
 from services.sources.feeds.session import Session
 from services.sources.feeds.timed_keeper import TimedKeeper
@@ -67,7 +79,16 @@ class MemoryHistory:
         self._venue = venue
 
     async def ask(self, request: HistoryRequest) -> Page:
+        if not self._venue.pages:
+            await asyncio.sleep(60)
+        if self._venue.pages[0].bad:
+            raise HistoryUnavailableError(self._venue.pages.pop(0).bad[0].reason)
         return self._venue.pages.pop(0)
+
+
+@pytest.fixture(autouse=True)
+def history_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "History", lambda venue, _: MemoryHistory(venue))
 
 
 def run(session: Session, until: Callable[[Batch], bool], timeout_s: float = 5.0) -> Batch:
@@ -111,8 +132,112 @@ def test_a_connection_is_silent_if_any_page_of_history_has_newer_prints(
     following = HistoryRequest("AAPL", "/second")
     pages = [Page([make_print(1)], following), Page([make_print(last)], None)]
     session = Session(venue := MemoryVenue([], pages), {})
-    session._history = MemoryHistory(venue)  # type: ignore[assignment]
+    session._history = module.History(venue, lambda *_: None)
     place = Place(SECOND_NS, 0, SECOND_NS, ("t-1",))
     found = asyncio.run(session._has_newer(HistoryRequest("AAPL", "/first"), place))
     assert found is has_newer
     assert not venue.pages
+
+
+# --- corrections ---
+
+LOOKUP = HistoryRequest("AAPL", "/lookup")
+
+
+def make_correction(reference: str, trade_id: str | None = None) -> Correction:
+    return Correction("2026-04-06T14:31:00Z", f"{reference}-c1", trade_id, "AAPL", "cancel", "memory")
+
+
+def note(reference: str, renamed: str | None = None) -> ReferringCorrection:
+    return ReferringCorrection(make_correction(reference), reference, renamed, LOOKUP, b"raw")
+
+
+def corrected(session: Session, count: int = 1) -> Batch:
+    return run(session, lambda batch: len(batch.corrections) >= count)
+
+
+def test_a_correction_finds_its_trade_among_the_prints_that_came() -> None:
+    venue = MemoryVenue(
+        [Frame([make_print(1, reference="a"), make_print(2, reference="b")]), Frame([], [note("a")])]
+    )
+    batch = corrected(Session(venue, {}))
+    assert batch.corrections == [make_correction("a", "t-1")]
+    assert batch.bad == []
+
+
+def test_a_corrected_trade_is_found_by_its_new_name() -> None:
+    frames = [Frame([make_print(1, reference="a")], [note("a", renamed="b")]), Frame([], [note("b")])]
+    batch = corrected(Session(MemoryVenue(frames), {}), 2)
+    assert batch.corrections == [make_correction("a", "t-1"), make_correction("b", "t-1")]
+
+
+def test_a_correction_of_a_trade_that_is_not_remembered_asks_history() -> None:
+    pages = [Page([], LOOKUP), Page([make_print(7, reference="a")], None)]
+    batch = corrected(Session(MemoryVenue([Frame([], [note("a")])], pages), {}))
+    assert batch.corrections == [make_correction("a", "t-7")]
+    assert batch.prints == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "pages", "reason"),
+    [
+        (
+            [Frame([make_print(1, reference="a"), make_print(2, reference="a")], [note("a")])],
+            [],
+            "fits 2 trades: t-1, t-2",
+        ),
+        ([Frame([], [note("a")])], [Page([make_print(1), make_print(2)], None)], "fits 2 trades"),
+        ([Frame([], [note("a")])], [Page([], None)], "neither this process nor the venue's history"),
+        ([Frame([], [note("a")])], [Page([], None, [BadMessage(b"", "it answers 403")])], "it answers 403"),
+    ],
+)
+def test_a_correction_without_one_trade_is_published_so_and_is_a_dead_letter(
+    frames: list[Frame], pages: list[Page], reason: str
+) -> None:
+    batch = corrected(Session(MemoryVenue(frames, pages), {}))
+    assert batch.corrections == [make_correction("a")]
+    (letter,) = batch.bad
+    assert letter.raw == b"raw"
+    assert reason in letter.reason
+
+
+def test_a_stop_does_not_lose_a_correction_that_history_is_asked_for() -> None:
+    venue = MemoryVenue([Frame([make_print(1)], [note("a")])])
+    batch = run(Session(venue, {}), lambda batch: bool(batch.prints))
+    assert batch.corrections == [make_correction("a")]
+    assert "stopped" in batch.bad[0].reason
+
+
+def test_a_correction_that_comes_live_and_from_history_is_published_once_also_by_a_later_process() -> None:
+    first, second = make_print(1, reference="a"), make_print(2, reference="b")
+    batch = corrected(Session(MemoryVenue([Frame([first, second]), Frame([], [note("a")])]), {}))
+    assert len(batch.corrections) == 1
+    page = Page([first, second], None, corrections=[make_correction("a", "t-1"), make_correction("b", "t-2")])
+    later = corrected(Session(MemoryVenue([], [page]), batch.places))
+    assert later.prints == []
+    assert later.corrections == [make_correction("b", "t-2")]
+
+
+# --- all symbols ---
+
+
+def test_a_feed_of_all_symbols_resumes_those_that_it_has_published() -> None:
+    places = {"AAPL": Place(SECOND_NS, 0, SECOND_NS, ("t-1",))}
+    venue = MemoryVenue([], symbols="*")
+    venue.watches_all = True
+    session = Session(venue, places)
+    assert list(session.keepers) == ["AAPL"]
+    page = Page([make_print(1), make_print(2)], None)
+    venue.pages = [page]
+    batch = run(session, lambda batch: bool(batch.prints))
+    assert [one.trade_id for one in batch.prints] == ["t-2"]
+
+
+def test_unknown_conditions_are_counted_by_letter() -> None:
+    counter = module.metrics.UNKNOWN_CONDITIONS.labels("memory", "?")
+    before = counter._value.get()
+    run(
+        Session(MemoryVenue([Frame([make_print(1)], unknown_conditions=["?", "?"])]), {}),
+        lambda batch: bool(batch.prints),
+    )
+    assert counter._value.get() == before + 2
