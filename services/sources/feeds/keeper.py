@@ -159,8 +159,8 @@ class Keeper(ABC):
     def page(self, prints: Sequence[Print]) -> Sequence[Print]:
         """Take consecutive prints of history; returns those to publish."""
 
-    def takes(self, correction_id: str) -> bool:  # noqa: ARG002 - only whose history mentions corrections
-        """Whether a correction of the symbol has not come yet; it has from now on."""
+    def takes(self, correction_id: str, time_ns: int) -> bool:  # noqa: ARG002 - only who asks again for them
+        """Whether a correction of the symbol, made at a time, has not come yet; it has from now on."""
         return True
 
     @property

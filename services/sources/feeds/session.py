@@ -252,8 +252,11 @@ class Session:
         if keeper is None:
             self._hand_over((), [correction], bad=bad)
         else:
-            is_new = keeper.takes(correction.correction_id)
+            is_new = self._is_new(keeper, correction)
             self._hand_over((), [correction] if is_new else (), bad=bad, moved=[correction.symbol])
+
+    def _is_new(self, keeper: Keeper, correction: Correction) -> bool:
+        return keeper.takes(correction.correction_id, self._times.nanos(correction.timestamp))
 
     def _count_unknown_conditions(self, came: Frame | Page) -> None:
         for condition in came.unknown_conditions:
@@ -377,7 +380,7 @@ class Session:
                     self._corrections.see(page.prints)
                     self._count_unknown_conditions(page)
                     published = keeper.page(page.prints)
-                    corrections = [one for one in page.corrections if keeper.takes(one.correction_id)]
+                    corrections = [one for one in page.corrections if self._is_new(keeper, one)]
                     self._hand_over(published, corrections, bad=page.bad)
                     await self.handoff.wait_for_room()
                     following = None if keeper.is_blocked else page.following

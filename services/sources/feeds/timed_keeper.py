@@ -88,14 +88,18 @@ class RecentPrints:
         order.append((time_ns, identity, max(time_ns, order[-1][2]) if order else time_ns))
         self._ids.add(identity)
 
-    def takes(self, correction_id: str) -> bool:
-        """Remember a correction, as long as the prints of now; returns whether it was not known.
+    def takes(self, correction_id: str, time_ns: int) -> bool:
+        """Remember a correction as long as prints of its time; returns whether it was not known.
 
-        History that is asked later has no print that is older than what is remembered, nor its correction.
+        Its trade is not newer, though it may be published later: a history that is asked from a later time on
+        mentions neither.
         """
         if correction_id in self._ids:
             return False
-        if not self.is_empty:
+        if time_ns > self.time_ns:
+            self._stamped_ahead[correction_id] = time_ns
+            self._ids.add(correction_id)
+        elif not self.is_empty:
             self._remember(self.time_ns, correction_id)
         return True
 
@@ -231,9 +235,9 @@ class TimedKeeper(Keeper):
             published.append(one)
         return published
 
-    def takes(self, correction_id: str) -> bool:
+    def takes(self, correction_id: str, time_ns: int) -> bool:
         """See `Keeper`."""
-        return self._recent.takes(correction_id)
+        return self._recent.takes(correction_id, time_ns)
 
     def answered(self, asked_s: float, now_s: float) -> Sequence[Print]:
         """See `Keeper`."""

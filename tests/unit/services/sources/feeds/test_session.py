@@ -218,6 +218,24 @@ def test_a_correction_that_comes_live_and_from_history_is_published_once_also_by
     assert later.corrections == [make_correction("b", "t-2")]
 
 
+def test_a_correction_that_came_before_its_trade_was_published_is_published_once() -> None:
+    places = {"AAPL": Place(SECOND_NS, 0, SECOND_NS, ("t-1",))}
+    trades = [make_print(number, reference=f"r-{number}") for number in range(2, 100)]
+    # The trade is held back, as history is asked; then this process ends.
+    batch = corrected(Session(MemoryVenue([Frame([trades[-1]]), Frame([], [note("r-99")])]), places))
+    assert (len(batch.corrections), batch.prints) == (1, [])
+    mentioned = [make_correction("r-99", "t-99")]
+    page = Page(trades, None, corrections=mentioned)
+    later = run(Session(MemoryVenue([], [page]), batch.places), lambda batch: len(batch.prints) == 98)
+    assert (len(later.prints), later.corrections) == (98, [])
+    again = run(
+        Session(MemoryVenue([], [Page(trades[-1:], None, corrections=mentioned)]), later.places),
+        lambda batch: len(batch.events) > 1,
+        timeout_s=1.0,
+    )
+    assert (again.prints, again.corrections) == ([], [])
+
+
 # --- all symbols ---
 
 
