@@ -15,7 +15,7 @@ SHOWN_IDS = 10
 
 @commands.command()
 def feed(
-    venue: Annotated[str, typer.Argument(metavar="VENUE", help="coinbase")],
+    venue: Annotated[str, typer.Argument(metavar="VENUE", help="coinbase, alpaca:iex, alpaca:sip")],
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",

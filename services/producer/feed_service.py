@@ -75,9 +75,11 @@ def run_feed(
             places = publisher.claim()
             if places is None:
                 return 0
-            known = {symbol: place for symbol, place in places.items() if symbol in venue.symbols}
-            log.info("publishing", symbols=list(venue.symbols)[:20], resuming=len(known))
-            reader = FeedReader(Session(venue, places, recording))
+            session = Session(venue, places, recording)
+            log.info(
+                "publishing", symbols=list(venue.symbols)[:20], resuming=len(places.keys() & session.keepers)
+            )
+            reader = FeedReader(session)
             ends_s = None if duration_s is None else time.monotonic() + duration_s
             _publish(reader, publisher, stop, health, ends_s)
         except StoppedWaitingError:

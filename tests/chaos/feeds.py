@@ -160,6 +160,7 @@ def disturb_feed(
                 feed.kill()
                 say(f"  {time.monotonic() - began_s:6.1f} s  kill {number} of {kills}")
             state = _settled(standin, kafka, venue, tape)
+            ids = standin.ids()
             code = feed.end()
         finally:
             feed.process.kill()
@@ -176,7 +177,7 @@ def disturb_feed(
                 tuple(state["not_struck"]),
             )
         )
-    published, lost = read_feed(kafka, venue, tape.symbols)
+    published, lost = read_feed(kafka, venue, tape.symbols, ids)
     outcome.published = sum(len(numbers) for numbers in published.values())
     outcome.violations += compare_feed(published, lost, state["numbers"])
     outcome.lost = sum(len(numbers) for numbers in lost.values())
@@ -192,7 +193,7 @@ def _settled(
         time.sleep(0.5)
     deadline_s = time.monotonic() + SETTLED_WITHIN_S
     while time.monotonic() < deadline_s:
-        published, lost = read_feed(kafka, venue, tape.symbols)
+        published, lost = read_feed(kafka, venue, tape.symbols, standin.ids())
         if not compare_feed(published, lost, state["numbers"]):
             break
         time.sleep(2.0)
@@ -200,15 +201,18 @@ def _settled(
 
 
 def read_feed(
-    kafka: KafkaConnection, venue: StandInVenue, symbols: Sequence[str]
+    kafka: KafkaConnection, venue: StandInVenue, symbols: Sequence[str], ids: Mapping[str, int]
 ) -> tuple[dict[str, list[int]], dict[str, set[int]]]:
     """Return by symbol the published numbers in their order, and those in gaps that were recorded as lost."""
     published: dict[str, list[int]] = defaultdict(list)
     for record in _read(kafka, TRADES_TOPIC):
         trade = orjson.loads(present(record.value()))
         if trade["symbol"] in symbols:
-            found = re.search(venue.number, trade["trade_id"])
-            published[trade["symbol"]].append(int(present(found)[1]))
+            if venue.number:
+                number = int(present(re.search(venue.number, trade["trade_id"]))[1])
+            else:
+                number = ids.get(trade["trade_id"], -1)
+            published[trade["symbol"]].append(number)
     lost: dict[str, set[int]] = defaultdict(set)
     for record in _read(kafka, FEED_EVENTS_TOPIC):
         event = orjson.loads(present(record.value()))

@@ -48,6 +48,12 @@ class StandInProcess:
         """The options of `tapewatch feed` that lead there."""
         return ("--url", f"ws://127.0.0.1:{self.port}", "--rest-url", f"http://127.0.0.1:{self.port}")
 
+    def ids(self) -> dict[str, int]:
+        """Return the tape's numbers by `trade_id`; empty where the number is in it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_ids", timeout=30) as answer:
+            ids: dict[str, int] = json.load(answer)
+            return ids
+
     def state(self) -> dict[str, Any]:
         """Return what the tape has and what has struck."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_state", timeout=10) as answer:

@@ -64,6 +64,8 @@ class StandIn(ABC):
         self.clients: list[Client] = []
         self.sessions = 0
         self.requests = 0
+        self.corrections: list[dict[str, Any]] = []
+        """What was taken back or corrected: `trade_id`, null where nobody can tell it, and `action`."""
         self._closed_until_s = 0.0
         self._busy = self._broken = 0
         self._lag_s = 0.0
@@ -126,7 +128,7 @@ class StandIn(ABC):
                 if message.type is WSMsgType.PING:
                     await answer.pong(message.data)
                 elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    text = message.data if isinstance(message.data, str) else message.data.decode()
+                    text = message.data if isinstance(message.data, str) else message.data.decode("latin-1")
                     await self.receive(client, text)
         finally:
             self.clients.remove(client)
@@ -233,6 +235,12 @@ class StandIn(ABC):
             self._move_clock(one, due.amount)
         elif kind == "halves":
             client.data["halves"] = True
+        else:
+            await self.misbehave(client, due)
+
+    async def misbehave(self, client: Client, fault: Fault) -> None:
+        """Do what only this venue does wrong."""
+        raise NotImplementedError(fault.kind)
 
     def _forget(self) -> None:
         for symbol, prints in self.tape.by_symbol.items():
@@ -264,6 +272,14 @@ class StandIn(ABC):
             return web.Response(text='[{"trade_id":12')
         return await self.history(request)
 
+    def ids(self) -> dict[str, int]:
+        """Return the tape's numbers by `trade_id`, where the number is not in it."""
+        return {}
+
+    async def tell_ids(self, request: web.Request) -> web.StreamResponse:
+        """Tell the tests which print is which."""
+        return web.json_response(self.ids())
+
     async def state(self, request: web.Request) -> web.StreamResponse:
         """Tell the tests what the tape has and what has struck."""
         return web.json_response(
@@ -278,6 +294,7 @@ class StandIn(ABC):
                 "not_struck": [fault.kind for fault in self._faults if not fault.has_struck],
                 "struck": [fault.kind for fault in self._faults if fault.has_struck],
                 "forgotten": self._forgotten,
+                "corrections": self.corrections,
                 "sessions": self.sessions,
                 "requests": self.requests,
             }
@@ -309,6 +326,7 @@ async def _serve(make: "type[StandIn]", websocket_path: str, chosen: argparse.Na
     standin = make(Tape(TapeConfig(**chosen.tape)), [Fault(**fault) for fault in chosen.faults])
     app = web.Application()
     app.router.add_get("/_state", standin.state)
+    app.router.add_get("/_ids", standin.tell_ids)
     app.router.add_get(websocket_path, standin.connect)
     app.router.add_get("/{rest:.*}", standin.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.5)

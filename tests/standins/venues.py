@@ -26,7 +26,8 @@ class StandInVenue:
     faults
         What it can do wrong.
     number
-        Finds the tape's number in a `trade_id`: a regular expression with a group.
+        Finds the tape's number in a `trade_id`: a regular expression with a group; empty if
+        the stand-in tells.
     secrets
         What the files hold that variables name, by variable; the stand-in knows them.
     """
@@ -39,5 +40,25 @@ class StandInVenue:
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
-VENUES = (StandInVenue("coinbase", "coinbase", ("BTC-USD", "ETH-USD", "DOGE-USD"), COMMON),)
+ALPACA: tuple[FaultKind, ...] = (
+    *("close", "reset", "silence", "mute", "double", "malformed", "outage", "busy", "broken", "lagging"),
+    *("clock", "occupied", "slow_reader", "cancel", "correct"),
+)
+"""All but prints that are left out or overtake each other, as nothing numbers them, and a history that
+forgets."""
+
+VENUES = (
+    StandInVenue("coinbase", "coinbase", ("BTC-USD", "ETH-USD", "DOGE-USD"), COMMON),
+    StandInVenue(
+        "alpaca:iex",
+        "alpaca",
+        ("AAPL", "MSFT", "BRK.B"),
+        ALPACA,
+        number="",
+        secrets={
+            "TAPEWATCH_ALPACA_KEY_FILE": "standin-key",
+            "TAPEWATCH_ALPACA_SECRET_FILE": "standin-secret",
+        },
+    ),
+)
 """Each venue of `services.sources.feeds.registry`."""

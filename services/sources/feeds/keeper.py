@@ -159,6 +159,10 @@ class Keeper(ABC):
     def page(self, prints: Sequence[Print]) -> Sequence[Print]:
         """Take consecutive prints of history; returns those to publish."""
 
+    def takes(self, correction_id: str, time_ns: int) -> bool:  # noqa: ARG002 - only who asks again for them
+        """Whether a correction of the symbol, made at a time, has not come yet; it has from now on."""
+        return True
+
     @property
     def is_blocked(self) -> bool:
         """Whether further pages of this answer are of no use, as one left prints out."""

@@ -36,7 +36,10 @@ class VenueKind:
         return bool(which) if self.which == ("*",) else which in (self.which or ("",))
 
 
-VENUES = (VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),)
+VENUES = (
+    VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),
+    VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
+)
 
 
 def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str | None) -> Venue:

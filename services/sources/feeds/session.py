@@ -15,6 +15,7 @@ from services.common.errors import TapewatchError
 from services.contracts.correction import Correction
 from services.contracts.feed_event import EventName, FeedEvent
 from services.sources.feeds import metrics
+from services.sources.feeds.corrections import Corrections
 from services.sources.feeds.handoff import Handoff
 from services.sources.feeds.history import History, HistoryUnavailableError
 from services.sources.feeds.keeper import Gap, Keeper, Shared, Wanted
@@ -23,7 +24,9 @@ from services.sources.feeds.messages import (
     Frame,
     HistoryRequest,
     LastNumber,
+    Page,
     Print,
+    ReferringCorrection,
     Refusal,
     Replayed,
     Skipped,
@@ -41,6 +44,8 @@ PROBE_AFTER_S = 30.0
 """Where a venue promises no heartbeat: after so long without a record, history is asked for newer prints."""
 
 FILLS_AT_ONCE = 4
+MOST_CONDITION_CHARS = 8
+"""Of an unknown sale condition as a metric's label."""
 
 
 class Session:
@@ -72,9 +77,11 @@ class Session:
         self._times = Times()
         self._shared = Shared(self._record_gap)
         self.keepers: dict[str, Keeper] = {
-            symbol: venue.keeper(symbol, self._shared, places.get(symbol)) for symbol in venue.symbols
+            symbol: venue.keeper(symbol, self._shared, places.get(symbol))
+            for symbol in (places if venue.watches_all else venue.symbols)
         }
         self.handoff = Handoff(self.keepers)
+        self._corrections = Corrections(self._take_correction)
         self._events: list[FeedEvent] = []
         self._unsettled: set[str] = set()
         """Symbols whose keepers may want history."""
@@ -116,6 +123,7 @@ class Session:
         finally:
             ticker.cancel()
             await self._end_fills()
+            await self._corrections.end()
         if self._failure is not None:
             raise self._failure
 
@@ -204,6 +212,8 @@ class Session:
         published: list[Print] = []
         corrections: list[Correction] = []
         events: list[FeedEvent] = []
+        refusal: Refusal | None = None
+        self._corrections.see(frame.prints)
         for one in frame.prints:
             keeper = self.keepers.get(one.symbol)
             if keeper is None:
@@ -218,6 +228,8 @@ class Session:
         for note in frame.notes:
             if isinstance(note, Correction):
                 corrections.append(note)
+            elif isinstance(note, ReferringCorrection):
+                self._corrections.take(note, self._history)
             elif isinstance(note, FeedEvent):
                 events.append(note)
             elif isinstance(note, LastNumber):
@@ -229,10 +241,26 @@ class Session:
                 events.append(self._event("slow_reader", reason=note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)
             elif isinstance(note, Refusal):
-                raise RefusedError(note.reason, note.hint)
-        for bad in frame.bad:
-            self._log.warning("a message cannot be used", reason=bad.reason[:300])
+                refusal = note
+        self._count_unknown_conditions(frame)
         self._hand_over(published, corrections, events, frame.bad)
+        if refusal is not None:  # the keepers know of the prints: these are handed over first
+            raise RefusedError(refusal.reason, refusal.hint)
+
+    def _take_correction(self, correction: Correction, bad: Sequence[BadMessage]) -> None:
+        keeper = self.keepers.get(correction.symbol)
+        if keeper is None:
+            self._hand_over((), [correction], bad=bad)
+        else:
+            is_new = self._is_new(keeper, correction)
+            self._hand_over((), [correction] if is_new else (), bad=bad, moved=[correction.symbol])
+
+    def _is_new(self, keeper: Keeper, correction: Correction) -> bool:
+        return keeper.takes(correction.correction_id, self._times.nanos(correction.timestamp))
+
+    def _count_unknown_conditions(self, came: Frame | Page) -> None:
+        for condition in came.unknown_conditions:
+            metrics.UNKNOWN_CONDITIONS.labels(self._venue.name, condition[:MOST_CONDITION_CHARS]).inc()
 
     def _take_last_number(self, note: LastNumber, now_s: float) -> None:
         keeper = self.keepers.get(note.symbol)
@@ -252,6 +280,8 @@ class Session:
         if self._events:
             events = [*events, *self._events]
             self._events = []
+        for one in bad:
+            self._log.warning("a message cannot be used", reason=one.reason[:300])
         if published or corrections or events or bad or moved:
             self.handoff.add(published, corrections, events, bad, moved)
 
@@ -298,12 +328,9 @@ class Session:
             request = self._venue.history(Wanted(symbol, place))
             if request is None:
                 return
-            page = await self._history.ask(request)
-            newer = [
-                one for one in page.prints if one.tape_ns > place.time_ns or one.number > place.number > 0
-            ]
+            has_newer = await self._has_newer(request, place)
             record_s = self._last_record_s
-            if (newer or page.following is not None) and record_s <= now_s and self.is_connected:
+            if has_newer and record_s <= now_s and self.is_connected:
                 self._end_silent(
                     f"no record for {time.monotonic() - record_s:.0f} s, and history has newer prints"
                 )
@@ -313,6 +340,18 @@ class Session:
             self._last_record_s = max(self._last_record_s, now_s)
         finally:
             self._probe = None
+
+    async def _has_newer(self, request: HistoryRequest | None, place: Place) -> bool:
+        """Whether history has prints behind a place; an answer of several pages may have these last."""
+        while request is not None and self._history is not None:
+            page = await self._history.ask(request)
+            newer = [
+                one for one in page.prints if one.tape_ns > place.time_ns or one.number > place.number > 0
+            ]
+            if any(one.trade_id not in place.ahead for one in newer):
+                return True
+            request = page.following
+        return False
 
     def _start_fills(self, now_s: float) -> None:
         for symbol in list(self._unsettled):
@@ -338,8 +377,11 @@ class Session:
                 following: HistoryRequest | None = request
                 while following is not None:
                     page = await self._history.ask(following)
+                    self._corrections.see(page.prints)
+                    self._count_unknown_conditions(page)
                     published = keeper.page(page.prints)
-                    self._hand_over(published, page.corrections, bad=page.bad)
+                    corrections = [one for one in page.corrections if self._is_new(keeper, one)]
+                    self._hand_over(published, corrections, bad=page.bad)
                     await self.handoff.wait_for_room()
                     following = None if keeper.is_blocked else page.following
                 self._hand_over(keeper.answered(asked_s, time.monotonic()), moved=[symbol])

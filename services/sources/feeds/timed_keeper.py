@@ -45,11 +45,12 @@ class RecentPrints:
         """Time of the newest print, but for those that are stamped ahead."""
         self.since_ns = 0 if place is None else place.since_ns
         """All published prints from here on are known."""
-        self._order: deque[tuple[int, str]] = deque()
+        self._order: deque[tuple[int, str, int]] = deque()
+        """Tape time, id, and the newest time of all up to here: a search from the end knows where to stop."""
+        self._stamped_ahead = {} if place is None else dict(place.ahead)
         if place is not None:
-            self._order += ((self.time_ns, one) for one in place.ids)
-            self._order += ((time_ns, one) for one, time_ns in place.ahead.items())
-        self._ids = {one for _, one in self._order}
+            self._order += ((self.time_ns, one, self.time_ns) for one in place.ids)
+        self._ids = {one for _, one, _ in self._order} | self._stamped_ahead.keys()
         self._ahead = 0
         self._skew_ns = 0
         self.is_empty = place is None
@@ -72,14 +73,35 @@ class RecentPrints:
             self.is_empty = False
             # What the tape showed before belongs to nobody's watch.
             self.since_ns = min(time_ns, clock_ns or time_ns)
-        self._order.append((time_ns, one.trade_id))
-        self._ids.add(one.trade_id)
-        if time_ns <= self.time_ns:
+        is_newest = time_ns > self.time_ns
+        if is_newest and clock_ns and self._is_ahead(time_ns - clock_ns):
+            self._stamped_ahead[one.trade_id] = time_ns
+            self._ids.add(one.trade_id)
             return
-        if clock_ns and self._is_ahead(time_ns - clock_ns):
-            return
-        self.time_ns = time_ns
-        self._forget(time_ns - self._overlap_ns)
+        self._remember(time_ns, one.trade_id)
+        if is_newest:
+            self.time_ns = time_ns
+            self._forget(time_ns - self._overlap_ns)
+
+    def _remember(self, time_ns: int, identity: str) -> None:
+        order = self._order
+        order.append((time_ns, identity, max(time_ns, order[-1][2]) if order else time_ns))
+        self._ids.add(identity)
+
+    def takes(self, correction_id: str, time_ns: int) -> bool:
+        """Remember a correction as long as prints of its time; returns whether it was not known.
+
+        Its trade is not newer, though it may be published later: a history that is asked from a later time on
+        mentions neither.
+        """
+        if correction_id in self._ids:
+            return False
+        if time_ns > self.time_ns:
+            self._stamped_ahead[correction_id] = time_ns
+            self._ids.add(correction_id)
+        elif not self.is_empty:
+            self._remember(self.time_ns, correction_id)
+        return True
 
     def _is_ahead(self, ahead_ns: int) -> bool:
         if ahead_ns <= AHEAD_NS + self._skew_ns:
@@ -99,24 +121,36 @@ class RecentPrints:
     def _forget(self, before_ns: int) -> None:
         """Forget the oldest arrivals; never the last ones, of a symbol that is quiet."""
         order = self._order
-        if order[0][0] > self.time_ns:  # stamped ahead: must not keep the others
-            order.rotate(-1)
         while len(order) > CURSOR_PRINTS and order[0][0] < before_ns:
-            time_ns, trade_id = order.popleft()
-            self._ids.discard(trade_id)
+            time_ns, identity, _ = order.popleft()
+            self._ids.discard(identity)
             self.since_ns = max(self.since_ns, time_ns + 1)
+        for identity in [one for one, time_ns in self._stamped_ahead.items() if time_ns < before_ns]:
+            self.since_ns = max(self.since_ns, self._stamped_ahead.pop(identity) + 1)
+            self._ids.discard(identity)
 
     def place(self) -> Place:
         """Return the cursor: a time of which at least some prints are not older, and the ids of all these."""
         order = self._order
-        newest = (order[-at] for at in range(1, min(len(order), SEARCHED_PRINTS) + 1))
-        times_ns = sorted((time_ns for time_ns, _ in newest if time_ns <= self.time_ns), reverse=True)
+        newest = (order[-at][0] for at in range(1, min(len(order), SEARCHED_PRINTS) + 1))
+        times_ns = sorted(newest, reverse=True)
         since_ns = self.since_ns
         if len(times_ns) > CURSOR_PRINTS:
             since_ns = max(since_ns, times_ns[CURSOR_PRINTS - 1])
-        ids = tuple(trade_id for time_ns, trade_id in order if since_ns <= time_ns <= self.time_ns)
-        ahead = {trade_id: time_ns for time_ns, trade_id in order if time_ns > self.time_ns}
-        return Place(self.time_ns, 0, since_ns, ids, ahead)
+        ids = []
+        for time_ns, identity, newest_ns in reversed(order):
+            if newest_ns < since_ns:
+                break
+            if time_ns >= since_ns:
+                ids.append(identity)
+        ids.reverse()
+        ahead = {}
+        for identity, time_ns in self._stamped_ahead.items():
+            if time_ns > self.time_ns:
+                ahead[identity] = time_ns
+            elif time_ns >= since_ns:
+                ids.append(identity)
+        return Place(self.time_ns, 0, since_ns, tuple(ids), ahead)
 
 
 class TimedKeeper(Keeper):
@@ -200,6 +234,10 @@ class TimedKeeper(Keeper):
             self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         return published
+
+    def takes(self, correction_id: str, time_ns: int) -> bool:
+        """See `Keeper`."""
+        return self._recent.takes(correction_id, time_ns)
 
     def answered(self, asked_s: float, now_s: float) -> Sequence[Print]:
         """See `Keeper`."""

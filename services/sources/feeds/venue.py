@@ -79,6 +79,8 @@ class Venue(ABC):
         Where the venue's days begin at midnight.
     session_s
         The venue ends a connection after so long; it is renewed before. None if it does not.
+    watches_all
+        Whether all symbols of the venue are watched, and `symbols` names none of them.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Venue(ABC):
     source: ClassVar[str]
     zone: ClassVar[str] = "UTC"
     session_s: ClassVar[float | None] = None
+    watches_all: bool = False
 
     def __init__(self, symbols: Sequence[str], url: str | None, rest_url: str | None) -> None:
         self.symbols = tuple(symbols)
