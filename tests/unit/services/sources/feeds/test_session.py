@@ -10,7 +10,7 @@ from services.sources.feeds.handoff import Batch
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.messages import Frame, HistoryRequest, Page, Print, Refusal, Skipped
 from services.sources.feeds.place import Place
-from services.sources.feeds.session import Session
+from services.sources.feeds.session import PROBE_AFTER_S, Session
 from services.sources.feeds.timed_keeper import TimedKeeper
 from services.sources.feeds.venue import Connection, ConnectionLostError, Venue
 
@@ -116,3 +116,16 @@ def test_a_connection_is_silent_if_any_page_of_history_has_newer_prints(
     found = asyncio.run(session._has_newer(HistoryRequest("AAPL", "/first"), place))
     assert found is has_newer
     assert not venue.pages
+
+
+@pytest.mark.parametrize(("places", "is_asked"), [({}, False), ({"AAPL": Place(1, 0, 1, ("t-1",))}, True)])
+def test_a_connection_that_is_silent_from_its_start_is_looked_at(
+    places: dict[str, Place], *, is_asked: bool
+) -> None:
+    async def watch() -> bool:
+        session = Session(venue := MemoryVenue([]), places)
+        session._connection, session.is_connected = venue, True
+        session._watch(session._last_record_s + PROBE_AFTER_S)
+        return session._probe is not None
+
+    assert asyncio.run(watch()) is is_asked
