@@ -15,7 +15,13 @@ SHOWN_IDS = 10
 
 @commands.command()
 def feed(
-    venue: Annotated[str, typer.Argument(metavar="VENUE", help="coinbase, alpaca:iex, alpaca:sip")],
+    venue: Annotated[
+        str,
+        typer.Argument(
+            metavar="VENUE",
+            help="coinbase, binance, kraken, alpaca:iex, alpaca:sip, massive, massive:delayed",
+        ),
+    ],
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",
