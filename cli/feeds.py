@@ -16,12 +16,12 @@ SHOWN_IDS = 10
 @commands.command()
 def feed(
     venue: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="VENUE",
+            metavar="[VENUE]",
             help="coinbase, binance, kraken, alpaca:iex, alpaca:sip, massive, massive:delayed",
         ),
-    ],
+    ] = None,
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",
@@ -42,23 +42,31 @@ def feed(
             metavar="FILE", help="Keep what the venue sends, with the times, to run it again later."
         ),
     ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run again what --record has kept.")
+    ] = None,
     map_spec: MapSpec = None,
     kafka: Kafka = None,
 ) -> None:
     """Publish a venue's live trades to the topic `trades`, each once; gaps are filled from its history."""
     from services.common.process.logs import configure_logs
+    from services.producer.feed_replay import run_replay
     from services.producer.feed_service import run_feed
     from services.sources.feeds.recording import FileRecording
     from services.sources.feeds.registry import open_venue
 
     configure_logs("feed")
     settings = settings_from(Settings, kafka)
+    if (venue is None) == (replay is None):
+        raise typer.BadParameter("give a VENUE, or --replay FILE")
+    if replay is not None:
+        raise typer.Exit(run_replay(replay, settings))
     if venue == "stdin":
         raise typer.Exit(_publish_standard_input(map_spec, settings))
-    opened = open_venue(venue, _listed(symbols), url, rest_url)
+    opened = open_venue(venue or "", _listed(symbols), url, rest_url)
     if record is None:
         raise typer.Exit(run_feed(opened, settings, duration))
-    with FileRecording(record, opened.name, opened.symbols) as recording:
+    with FileRecording(record) as recording:
         raise typer.Exit(run_feed(opened, settings, duration, recording))
 
 

@@ -175,7 +175,7 @@ async def _compare(
     file: Source | None,
     stop: Stop,
 ) -> list[SymbolReport]:
-    history = History(venue, lambda *_: None)
+    history = History(venue)
     in_file = None if file is None else prints_of(file, venue.symbols, start_ns, end_ns)
     reports: list[SymbolReport] = []
     for symbol in venue.symbols:
