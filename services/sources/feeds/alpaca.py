@@ -64,6 +64,7 @@ FACILITIES = "D"
 NEW_YORK = ZoneInfo("America/New_York")
 _HOUR_NS = 3600 * 10**9
 _MOST_REMEMBERED = 8192
+_TIME_CHARS = len("2026-04-06T14:25:06.542305024Z")
 
 SLOW_CLIENT = 407
 ALREADY_AUTHENTICATED = 403
@@ -339,8 +340,11 @@ class Alpaca(Venue):
         trade_id = reference = f"alpaca-{symbol}-{day}-{trade.x}-{trade.i}"
         if trade.x == FACILITIES:
             trade_id, reference = f"{trade_id}-{tape_ns}", f"{trade_id}-{price}-{size}"
+        time = trade.t  # with nine digits it is the topic's text
+        if len(time) != _TIME_CHARS or time[10] != "T" or time[-1] != "Z":
+            time = self._times.text(tape_ns)
         value = trade_text(
-            self._times.text(tape_ns),
+            time,
             trade_id,
             symbol,
             price,
