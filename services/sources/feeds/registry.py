@@ -38,7 +38,10 @@ class VenueKind:
 
 VENUES = (
     VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),
+    VenueKind("binance", "services.sources.feeds.binance:Binance", (), "BTCUSDT,ETHUSDT"),
+    VenueKind("kraken", "services.sources.feeds.kraken:Kraken", (), "BTC/USD,ETH/USD"),
     VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
+    VenueKind("massive", "services.sources.feeds.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
 )
 
 
