@@ -125,6 +125,8 @@ class RecentPrints:
             time_ns, identity, _ = order.popleft()
             self._ids.discard(identity)
             self.since_ns = max(self.since_ns, time_ns + 1)
+        if not self._stamped_ahead:
+            return
         for identity in [one for one, time_ns in self._stamped_ahead.items() if time_ns < before_ns]:
             self.since_ns = max(self.since_ns, self._stamped_ahead.pop(identity) + 1)
             self._ids.discard(identity)
