@@ -23,6 +23,8 @@ FaultKind = Literal[
     "halves",  # a frame comes in two pieces
     "occupied",  # ends the connection and says for a while that another one is open
     "slow_reader",  # holds frames back, says that this reader is too slow, and ends the connection
+    "expiry",  # ends the connection, as it is too old
+    "shutdown",  # says that it will end the connection, and then does
     "cancel",  # takes a print back that came a while before
     "correct",  # corrects one
 ]

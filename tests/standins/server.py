@@ -242,6 +242,10 @@ class StandIn(ABC):
         """Do what only this venue does wrong."""
         raise NotImplementedError(fault.kind)
 
+    def too_many(self) -> web.Response:
+        """Return how its history answers who asks too often."""
+        return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
+
     def _forget(self) -> None:
         for symbol, prints in self.tape.by_symbol.items():
             if len(prints) > KEPT_WHEN_FORGOTTEN:
@@ -264,7 +268,7 @@ class StandIn(ABC):
             return web.Response(status=503, text="closed for a while")
         if self._busy > 0:
             self._busy -= 1
-            return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
+            return self.too_many()
         if self._broken > 0:
             self._broken -= 1
             if self._broken % 2:

@@ -9,7 +9,7 @@ import structlog
 import urllib3
 
 from services.sources.feeds.messages import HistoryRequest, Page
-from services.sources.feeds.venue import Venue
+from services.sources.feeds.venue import RefusedError, Venue
 from services.sources.feeds.waits import Waits
 
 TIMEOUT_S = 20.0
@@ -68,6 +68,8 @@ class History:
             if status < 400:
                 try:
                     page = self._venue.decode_page(request, body)
+                except RefusedError as error:
+                    raise HistoryUnavailableError(f"the venue's history refuses: {error.reason}") from None
                 except ValueError as error:
                     self._log.warning(
                         "the venue's history sent what cannot be read",

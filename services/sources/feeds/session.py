@@ -308,8 +308,13 @@ class Session:
         if heartbeat_s is not None:
             if silent_s >= max(LEAST_SILENCE_S, HEARTBEATS_MISSED * heartbeat_s):
                 self._end_silent(f"no record for {silent_s:.0f} s")
-        elif silent_s >= PROBE_AFTER_S and self._probe is None and self._last_print_symbol is not None:
-            self._probe = asyncio.create_task(self._ask_whether_silent(self._last_print_symbol, now_s))
+        elif silent_s >= PROBE_AFTER_S and self._probe is None:
+            # After a start nothing came yet: then one of those that were published before.
+            symbol = self._last_print_symbol or next(
+                (symbol for symbol, keeper in self.keepers.items() if keeper.place is not None), None
+            )
+            if symbol is not None:
+                self._probe = asyncio.create_task(self._ask_whether_silent(symbol, now_s))
 
     def _end_silent(self, reason: str) -> None:
         self._lost_reason = reason

@@ -119,7 +119,9 @@ class Venue(ABC):
         Raises
         ------
         ValueError
-            It is no answer to this question.
+            It is no answer to this question; another try may bring one.
+        RefusedError
+            It says, with an HTTP status of success, that there will be none.
         """
         raise NotImplementedError
 

@@ -22,7 +22,7 @@ from services.sources.feeds.messages import (
     Skipped,
 )
 from services.sources.feeds.place import Place
-from services.sources.feeds.session import Session
+from services.sources.feeds.session import PROBE_AFTER_S, Session
 from services.sources.feeds.timed_keeper import TimedKeeper
 from services.sources.feeds.venue import Connection, ConnectionLostError, Venue
 
@@ -259,3 +259,16 @@ def test_unknown_conditions_are_counted_by_letter() -> None:
         lambda batch: bool(batch.prints),
     )
     assert counter._value.get() == before + 2
+
+
+@pytest.mark.parametrize(("places", "is_asked"), [({}, False), ({"AAPL": Place(1, 0, 1, ("t-1",))}, True)])
+def test_a_connection_that_is_silent_from_its_start_is_looked_at(
+    places: dict[str, Place], *, is_asked: bool
+) -> None:
+    async def watch() -> bool:
+        session = Session(venue := MemoryVenue([]), places)
+        session._connection, session.is_connected = venue, True
+        session._watch(session._last_record_s + PROBE_AFTER_S)
+        return session._probe is not None
+
+    assert asyncio.run(watch()) is is_asked
