@@ -49,6 +49,7 @@ forgets."""
 
 VENUES = (
     StandInVenue("coinbase", "coinbase", ("BTC-USD", "ETH-USD", "DOGE-USD"), COMMON),
+    StandInVenue("binance", "binance", ("BTCUSDT", "ETHUSDT", "DOGEUSDT"), (*COMMON, "expiry", "shutdown")),
     StandInVenue(
         "alpaca:iex",
         "alpaca",

@@ -38,6 +38,7 @@ class VenueKind:
 
 VENUES = (
     VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),
+    VenueKind("binance", "services.sources.feeds.binance:Binance", (), "BTCUSDT,ETHUSDT"),
     VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
 )
 
