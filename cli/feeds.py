@@ -13,7 +13,9 @@ commands = typer.Typer()
 
 @commands.command()
 def feed(
-    venue: Annotated[str, typer.Argument(metavar="VENUE", help="coinbase, binance, alpaca:iex, alpaca:sip")],
+    venue: Annotated[
+        str, typer.Argument(metavar="VENUE", help="coinbase, binance, kraken, alpaca:iex, alpaca:sip")
+    ],
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",

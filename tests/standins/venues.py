@@ -50,6 +50,7 @@ forgets."""
 VENUES = (
     StandInVenue("coinbase", "coinbase", ("BTC-USD", "ETH-USD", "DOGE-USD"), COMMON),
     StandInVenue("binance", "binance", ("BTCUSDT", "ETHUSDT", "DOGEUSDT"), (*COMMON, "expiry", "shutdown")),
+    StandInVenue("kraken", "kraken", ("BTC/USD", "ETH/USD", "DOGE/USD"), COMMON),
     StandInVenue(
         "alpaca:iex",
         "alpaca",

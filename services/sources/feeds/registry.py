@@ -39,6 +39,7 @@ class VenueKind:
 VENUES = (
     VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),
     VenueKind("binance", "services.sources.feeds.binance:Binance", (), "BTCUSDT,ETHUSDT"),
+    VenueKind("kraken", "services.sources.feeds.kraken:Kraken", (), "BTC/USD,ETH/USD"),
     VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
 )
 
