@@ -14,7 +14,11 @@ commands = typer.Typer()
 @commands.command()
 def feed(
     venue: Annotated[
-        str, typer.Argument(metavar="VENUE", help="coinbase, binance, kraken, alpaca:iex, alpaca:sip")
+        str,
+        typer.Argument(
+            metavar="VENUE",
+            help="coinbase, binance, kraken, alpaca:iex, alpaca:sip, massive, massive:delayed",
+        ),
     ],
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")

@@ -47,6 +47,12 @@ ALPACA: tuple[FaultKind, ...] = (
 """All but prints that are left out or overtake each other, as nothing numbers them, and a history that
 forgets."""
 
+MASSIVE: tuple[FaultKind, ...] = (
+    *("close", "reset", "silence", "mute", "double", "malformed", "outage", "busy", "broken", "lagging"),
+    *("clock", "occupied", "slow_reader"),
+)
+"""Likewise: its sequence rises, but not without gaps."""
+
 VENUES = (
     StandInVenue("coinbase", "coinbase", ("BTC-USD", "ETH-USD", "DOGE-USD"), COMMON),
     StandInVenue("binance", "binance", ("BTCUSDT", "ETHUSDT", "DOGEUSDT"), (*COMMON, "expiry", "shutdown")),
@@ -61,6 +67,16 @@ VENUES = (
             "TAPEWATCH_ALPACA_KEY_FILE": "standin-key",
             "TAPEWATCH_ALPACA_SECRET_FILE": "standin-secret",
         },
+    ),
+    *(
+        StandInVenue(
+            feed,
+            "massive",
+            ("AAPL", "MSFT", "BRK.A"),
+            MASSIVE,
+            secrets={"TAPEWATCH_MASSIVE_KEY_FILE": "standin-key"},
+        )
+        for feed in ("massive", "massive:delayed")
     ),
 )
 """Each venue of `services.sources.feeds.registry`."""

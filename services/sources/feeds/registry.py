@@ -41,6 +41,7 @@ VENUES = (
     VenueKind("binance", "services.sources.feeds.binance:Binance", (), "BTCUSDT,ETHUSDT"),
     VenueKind("kraken", "services.sources.feeds.kraken:Kraken", (), "BTC/USD,ETH/USD"),
     VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
+    VenueKind("massive", "services.sources.feeds.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
 )
 
 
