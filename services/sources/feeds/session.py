@@ -20,6 +20,7 @@ from services.sources.feeds.handoff import Handoff
 from services.sources.feeds.history import History, HistoryUnavailableError
 from services.sources.feeds.keeper import Gap, Keeper, Shared, Wanted
 from services.sources.feeds.messages import (
+    AgedOut,
     BadMessage,
     Frame,
     HistoryRequest,
@@ -237,6 +238,9 @@ class Session:
             elif isinstance(note, Replayed):
                 for keeper in self.keepers.values():
                     keeper.replayed()
+            elif isinstance(note, AgedOut):
+                for symbol in note.symbols:
+                    published += self.keepers[symbol].unavailable(note.reason)
             elif isinstance(note, Skipped):
                 events.append(self._event("slow_reader", reason=note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)
@@ -303,6 +307,8 @@ class Session:
         """End a connection that is silent though it should not be."""
         if not self.is_connected or self._connection is None:
             return
+        if self.handoff.is_full:  # it is this side that does not read
+            self._last_record_s = now_s
         silent_s = now_s - self._last_record_s
         heartbeat_s = self._venue.heartbeat_s
         if heartbeat_s is not None:
