@@ -14,6 +14,7 @@ from services.contracts.feed_event import EventName, FeedEvent
 from services.sources.feeds import metrics
 from services.sources.feeds.keeper import Gap, Keeper, Shared, Wanted
 from services.sources.feeds.messages import (
+    AgedOut,
     BadMessage,
     Frame,
     LastNumber,
@@ -139,7 +140,7 @@ class FeedState:
         self._take_notes(frame, published, now_s)
         return frame
 
-    def _take_notes(self, frame: Frame, published: Sequence[Print], now_s: float) -> None:
+    def _take_notes(self, frame: Frame, published: list[Print], now_s: float) -> None:
         corrections: list[Correction] = []
         events: list[FeedEvent] = []
         refusal: Refusal | None = None
@@ -158,6 +159,9 @@ class FeedState:
             elif isinstance(note, Replayed):
                 for keeper in self.keepers.values():
                     keeper.replayed()
+            elif isinstance(note, AgedOut):
+                for symbol in note.symbols:
+                    published += self.keepers[symbol].unavailable(note.reason)
             elif isinstance(note, Skipped):
                 events.append(self._event("slow_reader", note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)
