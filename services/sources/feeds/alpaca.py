@@ -209,8 +209,7 @@ class Alpaca(Venue):
         self.request_interval_s = REQUEST_INTERVALS_S[which]
         self._which = which
         self._zone = ZoneInfo(self.zone)
-        self._key = key_of("ALPACA")
-        self._secret = key_of("ALPACA", "SECRET")
+        self._key = self._secret = ""
         self._times = Times()
         self._decoder = msgspec.json.Decoder(list[_Message])
         self._one_decoder: msgspec.json.Decoder[_Message] = msgspec.json.Decoder(_Message)
@@ -222,6 +221,10 @@ class Alpaca(Venue):
         self._days: dict[int, str] = {}
         self._symbols: dict[str, str] = {}
         self._rests: dict[tuple[str, str, tuple[str, ...] | None], tuple[str, tuple[str, ...]]] = {}
+
+    def read_keys(self) -> None:
+        """See `Venue`."""
+        self._key, self._secret = key_of("ALPACA"), key_of("ALPACA", "SECRET")
 
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:
         """See `Venue`."""

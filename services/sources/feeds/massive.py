@@ -114,11 +114,6 @@ class Massive(Venue):
         As for every `Venue`.
     which
         `delayed`, or empty for the live feed.
-
-    Raises
-    ------
-    TapewatchError
-        There is no key.
     """
 
     request_interval_s = 0.1
@@ -131,13 +126,17 @@ class Massive(Venue):
         self.watches_all = watches_all
         self.name = f"massive:{which}" if which else "massive"
         self._is_delayed = bool(which)
-        self._key = key_of("MASSIVE")
+        self._key = ""
         self._prints = Prints()
         self._decoder = msgspec.json.Decoder(list[_Trade | _Band | _Status])
         self._parts_decoder = msgspec.json.Decoder(list[msgspec.Raw])
         self._part_decoder = msgspec.json.Decoder(_Trade | _Band | _Status)
         self._answer_decoder = msgspec.json.Decoder(_Answer)
         self._row_decoder = msgspec.json.Decoder(_Row)
+
+    def read_keys(self) -> None:
+        """See `Venue`."""
+        self._key = key_of("MASSIVE")
 
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:
         """See `Venue`."""

@@ -47,12 +47,27 @@ VENUES = (
 
 
 def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str | None) -> Venue:
-    """Return a venue for symbols.
+    """Return a venue for symbols, with its keys.
 
     Raises
     ------
     TapewatchError
         There is no such venue, no symbol was given, or its key is missing.
+    """
+    venue = make_venue(name, symbols, url, rest_url)
+    venue.read_keys()
+    return venue
+
+
+def make_venue(
+    name: str, symbols: Sequence[str], url: str | None = None, rest_url: str | None = None
+) -> Venue:
+    """Return a venue that can decode, but is asked nothing: it has no keys.
+
+    Raises
+    ------
+    TapewatchError
+        There is no such venue, or no symbol was given.
     """
     kind_name, _, which = name.partition(":")
     kind = next((kind for kind in VENUES if kind.name == kind_name), None)

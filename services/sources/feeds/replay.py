@@ -11,7 +11,7 @@ from services.sources.feeds.handoff import Batch
 from services.sources.feeds.keeper import Keeper
 from services.sources.feeds.messages import BadMessage, HistoryRequest, Print
 from services.sources.feeds.recording import Entry, read_recording
-from services.sources.feeds.registry import open_venue
+from services.sources.feeds.registry import make_venue
 from services.sources.feeds.state import FeedState
 from services.sources.feeds.venue import RefusedError, Venue
 
@@ -62,7 +62,7 @@ def replay(path: Path) -> Iterator[tuple[int, Batch]]:
         It is no such file, or its venue is not known.
     """
     head, entries = read_recording(path)
-    venue = open_venue(head.venue, head.symbols, None, None)
+    venue = make_venue(head.venue, head.symbols)
     out = _Collected()
     state = FeedState(venue, head.places, out.of)
     number = 0

@@ -109,6 +109,15 @@ class Venue(ABC):
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:
         """Return what keeps a symbol complete."""
 
+    def read_keys(self) -> None:  # noqa: B027 - not every venue asks for a key
+        """Read the keys that `connect` and `history_headers` need.
+
+        Raises
+        ------
+        TapewatchError
+            One is missing.
+        """
+
     def resume_from(self, places: Mapping[str, Place]) -> None:  # noqa: B027 - only a replayed stream
         """Take how far symbols were published, before `connect`: a venue that replays begins there."""
 

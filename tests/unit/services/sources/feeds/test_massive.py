@@ -34,7 +34,9 @@ def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Massive:
     file.write_text(f"{KEY}\n")
     file.chmod(0o600)
     monkeypatch.setenv("TAPEWATCH_MASSIVE_KEY_FILE", str(file))
-    return Massive(["AAPL"])
+    venue = Massive(["AAPL"])
+    venue.read_keys()
+    return venue
 
 
 def trade(**changed: Any) -> dict[str, Any]:
@@ -292,7 +294,7 @@ def test_all_tickers_may_be_asked_for(venue: Massive, monkeypatch: pytest.Monkey
 def test_a_missing_key_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAPEWATCH_MASSIVE_KEY_FILE", raising=False)
     with pytest.raises(TapewatchError, match="TAPEWATCH_MASSIVE_KEY_FILE"):
-        Massive(["AAPL"])
+        Massive(["AAPL"]).read_keys()
 
 
 class Scripted:
