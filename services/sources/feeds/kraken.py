@@ -70,8 +70,7 @@ class _Message(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw(b"[]")
     method: str = ""
     success: bool = True
-    error: str = ""
-    symbol: str = ""
+    error: str = "refused"
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -129,9 +128,7 @@ class Kraken(Venue):
                 self._take_trades(frame, message)
             elif message.method and not message.success:
                 may_pass = message.error.startswith(PASSING)
-                frame.notes.append(
-                    Refusal(f"{message.error} {message.symbol}".strip(), None if may_pass else PAIR_HINT)
-                )
+                frame.notes.append(Refusal(message.error, None if may_pass else PAIR_HINT))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             frame.bad.append(BadMessage(raw, f"not a message of kraken: {error}"))
         return frame
