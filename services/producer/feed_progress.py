@@ -30,11 +30,14 @@ class FeedRecord(msgspec.Struct, frozen=True):
         The process that wrote the record.
     transaction
         Number of the owner's transaction that it was committed with.
+    entries
+        Of a recorded session: how many of its entries were run.
     """
 
     feed: str
     owner: str = ""
     transaction: int = 0
+    entries: int = 0
 
 
 class SymbolRecord(msgspec.Struct, frozen=True):

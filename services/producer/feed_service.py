@@ -72,13 +72,12 @@ def run_feed(
         tally = Tally(health, None)
         try:
             publisher = FeedPublisher(venue.name, kafka, stop, tally)
-            places = publisher.claim()
-            if places is None:
+            progress = publisher.claim()
+            if progress is None:
                 return 0
-            session = Session(venue, places, recording)
-            log.info(
-                "publishing", symbols=list(venue.symbols)[:20], resuming=len(places.keys() & session.keepers)
-            )
+            session = Session(venue, progress.places, recording)
+            resuming = len(progress.places.keys() & session.watched)
+            log.info("publishing", symbols=list(venue.symbols)[:20], resuming=resuming)
             reader = FeedReader(session)
             ends_s = None if duration_s is None else time.monotonic() + duration_s
             _publish(reader, publisher, stop, health, ends_s)

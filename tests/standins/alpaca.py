@@ -110,7 +110,7 @@ class AlpacaStandIn(StandIn):
     @staticmethod
     def _subscription(client: Client) -> Message:
         symbols = sorted(client.symbols)
-        kinds = {"quotes": [], "bars": [], "updatedBars": [], "dailyBars": []}
+        kinds: Message = {"quotes": [], "bars": [], "updatedBars": [], "dailyBars": []}
         return {
             "T": "subscription",
             "trades": symbols,

@@ -49,7 +49,6 @@ from services.sources.feeds.websocket import open_websocket
 
 URL = "wss://stream.data.alpaca.markets"
 REST_URL = "https://data.alpaca.markets"
-SOURCE = "alpaca"
 EVERYTHING = "*"
 
 LOGIN_S = 10.0
@@ -61,9 +60,9 @@ REQUEST_INTERVALS_S = {"iex": 0.3, "sip": 0.0065}
 """200 questions a minute are allowed without a plan, and 10,000 with the one that has `sip`."""
 
 FACILITIES = "D"
-NEW_YORK = ZoneInfo("America/New_York")
 _HOUR_NS = 3600 * 10**9
 _MOST_REMEMBERED = 8192
+_TIME_CHARS = len("2026-04-06T14:25:06.542305024Z")
 
 SLOW_CLIENT = 407
 ALREADY_AUTHENTICATED = 403
@@ -199,7 +198,8 @@ class Alpaca(Venue):
         `iex` or `sip`.
     """
 
-    heartbeat_s: ClassVar[float | None] = None
+    source: ClassVar[str] = "alpaca"
+    zone: ClassVar[str] = "America/New_York"
 
     def __init__(self, symbols: Sequence[str], url: str | None, rest_url: str | None, which: str) -> None:
         watches_all = EVERYTHING in symbols
@@ -208,6 +208,7 @@ class Alpaca(Venue):
         self.name = f"alpaca:{which}"
         self.request_interval_s = REQUEST_INTERVALS_S[which]
         self._which = which
+        self._zone = ZoneInfo(self.zone)
         self._key = key_of("ALPACA")
         self._secret = key_of("ALPACA", "SECRET")
         self._times = Times()
@@ -339,14 +340,17 @@ class Alpaca(Venue):
         trade_id = reference = f"alpaca-{symbol}-{day}-{trade.x}-{trade.i}"
         if trade.x == FACILITIES:
             trade_id, reference = f"{trade_id}-{tape_ns}", f"{trade_id}-{price}-{size}"
+        time = trade.t  # with nine digits it is the topic's text
+        if len(time) != _TIME_CHARS or time[10] != "T" or time[-1] != "Z":
+            time = self._times.text(tape_ns)
         value = trade_text(
-            self._times.text(tape_ns),
+            time,
             trade_id,
             symbol,
             price,
             size,
             "N",
-            SOURCE,
+            self.source,
             f'{rest},"extra":{{"id":{trade.i}}}',
         )
         return Print(symbol, trade_id, tape_ns, 0, value, reference)
@@ -377,7 +381,7 @@ class Alpaca(Venue):
         """Return New York's day of an hour since 1970, as `YYYYMMDD`; its clock changes at whole hours."""
         if len(self._days) >= _MOST_REMEMBERED:
             self._days.clear()
-        day = datetime.fromtimestamp(hour * 3600, UTC).astimezone(NEW_YORK).strftime("%Y%m%d")
+        day = datetime.fromtimestamp(hour * 3600, UTC).astimezone(self._zone).strftime("%Y%m%d")
         self._days[hour] = day
         return day
 
@@ -398,7 +402,7 @@ class Alpaca(Venue):
             None,
             message.symbol,
             action,
-            SOURCE,
+            self.source,
             original=_original(message.i, message.x, price, size),
         )
         return self._referring(correction, reference, None, time_ns, message.x, raw)
@@ -418,7 +422,7 @@ class Alpaca(Venue):
             None,
             message.symbol,
             "correct",
-            SOURCE,
+            self.source,
             float(new_price),
             float(new_size),
             list(judged.names),
@@ -436,7 +440,7 @@ class Alpaca(Venue):
         raw: bytes,
     ) -> ReferringCorrection:
         """Return a correction with the question for its trade: one of this day, and the newest first."""
-        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).astimezone(NEW_YORK)
+        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).astimezone(self._zone)
         midnight = moment.replace(hour=0, minute=0, second=0).astimezone(UTC)
         path = self._path(
             correction.symbol,
@@ -501,7 +505,7 @@ class Alpaca(Venue):
             one.trade_id,
             one.symbol,
             action,
-            SOURCE,
+            self.source,
             original=original,
         )
 

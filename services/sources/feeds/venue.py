@@ -4,9 +4,11 @@ A venue's file knows its protocol and nothing of reconnecting, gaps or Kafka. `d
 pure: the same bytes give the same prints, so that a recorded session can be run again.
 """
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
+from zoneinfo import ZoneInfo
 
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.messages import Frame, HistoryRequest, Page
@@ -69,6 +71,12 @@ class Venue(ABC):
         Least time between two questions for history.
     is_numbered
         Whether `LastNumber` and `Print.number` count each symbol's prints without a gap.
+    is_numbered
+        Whether `Print.number` and `LastNumber` count each symbol's prints without a gap.
+    source
+        What the trades' field `source` says, and their ids begin with.
+    zone
+        Where the venue's days begin at midnight.
     session_s
         The venue ends a connection after so long; it is renewed before. None if it does not.
     watches_all
@@ -78,6 +86,9 @@ class Venue(ABC):
     name: str
     heartbeat_s: ClassVar[float | None] = None
     request_interval_s: float = 0.2
+    is_numbered: ClassVar[bool] = False
+    source: ClassVar[str]
+    zone: ClassVar[str] = "UTC"
     session_s: ClassVar[float | None] = None
     watches_all: bool = False
 
@@ -85,6 +96,14 @@ class Venue(ABC):
         self.symbols = tuple(symbols)
         self.url = url
         self.rest_url = rest_url
+
+    def day_ns(self, day: dt.date) -> tuple[int, int]:
+        """Return where a day begins and where the next one does, in ns since 1970."""
+        zone = ZoneInfo(self.zone)
+        begins = [
+            dt.datetime.combine(one, dt.time(), zone).timestamp() for one in (day, day + dt.timedelta(days=1))
+        ]
+        return int(begins[0]) * 10**9, int(begins[1]) * 10**9
 
     @abstractmethod
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:

@@ -118,6 +118,20 @@ def test_prices_and_sizes_are_exact(price: Decimal, size: Decimal | int) -> None
 
 
 @pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        ("2026-04-06T14:25:06Z", "2026-04-06T14:25:06.000000000Z"),
+        ("2026-04-06T14:25:06.5423Z", "2026-04-06T14:25:06.542300000Z"),
+        ("2026-04-06T14:25:06.542305024Z", "2026-04-06T14:25:06.542305024Z"),
+        ("2026-04-06 14:25:06.542305024Z", "2026-04-06T14:25:06.542305024Z"),
+        ("2026-04-06T14:25:06.5423+00:00", "2026-04-06T14:25:06.542300000Z"),
+    ],
+)
+def test_times_have_nanoseconds_however_they_are_written(iex: Alpaca, time: str, text: str) -> None:
+    assert json.loads(only(iex.decode(frame_of(changed(TRADE, t=time)))).value)["@timestamp"] == text
+
+
+@pytest.mark.parametrize(
     ("time", "day"),
     [
         ("2026-04-07T03:59:59.999999999Z", "20260406"),

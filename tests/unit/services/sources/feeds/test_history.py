@@ -16,12 +16,12 @@ class RefusingVenue(MemoryVenue):
         raise RefusedError(f"unknown pair {body.decode()}", "Write it in another way.")
 
 
-def recorded(request: HistoryRequest, body: bytes) -> NoReturn:
-    raise AssertionError(request, body)
+def recorded(body: bytes) -> NoReturn:
+    raise AssertionError(body)
 
 
 def test_a_refusal_in_a_good_answer_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(RefusingVenue([]), recorded)
+    history = History(RefusingVenue([]))
     monkeypatch.setattr(history, "_get", lambda path: (200, 0.0, path.encode()))
     with pytest.raises(HistoryUnavailableError, match="unknown pair /past"):
-        asyncio.run(history.ask(HistoryRequest("X", "/past")))
+        asyncio.run(history.ask(HistoryRequest("X", "/past"), recorded))

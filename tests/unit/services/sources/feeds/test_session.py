@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from services.contracts.correction import Correction
+from services.sources.feeds import metrics
 from services.sources.feeds import session as module
 from services.sources.feeds.handoff import Batch
 from services.sources.feeds.history import HistoryUnavailableError
@@ -78,7 +79,7 @@ class MemoryHistory:
     def __init__(self, venue: MemoryVenue) -> None:
         self._venue = venue
 
-    async def ask(self, request: HistoryRequest) -> Page:
+    async def ask(self, request: HistoryRequest, keep: Callable[[bytes], None] = lambda _: None) -> Page:
         if not self._venue.pages:
             await asyncio.sleep(60)
         if self._venue.pages[0].bad:
@@ -88,7 +89,7 @@ class MemoryHistory:
 
 @pytest.fixture(autouse=True)
 def history_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "History", lambda venue, _: MemoryHistory(venue))
+    monkeypatch.setattr(module, "History", MemoryHistory)
 
 
 def run(session: Session, until: Callable[[Batch], bool], timeout_s: float = 5.0) -> Batch:
@@ -132,7 +133,7 @@ def test_a_connection_is_silent_if_any_page_of_history_has_newer_prints(
     following = HistoryRequest("AAPL", "/second")
     pages = [Page([make_print(1)], following), Page([make_print(last)], None)]
     session = Session(venue := MemoryVenue([], pages), {})
-    session._history = module.History(venue, lambda *_: None)
+    session._history = MemoryHistory(venue)  # type: ignore[assignment]
     place = Place(SECOND_NS, 0, SECOND_NS, ("t-1",))
     found = asyncio.run(session._has_newer(HistoryRequest("AAPL", "/first"), place))
     assert found is has_newer
@@ -244,7 +245,7 @@ def test_a_feed_of_all_symbols_resumes_those_that_it_has_published() -> None:
     venue = MemoryVenue([], symbols="*")
     venue.watches_all = True
     session = Session(venue, places)
-    assert list(session.keepers) == ["AAPL"]
+    assert list(session.watched) == ["AAPL"]
     page = Page([make_print(1), make_print(2)], None)
     venue.pages = [page]
     batch = run(session, lambda batch: bool(batch.prints))
@@ -252,7 +253,7 @@ def test_a_feed_of_all_symbols_resumes_those_that_it_has_published() -> None:
 
 
 def test_unknown_conditions_are_counted_by_letter() -> None:
-    counter = module.metrics.UNKNOWN_CONDITIONS.labels("memory", "?")
+    counter = metrics.UNKNOWN_CONDITIONS.labels("memory", "?")
     before = counter._value.get()
     run(
         Session(MemoryVenue([Frame([make_print(1)], unknown_conditions=["?", "?"])]), {}),
