@@ -83,6 +83,8 @@ class Binance(Venue):
     """
 
     name = "binance"
+    source: ClassVar[str] = "binance"
+    is_numbered: ClassVar[bool] = True
     request_interval_s = 0.3  # a question costs 25 of 6,000 points a minute
     session_s: ClassVar[float | None] = 23 * 3600.0
 
@@ -216,7 +218,7 @@ class Binance(Venue):
             price_text(price),
             size_text(size),
             "A" if is_buyer_maker else "B",  # the taker sold, or bought
-            "binance",
+            self.source,
             f',"sequence":{number}',
         )
         return Print(symbol, trade_id, tape_ns, number, value)

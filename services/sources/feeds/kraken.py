@@ -70,8 +70,7 @@ class _Message(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw(b"[]")
     method: str = ""
     success: bool = True
-    error: str = ""
-    symbol: str = ""
+    error: str = "refused"
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -91,6 +90,8 @@ class Kraken(Venue):
     """
 
     name = "kraken"
+    source: ClassVar[str] = "kraken"
+    is_numbered: ClassVar[bool] = False  # its history is asked by time
     heartbeat_s: ClassVar[float | None] = 1.0
     request_interval_s = 1.0
 
@@ -129,9 +130,7 @@ class Kraken(Venue):
                 self._take_trades(frame, message)
             elif message.method and not message.success:
                 may_pass = message.error.startswith(PASSING)
-                frame.notes.append(
-                    Refusal(f"{message.error} {message.symbol}".strip(), None if may_pass else PAIR_HINT)
-                )
+                frame.notes.append(Refusal(message.error, None if may_pass else PAIR_HINT))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             frame.bad.append(BadMessage(raw, f"not a message of kraken: {error}"))
         return frame
@@ -171,7 +170,8 @@ class Kraken(Venue):
         symbol
             The pair.
         last, until
-            The number before the first one wanted, and the last one wanted; None for all there are.
+            The number before the first one wanted, 0 if it is not known; and the last one wanted, None for
+            all there are.
         last_ns
             About when `last` was.
         from_ns
@@ -207,7 +207,7 @@ class Kraken(Venue):
             return Page([], walk, bad)
         fresh = [one for one in found if one.number > last]
         whole = [one for number, one in enumerate(fresh, last + 1) if one.number == number]
-        if len(whole) < len(fresh) or (not fresh and last not in numbers):
+        if last and (len(whole) < len(fresh) or (not fresh and last not in numbers)):
             if whole:
                 last, last_ns = whole[-1].number, _end_ns([*found[: -len(fresh)], *whole])
             again = self._from_earlier(symbol, last, until, last_ns, tries)
@@ -258,7 +258,7 @@ class Kraken(Venue):
             price_text(price),
             size_text(size),
             SIDES[side],
-            "kraken",
+            self.source,
             f',"sequence":{number}',
         )
         return Print(symbol, trade_id, tape_ns, number, value)

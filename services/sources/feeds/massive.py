@@ -8,6 +8,7 @@ flat files. What is corrected or cancelled later is told by the history alone.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -24,7 +25,7 @@ from services.sources.feeds.timed_keeper import TimedKeeper
 from services.sources.feeds.trade_text import BadTradeError, price_text, size_text
 from services.sources.feeds.venue import Connection, ConnectionLostError, RefusedError, Venue
 from services.sources.feeds.websocket import open_websocket
-from services.sources.massive.trades import NO_PRINTS
+from services.sources.massive.trades import DAY_ZONE, NO_PRINTS
 
 URLS = {"": "wss://socket.massive.com", "delayed": "wss://delayed.massive.com"}
 REST_URL = "https://api.massive.com"
@@ -116,6 +117,8 @@ class Massive(Venue):
         `delayed`, or empty for the live feed.
     """
 
+    source: ClassVar[str] = "massive"
+    zone: ClassVar[str] = DAY_ZONE
     request_interval_s = 0.1
 
     def __init__(
@@ -348,7 +351,7 @@ class Massive(Venue):
             one.trade_id,
             one.symbol,
             action,
-            "massive",
+            self.source,
             price=None if new is None else float(price_text(bytes(new.price).decode())),
             size=None if new is None else float(size_text(new.decimal_size or bytes(new.size).decode())),
             conditions=None

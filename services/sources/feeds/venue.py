@@ -70,9 +70,7 @@ class Venue(ABC):
     request_interval_s
         Least time between two questions for history.
     is_numbered
-        Whether `LastNumber` and `Print.number` count each symbol's prints without a gap.
-    is_numbered
-        Whether `Print.number` and `LastNumber` count each symbol's prints without a gap.
+        Whether its history is asked by the numbers of prints, which count each symbol's without a gap.
     source
         What the trades' field `source` says, and their ids begin with.
     zone

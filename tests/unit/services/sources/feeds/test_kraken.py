@@ -220,6 +220,12 @@ def test_what_history_lacks_does_not_hide_what_it_has() -> None:
     assert follow([], ask(50, tape[49][1], 100), 20) == []
 
 
+def test_a_day_is_asked_from_its_beginning_without_a_known_number() -> None:
+    tape = [(number, START_NS + number * 10**7) for number in range(1, 2_101)]
+    found = follow(tape, ask(0, START_NS + 600 * 10**7), 1_000)
+    assert [one.number for one in found] == list(range(600, 2_101))
+
+
 def test_a_trade_of_the_feed_is_one_of_the_topic() -> None:
     [one] = Kraken([PAIR]).decode(message(live(side="sell"))).prints
     assert decode_trade(one.value).side == "A"
