@@ -215,6 +215,8 @@ class Session:
         """End a connection that is silent though it should not be."""
         if not self.is_connected or self._connection is None:
             return
+        if self.handoff.is_full:  # it is this side that does not read
+            self._last_record_s = now_s
         silent_s = now_s - self._last_record_s
         heartbeat_s = self._venue.heartbeat_s
         if heartbeat_s is not None:
