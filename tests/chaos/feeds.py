@@ -205,6 +205,7 @@ def read_feed(
 ) -> tuple[dict[str, list[int]], dict[str, set[int]]]:
     """Return by symbol the published numbers in their order, and those in gaps that were recorded as lost."""
     published: dict[str, list[int]] = defaultdict(list)
+    times: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for record in _read(kafka, TRADES_TOPIC):
         trade = orjson.loads(present(record.value()))
         if trade["symbol"] in symbols:
@@ -213,11 +214,18 @@ def read_feed(
             else:
                 number = ids.get(trade["trade_id"], -1)
             published[trade["symbol"]].append(number)
+            times[trade["symbol"]].append((number, trade.get("ts_recv", trade["@timestamp"])))
     lost: dict[str, set[int]] = defaultdict(set)
     for record in _read(kafka, FEED_EVENTS_TOPIC):
         event = orjson.loads(present(record.value()))
-        if event["event"] == "gap_lost" and event["symbol"] in symbols and isinstance(event["from"], int):
+        if event["event"] != "gap_lost" or event["symbol"] not in symbols:
+            continue
+        if isinstance(event["from"], int):
             lost[event["symbol"]].update(range(event["from"], event["to"] + 1))
+            continue
+        for (number, shown), (following, shown_next) in pairwise(times[event["symbol"]]):
+            if event["from"] <= shown and shown_next <= event["to"]:
+                lost[event["symbol"]].update(range(number + 1, following))
     return published, lost
 
 

@@ -8,10 +8,12 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import struct
 import sys
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -90,6 +92,14 @@ class StandIn(ABC):
     def heartbeats(self, client: Client) -> list[str | bytes]:
         """Return what is sent each `heartbeat_s`."""
         return []
+
+    def malformed(self) -> str | bytes:
+        """Return a frame that nobody can use."""
+        return '{"type":"match","trade_id":"what'
+
+    async def open(self) -> dict[str, Any]:
+        """Open what else it needs; returns what the first line of output says besides the port."""
+        return {}
 
     @abstractmethod
     async def history(self, request: web.Request) -> web.StreamResponse:
@@ -192,7 +202,9 @@ class StandIn(ABC):
 
     async def _strike(self, place: int, one: TapePrint) -> None:
         listening = [
-            client for client in self.clients if one.symbol in client.symbols and not client.is_silent
+            client
+            for client in self.clients
+            if one.symbol in client.symbols and not client.is_silent and not client.socket.closed
         ]
         if not listening:
             return
@@ -208,7 +220,7 @@ class StandIn(ABC):
         elif kind in ("double", "swap"):
             client.data[kind] = True
         elif kind == "malformed":
-            await self.send(client, '{"type":"match","trade_id":"what')
+            await self.send(client, self.malformed())
         elif kind in ("silence", "mute"):
             client.is_silent = True
             client.data["is_mute"] = kind == "mute"
@@ -308,7 +320,7 @@ class StandIn(ABC):
 def _reset(client: Client) -> None:
     """End a connection by a reset."""
     transport = client.data["request"].transport
-    if transport is None:
+    if transport is None or transport.is_closing():
         return
     plain: socket.socket = transport.get_extra_info("socket")
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -338,11 +350,12 @@ async def _serve(make: "type[StandIn]", websocket_path: str, chosen: argparse.Na
     site = web.TCPSite(runner, "127.0.0.1", chosen.port)
     await site.start()
     port = runner.addresses[0][1]
-    print(json.dumps({"port": port}), flush=True)
+    print(json.dumps({"port": port, **await standin.open()}), flush=True)
     task = asyncio.create_task(standin.run())
     ends = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     done, _ = await asyncio.wait({task, ends}, return_when=asyncio.FIRST_COMPLETED)
-    for each in done:
-        each.result()
+    if task in done:  # the other thread would keep a process that has failed
+        traceback.print_exception(task.exception())
+        os._exit(1)
     task.cancel()
     await runner.cleanup()
