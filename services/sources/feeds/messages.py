@@ -133,7 +133,23 @@ class ReferringCorrection:
     raw: bytes
 
 
-Note = LastNumber | Refusal | Skipped | Replayed | Correction | ReferringCorrection | FeedEvent
+@dataclass(frozen=True)
+class AgedOut:
+    """A venue no longer replays all that came after the places of some symbols.
+
+    Parameters
+    ----------
+    symbols
+        The symbols.
+    reason
+        Its own words.
+    """
+
+    symbols: tuple[str, ...]
+    reason: str
+
+
+Note = LastNumber | Refusal | Skipped | Replayed | AgedOut | Correction | ReferringCorrection | FeedEvent
 
 
 @dataclass

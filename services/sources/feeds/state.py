@@ -14,6 +14,7 @@ from services.contracts.feed_event import EventName, FeedEvent
 from services.sources.feeds import metrics
 from services.sources.feeds.keeper import Gap, Keeper, Shared, Wanted
 from services.sources.feeds.messages import (
+    AgedOut,
     BadMessage,
     Frame,
     LastNumber,
@@ -105,6 +106,12 @@ class FeedState:
     def clock_ns(self, value: int) -> None:
         self.shared.clock_ns = value
 
+    def resume(self) -> None:
+        """Tell the venue how far symbols were published, before it connects."""
+        self._venue.resume_from(
+            {symbol: place for symbol, keeper in self.keepers.items() if (place := keeper.place)}
+        )
+
     def connected(self, now_s: float) -> None:
         """Note that live prints come from now on; `now_s` are seconds that never go back."""
         for symbol, keeper in self.keepers.items():
@@ -158,6 +165,9 @@ class FeedState:
             elif isinstance(note, Replayed):
                 for keeper in self.keepers.values():
                     keeper.replayed()
+            elif isinstance(note, AgedOut):
+                for symbol in note.symbols:
+                    self.keepers[symbol].unavailable(note.reason)
             elif isinstance(note, Skipped):
                 events.append(self._event("slow_reader", note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)

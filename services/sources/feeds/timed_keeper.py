@@ -306,6 +306,10 @@ class ReplayKeeper(Keeper):
         super().__init__(symbol, shared)
         self._recent = RecentPrints(place, int(overlap_s * 1e9))
         self._replays_before_ns = 0
+        self._filled = 0
+        self._filled_from_ns = 0
+        self._lost_reason: str | None = None
+        """Why prints after the last one may be lost; known once the next one comes."""
 
     @property
     def place(self) -> Place | None:
@@ -320,6 +324,7 @@ class ReplayKeeper(Keeper):
     def connected(self, now_s: float) -> None:  # noqa: ARG002 - it waits for nothing
         """See `Keeper`."""
         self._replays_before_ns = 0 if self._recent.is_empty else self._recent.since_ns
+        self._filled = 0
 
     def live(self, one: Print, now_s: float) -> Sequence[Print]:  # noqa: ARG002
         """See `Keeper`."""
@@ -327,13 +332,35 @@ class ReplayKeeper(Keeper):
         # A replay has the stream's order: what is older than all that is known by id was published.
         if one.tape_ns < self._replays_before_ns or one in recent:
             self._shared.seen.history_repeats += 1
+            self._lost_reason = None  # the replay reaches back to what was published
             return ()
+        if self._lost_reason is not None:
+            start_ns, end_ns = recent.time_ns, one.tape_ns
+            gap = Gap("gap_lost", self.symbol, start_ns, end_ns, False, None, self._lost_reason)
+            self._shared.record(gap)
+            self._lost_reason = None
+        if self._replays_before_ns:
+            if not self._filled:
+                self._filled_from_ns = one.tape_ns
+            self._filled += 1
         recent.add(one, self._shared.clock_ns)
         return (one,)
 
     def replayed(self) -> None:
         """Note that the replay has ended: from now on only an equal id is a repeat."""
         self._replays_before_ns = 0
+        if self._filled:
+            start, end = self._filled_from_ns, self._recent.time_ns
+            for event in ("gap_opened", "gap_filled"):
+                reason = "prints did not come live" if event == "gap_opened" else "from the venue's replay"
+                self._shared.record(Gap(event, self.symbol, start, end, False, self._filled, reason))
+            self._filled = 0
+
+    def unavailable(self, reason: str) -> Sequence[Print]:
+        """See `Keeper`; whether prints are lost shows when the next one comes."""
+        if not self._recent.is_empty:
+            self._lost_reason = reason
+        return ()
 
     def page(self, prints: Sequence[Print]) -> Sequence[Print]:
         """See `Keeper`."""
