@@ -19,7 +19,8 @@ def feed(
         str | None,
         typer.Argument(
             metavar="[VENUE]",
-            help="coinbase, binance, kraken, alpaca:iex, alpaca:sip, massive, massive:delayed",
+            help="coinbase, binance, kraken, alpaca:iex, alpaca:sip, massive, massive:delayed, "
+            "databento:DATASET",
         ),
     ] = None,
     symbols: Annotated[
@@ -27,7 +28,10 @@ def feed(
     ] = "",
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Scheme, host and port of another server for the live feed."),
+        typer.Option(
+            metavar="URL",
+            help="Scheme, host and port of another server for the live feed; for databento HOST:PORT.",
+        ),
     ] = None,
     rest_url: Annotated[
         str | None,

@@ -27,6 +27,12 @@ FaultKind = Literal[
     "shutdown",  # says that it will end the connection, and then does
     "cancel",  # takes a print back that came a while before
     "correct",  # corrects one
+    "garbled",  # sends bytes after which nobody knows where a frame begins
+    "skipped",  # leaves prints out for a slow reader, and says so
+    "slow",  # says that the reader is slow
+    "internal",  # reports an error of its own, and ends the connection
+    "limit",  # reports too many connections, and ends this one
+    "halt",  # halts a symbol, and lets it trade again
 ]
 
 
@@ -78,6 +84,7 @@ def make_faults(seed: int, kinds: Sequence[FaultKind], prints: int, each: int = 
         "slow_reader": lambda: draw.uniform(0.5, 1.5),
         "cancel": lambda: draw.randrange(0, 400),
         "correct": lambda: draw.randrange(0, 400),
+        "skipped": lambda: draw.randrange(1, 40),
         "clock": lambda: draw.choice((-7200.0, 3600.0)),
     }
     step = prints / (len(order) + 1)

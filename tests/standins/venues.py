@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.standins.databento import KEY as DATABENTO_KEY
 from tests.standins.faults import FaultKind
 
 COMMON: tuple[FaultKind, ...] = (
@@ -77,6 +78,16 @@ VENUES = (
             secrets={"TAPEWATCH_MASSIVE_KEY_FILE": "standin-key"},
         )
         for feed in ("massive", "massive:delayed")
+    ),
+    StandInVenue(
+        "databento:XNAS.ITCH",
+        "databento",
+        ("MSFT", "AAPL", "NVDA"),
+        (
+            *("close", "reset", "silence", "double", "malformed", "outage", "forgotten", "clock"),
+            *("garbled", "skipped", "slow", "internal", "limit", "halt"),
+        ),
+        secrets={"TAPEWATCH_DATABENTO_KEY_FILE": DATABENTO_KEY},
     ),
 )
 """Each venue of `services.sources.feeds.registry`."""

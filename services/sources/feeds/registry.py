@@ -42,6 +42,7 @@ VENUES = (
     VenueKind("kraken", "services.sources.feeds.kraken:Kraken", (), "BTC/USD,ETH/USD"),
     VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
     VenueKind("massive", "services.sources.feeds.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
+    VenueKind("databento", "services.sources.feeds.databento:Databento", ("*",), "MSFT,AAPL"),
 )
 
 
