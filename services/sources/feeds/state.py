@@ -146,7 +146,7 @@ class FeedState:
         self._take_notes(frame, published, now_s)
         return frame
 
-    def _take_notes(self, frame: Frame, published: Sequence[Print], now_s: float) -> None:
+    def _take_notes(self, frame: Frame, published: list[Print], now_s: float) -> None:
         corrections: list[Correction] = []
         events: list[FeedEvent] = []
         refusal: Refusal | None = None
@@ -167,7 +167,7 @@ class FeedState:
                     keeper.replayed()
             elif isinstance(note, AgedOut):
                 for symbol in note.symbols:
-                    self.keepers[symbol].unavailable(note.reason)
+                    self._hand_over(self.keepers[symbol].unavailable(note.reason))
             elif isinstance(note, Skipped):
                 events.append(self._event("slow_reader", note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)
