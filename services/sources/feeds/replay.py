@@ -78,6 +78,7 @@ def _run(state: FeedState, venue: Venue, entry: Entry) -> None:
     state.clock_ns = entry.ns
     match entry.kind:
         case "connected":
+            state.resume()
             state.connected(entry.at_s)
         case "frame":
             try:

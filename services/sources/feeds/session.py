@@ -124,9 +124,7 @@ class Session:
         """Connect and read to the end of the connection."""
         connection = None
         try:
-            self._venue.resume_from(
-                {symbol: place for symbol, keeper in self._state.keepers.items() if (place := keeper.place)}
-            )
+            self._state.resume()
             connection = await self._venue.connect()
             self._connection = connection
             self._note_connected()

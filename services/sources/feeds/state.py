@@ -106,6 +106,12 @@ class FeedState:
     def clock_ns(self, value: int) -> None:
         self.shared.clock_ns = value
 
+    def resume(self) -> None:
+        """Tell the venue how far symbols were published, before it connects."""
+        self._venue.resume_from(
+            {symbol: place for symbol, keeper in self.keepers.items() if (place := keeper.place)}
+        )
+
     def connected(self, now_s: float) -> None:
         """Note that live prints come from now on; `now_s` are seconds that never go back."""
         for symbol, keeper in self.keepers.items():
@@ -161,7 +167,7 @@ class FeedState:
                     keeper.replayed()
             elif isinstance(note, AgedOut):
                 for symbol in note.symbols:
-                    published += self.keepers[symbol].unavailable(note.reason)
+                    self._hand_over(self.keepers[symbol].unavailable(note.reason))
             elif isinstance(note, Skipped):
                 events.append(self._event("slow_reader", note.reason))
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)

@@ -13,10 +13,14 @@ from services.contracts.feed_event import FeedEvent
 from services.sources.databento.dbn import DatabentoDbn
 from services.sources.feeds.databento import Databento, group_starts, whole_records
 from services.sources.feeds.databento_gateway import address
+from services.sources.feeds.handoff import Handoff
 from services.sources.feeds.keeper import Gap, Shared
 from services.sources.feeds.messages import AgedOut, Frame, Print, Refusal, Replayed, Skipped
 from services.sources.feeds.place import Place
+from services.sources.feeds.recording import FileRecording
 from services.sources.feeds.registry import open_venue
+from services.sources.feeds.replay import replay
+from services.sources.feeds.state import FeedState
 
 dbn: Any = databento_dbn  # which declares its enums' members as numbers
 
@@ -485,6 +489,28 @@ def test_an_aged_replay_that_reaches_back_far_enough_loses_nothing(venue: Databe
     keeper.live(Print("MSFT", "new", NOW_NS + S_NS, 0, b""), 0.0)
     keeper.replayed()
     assert [(one.event, one.count) for one in gaps] == [("gap_opened", 1), ("gap_filled", 1)]
+
+
+def test_a_recorded_session_gives_the_same_again(tmp_path: Path) -> None:
+    """Two connections; the second replays packets that were published, and goes on."""
+    packets = [trade(number // 2, publisher_id=57, sequence=number // 2 + 1) for number in range(8)]
+    done = system(dbn.SystemCode.REPLAY_COMPLETED)
+    connections = [b"".join(packets[:5]), b"".join(packets) + done + trade(9)]
+    venue, handoff = make_venue(), Handoff()
+    state = FeedState(venue, {}, handoff.of)
+    with FileRecording(tmp_path / "feed.zst") as file:
+        file.begin(venue.name, venue.symbols, {})
+        for at_s, stream in enumerate(connections):
+            state.resume()
+            file.connected(at_s)
+            state.connected(at_s)
+            for frame in (metadata(), mappings(), stream):
+                file.frame(at_s, frame)
+                state.frame(frame, at_s)
+    came = handoff.rest()
+    assert len({one.trade_id for one in came.prints}) == len(came.prints) == 9
+    again = [one for _, batch in replay(tmp_path / "feed.zst") for one in batch.prints]
+    assert again == came.prints
 
 
 # --- how it is named ---
