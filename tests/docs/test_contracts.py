@@ -17,8 +17,8 @@ import zstandard
 from services.common.kafka import dead_letters
 from services.contracts import dead_letter
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
-from services.contracts.detectors import DETECTORS
 from services.contracts.correction import Correction
+from services.contracts.detectors import DETECTORS
 from services.contracts.feed_event import EventName, FeedEvent
 from services.contracts.indices import (
     ANOMALIES_INDEX_PREFIX,

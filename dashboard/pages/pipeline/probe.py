@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from dashboard.pages.pipeline.feed_state import FeedState, feed_states
 from dashboard.server.indexed_data import IndexedData, find_indexed_data
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
@@ -93,6 +94,8 @@ class ServiceState:
         Size of the largest session saved last.
     checkpoint_age_messages
         Messages that a restart would read again.
+    feeds
+        The live feeds that it reads.
     """
 
     address: str
@@ -112,6 +115,7 @@ class ServiceState:
     dead_letters: float | None = None
     checkpoint_bytes: float | None = None
     checkpoint_age_messages: float | None = None
+    feeds: tuple[FeedState, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -345,6 +349,7 @@ def to_state(address: str, samples: Samples, state: Status, why: str) -> Service
         dead_letters=_sum(samples, "tapewatch_dead_letters_total") or 0.0,
         checkpoint_bytes=_sum(samples, "tapewatch_checkpoint_session_bytes"),
         checkpoint_age_messages=_sum(samples, "tapewatch_checkpoint_age_messages"),
+        feeds=feed_states(samples),
     )
 
 

@@ -203,7 +203,7 @@ def test_every_address_of_the_setting_is_looked_at() -> None:
         "127.0.0.1:9103",
     ]
     assert Target("127.0.0.1:9192", "detector", must_run=False) in usual
-    assert len(usual) == 30
+    assert len(usual) == 40
 
 
 def test_the_table_has_what_is_known_and_nothing_else() -> None:
