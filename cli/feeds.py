@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Kafka, settings_from
+from cli.options import FeedDuration, FeedRestUrl, FeedUrl, Kafka, settings_from
 from services.common.config.settings import Settings
 
 commands = typer.Typer()
@@ -17,17 +17,9 @@ def feed(
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",
-    url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Scheme, host and port of another server for the live feed."),
-    ] = None,
-    rest_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Scheme, host and port of another server for its history."),
-    ] = None,
-    duration: Annotated[
-        float | None, typer.Option(metavar="S", min=0.0, help="End after S seconds; by default never.")
-    ] = None,
+    url: FeedUrl = None,
+    rest_url: FeedRestUrl = None,
+    duration: FeedDuration = None,
     record: Annotated[
         Path | None,
         typer.Option(

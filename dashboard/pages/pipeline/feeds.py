@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from dashboard.pages.pipeline.feed_state import HEALTHY, FeedState, FeedStatus
 from dashboard.server.elastic import search
 from dashboard.ui.times import format_times
 from services.common.elastic.client import Elasticsearch
 from services.contracts.indices import FEED_EVENTS_INDICES
+from services.sources.feeds.state import HEALTHY, FeedState, FeedStatus
 
 MAX_EVENTS = 50
 EVENTS_HEIGHT = 250

@@ -24,19 +24,41 @@ class VenueKind:
         What may stand behind the colon; empty for nothing, `*` for anything.
     example
         Symbols as the venue writes them.
+    is_always_open
+        Whether it never closes, so that its days are those of UTC.
     """
 
     name: str
     opener: str
     which: tuple[str, ...]
     example: str
+    is_always_open: bool = False
 
     def takes(self, which: str) -> bool:
         """Whether this may stand behind the colon."""
         return bool(which) if self.which == ("*",) else which in (self.which or ("",))
 
 
-VENUES = (VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),)
+VENUES = (
+    VenueKind(
+        "coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD", is_always_open=True
+    ),
+)
+
+
+def kind_of(name: str) -> VenueKind:
+    """Return what is registered under a feed's name, such as `alpaca:iex`.
+
+    Raises
+    ------
+    TapewatchError
+        There is no such venue.
+    """
+    kind_name, _, which = name.partition(":")
+    kind = next((kind for kind in VENUES if kind.name == kind_name), None)
+    if kind is None or not kind.takes(which):
+        raise TapewatchError(f"There is no feed {name!r}.", f"Choose one of: {', '.join(names())}.")
+    return kind
 
 
 def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str | None) -> Venue:
@@ -47,10 +69,8 @@ def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str
     TapewatchError
         There is no such venue, no symbol was given, or its key is missing.
     """
-    kind_name, _, which = name.partition(":")
-    kind = next((kind for kind in VENUES if kind.name == kind_name), None)
-    if kind is None or not kind.takes(which):
-        raise TapewatchError(f"There is no feed {name!r}.", f"Choose one of: {', '.join(names())}.")
+    kind = kind_of(name)
+    which = name.partition(":")[2]
     if not symbols:
         raise TapewatchError(
             f"{name} was not told which symbols to watch.", f"Name them: --symbols {kind.example}"

@@ -19,13 +19,13 @@ from dashboard.pages.pipeline.probe import (
     probe,
     probe_all,
     targets,
-    to_samples,
     to_state,
 )
 from infra.embedded.ports import free_port
 from services.common.config.settings import Settings
 from services.common.observability.health import Health
 from services.common.observability.http import MetricsServer, serve_metrics
+from services.common.observability.samples import to_samples
 from services.contracts.components import DETECTOR
 
 SCRAPED = """

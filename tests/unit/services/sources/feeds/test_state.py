@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.pages.pipeline.feed_state import FeedState, FeedStatus, feed_states
-from dashboard.pages.pipeline.probe import to_samples
+from services.common.observability.samples import to_samples
+from services.sources.feeds.state import FeedState, FeedStatus, feed_states
 
 SCRAPED = """
 tapewatch_feed_connected{venue="coinbase"} 1.0

@@ -1,11 +1,10 @@
-"""State of live feeds, from the metrics of the service that reads them."""
+"""State of live feeds, from the metrics of the service that reads them; for whoever shows it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-Samples = Mapping[str, list[tuple[dict[str, str], float]]]
-"""Name of a sample to its labels and values."""
+from services.common.observability.samples import Samples
 
 SILENT_AFTER_S = 60.0
 """A connection without a record for so long is silent. Venues send heartbeats more often than that; where one
@@ -95,7 +94,7 @@ def feed_states(samples: Samples) -> tuple[FeedState, ...]:
 
 def _feed_state(samples: Samples, venue: str) -> FeedState:
     def values(name: str) -> list[tuple[dict[str, str], float]]:
-        found: Iterable[tuple[dict[str, str], float]] = samples.get(f"tapewatch_feed_{name}", ())
+        found = samples.get(f"tapewatch_feed_{name}", [])
         return [(labels, value) for labels, value in found if labels.get("venue") == venue]
 
     def total(name: str, **wanted: str) -> int:
