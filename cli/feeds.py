@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Kafka, MapSpec, settings_from
+from cli.options import FeedDuration, FeedRestUrl, FeedUrl, Kafka, MapSpec, settings_from
 from services.common.config.settings import Settings
 
 commands = typer.Typer()
@@ -26,20 +26,9 @@ def feed(
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",
-    url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Scheme, host and port of another server for the live feed; for databento HOST:PORT.",
-        ),
-    ] = None,
-    rest_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Scheme, host and port of another server for its history."),
-    ] = None,
-    duration: Annotated[
-        float | None, typer.Option(metavar="S", min=0.0, help="End after S seconds; by default never.")
-    ] = None,
+    url: FeedUrl = None,
+    rest_url: FeedRestUrl = None,
+    duration: FeedDuration = None,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -81,10 +70,7 @@ def reconcile(
         dt.datetime, typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="Such as 2026-01-02.")
     ],
     symbols: Annotated[str, typer.Option(metavar="A,B", help="Symbols as the venue writes them.")],
-    rest_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Scheme, host and port of another server for its history."),
-    ] = None,
+    rest_url: FeedRestUrl = None,
     file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The venue's file of that day, instead of its history."),

@@ -51,7 +51,9 @@ def utc_axis(field: str, time_range: TimeRange) -> alt.X:
 def exchange_axis(field: str, time_range: TimeRange) -> alt.X:
     """Return a time axis above the chart, by the clock of the exchange."""
     clock = exchange_clock_js(time_range)
-    return _time_axis(field, time_range, f"Time in {exchange().city}", clock, "top")
+    axis = _time_axis(field, time_range, f"Time in {exchange().city}", clock, "top")
+    # Below the charts is the same clock.
+    return axis.title(None).axis(labels=False, ticks=False, orient="top") if exchange().is_utc else axis
 
 
 def _time_axis(
@@ -82,7 +84,8 @@ def _clock_format(time_range: TimeRange) -> str:
 
 def span_tooltip() -> list[alt.Tooltip]:
     """Return what a tooltip says of a bucket's time, from `spans`."""
-    return [alt.Tooltip("utc:N", title="UTC"), alt.Tooltip("exchange:N", title=exchange().city)]
+    both = [alt.Tooltip("utc:N", title="UTC"), alt.Tooltip("exchange:N", title=exchange().city)]
+    return both[:1] if exchange().is_utc else both
 
 
 def spans(buckets: pd.DataFrame) -> dict[str, Any]:

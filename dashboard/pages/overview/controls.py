@@ -178,10 +178,25 @@ def show_watched(urgent: Mapping[str, int], symbol: str) -> None:
             )
 
 
-def choose_chart() -> None:
-    """Let the kind of chart be chosen and the zoom be reset."""
+def choose_chart(cancelled: int) -> None:
+    """Let the kind of chart be chosen, the zoom be reset, and cancelled prints be hidden, if there are any.
+
+    Parameters
+    ----------
+    cancelled
+        How many of the prints that could be shown were cancelled.
+    """
     view = overview_state.current()
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        if cancelled or not view.cancelled:
+            controlled(
+                st.toggle,
+                "Cancelled prints",
+                "cancelled",
+                view.cancelled,
+                width="content",
+                help="Prints that the venue took back: shown with a cross, or left out of charts and tables",
+            )
         if view.time_range is not None:
             st.button(
                 "Reset zoom",

@@ -24,26 +24,46 @@ class VenueKind:
         What may stand behind the colon; empty for nothing, `*` for anything.
     example
         Symbols as the venue writes them.
+    is_always_open
+        Whether it never closes, so that its days are those of UTC.
     """
 
     name: str
     opener: str
     which: tuple[str, ...]
     example: str
+    is_always_open: bool = False
 
     def takes(self, which: str) -> bool:
         """Whether this may stand behind the colon."""
         return bool(which) if self.which == ("*",) else which in (self.which or ("",))
 
 
+_HERE = "services.sources.feeds"
+
 VENUES = (
-    VenueKind("coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD"),
-    VenueKind("binance", "services.sources.feeds.binance:Binance", (), "BTCUSDT,ETHUSDT"),
-    VenueKind("kraken", "services.sources.feeds.kraken:Kraken", (), "BTC/USD,ETH/USD"),
-    VenueKind("alpaca", "services.sources.feeds.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
-    VenueKind("massive", "services.sources.feeds.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
-    VenueKind("databento", "services.sources.feeds.databento:Databento", ("*",), "MSFT,AAPL"),
+    VenueKind("coinbase", f"{_HERE}.coinbase:Coinbase", (), "BTC-USD,ETH-USD", is_always_open=True),
+    VenueKind("binance", f"{_HERE}.binance:Binance", (), "BTCUSDT,ETHUSDT", is_always_open=True),
+    VenueKind("kraken", f"{_HERE}.kraken:Kraken", (), "BTC/USD,ETH/USD", is_always_open=True),
+    VenueKind("alpaca", f"{_HERE}.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
+    VenueKind("massive", f"{_HERE}.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
+    VenueKind("databento", f"{_HERE}.databento:Databento", ("*",), "MSFT,AAPL"),
 )
+
+
+def kind_of(name: str) -> VenueKind:
+    """Return what is registered under a feed's name, such as `alpaca:iex`.
+
+    Raises
+    ------
+    TapewatchError
+        There is no such venue.
+    """
+    kind_name, _, which = name.partition(":")
+    kind = next((kind for kind in VENUES if kind.name == kind_name), None)
+    if kind is None or not kind.takes(which):
+        raise TapewatchError(f"There is no feed {name!r}.", f"Choose one of: {', '.join(names())}.")
+    return kind
 
 
 def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str | None) -> Venue:
@@ -69,10 +89,8 @@ def make_venue(
     TapewatchError
         There is no such venue, or no symbol was given.
     """
-    kind_name, _, which = name.partition(":")
-    kind = next((kind for kind in VENUES if kind.name == kind_name), None)
-    if kind is None or not kind.takes(which):
-        raise TapewatchError(f"There is no feed {name!r}.", f"Choose one of: {', '.join(names())}.")
+    kind = kind_of(name)
+    which = name.partition(":")[2]
     if not symbols:
         raise TapewatchError(
             f"{name} was not told which symbols to watch.", f"Name them: --symbols {kind.example}"
