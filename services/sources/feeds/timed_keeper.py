@@ -173,7 +173,10 @@ class TimedKeeper(Keeper):
     def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
         super().__init__(symbol, shared)
         self._recent = RecentPrints(place, int(overlap_s * 1e9))
-        self._held: list[Print] = []
+        self._held: dict[str, Print] = {}
+        """Live prints that are held back, by id, in order; without those that history has handed out."""
+        self._meets_live = False
+        """Whether history has handed out one of them."""
         self._holding_since_s: float | None = None
         """Since when live prints are held back, without one dropped; None: they are published."""
         self._has_dropped = False
@@ -193,14 +196,19 @@ class TimedKeeper(Keeper):
 
     def connected(self, now_s: float) -> None:
         """See `Keeper`."""
+        # History has those that were held back, but for prints that are stamped long ago.
+        start_ns = self._recent.overlap_start_ns
+        stamped_before = {key: one for key, one in self._held.items() if one.tape_ns < start_ns}
         self._drop_held()
+        self._held = stamped_before
+        self._shared.held.count += len(stamped_before)
         if not self._recent.is_empty:
             self._holding_since_s = self._ask_at_s = now_s
             self._has_dropped = False
 
     def live(self, one: Print, now_s: float) -> Sequence[Print]:  # noqa: ARG002
         """See `Keeper`."""
-        if one in self._recent:
+        if one in self._recent or one.trade_id in self._held:
             self._shared.seen.live_repeats += 1
             return ()
         if self._holding_since_s is None:
@@ -211,7 +219,7 @@ class TimedKeeper(Keeper):
             self._drop_held()
             self._has_dropped = True
         elif not self._has_dropped:
-            self._held.append(one)
+            self._held[one.trade_id] = one
             held.count += 1
         return ()
 
@@ -227,6 +235,11 @@ class TimedKeeper(Keeper):
         """See `Keeper`."""
         published = []
         for one in prints:
+            # At once, as a long answer makes the symbol forget what it began with.
+            if self._held.pop(one.trade_id, None) is not None:
+                self._shared.held.count -= 1
+                self._shared.seen.live_repeats += 1
+                self._meets_live = True
             if one.tape_ns < self._recent.since_ns or one in self._recent:
                 self._shared.seen.history_repeats += 1
                 continue
@@ -250,7 +263,7 @@ class TimedKeeper(Keeper):
             self._has_dropped = False
             self._holding_since_s = self._ask_at_s = now_s
             return ()
-        meets_live = not self._held or self._held[0] in self._recent
+        meets_live = self._meets_live or not self._held
         if asked_s < since_s + SETTLED_S or (not meets_live and asked_s < since_s + LAGGING_S):
             self._ask_at_s = now_s + ASK_AGAIN_S
             return ()
@@ -265,17 +278,14 @@ class TimedKeeper(Keeper):
         """See `Keeper`."""
         if self._holding_since_s is None:
             return ()
-        end_ns = self._held[0].tape_ns if self._held else None
+        end_ns = next((one.tape_ns for one in self._held.values()), None)
         self._shared.record(Gap("gap_lost", self.symbol, self._recent.time_ns, end_ns, False, None, reason))
         return self._release()
 
     def _release(self) -> Sequence[Print]:
         """Publish live prints from now on, first those that were held back."""
         published = []
-        for one in self._held:
-            if one in self._recent:
-                self._shared.seen.live_repeats += 1
-                continue
+        for one in self._held.values():
             self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         self._drop_held()
@@ -284,7 +294,8 @@ class TimedKeeper(Keeper):
 
     def _drop_held(self) -> None:
         self._shared.held.count -= len(self._held)
-        self._held = []
+        self._held = {}
+        self._meets_live = False
 
 
 class ReplayKeeper(Keeper):

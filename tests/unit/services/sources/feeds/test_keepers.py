@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.sources.feeds.keeper import Gap, Shared
 from services.sources.feeds.messages import Print
 from services.sources.feeds.numbered_keeper import NumberedKeeper
 from services.sources.feeds.timed_keeper import TimedKeeper
@@ -298,3 +299,42 @@ def test_history_that_begins_after_a_hole_is_not_collected_page_after_page() -> 
     feed.finish()
     assert [one.number for one in feed.published] == [1, *range(1_001, 2_000)]
     assert feed.lost == set(range(2, 1_001))
+
+
+def second_print(second: int, stamped: int | None = None) -> Print:
+    return Print("X", f"id-{second}", (second if stamped is None else stamped) * 10**9, 0, b"{}")
+
+
+def filling_keeper() -> tuple[TimedKeeper, list[Gap]]:
+    """Return a keeper that has published up to second 100, and has just been connected again."""
+    gaps: list[Gap] = []
+    keeper = TimedKeeper("X", Shared(gaps.append), None, 5.0)
+    for second in range(90, 101):
+        keeper.live(second_print(second), 0.0)
+    keeper.connected(10.0)
+    return keeper, gaps
+
+
+def test_what_came_live_during_a_long_fill_is_published_once() -> None:
+    keeper, _ = filling_keeper()
+    for second in range(105, 126):
+        assert keeper.live(second_print(second), 11.0) == ()
+    published = [*keeper.page([second_print(second) for second in range(96, 125)])]
+    published += keeper.answered(30.0, 31.0)
+    assert [one.trade_id for one in published] == [f"id-{second}" for second in range(101, 126)]
+    assert keeper.is_complete
+
+
+@pytest.mark.parametrize("is_lost_again", [False, True])
+def test_a_live_print_that_no_history_has_is_published_after_a_fill(*, is_lost_again: bool) -> None:
+    keeper, _ = filling_keeper()
+    keeper.live(second_print(101, stamped=7), 11.0)
+    keeper.live(second_print(102), 11.0)
+    if is_lost_again:
+        keeper.connected(12.0)
+    keeper.live(second_print(103), 13.0)
+    published = [*keeper.page([second_print(100), second_print(102), second_print(103)])]
+    published += keeper.answered(15.0, 15.0)
+    assert {one.trade_id for one in published} == {"id-101", "id-102", "id-103"}
+    assert keeper.is_complete
+    assert keeper.live(second_print(104), 16.0)
