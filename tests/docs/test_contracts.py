@@ -35,6 +35,7 @@ from services.detector.engine.state import SessionState
 from services.detector.live.checkpoint import MAGIC, VERSION, PartitionCheckpoint, SessionCheckpoint, encode
 from services.detector.live.retraction import publish_retraction
 from services.producer.progress import Progress
+from services.producer.reconcile import reconciled
 from services.sources.columns import COLUMNS, TRADE_FIELDS
 from services.sources.databento.schema import ENCODING, OPTIONAL, REQUIRED
 from services.sources.encode import to_json
@@ -101,7 +102,7 @@ def test_a_trades_fields_come_in_the_order_of_the_table() -> None:
     one = {name: values.get(kind, [1]) for name, kind in columns.items()}
     fields = (*ENCODING.fields, *TRADE_FIELDS)
     encoding = replace(ENCODING, fields=fields, times=(*ENCODING.times, "tape_time"), extra=("own",))
-    (written,) = to_json(pl.DataFrame(one, schema=columns), encoding)
+    written = reconciled(to_json(pl.DataFrame(one, schema=columns), encoding)[0])
     assert list(orjson.loads(written)) == list(table("Trade"))
 
 

@@ -18,7 +18,7 @@ LATE_TRADES = Counter(
 )
 UNJUDGED_TRADES = Counter(
     "tapewatch_unjudged_trades_total",
-    "Trades that were not judged: repeats, and those older than what a session remembers",
+    "Trades that were not judged: repeats, those older than what a session remembers, and reconciled ones",
     ["reason"],
 )
 MISPLACED_SYMBOLS = Counter(
