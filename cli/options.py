@@ -70,7 +70,11 @@ ProfileName = Annotated[
 
 FeedUrl = Annotated[
     str | None,
-    typer.Option("--url", metavar="URL", help="Scheme, host and port of another server for the live feed."),
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="Scheme, host and port of another server for the live feed; for databento HOST:PORT.",
+    ),
 ]
 FeedRestUrl = Annotated[
     str | None,

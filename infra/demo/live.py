@@ -10,8 +10,8 @@ from pathlib import Path
 from services.common.errors import TapewatchError
 from services.common.observability.samples import to_samples
 from services.contracts.components import FEED
+from services.sources.feeds.health import FeedHealth, FeedStatus, feeds_health
 from services.sources.feeds.registry import kind_of, open_venue
-from services.sources.feeds.state import FeedState, FeedStatus, feed_states
 
 ALWAYS_OPEN_PROFILE, ALWAYS_OPEN_EXCHANGE = "crypto", "24/7"
 USUAL_PROFILE, USUAL_EXCHANGE = "default", "XNAS"
@@ -124,7 +124,7 @@ class FeedWatch:
             return f"connected; waiting {waited_s:.0f} s for the first print of {title}"
         return f"{state.venue}: {describe(state)}"
 
-    def _state(self) -> FeedState | None:
+    def _state(self) -> FeedHealth | None:
         if self._address is None:
             self._address = _metrics_address(self._log_file)
         if self._address is None:
@@ -135,12 +135,12 @@ class FeedWatch:
             with opener.open(url, timeout=TIMEOUT_S) as answer:
                 samples = to_samples(answer.read().decode())
             self.published = int(sum(value for _, value in samples.get(FEED.total_metric, [])))
-            states = feed_states(samples)
+            states = feeds_health(samples)
             return states[0] if states else None
         return None
 
 
-def describe(state: FeedState) -> str:
+def describe(state: FeedHealth) -> str:
     """Say how a feed is, in a line."""
     parts = [str(state.status)]
     if state.status != FeedStatus.AWAY:

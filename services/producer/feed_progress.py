@@ -4,6 +4,8 @@ The records of symbols that moved are committed in the transaction of their trad
 with each transaction. Keys are `feed:<venue>` and `feed:<venue>:<symbol>`; values are JSON.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from confluent_kafka import KafkaException, TopicPartition
 
@@ -28,11 +30,14 @@ class FeedRecord(msgspec.Struct, frozen=True):
         The process that wrote the record.
     transaction
         Number of the owner's transaction that it was committed with.
+    entries
+        Of a recorded session: how many of its entries were run.
     """
 
     feed: str
     owner: str = ""
     transaction: int = 0
+    entries: int = 0
 
 
 class SymbolRecord(msgspec.Struct, frozen=True):
@@ -48,6 +53,13 @@ class SymbolRecord(msgspec.Struct, frozen=True):
 
     symbol: str
     place: Place
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What stands under a key that begins like a symbol's: its record, or another feed's own."""
+
+    symbol: str = ""
+    place: Place | None = None
 
 
 class FeedProgress(msgspec.Struct, frozen=True):
@@ -92,16 +104,37 @@ def load_feed_progress(kafka: KafkaConnection, feed: str, stop: Stop) -> FeedPro
             newest[key] = message.value()
     if stop.requested:
         return None
+    return feed_progress(feed, newest)
+
+
+def feed_progress(feed: str, newest: Mapping[bytes, bytes | None]) -> FeedProgress:
+    """Return a feed's progress.
+
+    Parameters
+    ----------
+    feed
+        The feed's name.
+    newest
+        The newest value under each key that begins with the feed's: another feed's name may continue this
+        one's, as `massive:delayed` does `massive`, and its records are left out.
+
+    Raises
+    ------
+    TapewatchError
+        A record cannot be read.
+    """
+    own = feed_key(feed)
+    stored = newest.get(own)
     try:
-        stored = newest.pop(own, None)
         record = msgspec.json.decode(stored, type=FeedRecord) if stored else FeedRecord(feed)
-        symbols = [msgspec.json.decode(value, type=SymbolRecord) for value in newest.values() if value]
+        places = {}
+        for key, value in newest.items():
+            found = msgspec.json.decode(value, type=_Found) if value and key != own else _Found()
+            if found.place is not None and key == symbol_key(feed, found.symbol):
+                places[found.symbol] = found.place
     except msgspec.DecodeError as error:
         raise TapewatchError(
             f"The progress records of the feed {feed} in {PROGRESS_TOPIC} cannot be read: {error}.",
             "They were written by another version of Tapewatch: run the feed with that one.",
         ) from error
-    # A feed's name may continue another's: `alpaca` has no records of `alpaca:iex`, whose keys it begins.
-    return FeedProgress(
-        record, {each.symbol: each.place for each in symbols if symbol_key(feed, each.symbol) in newest}
-    )
+    return FeedProgress(record, places)

@@ -26,6 +26,7 @@ from services.contracts.correction import encode_correction
 from services.contracts.feed_event import encode_feed_event
 from services.contracts.topics import CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
 from services.producer.feed_progress import (
+    FeedProgress,
     FeedRecord,
     SymbolRecord,
     feed_key,
@@ -34,7 +35,6 @@ from services.producer.feed_progress import (
 )
 from services.producer.metrics import Tally
 from services.sources.feeds.handoff import Batch
-from services.sources.feeds.place import Place
 
 TAKEOVER_S = 2.0
 """A process that took over has recorded its name by then."""
@@ -67,8 +67,8 @@ class FeedPublisher:
         name = f"tapewatch-feed-{feed}"
         self._transactions = Transactions(kafka, name, stop, tally.health.beat, **{"linger.ms": 0})
 
-    def claim(self) -> dict[str, Place] | None:
-        """Become the feed's publisher; returns how far symbols were published, None if a stop came first.
+    def claim(self) -> FeedProgress | None:
+        """Become the feed's publisher; returns how far it was published, None if a stop came first.
 
         Raises
         ------
@@ -78,11 +78,18 @@ class FeedPublisher:
         progress = load_feed_progress(self._kafka, self._feed, self._stop)
         if progress is None:
             return None
-        self.publish(Batch())
-        return progress.places
+        self.publish(Batch(), progress.feed.entries)
+        return progress
 
-    def publish(self, batch: Batch) -> None:
+    def publish(self, batch: Batch, entries: int = 0) -> None:
         """Publish a batch; returns when it is committed.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        entries
+            Of a recorded session: how many entries it has come to.
 
         Raises
         ------
@@ -94,7 +101,7 @@ class FeedPublisher:
         self._transaction += 1
         while True:
             try:
-                self._try(batch)
+                self._try(batch, entries)
             except TransactionAbortedError as error:
                 ABORTS.labels(FEED.service).inc()
                 self._log.warning("transaction aborted, publishing it again", error=str(error))
@@ -105,11 +112,11 @@ class FeedPublisher:
         self._tally.add(len(batch.prints), len(batch.bad))
         self._tally.health.beat()
 
-    def _try(self, batch: Batch) -> None:
+    def _try(self, batch: Batch, entries: int) -> None:
         transactions = self._transactions
         transactions.begin()
         try:
-            self._produce(batch)
+            self._produce(batch, entries)
         except KafkaException as error:
             transactions.fail(error)
         except BufferError as error:  # the client's queue is full
@@ -118,7 +125,7 @@ class FeedPublisher:
         transactions.commit()
         COMMIT_SECONDS.labels(FEED.service).observe(time.monotonic() - began_s)
 
-    def _produce(self, batch: Batch) -> None:
+    def _produce(self, batch: Batch, entries: int) -> None:
         producer = self._transactions.producer
         if batch.prints:
             messages = [{"key": one.symbol.encode(), "value": one.value} for one in batch.prints]
@@ -140,7 +147,7 @@ class FeedPublisher:
             producer.produce(
                 PROGRESS_TOPIC, key=symbol_key(self._feed, symbol), value=msgspec.json.encode(record)
             )
-        own = FeedRecord(self._feed, self._owner, self._transaction)
+        own = FeedRecord(self._feed, self._owner, self._transaction, entries)
         producer.produce(PROGRESS_TOPIC, key=feed_key(self._feed), value=msgspec.json.encode(own))
         producer.poll(0)
 

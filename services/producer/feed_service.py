@@ -31,6 +31,9 @@ from services.sources.feeds.venue import Venue
 
 TOPICS = [TRADES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC]
 TAKE_S = 0.1
+COMMIT_EVERY_S = 0.01
+"""At least so long from one transaction to the next: each costs as much as some twenty prints."""
+
 END_S = 3.0
 """A connection that does not close by then is left."""
 
@@ -72,12 +75,13 @@ def run_feed(
         tally = Tally(health, None)
         try:
             publisher = FeedPublisher(venue.name, kafka, stop, tally)
-            places = publisher.claim()
-            if places is None:
+            progress = publisher.claim()
+            if progress is None:
                 return 0
-            known = {symbol: place for symbol, place in places.items() if symbol in venue.symbols}
-            log.info("publishing", symbols=list(venue.symbols)[:20], resuming=len(known))
-            reader = FeedReader(Session(venue, places, recording))
+            session = Session(venue, progress.places, recording)
+            resuming = len(progress.places.keys() & session.watched)
+            log.info("publishing", symbols=list(venue.symbols)[:20], resuming=resuming)
+            reader = FeedReader(session)
             ends_s = None if duration_s is None else time.monotonic() + duration_s
             _publish(reader, publisher, stop, health, ends_s)
         except StoppedWaitingError:
@@ -147,7 +151,9 @@ def _publish(
             health.detail = "connecting to the venue, or filling gaps"
             batch = reader.handoff.take(TAKE_S)
             if not batch.is_empty:
+                began_s = time.monotonic()
                 publisher.publish(batch)
+                stop.wait(max(0.0, began_s + COMMIT_EVERY_S - time.monotonic()))
     finally:
         health.ready, health.detail = False, "stopping"
         reader.end()

@@ -21,6 +21,18 @@ FaultKind = Literal[
     "forgotten",  # an outage, after which history lacks most of what came before
     "clock",  # the times of some prints are hours off
     "halves",  # a frame comes in two pieces
+    "occupied",  # ends the connection and says for a while that another one is open
+    "slow_reader",  # holds frames back, says that this reader is too slow, and ends the connection
+    "expiry",  # ends the connection, as it is too old
+    "shutdown",  # says that it will end the connection, and then does
+    "cancel",  # takes a print back that came a while before
+    "correct",  # corrects one
+    "garbled",  # sends bytes after which nobody knows where a frame begins
+    "skipped",  # leaves prints out for a slow reader, and says so
+    "slow",  # says that the reader is slow
+    "internal",  # reports an error of its own, and ends the connection
+    "limit",  # reports too many connections, and ends this one
+    "halt",  # halts a symbol, and lets it trade again
 ]
 
 
@@ -68,6 +80,11 @@ def make_faults(seed: int, kinds: Sequence[FaultKind], prints: int, each: int = 
         "busy": lambda: draw.randrange(1, 3),
         "broken": lambda: draw.randrange(1, 3),
         "lagging": lambda: draw.uniform(0.5, 2.0),
+        "occupied": lambda: draw.uniform(0.5, 2.0),
+        "slow_reader": lambda: draw.uniform(0.5, 1.5),
+        "cancel": lambda: draw.randrange(0, 400),
+        "correct": lambda: draw.randrange(0, 400),
+        "skipped": lambda: draw.randrange(1, 40),
         "clock": lambda: draw.choice((-7200.0, 3600.0)),
     }
     step = prints / (len(order) + 1)

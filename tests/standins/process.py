@@ -41,12 +41,20 @@ class StandInProcess:
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        self.port = int(json.loads(line)["port"]) if line else 0
+        opened = json.loads(line) if line else {"port": 0}
+        self.port = int(opened["port"])
+        self._url = str(opened.get("url", f"ws://127.0.0.1:{self.port}"))
 
     @property
     def urls(self) -> tuple[str, ...]:
         """The options of `tapewatch feed` that lead there."""
-        return ("--url", f"ws://127.0.0.1:{self.port}", "--rest-url", f"http://127.0.0.1:{self.port}")
+        return ("--url", self._url, "--rest-url", f"http://127.0.0.1:{self.port}")
+
+    def ids(self) -> dict[str, int]:
+        """Return the tape's numbers by `trade_id`; empty where the number is in it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_ids", timeout=30) as answer:
+            ids: dict[str, int] = json.load(answer)
+            return ids
 
     def state(self) -> dict[str, Any]:
         """Return what the tape has and what has struck."""

@@ -8,10 +8,12 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import struct
 import sys
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -64,6 +66,8 @@ class StandIn(ABC):
         self.clients: list[Client] = []
         self.sessions = 0
         self.requests = 0
+        self.corrections: list[dict[str, Any]] = []
+        """What was taken back or corrected: `trade_id`, null where nobody can tell it, and `action`."""
         self._closed_until_s = 0.0
         self._busy = self._broken = 0
         self._lag_s = 0.0
@@ -88,6 +92,14 @@ class StandIn(ABC):
     def heartbeats(self, client: Client) -> list[str | bytes]:
         """Return what is sent each `heartbeat_s`."""
         return []
+
+    def malformed(self) -> str | bytes:
+        """Return a frame that nobody can use."""
+        return '{"type":"match","trade_id":"what'
+
+    async def open(self) -> dict[str, Any]:
+        """Open what else it needs; returns what the first line of output says besides the port."""
+        return {}
 
     @abstractmethod
     async def history(self, request: web.Request) -> web.StreamResponse:
@@ -126,7 +138,7 @@ class StandIn(ABC):
                 if message.type is WSMsgType.PING:
                     await answer.pong(message.data)
                 elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    text = message.data if isinstance(message.data, str) else message.data.decode()
+                    text = message.data if isinstance(message.data, str) else message.data.decode("latin-1")
                     await self.receive(client, text)
         finally:
             self.clients.remove(client)
@@ -190,7 +202,9 @@ class StandIn(ABC):
 
     async def _strike(self, place: int, one: TapePrint) -> None:
         listening = [
-            client for client in self.clients if one.symbol in client.symbols and not client.is_silent
+            client
+            for client in self.clients
+            if one.symbol in client.symbols and not client.is_silent and not client.socket.closed
         ]
         if not listening:
             return
@@ -206,7 +220,7 @@ class StandIn(ABC):
         elif kind in ("double", "swap"):
             client.data[kind] = True
         elif kind == "malformed":
-            await self.send(client, '{"type":"match","trade_id":"what')
+            await self.send(client, self.malformed())
         elif kind in ("silence", "mute"):
             client.is_silent = True
             client.data["is_mute"] = kind == "mute"
@@ -233,6 +247,16 @@ class StandIn(ABC):
             self._move_clock(one, due.amount)
         elif kind == "halves":
             client.data["halves"] = True
+        else:
+            await self.misbehave(client, due)
+
+    async def misbehave(self, client: Client, fault: Fault) -> None:
+        """Do what only this venue does wrong."""
+        raise NotImplementedError(fault.kind)
+
+    def too_many(self) -> web.Response:
+        """Return how its history answers who asks too often."""
+        return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
 
     def _forget(self) -> None:
         for symbol, prints in self.tape.by_symbol.items():
@@ -256,13 +280,21 @@ class StandIn(ABC):
             return web.Response(status=503, text="closed for a while")
         if self._busy > 0:
             self._busy -= 1
-            return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
+            return self.too_many()
         if self._broken > 0:
             self._broken -= 1
             if self._broken % 2:
                 return web.Response(status=500, text="internal error")
             return web.Response(text='[{"trade_id":12')
         return await self.history(request)
+
+    def ids(self) -> dict[str, int]:
+        """Return the tape's numbers by `trade_id`, where the number is not in it."""
+        return {}
+
+    async def tell_ids(self, request: web.Request) -> web.StreamResponse:
+        """Tell the tests which print is which."""
+        return web.json_response(self.ids())
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """Tell the tests what the tape has and what has struck."""
@@ -278,6 +310,7 @@ class StandIn(ABC):
                 "not_struck": [fault.kind for fault in self._faults if not fault.has_struck],
                 "struck": [fault.kind for fault in self._faults if fault.has_struck],
                 "forgotten": self._forgotten,
+                "corrections": self.corrections,
                 "sessions": self.sessions,
                 "requests": self.requests,
             }
@@ -287,7 +320,7 @@ class StandIn(ABC):
 def _reset(client: Client) -> None:
     """End a connection by a reset."""
     transport = client.data["request"].transport
-    if transport is None:
+    if transport is None or transport.is_closing():
         return
     plain: socket.socket = transport.get_extra_info("socket")
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -309,6 +342,7 @@ async def _serve(make: "type[StandIn]", websocket_path: str, chosen: argparse.Na
     standin = make(Tape(TapeConfig(**chosen.tape)), [Fault(**fault) for fault in chosen.faults])
     app = web.Application()
     app.router.add_get("/_state", standin.state)
+    app.router.add_get("/_ids", standin.tell_ids)
     app.router.add_get(websocket_path, standin.connect)
     app.router.add_get("/{rest:.*}", standin.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.5)
@@ -316,11 +350,12 @@ async def _serve(make: "type[StandIn]", websocket_path: str, chosen: argparse.Na
     site = web.TCPSite(runner, "127.0.0.1", chosen.port)
     await site.start()
     port = runner.addresses[0][1]
-    print(json.dumps({"port": port}), flush=True)
+    print(json.dumps({"port": port, **await standin.open()}), flush=True)
     task = asyncio.create_task(standin.run())
     ends = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     done, _ = await asyncio.wait({task, ends}, return_when=asyncio.FIRST_COMPLETED)
-    for each in done:
-        each.result()
+    if task in done:  # the other thread would keep a process that has failed
+        traceback.print_exception(task.exception())
+        os._exit(1)
     task.cancel()
     await runner.cleanup()

@@ -11,7 +11,7 @@ from dashboard.server.elastic import search
 from dashboard.ui.times import format_times
 from services.common.elastic.client import Elasticsearch
 from services.contracts.indices import FEED_EVENTS_INDICES
-from services.sources.feeds.state import HEALTHY, FeedState, FeedStatus
+from services.sources.feeds.health import HEALTHY, FeedHealth, FeedStatus
 
 MAX_EVENTS = 50
 EVENTS_HEIGHT = 250
@@ -35,14 +35,14 @@ EXPLANATIONS = {
 }
 
 
-def show_feeds(feeds: Sequence[FeedState]) -> None:
+def show_feeds(feeds: Sequence[FeedHealth]) -> None:
     """Show a card for each feed."""
     for feed in feeds:
         with st.container(border=True):
             _show_feed(feed)
 
 
-def _show_feed(feed: FeedState) -> None:
+def _show_feed(feed: FeedHealth) -> None:
     color, icon = _BADGES[feed.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**`{feed.venue}`**", width="content")
@@ -59,7 +59,7 @@ def _show_feed(feed: FeedState) -> None:
             st.text(f"Connections ended so far: {', '.join(reasons[:5])}")
 
 
-def numbers(feed: FeedState) -> list[tuple[str, str, str]]:
+def numbers(feed: FeedHealth) -> list[tuple[str, str, str]]:
     """Return a feed's numbers: name, value, and a note below."""
     reconnects = sum(feed.reconnects.values())
     main_reason = next(iter(feed.reconnects), "")

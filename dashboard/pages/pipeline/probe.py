@@ -14,7 +14,7 @@ from services.common.elastic.errors import AuthorizationException, explain_error
 from services.common.observability.samples import Samples, to_samples
 from services.contracts.components import PORT_STEP, PORTS_TRIED
 from services.contracts.sinks import COMPONENTS
-from services.sources.feeds.state import FeedState, feed_states
+from services.sources.feeds.health import FeedHealth, feeds_health
 
 TIMEOUT_S = 1.0
 """Timeout of each of the three requests to a service; after a timeout no further one is made."""
@@ -112,7 +112,7 @@ class ServiceState:
     dead_letters: float | None = None
     checkpoint_bytes: float | None = None
     checkpoint_age_messages: float | None = None
-    feeds: tuple[FeedState, ...] = ()
+    feeds: tuple[FeedHealth, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ def to_state(address: str, samples: Samples, state: Status, why: str) -> Service
         dead_letters=_sum(samples, "tapewatch_dead_letters_total") or 0.0,
         checkpoint_bytes=_sum(samples, "tapewatch_checkpoint_session_bytes"),
         checkpoint_age_messages=_sum(samples, "tapewatch_checkpoint_age_messages"),
-        feeds=feed_states(samples),
+        feeds=feeds_health(samples),
     )
 
 

@@ -71,6 +71,7 @@ class Tally:
         self.out_of_order += found.out_of_order
         TRADES.inc(found.trades)
         self._count_out_of_order(found.out_of_order)
+        UNJUDGED_TRADES.labels("reconciled").inc(found.reconciled)
         REPLAYED.inc(found.replayed)
         DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.rejected))
         self._rate.add(found.trades)

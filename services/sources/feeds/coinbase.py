@@ -57,7 +57,9 @@ class Coinbase(Venue):
     """See the module and `Venue`."""
 
     name = "coinbase"
+    source: ClassVar[str] = "coinbase"
     heartbeat_s: ClassVar[float | None] = 1.0
+    is_numbered: ClassVar[bool] = True
     request_interval_s = 0.13  # 8 a second are allowed
 
     def __init__(self, symbols: Sequence[str], url: str | None = None, rest_url: str | None = None) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from services.contracts.correction import Correction
 from services.contracts.feed_event import FeedEvent
@@ -43,22 +44,21 @@ class Batch:
 
 
 class Handoff:
-    """The reader's side is called in its event loop alone, the publisher's in any one other thread.
+    """The reader's side is called in its event loop alone, the publisher's in any one other thread."""
 
-    Parameters
-    ----------
-    keepers
-        Those of the feed, by symbol; they tell the places.
-    """
-
-    def __init__(self, keepers: Mapping[str, Keeper]) -> None:
-        self._keepers = keepers
+    def __init__(self) -> None:
+        self._keepers: Mapping[str, Keeper] = {}
         self._open = Batch()
         self._moved: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wants_more = threading.Event()
         self._given = threading.Event()
         self._batch = Batch()
+
+    def of(self, keepers: Mapping[str, Keeper]) -> Self:
+        """Take the feed's keepers, by symbol, which tell the places; returns this."""
+        self._keepers = keepers
+        return self
 
     def attach(self) -> None:
         """Say which event loop reads: the running one."""

@@ -9,7 +9,7 @@ import structlog
 import urllib3
 
 from services.sources.feeds.messages import HistoryRequest, Page
-from services.sources.feeds.venue import Venue
+from services.sources.feeds.venue import RefusedError, Venue
 from services.sources.feeds.waits import Waits
 
 TIMEOUT_S = 20.0
@@ -31,13 +31,10 @@ class History:
     ----------
     venue
         The venue.
-    answered
-        Called with each question and its answer's body.
     """
 
-    def __init__(self, venue: Venue, answered: Callable[[HistoryRequest, bytes], None]) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._answered = answered
         self._pool = urllib3.PoolManager(
             num_pools=2, maxsize=4, retries=False, timeout=urllib3.Timeout(connect=5.0, read=TIMEOUT_S)
         )
@@ -45,9 +42,21 @@ class History:
         self._log = structlog.get_logger()
 
     async def ask(
-        self, request: HistoryRequest, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        request: HistoryRequest,
+        keep: Callable[[bytes], None] = lambda _: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Page:
         """Ask until there is an answer.
+
+        Parameters
+        ----------
+        request
+            The question.
+        keep
+            Called with the answer's body, of which the page is made.
+        sleep
+            Waits so many seconds.
 
         Raises
         ------
@@ -68,6 +77,8 @@ class History:
             if status < 400:
                 try:
                     page = self._venue.decode_page(request, body)
+                except RefusedError as error:
+                    raise HistoryUnavailableError(f"the venue's history refuses: {error.reason}") from None
                 except ValueError as error:
                     self._log.warning(
                         "the venue's history sent what cannot be read",
@@ -76,7 +87,7 @@ class History:
                     )
                     await sleep(waits.take())
                     continue
-                self._answered(request, body)
+                keep(body)
                 return page
             refusal = self._venue.refused_history(status, body)
             if refusal is not None:

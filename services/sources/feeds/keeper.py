@@ -102,11 +102,14 @@ class Shared:
         Budget for prints that are held back.
     seen
         Counts.
+    clock_ns
+        What this machine's clock showed when what is told now was received, in ns since 1970; 0: not known.
     """
 
     record: Callable[[Gap], None]
     held: Held = field(default_factory=Held)
     seen: Seen = field(default_factory=Seen)
+    clock_ns: int = 0
 
 
 class Keeper(ABC):
@@ -155,6 +158,10 @@ class Keeper(ABC):
     @abstractmethod
     def page(self, prints: Sequence[Print]) -> Sequence[Print]:
         """Take consecutive prints of history; returns those to publish."""
+
+    def takes(self, correction_id: str, time_ns: int) -> bool:  # noqa: ARG002 - only who asks again for them
+        """Whether a correction of the symbol, made at a time, has not come yet; it has from now on."""
+        return True
 
     @property
     def is_blocked(self) -> bool:

@@ -25,6 +25,8 @@ class Print(msgspec.Struct, frozen=True, gc=False):
         Where the venue numbers each symbol's prints without a gap: its number. Else 0.
     value
         The message for the topic `trades`.
+    reference
+        What the venue's corrections name it by, where these do not tell its `trade_id`. Else empty.
     """
 
     symbol: str
@@ -32,6 +34,7 @@ class Print(msgspec.Struct, frozen=True, gc=False):
     tape_ns: int
     number: int
     value: bytes
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,6 @@ class Replayed:
     """A venue has replayed what was asked for, and is live from now on."""
 
 
-Note = LastNumber | Refusal | Skipped | Replayed | Correction | FeedEvent
-
-
 @dataclass(frozen=True)
 class BadMessage:
     """A message that could not be used, or a part of one.
@@ -87,25 +87,6 @@ class BadMessage:
 
     raw: bytes
     reason: str
-
-
-@dataclass
-class Frame:
-    """What one frame held; its order among the kinds does not matter.
-
-    Parameters
-    ----------
-    prints
-        Its trades, in order.
-    notes
-        Anything else that matters.
-    bad
-        Messages that could not be used.
-    """
-
-    prints: list[Print] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    bad: list[BadMessage] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -128,6 +109,72 @@ class HistoryRequest:
 
 
 @dataclass(frozen=True)
+class ReferringCorrection:
+    """A correction of a trade that the venue does not name by all that its `trade_id` is made of.
+
+    Parameters
+    ----------
+    correction
+        The correction, without a `trade_id`.
+    reference
+        As in the trade's `Print.reference`.
+    renamed
+        What the venue names the trade by from now on.
+    lookup
+        What to ask for the trade if its print is not remembered: the answer has the prints that it may be.
+    raw
+        The message's bytes.
+    """
+
+    correction: Correction
+    reference: str
+    renamed: str | None
+    lookup: HistoryRequest
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class AgedOut:
+    """A venue no longer replays all that came after the places of some symbols.
+
+    Parameters
+    ----------
+    symbols
+        The symbols.
+    reason
+        Its own words.
+    """
+
+    symbols: tuple[str, ...]
+    reason: str
+
+
+Note = LastNumber | Refusal | Skipped | Replayed | AgedOut | Correction | ReferringCorrection | FeedEvent
+
+
+@dataclass
+class Frame:
+    """What one frame held; its order among the kinds does not matter.
+
+    Parameters
+    ----------
+    prints
+        Its trades, in order.
+    notes
+        Anything else that matters.
+    bad
+        Messages that could not be used.
+    unknown_conditions
+        Sale conditions that are not in the table, once for each print that has them.
+    """
+
+    prints: list[Print] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    bad: list[BadMessage] = field(default_factory=list)
+    unknown_conditions: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Page:
     """An answer of a venue's history.
 
@@ -141,9 +188,12 @@ class Page:
         Rows that could not be used.
     corrections
         Corrections that the history mentions.
+    unknown_conditions
+        As in `Frame`.
     """
 
     prints: list[Print]
     following: HistoryRequest | None
     bad: list[BadMessage] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
+    unknown_conditions: list[str] = field(default_factory=list)

@@ -100,8 +100,9 @@ class NumberedKeeper(Keeper):
         if self._place is None:
             return None
         if self._misses_something:
-            since_s = self._missing_since_s if self._missing_since_s is not None else now_s
-            if now_s < max(since_s + SWAPPED_S, self._ask_at_s or 0.0):
+            if self._missing_since_s is not None and now_s < self._missing_since_s + SWAPPED_S:
+                return None
+            if self._ask_at_s is not None and now_s < self._ask_at_s:
                 return None
             until = min(self._held) - 1 if self._held else self._known
             if self._opened is None:

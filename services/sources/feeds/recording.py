@@ -1,13 +1,12 @@
 """A feed's session on disk: the frames and answers as they came, so that it can be run again elsewhere.
 
-A file is lines of JSON, compressed with zstd. The first line names the venue and the symbols; each further
-one has `ns` (when it came, in ns since 1970), `kind` and what belongs to it. Logins are not in it: only what
-came after them, and nothing that was sent.
+A file is lines of JSON, compressed with zstd: a `Head`, then an `Entry` for each thing that came. Logins are
+not in it: only what came after them, and nothing that was sent.
 """
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,32 +16,63 @@ import zstandard
 
 from services.common.errors import TapewatchError
 from services.sources.feeds.messages import HistoryRequest
+from services.sources.feeds.place import Place
 
 VERSION = 1
 FLUSH_S = 1.0
 
+EntryKind = Literal["connected", "frame", "asked", "history", "answered", "unavailable", "lost", "silent"]
+
 
 class Head(msgspec.Struct, frozen=True):
-    """The first line."""
+    """The first line.
+
+    Parameters
+    ----------
+    version
+        Of this layout.
+    venue, symbols
+        What was recorded.
+    places
+        How far the symbols were published before.
+    """
 
     version: int
     venue: str
     symbols: list[str]
+    places: dict[str, Place]
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A further line."""
+    """A further line.
+
+    Parameters
+    ----------
+    ns
+        When it came, in ns since 1970.
+    at_s
+        Likewise, in seconds that never go back.
+    kind
+        What came.
+    text, binary
+        A frame, an answer's body or a reason: as text, or in Base64 where it is not UTF-8.
+    symbol
+        Of a question or an answer.
+    path, state
+        Of the question that a body answers.
+    asked_s
+        When the question was asked that has been answered.
+    """
 
     ns: int
-    kind: Literal["connected", "frame", "history", "lost"]
+    at_s: float
+    kind: EntryKind
     text: str = ""
-    """A frame or a body that is UTF-8."""
     binary: str = ""
-    """One that is not, in Base64."""
     symbol: str = ""
     path: str = ""
     state: list[Any] = []
-    """Of the question that a body answers."""
+    asked_s: float = 0.0
 
     @property
     def raw(self) -> bytes:
@@ -51,19 +81,31 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recording:
-    """Keeps nothing; what a session tells while nobody records it."""
+    """Keeps nothing; what a session tells while nobody records it. Times are seconds that never go back."""
 
-    def connected(self) -> None:
+    def begin(self, venue: str, symbols: Sequence[str], places: Mapping[str, Place]) -> None:
+        """Note what is recorded."""
+
+    def connected(self, now_s: float) -> None:
         """Note that the venue let this feed in."""
 
-    def frame(self, raw: bytes) -> None:
+    def frame(self, now_s: float, raw: bytes) -> None:
         """Note a frame."""
 
-    def history(self, request: HistoryRequest, body: bytes) -> None:
-        """Note an answer of its history."""
+    def asked(self, now_s: float, symbol: str) -> None:
+        """Note that history is asked for a symbol."""
 
-    def lost(self, reason: str) -> None:
-        """Note that the connection ended."""
+    def history(self, now_s: float, request: HistoryRequest, body: bytes) -> None:
+        """Note an answer."""
+
+    def answered(self, now_s: float, symbol: str, asked_s: float) -> None:
+        """Note that all has been answered that was asked at `asked_s`."""
+
+    def unavailable(self, now_s: float, symbol: str, reason: str) -> None:
+        """Note that history will not answer."""
+
+    def ended(self, now_s: float, event: Literal["lost", "silent"], reason: str) -> None:
+        """Note that the connection has ended, or is silent."""
 
 
 NO_RECORDING = Recording()
@@ -76,8 +118,6 @@ class FileRecording(Recording):
     ----------
     path
         The file; it must not exist.
-    venue, symbols
-        What is recorded.
 
     Raises
     ------
@@ -85,7 +125,7 @@ class FileRecording(Recording):
         The file exists, or cannot be written.
     """
 
-    def __init__(self, path: Path, venue: str, symbols: tuple[str, ...]) -> None:
+    def __init__(self, path: Path) -> None:
         try:
             self._file = path.open("xb")
         except FileExistsError:
@@ -96,26 +136,40 @@ class FileRecording(Recording):
             ) from None
         self._writer = zstandard.ZstdCompressor(level=3).stream_writer(self._file)
         self._flush_s = time.monotonic()
-        self._put(Head(VERSION, venue, list(symbols)))
 
-    def connected(self) -> None:
+    def begin(self, venue: str, symbols: Sequence[str], places: Mapping[str, Place]) -> None:
         """See `Recording`."""
-        self._put(Entry(time.time_ns(), "connected"))
+        self._put(Head(VERSION, venue, list(symbols), dict(places)))
 
-    def frame(self, raw: bytes) -> None:
+    def connected(self, now_s: float) -> None:
         """See `Recording`."""
-        text, binary = _text_and_binary(raw)
-        self._put(Entry(time.time_ns(), "frame", text, binary))
+        self._put(Entry(time.time_ns(), now_s, "connected"))
 
-    def history(self, request: HistoryRequest, body: bytes) -> None:
+    def frame(self, now_s: float, raw: bytes) -> None:
+        """See `Recording`."""
+        self._put(Entry(time.time_ns(), now_s, "frame", *_text_and_binary(raw)))
+
+    def asked(self, now_s: float, symbol: str) -> None:
+        """See `Recording`."""
+        self._put(Entry(time.time_ns(), now_s, "asked", symbol=symbol))
+
+    def history(self, now_s: float, request: HistoryRequest, body: bytes) -> None:
         """See `Recording`."""
         text, binary = _text_and_binary(body)
         asked = (request.symbol, request.path, list(request.state))
-        self._put(Entry(time.time_ns(), "history", text, binary, *asked))
+        self._put(Entry(time.time_ns(), now_s, "history", text, binary, *asked))
 
-    def lost(self, reason: str) -> None:
+    def answered(self, now_s: float, symbol: str, asked_s: float) -> None:
         """See `Recording`."""
-        self._put(Entry(time.time_ns(), "lost", reason))
+        self._put(Entry(time.time_ns(), now_s, "answered", symbol=symbol, asked_s=asked_s))
+
+    def unavailable(self, now_s: float, symbol: str, reason: str) -> None:
+        """See `Recording`."""
+        self._put(Entry(time.time_ns(), now_s, "unavailable", reason, symbol=symbol))
+
+    def ended(self, now_s: float, event: Literal["lost", "silent"], reason: str) -> None:
+        """See `Recording`."""
+        self._put(Entry(time.time_ns(), now_s, event, reason))
 
     def close(self) -> None:
         """Write the rest."""

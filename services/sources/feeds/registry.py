@@ -39,10 +39,15 @@ class VenueKind:
         return bool(which) if self.which == ("*",) else which in (self.which or ("",))
 
 
+_HERE = "services.sources.feeds"
+
 VENUES = (
-    VenueKind(
-        "coinbase", "services.sources.feeds.coinbase:Coinbase", (), "BTC-USD,ETH-USD", is_always_open=True
-    ),
+    VenueKind("coinbase", f"{_HERE}.coinbase:Coinbase", (), "BTC-USD,ETH-USD", is_always_open=True),
+    VenueKind("binance", f"{_HERE}.binance:Binance", (), "BTCUSDT,ETHUSDT", is_always_open=True),
+    VenueKind("kraken", f"{_HERE}.kraken:Kraken", (), "BTC/USD,ETH/USD", is_always_open=True),
+    VenueKind("alpaca", f"{_HERE}.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
+    VenueKind("massive", f"{_HERE}.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
+    VenueKind("databento", f"{_HERE}.databento:Databento", ("*",), "MSFT,AAPL"),
 )
 
 
@@ -62,12 +67,27 @@ def kind_of(name: str) -> VenueKind:
 
 
 def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str | None) -> Venue:
-    """Return a venue for symbols.
+    """Return a venue for symbols, with its keys.
 
     Raises
     ------
     TapewatchError
         There is no such venue, no symbol was given, or its key is missing.
+    """
+    venue = make_venue(name, symbols, url, rest_url)
+    venue.read_keys()
+    return venue
+
+
+def make_venue(
+    name: str, symbols: Sequence[str], url: str | None = None, rest_url: str | None = None
+) -> Venue:
+    """Return a venue that can decode, but is asked nothing: it has no keys.
+
+    Raises
+    ------
+    TapewatchError
+        There is no such venue, or no symbol was given.
     """
     kind = kind_of(name)
     which = name.partition(":")[2]

@@ -32,9 +32,11 @@ def price_text(raw: str) -> str:
     BadTradeError
         It is not a number, or out of all bounds.
     """
-    text = _number_text(raw, "price")
-    if not LEAST_PRICE <= abs(float(text)) <= MOST_PRICE and float(text) != 0:
-        raise BadTradeError(f"the price is out of all bounds ({raw})")
+    text = _plain_text(raw)
+    if text is None:
+        text = _unusual_number_text(raw, "price")
+        if not LEAST_PRICE <= abs(float(text)) <= MOST_PRICE and float(text) != 0:
+            raise BadTradeError(f"the price is out of all bounds ({raw})")
     return text if "." in text else f"{text}.0"
 
 
@@ -46,23 +48,22 @@ def size_text(raw: str) -> str:
     BadTradeError
         It is not a number of 0 or more, or out of all bounds.
     """
-    text = _number_text(raw, "size")
-    size = float(text)
-    if size < 0:
+    text = _plain_text(raw)
+    if text is None:
+        text = _unusual_number_text(raw, "size")
+        if 0 < float(text) < LEAST_SIZE or float(text) > MAX_INTEGER:
+            raise BadTradeError(f"the size is out of all bounds ({raw})")
+    if text[0] == "-":
         raise BadTradeError(f"the size is negative ({raw})")
-    if 0 < size < LEAST_SIZE or size > MAX_INTEGER:
-        raise BadTradeError(f"the size is out of all bounds ({raw})")
     return text
 
 
-def _number_text(raw: str, what: str) -> str:
-    """Return the shortest decimal number that is equal."""
+def _plain_text(raw: str) -> str | None:
+    """Return the shortest decimal number that is equal, which is within all bounds; None for unusual ones."""
     plain = _PLAIN.fullmatch(raw)
     if plain is None:
-        return _unusual_number_text(raw, what)
-    if plain[1] is None:
-        return raw
-    text = raw.rstrip("0").rstrip(".")
+        return None
+    text = raw if plain[1] is None else raw.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
@@ -74,7 +75,7 @@ def _unusual_number_text(raw: str, what: str) -> str:
         raise BadTradeError(f"the {what} is not a number ({raw[:40]!r})") from None
     if not number.is_finite() or not -38 <= number.adjusted() <= 38:
         raise BadTradeError(f"the {what} is out of all bounds ({raw[:40]!r})")
-    text = format(number, "f")
+    text = format(number, "f") if number else "0"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

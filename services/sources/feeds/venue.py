@@ -4,9 +4,11 @@ A venue's file knows its protocol and nothing of reconnecting, gaps or Kafka. `d
 pure: the same bytes give the same prints, so that a recorded session can be run again.
 """
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
+from zoneinfo import ZoneInfo
 
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.messages import Frame, HistoryRequest, Page
@@ -68,24 +70,51 @@ class Venue(ABC):
     request_interval_s
         Least time between two questions for history.
     is_numbered
-        Whether `LastNumber` and `Print.number` count each symbol's prints without a gap.
+        Whether its history is asked by the numbers of prints, which count each symbol's without a gap.
+    source
+        What the trades' field `source` says, and their ids begin with.
+    zone
+        Where the venue's days begin at midnight.
     session_s
         The venue ends a connection after so long; it is renewed before. None if it does not.
+    watches_all
+        Whether all symbols of the venue are watched, and `symbols` names none of them.
     """
 
     name: str
     heartbeat_s: ClassVar[float | None] = None
     request_interval_s: float = 0.2
+    is_numbered: ClassVar[bool] = False
+    source: ClassVar[str]
+    zone: ClassVar[str] = "UTC"
     session_s: ClassVar[float | None] = None
+    watches_all: bool = False
 
     def __init__(self, symbols: Sequence[str], url: str | None, rest_url: str | None) -> None:
         self.symbols = tuple(symbols)
         self.url = url
         self.rest_url = rest_url
 
+    def day_ns(self, day: dt.date) -> tuple[int, int]:
+        """Return where a day begins and where the next one does, in ns since 1970."""
+        zone = ZoneInfo(self.zone)
+        begins = [
+            dt.datetime.combine(one, dt.time(), zone).timestamp() for one in (day, day + dt.timedelta(days=1))
+        ]
+        return int(begins[0]) * 10**9, int(begins[1]) * 10**9
+
     @abstractmethod
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:
         """Return what keeps a symbol complete."""
+
+    def read_keys(self) -> None:  # noqa: B027 - not every venue asks for a key
+        """Read the keys that `connect` and `history_headers` need.
+
+        Raises
+        ------
+        TapewatchError
+            One is missing.
+        """
 
     def resume_from(self, places: Mapping[str, Place]) -> None:  # noqa: B027 - only a replayed stream
         """Take how far symbols were published, before `connect`: a venue that replays begins there."""
@@ -116,7 +145,9 @@ class Venue(ABC):
         Raises
         ------
         ValueError
-            It is no answer to this question.
+            It is no answer to this question; another try may bring one.
+        RefusedError
+            It says, with an HTTP status of success, that there will be none.
         """
         raise NotImplementedError
 

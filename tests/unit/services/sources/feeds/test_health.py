@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from services.common.observability.samples import to_samples
-from services.sources.feeds.state import FeedState, FeedStatus, feed_states
+from services.sources.feeds.health import FeedHealth, FeedStatus, feeds_health
 
 SCRAPED = """
 tapewatch_feed_connected{venue="coinbase"} 1.0
@@ -22,12 +22,12 @@ tapewatch_feed_repeats_total{venue="coinbase",origin="history"} 9.0
 tapewatch_feed_held_trades{venue="coinbase"} 3.0
 tapewatch_feed_connected{venue="alpaca:iex"} 0.0
 """
-LIVE = feed_states(to_samples(SCRAPED))[1]
+LIVE = feeds_health(to_samples(SCRAPED))[1]
 
 
 def test_a_feeds_numbers_are_its_own() -> None:
-    away, live = feed_states(to_samples(SCRAPED))
-    assert live == FeedState(
+    away, live = feeds_health(to_samples(SCRAPED))
+    assert live == FeedHealth(
         *("coinbase", True, 0.4, 2.5),
         {"no record for 10 s": 3, "closed": 1},
         *(0, 4, 1, 120, 7, 3, 11, 0),
@@ -36,7 +36,7 @@ def test_a_feeds_numbers_are_its_own() -> None:
 
 
 def test_a_service_without_a_feed_has_none() -> None:
-    assert feed_states(to_samples("tapewatch_scored_trades_total 1.0")) == ()
+    assert feeds_health(to_samples("tapewatch_scored_trades_total 1.0")) == ()
 
 
 @pytest.mark.parametrize(
