@@ -25,6 +25,9 @@ CHARTS_KEPT = 100
 SILENT: dict[str, Any] = {"aria": False}
 """For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
 
+TICKS = 16
+"""About so many are on a time axis."""
+
 Y_AXIS_WIDTH = 48
 """The same for both charts, so that their time axes lie exactly above each other."""
 
@@ -53,7 +56,9 @@ def exchange_axis(field: str, time_range: TimeRange) -> alt.X:
     clock = exchange_clock_js(time_range)
     axis = _time_axis(field, time_range, f"Time in {exchange().city}", clock, "top")
     # Below the charts is the same clock.
-    return axis.title(None).axis(labels=False, ticks=False, orient="top") if exchange().is_utc else axis
+    if not exchange().is_utc:
+        return axis
+    return axis.title(None).axis(orient="top", grid=True, tickCount=TICKS, labels=False, ticks=False)
 
 
 def _time_axis(
@@ -73,7 +78,7 @@ def _time_axis(
             labelSeparation=10,
             labelFlush=True,
             labelBound=True,  # else a label that sticks out makes this chart narrower than the other
-            tickCount=16,
+            tickCount=TICKS,
         ),
     )
 

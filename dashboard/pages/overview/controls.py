@@ -19,6 +19,7 @@ from dashboard.pages.overview.state import (
 )
 from dashboard.server.sessions import PeriodSummary
 from dashboard.ui import watchlist
+from dashboard.ui.exchange import exchange
 from dashboard.ui.markdown import as_markdown
 from dashboard.ui.time_ranges import Period, TimeRange, at_exchange
 from services.contracts.detectors import LABELS
@@ -119,7 +120,8 @@ def choose_time(period: Period, longest: TimeRange) -> TimeRange:
             step=dt.timedelta(minutes=1 if is_one else 60),
             format="HH:mm" if is_one else "D MMM HH:mm",
         )
-        st.caption(at_exchange(chosen))
+        if not exchange().is_utc:
+            st.caption(at_exchange(chosen))
     return chosen
 
 

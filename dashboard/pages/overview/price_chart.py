@@ -208,7 +208,7 @@ def _feed_layers(time_range: TimeRange) -> tuple[Sequence[alt.Chart], Sequence[a
         .mark_point(shape="triangle-up", filled=True, size=70, opacity=1, clip=True)
         .encode(
             x="start:T",
-            y=alt.value(PRICE_HEIGHT - _TICK_ABOVE_AXIS),
+            y=alt.value({"expr": f"height - {_TICK_ABOVE_AXIS}"}),
             color=alt.ColorValue(PRICE_COLOR, condition=_by_kind(TICKS)),
             tooltip=tooltip[:3],
         )

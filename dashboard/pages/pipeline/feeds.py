@@ -109,7 +109,7 @@ def show_feed_events(client: Elasticsearch) -> None:
             "Feed": st.column_config.TextColumn(width=110),
             "Event": st.column_config.TextColumn(width=110),
             "Symbol": st.column_config.TextColumn(width=100),
-            "Prints": st.column_config.NumberColumn(format="localized", width=80),
+            "Prints": st.column_config.TextColumn(width=80, alignment="right"),
         },
     )
 
@@ -146,7 +146,7 @@ def to_event_table(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "Symbol": [event.get("symbol") or "all" for event in events],
             "From": [_end(event.get("from")) for event in events],
             "To": [_end(event.get("to")) for event in events],
-            "Prints": pd.Series([event.get("count") for event in events], dtype="Int64"),
+            "Prints": ["" if event.get("count") is None else f"{event['count']:,}" for event in events],
             "Why": [event.get("reason") or "" for event in events],
         }
     )

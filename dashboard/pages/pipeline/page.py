@@ -176,15 +176,16 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
                 f"{_many(state.cluster.nodes, 'node')}, {_many(shards, 'shard')} unassigned", width="content"
             )
     trades, anomalies = state.indexed.trades, state.indexed.anomalies
+    table = pd.DataFrame(
+        [
+            ("Trades", _number(trades.count), *_moments(trades.newest, now)),
+            ("Anomalies", _number(anomalies.count), *_moments(anomalies.newest, now)),
+            ("Anomalies, by time of detection", "", *_moments(state.indexed.newest_detection, now)),
+        ],
+        columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
+    )
     st.dataframe(
-        pd.DataFrame(
-            [
-                ("Trades", _number(trades.count), *_moments(trades.newest, now)),
-                ("Anomalies", _number(anomalies.count), *_moments(anomalies.newest, now)),
-                ("Anomalies, by time of detection", "", *_moments(state.indexed.newest_detection, now)),
-            ],
-            columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
-        ),
+        table.drop(columns=exchange().city) if exchange().is_utc else table,
         hide_index=True,
         width="stretch",
         key="indexed",

@@ -24,7 +24,7 @@ def test_events_are_laid_out_for_people() -> None:
         "gap filled",
         "1,011",
         "1,019",
-        9,
+        "9",
     )
     assert (second["Symbol"], second["From"], second["To"]) == ("all", "10:03:10.123", "")
     assert second["Why"] == "history has aged out"
