@@ -47,7 +47,7 @@ def _run(
     stack: EmbeddedStack, folder: Path, venue: StandInVenue, tape: TapeConfig, faults: list[Fault], kills: int
 ) -> None:
     # Symbols of its own for each test: all read the same topics.
-    own = tuple(f"{symbol}{tape.seed}" for symbol in tape.symbols)
+    own = tuple(f"{symbol}{tape.seed}{VENUES.index(venue)}" for symbol in tape.symbols)
     outcome = disturb_feed(
         stack.kafka_connection,
         {"TAPEWATCH_KAFKA": stack.kafka_bootstrap, "TAPEWATCH_METRICS_PORT": "0"},
