@@ -15,7 +15,7 @@ from rich.table import Table
 from benchmarks.rows import Row
 from services.common.errors import TapewatchError
 
-BENCHMARKS = ("producer", "detector", "classic", "service", "promise", "indexer", "dashboard")
+BENCHMARKS = ("producer", "feed", "detector", "classic", "service", "promise", "indexer", "dashboard")
 """Modules of this folder, each with `measure() -> list[Row]`."""
 
 _WIDTH_OF_A_FILE = 240

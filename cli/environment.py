@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ElasticsearchPort, ElasticsearchUrl, Kafka, KafkaPort, settings_from
+from cli.options import (
+    ElasticsearchPort,
+    ElasticsearchUrl,
+    FeedRestUrl,
+    FeedUrl,
+    Kafka,
+    KafkaPort,
+    settings_from,
+)
 from services.common.config.settings import Settings
 
 commands = typer.Typer()
@@ -48,8 +56,18 @@ def stack(
 
 
 @commands.command()
-def doctor(kafka: Kafka = None, elasticsearch: ElasticsearchUrl = None) -> None:
+def doctor(
+    feed: Annotated[
+        str, typer.Option(metavar="VENUE", help="Only check this venue's key, and whether it answers.")
+    ] = "",
+    url: FeedUrl = None,
+    rest_url: FeedRestUrl = None,
+    kafka: Kafka = None,
+    elasticsearch: ElasticsearchUrl = None,
+) -> None:
     """Check the environment, and say what is wrong and how to fix it."""
-    from infra.doctor.run import run_doctor
+    from infra.doctor.run import run_doctor, run_feed_doctor
 
+    if feed:
+        raise typer.Exit(run_feed_doctor(feed, url, rest_url))
     raise typer.Exit(run_doctor(settings_from(Settings, kafka, elasticsearch)))

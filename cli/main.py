@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli import dead_letters, environment, offline, pipeline, screens
+from cli import dead_letters, environment, feeds, offline, pipeline, screens
 from services.common.errors import TapewatchError
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (pipeline, environment, offline, screens):
+for group in (pipeline, feeds, environment, offline, screens):
     app.add_typer(group.commands)
 app.add_typer(dead_letters.commands, name="dead-letters")
 

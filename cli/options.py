@@ -68,6 +68,25 @@ ProfileName = Annotated[
 ]
 
 
+FeedUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="Scheme, host and port of another server for the live feed; for databento HOST:PORT.",
+    ),
+]
+FeedRestUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--rest-url", metavar="URL", help="Scheme, host and port of another server for its history."
+    ),
+]
+FeedDuration = Annotated[
+    float | None,
+    typer.Option("--duration", metavar="S", min=0.0, help="End the feed after S seconds; by default never."),
+]
+
 KafkaPort = Annotated[int, typer.Option(min=1, max=65535, help="Kafka, on 127.0.0.1.")]
 ElasticsearchPort = Annotated[int, typer.Option(min=1, max=65535, help="Elasticsearch, on 127.0.0.1.")]
 

@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ElasticsearchPort, ElasticsearchUrl, KafkaPort, settings_from
+from cli.options import (
+    ElasticsearchPort,
+    ElasticsearchUrl,
+    FeedDuration,
+    FeedRestUrl,
+    FeedUrl,
+    KafkaPort,
+    settings_from,
+)
 
 commands = typer.Typer()
 
@@ -28,6 +36,15 @@ def demo(
         str,
         typer.Option(metavar="FILE[,FILE…]", help="Databento files to replay; by default a generated day."),
     ] = "",
+    live: Annotated[
+        str,
+        typer.Option(
+            metavar="VENUE:A[,B…]", help="A live feed instead of files, such as coinbase:BTC-USD,ETH-USD."
+        ),
+    ] = "",
+    url: FeedUrl = None,
+    rest_url: FeedRestUrl = None,
+    duration: FeedDuration = None,
     once: Annotated[bool, typer.Option("--once", help="Exit when all is indexed; no dashboard.")] = False,
     kafka_port: KafkaPort = 19092,
     elasticsearch_port: ElasticsearchPort = 9200,
@@ -36,7 +53,9 @@ def demo(
     ] = 8501,
 ) -> None:
     """Run the whole pipeline on this machine, from trades to anomalies on the screen."""
+    from infra.demo.live import parse_live
     from infra.demo.run import DemoConfig, run_demo
 
     files = [name for name in data.split(",") if name]
-    raise typer.Exit(run_demo(DemoConfig(files, once, kafka_port, elasticsearch_port, dashboard_port)))
+    feed = parse_live(live, url, rest_url, duration) if live else None
+    raise typer.Exit(run_demo(DemoConfig(files, feed, once, kafka_port, elasticsearch_port, dashboard_port)))

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard.ui.exchange import exchange
 from dashboard.ui.times import format_times
 from services.contracts.anomaly import SEVERITY_COLORS
+from services.review.corrections import VenueCorrection
 from services.review.verdicts import Verdict
 
 HEIGHT = 460
@@ -23,6 +24,7 @@ _ECHO_S = 2.0
 def show_anomaly_table(
     rows: pd.DataFrame,
     verdicts: Mapping[str, Verdict],
+    corrections: Mapping[str, VenueCorrection],
     key: str,
     selected: str | None,
     on_select: Callable[[str | None], None],
@@ -33,7 +35,7 @@ def show_anomaly_table(
     ----------
     rows
         As in `AnomalySummary.rows`.
-    verdicts
+    verdicts, corrections
         By `trade_id`.
     key
         Key of the table in the session's state.
@@ -59,7 +61,7 @@ def show_anomaly_table(
         st.session_state[moved_key] = (before, time.monotonic())
         st.session_state[key] = {"selection": {"rows": chosen, "columns": [], "cells": []}}
     st.dataframe(
-        to_judged_table(rows, verdicts),
+        to_judged_table(rows, verdicts, corrections),
         width="stretch",
         height=HEIGHT,
         hide_index=True,
@@ -102,6 +104,7 @@ def column_config(rows: pd.DataFrame, headings: Mapping[str, str] | None = None)
         "Message": config.TextColumn(),
         "Labels": config.ListColumn(width=270),
         "Verdict": config.TextColumn(width=90),
+        "Venue": config.TextColumn(width=150, help="What the venue said of this trade afterwards (UTC)"),
     }
 
 
@@ -110,21 +113,26 @@ def _chosen_rows(key: str) -> list[int]:
     return list(st.session_state[key]["selection"]["rows"]) if key in st.session_state else []
 
 
-def to_judged_table(rows: pd.DataFrame, verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
-    """Lay anomalies out as `to_table` does, with a link to each and its verdict.
+def to_judged_table(
+    rows: pd.DataFrame, verdicts: Mapping[str, Verdict], corrections: Mapping[str, VenueCorrection]
+) -> pd.DataFrame:
+    """Lay anomalies out as `to_table` does, with a link to each, its verdict and what the venue said of it.
 
     Parameters
     ----------
     rows
         As in `AnomalySummary.rows`.
-    verdicts
-        By `trade_id`.
+    verdicts, corrections
+        By `trade_id`. Where no row has a correction, there is no column for it.
     """
     table = to_table(rows)
     table.insert(0, "Open", rows["trade_id"].map(page_url))
     judged = (verdicts.get(trade_id) for trade_id in rows["trade_id"])
     texts = ["" if verdict is None else verdict.verdict for verdict in judged]
     table.insert(list(table).index("Message"), "Verdict", texts)
+    said = [corrections[one].short if one in corrections else "" for one in rows["trade_id"]]
+    if any(said):
+        table.insert(list(table).index("Message"), "Venue", said)
     return table
 
 
@@ -136,10 +144,11 @@ def to_table(rows: pd.DataFrame) -> pd.DataFrame:
     rows
         As in `AnomalySummary.rows`.
     """
+    local = {} if exchange().is_utc else {exchange().city: exchange().local(rows["time"])}
     return pd.DataFrame(
         {
             "Time (UTC)": format_times(rows["time"]),
-            exchange().city: exchange().local(rows["time"]).dt.strftime("%H:%M:%S"),
+            **{city: times.dt.strftime("%H:%M:%S") for city, times in local.items()},
             "Symbol": rows["symbol"],
             "Price": rows["price"],
             "Size": rows["size"],

@@ -23,6 +23,11 @@ class Exchange:
         return self.time_zone.rpartition("/")[2].replace("_", " ")
 
     @property
+    def is_utc(self) -> bool:
+        """Whether its clock is UTC, which the pages show anyway."""
+        return self.time_zone == "UTC"
+
+    @property
     def zone(self) -> ZoneInfo:
         """Its time zone, for single times instead of columns."""
         return ZoneInfo(self.time_zone)

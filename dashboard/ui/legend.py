@@ -1,6 +1,6 @@
 """The legend of the charts: shapes and colours with counts, as text that wraps in a narrow window."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from dashboard.ui.palette import (
@@ -16,7 +16,16 @@ from services.contracts.anomaly import SEVERITY_COLORS
 _ROW = "display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem;line-height:1.5"
 
 
-def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], candles: bool = False) -> str:
+Entry = tuple[str, str, str, int]
+"""A sign, its colour, what it means, and how many there are."""
+
+
+def legend_html(
+    by_severity: Mapping[str, int],
+    by_label: Mapping[str, int],
+    candles: bool = False,
+    happened: Sequence[Entry] = (),
+) -> str:
     """Return the legend as HTML in which names from the data are only text.
 
     Parameters
@@ -25,6 +34,8 @@ def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], can
         How many anomalies have it; those that none has are left out.
     candles
         The prices are drawn as candles.
+    happened
+        Entries for what happened to the feed, and for what the venue took back.
     """
     severities = [
         entry("●", color, severity, by_severity[severity])
@@ -41,7 +52,7 @@ def legend_html(by_severity: Mapping[str, int], by_label: Mapping[str, int], can
         price = [entry("▮", color, f"Price went {way}") for way, color in CANDLE_COLORS.items()]
     groups = "".join(
         f'<div style="{_ROW}">{"".join(group)}</div>'
-        for group in (severities, labels, price + sides)
+        for group in (severities, labels, price + sides, [entry(*one) for one in happened])
         if group
     )
     return f'<div style="display:flex;flex-wrap:wrap;gap:0.15rem 2.4rem">{groups}</div>'

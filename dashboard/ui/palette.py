@@ -32,6 +32,10 @@ PRICE_COLOR = "#75889c"
 RING_COLOR = "#2f8fd0"
 """Colour of the ring around the selected marker."""
 
+CORRECTION_COLOR = "#3f7d9e"
+CANCELLED_SIGN, CORRECTED_SIGN = "✕", "✎"
+"""Marks of trades that the venue took back or changed."""
+
 LABEL_SHAPES = {label: spec.shape for label, spec in by_label().items()}
 _SPARE_SHAPES = ("wedge", "arrow")
 SHAPE_SIGNS = {

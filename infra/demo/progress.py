@@ -1,6 +1,6 @@
 """How far the pipeline has come, according to Kafka and Elasticsearch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -13,10 +13,18 @@ from services.common.kafka.end_offsets import EndOffsets
 from services.common.kafka.offsets import Positions
 from services.common.kafka.reading import READ_AT_ONCE, partition_numbers
 from services.contracts.components import DETECTOR, INDEXER
-from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
-from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
+from services.contracts.indices import ANOMALIES_INDICES, FEED_EVENTS_INDICES, TRADES_INDICES
+from services.contracts.topics import (
+    ANOMALIES_TOPIC,
+    CORRECTIONS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    FEED_EVENTS_TOPIC,
+    TRADES_TOPIC,
+)
 
 STRIKING_PER_LABEL = 4
+_OF_FEEDS = (CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
+_INDEXED = (TRADES_TOPIC, ANOMALIES_TOPIC, *_OF_FEEDS)
 
 
 @dataclass
@@ -28,11 +36,29 @@ class PipelineState:
     trades_indexed: int = 0
     anomalies: int = 0
     anomalies_indexed: int = 0
+    of_feeds: int = 0
+    """Messages in `corrections` and `feed-events`."""
+    of_feeds_indexed: int = 0
     dead_letters: int = 0
     searchable: int = 0
     """Anomalies that a search already finds."""
     labels: dict[str, int] = field(default_factory=dict)
     """Searchable anomalies by label; an anomaly may have several labels."""
+
+    def counting(self, trades: int) -> "PipelineState":
+        """Return the same lags below another number of trades, where that is known exactly.
+
+        Parameters
+        ----------
+        trades
+            Trades published. A live feed commits every few of them, and each commit takes offsets.
+        """
+        return replace(
+            self,
+            trades=trades,
+            detected=max(0, trades - self.detector_lag),
+            trades_indexed=max(0, trades - (self.trades - self.trades_indexed)),
+        )
 
     @property
     def detector_lag(self) -> int:
@@ -41,8 +67,9 @@ class PipelineState:
 
     @property
     def indexer_lag(self) -> int:
-        """Messages in `trades` and `anomalies` that the indexer has not committed."""
-        return self.trades - self.trades_indexed + self.anomalies - self.anomalies_indexed
+        """Messages of all its topics that the indexer has not committed."""
+        done = self.trades_indexed + self.anomalies_indexed + self.of_feeds_indexed
+        return self.trades + self.anomalies + self.of_feeds - done
 
 
 class PipelineProgress:
@@ -52,9 +79,7 @@ class PipelineProgress:
         admin = new_admin(kafka)
         self._of_ends = EndOffsets(kafka)
         self._partitions = [
-            TopicPartition(topic, number)
-            for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)
-            for number in partition_numbers(admin, topic)
+            TopicPartition(topic, number) for topic in _INDEXED for number in partition_numbers(admin, topic)
         ]
         self._client = client
         self._letters = _LetterCount(kafka)
@@ -70,9 +95,10 @@ class PipelineProgress:
     def refresh(self) -> PipelineState:
         """Read the state again and return it."""
         try:
-            ends = self._ends()
+            # In this order, so that a service never seems to be ahead of the trades.
             detector = self._committed(DETECTOR.group)
             indexer = self._committed(INDEXER.group)
+            ends = self._ends()
             searchable, labels = self.labels()
             self.state = PipelineState(
                 trades=ends[TRADES_TOPIC],
@@ -80,6 +106,8 @@ class PipelineProgress:
                 trades_indexed=indexer.get(TRADES_TOPIC, 0),
                 anomalies=ends[ANOMALIES_TOPIC],
                 anomalies_indexed=indexer.get(ANOMALIES_TOPIC, 0),
+                of_feeds=sum(ends[topic] for topic in _OF_FEEDS),
+                of_feeds_indexed=sum(indexer.get(topic, 0) for topic in _OF_FEEDS),
                 dead_letters=self._letters.so_far(),
                 searchable=searchable,
                 labels=labels,
@@ -110,6 +138,14 @@ class PipelineProgress:
         trades, anomalies = (self._client.count(index=pattern)["count"] for pattern in patterns)
         return trades, anomalies
 
+    def feed_events(self) -> dict[str, int]:
+        """Return how often each event of feeds is indexed, after a refresh that makes all searchable."""
+        self._client.indices.refresh(index=FEED_EVENTS_INDICES)
+        by_event = {"events": {"terms": {"field": "event", "size": 20}}}
+        answer = self._client.search(index=FEED_EVENTS_INDICES, size=0, aggs=by_event)
+        buckets = answer.get("aggregations", {}).get("events", {}).get("buckets", [])
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
     def striking(self) -> list[dict[str, Any]]:
         """Return the anomalies with the highest scores of each label, each once, highest score first."""
         answer = self._client.search(
@@ -135,7 +171,7 @@ class PipelineProgress:
 
     def _ends(self) -> dict[str, int]:
         """Return, for each topic, the sum of its partitions' end offsets."""
-        ends = dict.fromkeys((TRADES_TOPIC, ANOMALIES_TOPIC), 0)
+        ends = dict.fromkeys(_INDEXED, 0)
         by_partition = self._of_ends.ask(self._partitions, IsolationLevel.READ_UNCOMMITTED)
         for (topic, _), end in by_partition.items():
             ends[topic] += end

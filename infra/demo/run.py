@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from infra.demo.live import FeedWatch, LiveFeed
 from infra.demo.progress import PipelineProgress
 from infra.demo.view import PipelineView, as_striking
 from infra.embedded.child_process import start_child
@@ -46,6 +47,8 @@ class DemoConfig:
     ----------
     data
         Files and globs; empty for a generated day.
+    live
+        A live feed instead of files; None for files.
     once
         Exit when everything is indexed; without the dashboard.
     kafka_port, elasticsearch_port, dashboard_port
@@ -53,6 +56,7 @@ class DemoConfig:
     """
 
     data: list[str]
+    live: LiveFeed | None
     once: bool
     kafka_port: int
     elasticsearch_port: int
@@ -65,18 +69,22 @@ class _Stopped(Exception):  # noqa: N818 - not an error: Ctrl-C or SIGTERM
 
 
 def run_demo(config: DemoConfig) -> int:
-    """Replay trades through the whole pipeline; see `DemoConfig`.
+    """Send trades of files or of a live feed through the whole pipeline; see `DemoConfig`.
 
     Returns
     -------
     int
-        Exit code: 0 if everything was indexed, even if stopped after that; 128 + signal if stopped before.
+        Exit code: 0 if everything was indexed, even if stopped after that, or a feed without an end was
+        stopped; 128 + signal if stopped before.
 
     Raises
     ------
     TapewatchError
-        If a port is taken, a file does not contain trades, or a part of the pipeline failed.
+        If a port is taken, a file does not contain trades, a feed cannot be opened, or a part of the pipeline
+        failed.
     """
+    if config.live is not None:
+        _check_live(config.live, config)
     console = Console(highlight=False)
     demo = _Demo(config, console)
     with ExitStack() as cleanup:
@@ -88,6 +96,17 @@ def run_demo(config: DemoConfig) -> int:
     return 0
 
 
+def _check_live(live: LiveFeed, config: DemoConfig) -> None:
+    if config.data:
+        raise TapewatchError("Files and a live feed were both given.", "Give one: DATA=… or LIVE=….")
+    if config.once and live.duration_s is None:
+        raise TapewatchError(
+            "A live feed does not end by itself, so the demo would never exit.",
+            "Say how long to watch: ARGS='--duration 60', or leave ONCE out.",
+        )
+    live.check()
+
+
 class _Demo:
     def __init__(self, config: DemoConfig, console: Console) -> None:
         self._config = config
@@ -95,6 +114,9 @@ class _Demo:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._began_s = time.monotonic()
         self._logs = OUT / "logs"
+        self._source = "producer" if config.live is None else "feed"
+        """The process that publishes trades."""
+        self._expected_trades: int | None = None
         self.is_done = False
 
     def run(self, cleanup: ExitStack) -> None:
@@ -103,7 +125,8 @@ class _Demo:
         self._logs.mkdir(parents=True, exist_ok=True)
         if not config.once:
             check_port_free(config.dashboard_port, "the dashboard", "--dashboard-port")
-        files, title = self._data()
+        live = config.live
+        files, title = self._data() if live is None else ([], f"watching {live.title}")
         for name in [name for name in os.environ if name.startswith("TAPEWATCH_KAFKA_")]:
             del os.environ[name]  # the embedded broker has neither TLS nor a login
         stack = EmbeddedStack(
@@ -116,31 +139,45 @@ class _Demo:
         settings = SetupSettings(kafka=stack.kafka_bootstrap, elasticsearch=stack.elasticsearch_url)
         run_setup(settings, lambda _line: None, stop, note=lambda _line: None)
         cleanup.callback(self._stop_children)
-        self._start("detector", settings, "detect")
+        profile = () if live is None else ("--profile", live.profile)
+        self._start("detector", settings, "detect", *profile)
         self._start("indexer", settings, "index")
         if not config.once:
+            if live is not None:
+                os.environ.setdefault("TAPEWATCH_EXCHANGE", live.exchange)
             self._start("dashboard", settings, "dashboard", "--port", str(config.dashboard_port))
-        self._start("producer", settings, "produce", *files)
+        self._start(self._source, settings, *(["produce", *files] if live is None else live.command))
         progress = PipelineProgress(stack.kafka_connection, new_client(settings.elasticsearch))
         cleanup.callback(progress.close)
+        watch = None
+        if live is not None:
+            watch = FeedWatch(live, self._logs / f"{self._source}.log")
+            self._note(f"Watching {live.title} with the profile {live.profile}")
+            if not config.once:  # there may be no end after which to say it
+                self._wait_for_dashboard(stack, stop)
+                self._say_where_to_look(settings)
+            self.is_done = live.duration_s is None
         with PipelineView(self._console, title, self._expected_trades) as view:
-            self._follow(stack, progress, view, stop)
+            self._follow(stack, progress, view, stop, watch)
         self._conclude(progress)
         if config.once:
             return
-        while not is_listening(config.dashboard_port):
+        if live is None:
+            self._wait_for_dashboard(stack, stop)
+            self._say_where_to_look(settings)
+        while True:
             self._check(stack)
             if stop.wait(REFRESH_S):
                 raise _Stopped(stop.signal or 0)
-        self._say_where_to_look(settings)
-        while True:
+
+    def _wait_for_dashboard(self, stack: EmbeddedStack, stop: Stop) -> None:
+        while not is_listening(self._config.dashboard_port):
             self._check(stack)
             if stop.wait(REFRESH_S):
                 raise _Stopped(stop.signal or 0)
 
     def _data(self) -> tuple[list[str], str]:
         """Return the files to replay and a title for them."""
-        self._expected_trades: int | None = None
         if self._config.data:
             sources = open_sources(self._config.data)  # a bad file is reported before anything starts
             names = [str(source.path.resolve()) for source in sources]
@@ -175,13 +212,22 @@ class _Demo:
         self._children[name] = start_child(arguments, log_file=log_file, env=env)
 
     def _follow(
-        self, stack: EmbeddedStack, progress: PipelineProgress, view: PipelineView, stop: Stop
+        self,
+        stack: EmbeddedStack,
+        progress: PipelineProgress,
+        view: PipelineView,
+        stop: Stop,
+        watch: FeedWatch | None,
     ) -> None:
-        """Show the progress until the producer has ended and everything it published is indexed."""
+        """Show the progress until the source has ended and everything it published is indexed."""
         while True:
-            is_produced = self._children["producer"].poll() is not None
+            is_produced = self._children[self._source].poll() is not None
             state = progress.refresh()
-            view.show(state)
+            if watch is None:
+                view.show(state)
+            else:
+                said = "the feed has ended" if is_produced else watch.look()
+                view.show(state.counting(watch.published), said)
             self._check(stack)
             # In this order: anomalies are complete once the detector has caught up with the trades.
             if is_produced and state.detector_lag == 0 and state.indexer_lag == 0 and state.trades:
@@ -197,7 +243,7 @@ class _Demo:
         stack.check()
         for name, child in self._children.items():
             code = child.poll()
-            if code is not None and not (name == "producer" and code == 0):
+            if code is not None and not (name == self._source and code == 0):
                 log_file = self._logs / f"{name}.log"
                 lines = log_file.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
                 raise TapewatchError(
@@ -208,20 +254,21 @@ class _Demo:
                 )
 
     def _published(self) -> dict[str, Any]:
-        """Return the producer's last `published` log event, its summary."""
-        for line in reversed((self._logs / "producer.log").read_text().splitlines()):
+        """Return the last `published` log event of what publishes, its summary."""
+        log_file = self._logs / f"{self._source}.log"
+        for line in reversed(log_file.read_text().splitlines()):
             if not line.startswith("{"):
                 continue
             entry: dict[str, Any] = json.loads(line)
             if entry.get("event") == "published":
                 return entry
-        raise TapewatchError("The producer ended without a summary.", f"Check {self._logs / 'producer.log'}.")
+        raise TapewatchError(f"The {self._source} ended without a summary.", f"Check {log_file}.")
 
     def _conclude(self, progress: PipelineProgress) -> None:
         """Show the results, and write the summary if the demo ends here."""
         trades_indexed, anomalies_indexed = progress.documents()
         seconds = round(time.monotonic() - self._began_s, 1)
-        summary = {
+        summary: dict[str, Any] = {
             "trades_produced": self._published()["trades"],
             "trades_indexed": trades_indexed,
             "anomalies_indexed": anomalies_indexed,
@@ -229,6 +276,8 @@ class _Demo:
             "seconds": seconds,
             "anomalies_by_label": progress.labels()[1],
         }
+        if self._config.live is not None:
+            summary |= {"feed": self._config.live.venue, "feed_events": progress.feed_events()}
         self.is_done = True
         anomalies = map(as_striking, progress.striking())
         self._console.print(striking_table("The most striking anomalies", anomalies))
@@ -239,6 +288,9 @@ class _Demo:
             f"({per_1000:.1f} per 1,000 trades) indexed, {letters}, "
             f"{seconds:.1f} s after the start of the demo."
         )
+        if events := summary.get("feed_events"):
+            told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in events.items())
+            self._console.print(f"Events of the feed: {told}.")
         if self._config.once:
             with replaced_when_done(OUT / "demo-summary.json") as unfinished:
                 unfinished.write_text(json.dumps(summary, indent=2) + "\n")
@@ -254,6 +306,7 @@ class _Demo:
         rows.add_row("Elasticsearch", f"curl '{escape(search)}'")
         rows.add_row("Kafka", f"{settings.kafka}, topics trades and anomalies")
         rows.add_row("Real trades", "make demo DATA=FILE[,FILE…] with Databento files".replace("[", "\\["))
+        rows.add_row("A live market", "make demo LIVE=coinbase:BTC-USD,ETH-USD")
         rows.add_row("Logs", str(self._logs))
         rows.add_row("Stop", "Ctrl-C")
         self._console.print(Panel(rows, title="Where to look next", title_align="left", expand=False))

@@ -52,23 +52,33 @@ class PipelineView:
         if self._live:
             self._live.stop()
 
-    def show(self, state: PipelineState) -> None:
-        """Show a new state."""
+    def show(self, state: PipelineState, feed: str = "") -> None:
+        """Show a new state.
+
+        Parameters
+        ----------
+        state
+            The pipeline's.
+        feed
+            How a live feed is; empty without one.
+        """
         now_s = time.monotonic()
         self._history.append((now_s, state))
         while now_s - self._history[0][0] > RATE_OVER_S:
             self._history.popleft()
         if self._live:
-            self._live.update(self._panel(state), refresh=True)
+            self._live.update(self._panel(state, feed), refresh=True)
         elif now_s >= self._next_line_s:
             self._next_line_s = now_s + PLAIN_EVERY_S
             self._console.print(
                 f"{now_s - self._began_s:5.0f} s  produced {state.trades:,}  detected {state.detected:,}  "
                 f"indexed {state.trades_indexed:,} trades, {state.anomalies_indexed:,} anomalies  "
-                f"lag {state.detector_lag:,} / {state.indexer_lag:,}"
+                f"lag {state.detector_lag:,} / {state.indexer_lag:,}" + (f"  {feed}" if feed else ""),
+                markup=False,
+                soft_wrap=True,
             )
 
-    def _panel(self, state: PipelineState) -> RenderableType:
+    def _panel(self, state: PipelineState, feed: str) -> RenderableType:
         stages = Table(box=None, padding=(0, 2), header_style="dim")
         stages.add_column("")
         stages.add_column("", width=24)
@@ -95,7 +105,7 @@ class PipelineView:
             labels.add_row(Text("dead letters", style="bold yellow"), f"{state.dead_letters:,}")
         seconds = time.monotonic() - self._began_s
         return Panel(
-            Group(stages, Text(), labels),
+            Group(*([Text(feed, style="cyan"), Text()] if feed else []), stages, Text(), labels),
             title=Text.assemble(("Tapewatch", "bold"), f" {self._title}"),
             subtitle=f"{seconds:.0f} s",
             title_align="left",

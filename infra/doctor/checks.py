@@ -221,7 +221,8 @@ def check_templates(client: Elasticsearch) -> Diagnosis:
             "Templates",
             f"the cluster's setting {AUTO_CREATE} keeps documents from creating the index {uncreatable}, and "
             "the indexer waits with them",
-            f"Set {AUTO_CREATE} to true, or to patterns that allow trades-* and anomalies-*.",
+            f"Set {AUTO_CREATE} to true, or to patterns that allow trades-*, anomalies-*, corrections-* and "
+            "feed-events-*.",
         )
     return Diagnosis("Templates", f"all {len(NEEDED_TEMPLATES)}")
 

@@ -1,6 +1,6 @@
 """`tapewatch doctor`: checks the environment, and says what is wrong and how to fix it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +15,7 @@ from infra.doctor.checks import (
     check_sizes,
     check_templates,
 )
+from infra.doctor.feeds import check_feed
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.kafka.connection import kafka_connection
@@ -38,6 +39,15 @@ def run_doctor(settings: Settings) -> int:
             check_templates(client),
             check_sizes(client),
         ]
+    return _show(diagnoses)
+
+
+def run_feed_doctor(name: str, url: str | None, rest_url: str | None) -> int:
+    """Check a venue alone; the arguments are those of `check_feed`, the result is `run_doctor`'s."""
+    return _show([check_feed(name, url, rest_url)])
+
+
+def _show(diagnoses: Sequence[Diagnosis]) -> int:
     Console(highlight=False).print(diagnoses_table(diagnoses))
     return int(any(diagnosis.hint for diagnosis in diagnoses))
 

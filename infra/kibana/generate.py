@@ -27,7 +27,14 @@ from infra.kibana.saved_objects import (
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from services.contracts.detectors import LABELS
 from services.contracts.indices import ANOMALIES_DATA_VIEW as ANOMALIES
-from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
+from services.contracts.indices import (
+    ANOMALIES_INDICES,
+    CORRECTIONS_DATA_VIEW,
+    CORRECTIONS_INDICES,
+    FEED_EVENTS_DATA_VIEW,
+    FEED_EVENTS_INDICES,
+    TRADES_INDICES,
+)
 from services.contracts.indices import TRADES_DATA_VIEW as TRADES
 from services.contracts.trade import SIDE_COLORS
 from services.sources.synthetic.day import DayConfig
@@ -92,8 +99,9 @@ def ndjson() -> str:
 
 
 def _data_views() -> list[SavedObject]:
+    time = {TIME_FIELD: {"id": "date_nanos", "params": {"pattern": "YYYY-MM-DD HH:mm:ss.SSSSSSSSS"}}}
     trade = {
-        TIME_FIELD: {"id": "date_nanos", "params": {"pattern": "YYYY-MM-DD HH:mm:ss.SSSSSSSSS"}},
+        **time,
         "price": number("0,0.00[0000000]"),
         "size": number("0,0.[000000000]"),
     }
@@ -107,6 +115,15 @@ def _data_views() -> list[SavedObject]:
     return [
         data_view(TRADES, "Trades", TRADES_INDICES, trade),
         data_view(ANOMALIES, "Anomalies", ANOMALIES_INDICES, trade | anomaly),
+        data_view(
+            CORRECTIONS_DATA_VIEW,
+            "Corrections",
+            CORRECTIONS_INDICES,
+            trade | {"trade_id": link(_TRADES_AROUND)},
+        ),
+        data_view(
+            FEED_EVENTS_DATA_VIEW, "Feed events", FEED_EVENTS_INDICES, {**time, "count": number("0,0")}
+        ),
     ]
 
 

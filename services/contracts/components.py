@@ -60,6 +60,15 @@ DETECTOR = Component(
     start_hint="Start it: `tapewatch detect`.",
     group="tapewatch-detector",
 )
+FEED = Component(
+    service="feed",
+    metrics_port=9104,
+    unit="trades",
+    rate_metric="tapewatch_published_trades_per_second",
+    total_metric="tapewatch_published_trades_total",
+    start_hint="To watch a market live: `tapewatch feed coinbase --symbols BTC-USD`.",
+    is_required=False,
+)
 
 
 DEFAULT_SINK = "elasticsearch"

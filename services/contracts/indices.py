@@ -10,9 +10,24 @@ ANOMALIES_INDEX_PREFIX = "anomalies-"
 
 ANOMALIES_INDICES = f"{ANOMALIES_INDEX_PREFIX}*"
 
+CORRECTIONS_INDEX_PREFIX = "corrections-"
+"""Followed by the month of the correction, `YYYY.MM` (UTC)."""
+
+CORRECTIONS_INDICES = f"{CORRECTIONS_INDEX_PREFIX}*"
+
+FEED_EVENTS_INDEX_PREFIX = "feed-events-"
+"""Followed by the month of the event, `YYYY.MM` (UTC)."""
+
+FEED_EVENTS_INDICES = f"{FEED_EVENTS_INDEX_PREFIX}*"
+
 VERDICTS_INDEX = "verdicts"
 
-NEEDED_TEMPLATES = ("tapewatch-trades", "tapewatch-anomalies")
+NEEDED_TEMPLATES = (
+    "tapewatch-trades",
+    "tapewatch-anomalies",
+    "tapewatch-corrections",
+    "tapewatch-feed-events",
+)
 """Those of the indices that the indexer writes: without them it writes nothing."""
 
 TRADE_FIELD_TYPES = {
@@ -38,6 +53,30 @@ ANOMALY_FIELD_TYPES = {
 }
 """The same of what an anomaly has beyond its trade."""
 
+CORRECTION_FIELD_TYPES = {
+    "@timestamp": "date_nanos",
+    "correction_id": "keyword",
+    "trade_id": "keyword",
+    "symbol": "keyword",
+    "action": "keyword",
+    "price": "double",
+    "size": "double",
+}
+"""The same of a correction."""
+
+FEED_EVENT_FIELD_TYPES = {
+    "@timestamp": "date_nanos",
+    "venue": "keyword",
+    "symbol": "keyword",
+    "event": "keyword",
+    "from": "keyword",
+    "to": "keyword",
+    "count": "long",
+}
+"""The same of an event of a feed."""
+
 TRADES_DATA_VIEW = "tapewatch-trades"
 ANOMALIES_DATA_VIEW = "tapewatch-anomalies"
+CORRECTIONS_DATA_VIEW = "tapewatch-corrections"
+FEED_EVENTS_DATA_VIEW = "tapewatch-feed-events"
 """Ids in Kibana, for links to it."""

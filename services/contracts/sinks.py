@@ -33,6 +33,11 @@ SINKS = {
 
 COMPONENTS = {
     component.service: component
-    for component in (components.PRODUCER, components.DETECTOR, *(spec.component for spec in SINKS.values()))
+    for component in (
+        components.PRODUCER,
+        components.FEED,
+        components.DETECTOR,
+        *(spec.component for spec in SINKS.values()),
+    )
 }
 """Components that may run, by service name, in the order in which trades pass."""

@@ -6,6 +6,8 @@ DEAD_LETTERS_TOPIC = "dead-letters"
 REPLAYS_TOPIC = "dead-letter-replays"
 CHECKPOINTS_TOPIC = "detector-checkpoints"
 PROGRESS_TOPIC = "producer-progress"
+CORRECTIONS_TOPIC = "corrections"
+FEED_EVENTS_TOPIC = "feed-events"
 
 TRADE_MAX_BYTES = 1_000_000
 """Largest message in `trades`; `dead-letters` takes more, to hold whatever `trades` held."""
@@ -35,6 +37,8 @@ def _kept(days: int, max_bytes: int) -> dict[str, str]:
 TOPICS: dict[str, dict[str, str]] = {
     TRADES_TOPIC: _kept(days=7, max_bytes=TRADE_MAX_BYTES),
     ANOMALIES_TOPIC: _kept(days=30, max_bytes=DEAD_LETTER_MAX_BYTES),
+    CORRECTIONS_TOPIC: _kept(days=30, max_bytes=TRADE_MAX_BYTES),
+    FEED_EVENTS_TOPIC: _kept(days=30, max_bytes=TRADE_MAX_BYTES),
     DEAD_LETTERS_TOPIC: _kept(days=90, max_bytes=DEAD_LETTER_MAX_BYTES),
     # Longer than letters, so that no letter outlives the record of its replay.
     REPLAYS_TOPIC: _kept(days=180, max_bytes=TRADE_MAX_BYTES),

@@ -55,6 +55,8 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     """When it was received, in the form of `timestamp`."""
     tape_time: str | None = None
     """When the tape showed it, in the form of `timestamp`, where the source needs it for the order."""
+    reconciled: bool = False
+    """Whether it came after its session, from the venue's own record of the day: it is not judged live."""
 
 
 def size_text(size: float) -> str:

@@ -15,13 +15,23 @@ from services.common.kafka.records import Record
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
 from services.contracts import dead_letter
-from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC
+from services.contracts.topics import (
+    ANOMALIES_TOPIC,
+    CORRECTIONS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    FEED_EVENTS_TOPIC,
+    REPLAYS_TOPIC,
+    TRADES_TOPIC,
+)
 from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, Origins, RowOrigin, State
 from services.dead_letters.reading import Reader, StoppedError, check_found, parse_ids
 from services.dead_letters.replays import load_history
 from services.dead_letters.view import visible
 
 TRANSACTIONAL_ID = "tapewatch-dead-letters"
+_ORIGINS = (TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
+"""Topics that a letter may come from, and be put back into."""
+
 ANY_PARTITION = -1
 """Lets the client choose by the key."""
 MAX_BATCH_LETTERS = 1_000
@@ -105,7 +115,7 @@ def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
     kafka = kafka_connection(settings)
     stop = Stop()
     ids = parse_ids(names)
-    topics = [DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, TRADES_TOPIC, ANOMALIES_TOPIC]
+    topics = [DEAD_LETTERS_TOPIC, REPLAYS_TOPIC, *_ORIGINS]
     if not wait_for_topics(kafka, topics, stop):
         return 128 + (stop.signal or 0)
     try:
@@ -119,7 +129,7 @@ def run_replay(settings: Settings, names: list[str], dry_run: bool) -> int:
 def _replay(kafka: KafkaConnection, ids: list[LetterId], dry_run: bool, stop: Stop) -> None:
     reader = Reader(kafka, stop)
     ends = reader.end_offsets(DEAD_LETTERS_TOPIC)
-    partitions = {topic: reader.partitions(topic) for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)}
+    partitions = {topic: reader.partitions(topic) for topic in _ORIGINS}
     if ids:
         check_found(ids, {Letter.of(message).id for message in reader.read_letters(ids)})
     # Opened before the notes are read: an earlier replay is fenced and adds none then.

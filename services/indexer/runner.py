@@ -25,6 +25,7 @@ from services.common.observability.health import Health
 from services.common.process.instance import claim_instance
 from services.common.process.shutdown import Stop
 from services.contracts.components import Component
+from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 from services.indexer.batch import Batch, Offsets
 from services.indexer.inflight import InFlight
 from services.indexer.metrics import Tally
@@ -215,7 +216,8 @@ class Runner:
             for record, reason in acknowledged.rejected:
                 self._reject(record, reason)
             self._tally.add(acknowledged.written, acknowledged.removed)
-            self._tally.note_event(acknowledged.last.value() or b"")
+            if acknowledged.last.topic() in (TRADES_TOPIC, ANOMALIES_TOPIC):  # others are about other times
+                self._tally.note_event(acknowledged.last.value() or b"")
             self._commits.request(acknowledged.offsets)
         self._commits.poll(self._loop.consumer)
 

@@ -1,4 +1,4 @@
-"""`tapewatch index`: the topics `trades` and `anomalies` into a sink."""
+"""`tapewatch index`: the topics that a sink reads, `trades` and `anomalies` among them, into it."""
 
 from services.common.config.settings import Settings
 from services.common.kafka.connection import kafka_connection

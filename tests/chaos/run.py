@@ -2,11 +2,13 @@
 
     python -m tests.chaos.run --seed 1 --kills 50 [--file DAY.csv.zst]
     python -m tests.chaos.run --seed 1 --outages 40
+    python -m tests.chaos.run --seed 1 --feed coinbase --kills 30
 
 With `--outages`, Kafka and Elasticsearch are ended together instead, on busy cores, and every service must
-resume by itself each time. Each seed runs on a Kafka and an Elasticsearch of its own. What is in them at the
-end must be what an undisturbed run leaves: the file's trades, and a backtest's anomalies (`detected_at`
-aside). Logs are in `out/chaos/<seed>/`. Exit code 1 on any violation.
+resume by itself each time. With `--feed`, a live feed is killed while its venue misbehaves. Each seed runs on
+a Kafka and an Elasticsearch of its own. What is in them at the end must be what an undisturbed run leaves:
+the file's trades, and a backtest's anomalies (`detected_at` aside); or the venue's tape. Logs are in
+`out/chaos/<seed>/`. Exit code 1 on any violation.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from services.common.errors import TapewatchError
 from tests.chaos.checkpoints import Recoveries, check_recoveries
 from tests.chaos.conductor import Conductor, Strike
 from tests.chaos.day import read_day, reference_anomalies, write_night
+from tests.chaos.feeds import run_feed_chaos
 from tests.chaos.outages import run_outages
 from tests.chaos.processes import CHECKPOINT_TRADES, log_entries
 from tests.chaos.read_back import busy_partitions, read_checkpoints, verify_indices, verify_topics
@@ -36,6 +39,7 @@ from tests.chaos.schedule import AT_LEAST, DETECTORS, make_plan
 from tests.chaos.verify import Fields, Violation, check_logs
 from tests.integration.pipeline import tapewatch
 from tests.samples import REAL_DATA
+from tests.standins.venues import VENUES
 
 OUT = Path("out") / "chaos"
 REAL_DAY = REAL_DATA / "xnas-itch-20241202.trades.csv.zst"
@@ -141,11 +145,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help=f"{len(AT_LEAST)} at least; 50")
     parser.add_argument("--pauses", type=int, help=f"in addition; one for {KILLS_PER_PAUSE} kills")
     parser.add_argument("--outages", type=int, help="end both servers so many times instead; one seed, 1")
+    parser.add_argument(
+        "--feed", choices=[venue.feed for venue in VENUES], help="kill a feed of this venue instead"
+    )
     parser.add_argument("--file", type=Path, help="a day of trades; a real one if it is here, else generated")
     chosen = parser.parse_args()
     if chosen.outages is not None and chosen.outages < 1:
         parser.error("--outages must be 1 at least")
-    if chosen.kills < len(AT_LEAST):
+    if chosen.kills < len(AT_LEAST) and chosen.feed is None:
         parser.error(f"--kills must be {len(AT_LEAST)} at least")
     pauses = chosen.kills // KILLS_PER_PAUSE if chosen.pauses is None else chosen.pauses
     # A SIGTERM ends everything in order, as Ctrl-C does.
@@ -158,6 +165,8 @@ def main() -> int:
 
     failed = False
     try:
+        if chosen.feed is not None:
+            return _run_feeds(chosen.feed, chosen.seed or [1], chosen.kills, say)
         path = chosen.file or _usual_day()
         if chosen.outages is not None:
             seed = (chosen.seed or [1])[0]
@@ -177,6 +186,26 @@ def main() -> int:
     except KeyboardInterrupt:
         say("Stopped.")
         return 130
+    return int(failed)
+
+
+def _run_feeds(feed: str, seeds: Sequence[int], kills: int, say: Callable[[str], None]) -> int:
+    """Run a feed with each seed; returns the exit code."""
+    venue = next(venue for venue in VENUES if venue.feed == feed)
+    failed = False
+    for seed in seeds:
+        folder = OUT / f"feed-{venue.module}-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        outcome = run_feed_chaos(venue, folder, seed=seed, kills=kills, say=say)
+        for violation in outcome.violations:
+            say(f"  {violation}")
+        say(
+            f"{outcome.published:,} prints published, {outcome.lost:,} in recorded gaps,"
+            f" {outcome.kills} kills, {len(outcome.struck)} faults of the venue,"
+            f" {len(outcome.violations)} kinds of violation, {outcome.seconds:.0f} s"
+        )
+        failed = failed or bool(outcome.violations)
     return int(failed)
 
 

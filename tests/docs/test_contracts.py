@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import orjson
@@ -17,8 +17,15 @@ import zstandard
 from services.common.kafka import dead_letters
 from services.contracts import dead_letter
 from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
+from services.contracts.correction import Correction
 from services.contracts.detectors import DETECTORS
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.feed_event import EventName, FeedEvent
+from services.contracts.indices import (
+    ANOMALIES_INDEX_PREFIX,
+    CORRECTIONS_INDEX_PREFIX,
+    FEED_EVENTS_INDEX_PREFIX,
+    TRADES_INDEX_PREFIX,
+)
 from services.contracts.sinks import COMPONENTS as SERVICES
 from services.contracts.topics import DAY_MS, DEAD_LETTER_MAX_BYTES, DEFAULT_PARTITIONS, TOPICS
 from services.contracts.trade import Trade
@@ -28,6 +35,7 @@ from services.detector.engine.state import SessionState
 from services.detector.live.checkpoint import MAGIC, VERSION, PartitionCheckpoint, SessionCheckpoint, encode
 from services.detector.live.retraction import publish_retraction
 from services.producer.progress import Progress
+from services.producer.reconcile import reconciled
 from services.sources.columns import COLUMNS, TRADE_FIELDS
 from services.sources.databento.schema import ENCODING, OPTIONAL, REQUIRED
 from services.sources.encode import to_json
@@ -70,7 +78,13 @@ def _flat(properties: dict[str, Any], path: str) -> list[tuple[str, str]]:
     return found
 
 
-FIELDS = [("Trade", "trade-fields"), ("Anomaly", "anomaly-fields"), ("Verdict", "verdict-fields")]
+FIELDS = [
+    ("Trade", "trade-fields"),
+    ("Anomaly", "anomaly-fields"),
+    ("Correction", "correction-fields"),
+    ("Feed event", "feed-event-fields"),
+    ("Verdict", "verdict-fields"),
+]
 """Sections, and the components of the mappings that they describe."""
 
 
@@ -88,7 +102,7 @@ def test_a_trades_fields_come_in_the_order_of_the_table() -> None:
     one = {name: values.get(kind, [1]) for name, kind in columns.items()}
     fields = (*ENCODING.fields, *TRADE_FIELDS)
     encoding = replace(ENCODING, fields=fields, times=(*ENCODING.times, "tape_time"), extra=("own",))
-    (written,) = to_json(pl.DataFrame(one, schema=columns), encoding)
+    written = reconciled(to_json(pl.DataFrame(one, schema=columns), encoding)[0])
     assert list(orjson.loads(written)) == list(table("Trade"))
 
 
@@ -117,6 +131,17 @@ def test_an_anomalys_fields_come_in_the_order_of_the_table() -> None:
         inner = fields[name][0] if name == "detections" else fields[name]
         written += [name, *(f"{name}.{part}" for part in (inner if isinstance(inner, dict) else ()))]
     assert written == list(table("Anomaly"))
+
+
+@pytest.mark.parametrize(("title", "kind"), [("Correction", Correction), ("Feed event", FeedEvent)])
+def test_what_feeds_publish_beside_trades_has_the_fields_of_the_table(
+    title: str, kind: type[msgspec.Struct]
+) -> None:
+    assert set(table(title)) == {field.encode_name for field in msgspec.structs.fields(kind)}
+
+
+def test_events_of_feeds_are_those_of_the_table() -> None:
+    assert re.findall(r"`(\w+)`", table("Feed event")["event"]["meaning"]) == list(get_args(EventName))
 
 
 def test_topics_have_the_settings_of_the_table() -> None:
@@ -240,6 +265,8 @@ def test_indices_are_those_of_the_table() -> None:
     assert list(table("Indices", "index")) == [
         f"{TRADES_INDEX_PREFIX}YYYY.MM.DD",
         f"{ANOMALIES_INDEX_PREFIX}YYYY.MM",
+        f"{CORRECTIONS_INDEX_PREFIX}YYYY.MM",
+        f"{FEED_EVENTS_INDEX_PREFIX}YYYY.MM",
         "verdicts",
     ]
 

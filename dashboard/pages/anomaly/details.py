@@ -8,11 +8,21 @@ import pandas as pd
 
 from dashboard.ui.exchange import exchange
 from dashboard.ui.legend import entry
-from dashboard.ui.palette import RING_COLOR, SHAPE_SIGNS, SIDE_COLORS, SIDE_NAMES, label_shapes
+from dashboard.ui.palette import (
+    CANCELLED_SIGN,
+    CORRECTED_SIGN,
+    CORRECTION_COLOR,
+    RING_COLOR,
+    SHAPE_SIGNS,
+    SIDE_COLORS,
+    SIDE_NAMES,
+    label_shapes,
+)
 from dashboard.ui.times import format_times
 from services.contracts.anomaly import SEVERITY_COLORS
 from services.contracts.detectors import by_label
 from services.contracts.trade import size_text
+from services.review.corrections import VenueCorrection
 from services.review.verdicts import Verdict
 
 UNITS = {label: spec.unit for label, spec in by_label().items()}
@@ -27,8 +37,8 @@ _NUMBER = f"{_CELL};white-space:nowrap;font-variant-numeric:tabular-nums"
 Document = dict[str, Any]
 
 
-def headline_html(anomaly: Document) -> str:
-    """Return the severity and the message, and under them what was traded and when."""
+def headline_html(anomaly: Document, correction: VenueCorrection | None = None) -> str:
+    """Return the severity and the message, what the venue said afterwards, and what was traded and when."""
     color = SEVERITY_COLORS.get(anomaly["severity"], "inherit")
     time = pd.Series(pd.to_datetime([anomaly["@timestamp"]], format="ISO8601", utc=True))
     (utc,), (local,) = format_times(time), format_times(exchange().local(time))
@@ -41,7 +51,7 @@ def headline_html(anomaly: Document) -> str:
         ("Score", f"{anomaly['score']:.3f}"),
         ("Labels", ", ".join(anomaly["anomalies"])),
         ("Time (UTC)", utc),
-        (exchange().city, local),
+        (exchange().city, None if exchange().is_utc else local),
         ("Session", anomaly.get("session")),
         ("Profile hash", (anomaly.get("model") or {}).get("profile")),
         ("Trade id", anomaly["trade_id"]),
@@ -56,7 +66,20 @@ def headline_html(anomaly: Document) -> str:
         f'<div style="font-size:1.15rem;line-height:1.45;margin-bottom:0.8rem;overflow-wrap:anywhere">'
         f'<span style="color:{color};font-weight:600">● {escape(anomaly["severity"])}</span>&ensp;'
         f"{escape(anomaly['message'])}</div>"
+        f"{'' if correction is None else correction_html(correction)}"
         f'<div style="display:flex;flex-wrap:wrap;gap:0.5rem 2rem;line-height:1.4">{shown}</div>'
+    )
+
+
+def correction_html(correction: VenueCorrection) -> str:
+    """Return what the venue said of the trade, as a line that stands out."""
+    sign = CANCELLED_SIGN if correction.is_cancelled else CORRECTED_SIGN
+    sentence = escape(correction.sentence)
+    return (
+        f'<div style="border-left:4px solid {CORRECTION_COLOR};background:rgba(128,128,128,0.12);'
+        f'padding:0.45rem 0.8rem;margin-bottom:0.8rem;border-radius:0 6px 6px 0">'
+        f'<span style="color:{CORRECTION_COLOR};font-weight:600">{sign}</span>&ensp;'
+        f"{sentence[:1].upper()}{sentence[1:]}</div>"
     )
 
 

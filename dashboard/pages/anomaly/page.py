@@ -30,6 +30,7 @@ from dashboard.ui.exchange import exchange
 from dashboard.ui.kibana_links import discover_url
 from dashboard.ui.times import format_times
 from services.common.elastic.client import Elasticsearch
+from services.review.corrections import VenueCorrection, corrections_of
 from services.review.verdicts import MAX_COMMENT, MAX_NAME, Decision, record, verdicts_of, withdraw
 
 AROUND = (20, 50, 200)
@@ -55,7 +56,7 @@ def show(client: Elasticsearch) -> None:
         )
         ask_for_id()
         return
-    st.html(headline_html(anomaly))
+    st.html(headline_html(anomaly, corrections_of(client, [trade_id]).get(trade_id)))
     show_links(anomaly)
     why, verdict = st.columns([2, 1], gap="large")
     with why:
@@ -165,28 +166,34 @@ def show_around(client: Elasticsearch, anomaly: Document) -> None:
     with st.container(gap=None):
         st.altair_chart(around_price_chart(trades), width="stretch")
         st.altair_chart(around_size_chart(trades), width="stretch")
+    corrections = corrections_of(client, trades["trade_id"].tolist())
     before, after = st.columns(2)
     formats = {"Price": f"%.{price_decimals(trades['price'])}f", "Size": size_format(trades["size"])}
     with before:
         st.caption("Before, nearest first")
-        show_trades(trades[trades["place"] < 0].iloc[::-1], formats)
+        show_trades(trades[trades["place"] < 0].iloc[::-1], formats, corrections)
     with after:
         st.caption("After, nearest first")
-        show_trades(trades[trades["place"] > 0], formats)
+        show_trades(trades[trades["place"] > 0], formats, corrections)
 
 
-def show_trades(trades: pd.DataFrame, formats: Mapping[str, str]) -> None:
-    """Show trades, one a row, with the given formats of price and size."""
+def show_trades(
+    trades: pd.DataFrame, formats: Mapping[str, str], corrections: Mapping[str, VenueCorrection]
+) -> None:
+    """Show trades, one a row, with the given formats of price and size, and what the venue said of them."""
+    local = {} if exchange().is_utc else {exchange().city: exchange().local(trades["time"])}
+    said = [corrections[one].short if one in corrections else "" for one in trades["trade_id"]]
     st.dataframe(
         pd.DataFrame(
             {
                 "Trade": trades["place"].map("{:+d}".format),
                 "Time (UTC)": format_times(trades["time"]).str[11:],
-                exchange().city: exchange().local(trades["time"]).dt.strftime("%H:%M:%S"),
+                **{city: times.dt.strftime("%H:%M:%S") for city, times in local.items()},
                 "Price": trades["price"],
                 "Size": trades["size"],
                 "Side": trades["side"].map(lambda side: SIDE_WORDS.get(side, side)),
                 "Anomaly": trades["severity"],
+                **({"Venue": said} if any(said) else {}),
             }
         ),
         hide_index=True,
@@ -208,9 +215,9 @@ def show_earlier(client: Elasticsearch, anomaly: Document) -> None:
         return
     shown = f"the newest {MAX_EARLIER} of {earlier.total:,}" if earlier.total > MAX_EARLIER else "all of them"
     st.text(f"{anomaly['symbol']}, {earlier.label}: {shown}")
-    judged = verdicts_of(client, earlier.rows["trade_id"].tolist())
+    ids = earlier.rows["trade_id"].tolist()
     st.dataframe(
-        to_judged_table(earlier.rows, judged),
+        to_judged_table(earlier.rows, verdicts_of(client, ids), corrections_of(client, ids)),
         hide_index=True,
         width="stretch",
         column_config=column_config(earlier.rows),

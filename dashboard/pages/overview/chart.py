@@ -25,6 +25,9 @@ CHARTS_KEPT = 100
 SILENT: dict[str, Any] = {"aria": False}
 """For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
 
+TICKS = 16
+"""About so many are on a time axis."""
+
 Y_AXIS_WIDTH = 48
 """The same for both charts, so that their time axes lie exactly above each other."""
 
@@ -51,7 +54,11 @@ def utc_axis(field: str, time_range: TimeRange) -> alt.X:
 def exchange_axis(field: str, time_range: TimeRange) -> alt.X:
     """Return a time axis above the chart, by the clock of the exchange."""
     clock = exchange_clock_js(time_range)
-    return _time_axis(field, time_range, f"Time in {exchange().city}", clock, "top")
+    axis = _time_axis(field, time_range, f"Time in {exchange().city}", clock, "top")
+    # Below the charts is the same clock.
+    if not exchange().is_utc:
+        return axis
+    return axis.title(None).axis(orient="top", grid=True, tickCount=TICKS, labels=False, ticks=False)
 
 
 def _time_axis(
@@ -71,7 +78,7 @@ def _time_axis(
             labelSeparation=10,
             labelFlush=True,
             labelBound=True,  # else a label that sticks out makes this chart narrower than the other
-            tickCount=16,
+            tickCount=TICKS,
         ),
     )
 
@@ -82,7 +89,8 @@ def _clock_format(time_range: TimeRange) -> str:
 
 def span_tooltip() -> list[alt.Tooltip]:
     """Return what a tooltip says of a bucket's time, from `spans`."""
-    return [alt.Tooltip("utc:N", title="UTC"), alt.Tooltip("exchange:N", title=exchange().city)]
+    both = [alt.Tooltip("utc:N", title="UTC"), alt.Tooltip("exchange:N", title=exchange().city)]
+    return both[:1] if exchange().is_utc else both
 
 
 def spans(buckets: pd.DataFrame) -> dict[str, Any]:

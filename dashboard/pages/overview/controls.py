@@ -19,6 +19,7 @@ from dashboard.pages.overview.state import (
 )
 from dashboard.server.sessions import PeriodSummary
 from dashboard.ui import watchlist
+from dashboard.ui.exchange import exchange
 from dashboard.ui.markdown import as_markdown
 from dashboard.ui.time_ranges import Period, TimeRange, at_exchange
 from services.contracts.detectors import LABELS
@@ -119,7 +120,8 @@ def choose_time(period: Period, longest: TimeRange) -> TimeRange:
             step=dt.timedelta(minutes=1 if is_one else 60),
             format="HH:mm" if is_one else "D MMM HH:mm",
         )
-        st.caption(at_exchange(chosen))
+        if not exchange().is_utc:
+            st.caption(at_exchange(chosen))
     return chosen
 
 
@@ -178,10 +180,25 @@ def show_watched(urgent: Mapping[str, int], symbol: str) -> None:
             )
 
 
-def choose_chart() -> None:
-    """Let the kind of chart be chosen and the zoom be reset."""
+def choose_chart(cancelled: int) -> None:
+    """Let the kind of chart be chosen, the zoom be reset, and cancelled prints be hidden, if there are any.
+
+    Parameters
+    ----------
+    cancelled
+        How many of the prints that could be shown were cancelled.
+    """
     view = overview_state.current()
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        if cancelled or not view.cancelled:
+            controlled(
+                st.toggle,
+                "Cancelled prints",
+                "cancelled",
+                view.cancelled,
+                width="content",
+                help="Prints that the venue took back: shown with a cross, or left out of charts and tables",
+            )
         if view.time_range is not None:
             st.button(
                 "Reset zoom",

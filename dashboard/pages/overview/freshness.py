@@ -65,6 +65,8 @@ def describe(indexed: IndexedData, arrival: Arrival, now: dt.datetime) -> str:
 
 
 def _by_both_clocks(time: dt.datetime) -> str:
+    if exchange().is_utc:
+        return rf"{time:%Y-%m-%d %H\:%M\:%S} UTC"
     local = time.astimezone(exchange().zone)
     # Between two bare colons, digits pass for the name of an emoji, whose code the browser would then fetch.
     return rf"{time:%Y-%m-%d %H\:%M\:%S} UTC ({local:%H\:%M\:%S} {exchange().city})"

@@ -24,6 +24,7 @@ from dashboard.pages.overview.controls import (
     controlled,
     show_watched,
 )
+from dashboard.pages.overview.feed_marks import BANDS, TICKS, feed_marks
 from dashboard.pages.overview.freshness import Arrivals, describe
 from dashboard.pages.overview.price_chart import PICKED, price_chart
 from dashboard.pages.overview.queries import (
@@ -31,9 +32,12 @@ from dashboard.pages.overview.queries import (
     URGENT,
     AnomalyList,
     AnomalySummary,
+    Cancelled,
     TradeSummary,
     count_urgent,
     find_anomalies,
+    find_cancelled,
+    find_feed_events,
     list_anomalies,
     summarize_trades,
 )
@@ -51,10 +55,12 @@ from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.anomaly_table import page_url, show_anomaly_table
 from dashboard.ui.error_boundary import error_boundary
-from dashboard.ui.legend import legend_html
+from dashboard.ui.legend import Entry, legend_html
+from dashboard.ui.palette import CANCELLED_SIGN, CORRECTION_COLOR
 from dashboard.ui.time_ranges import Period, TimeRange, periods, to_full_hours
 from services.common.elastic.client import Elasticsearch
 from services.contracts.trade import size_text
+from services.review.corrections import VenueCorrection, corrections_of
 from services.review.verdicts import Verdict, verdicts_of
 
 _AWAITED = "overview-awaited"
@@ -70,6 +76,9 @@ class Answers:
     urgent: dict[str, int]
     """Number of urgent anomalies by watched symbol, in the whole period."""
     indexed: IndexedData
+    cancelled: Cancelled
+    happened: pd.DataFrame
+    """What happened to the feed, as `feed_marks` returns it."""
 
 
 @st.cache_resource
@@ -131,18 +140,21 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
     freshness_place.caption(describe(answers.indexed, arrival, now))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         show_watched(answers.urgent, symbol)
-        choose_chart()
+        choose_chart(len(answers.cancelled.prints))
     shown = {*answers.listed.rows["trade_id"], *answers.anomalies.rows["trade_id"]}
-    verdicts = verdicts_of(client, sorted(shown))
+    verdicts, said = together(
+        partial(verdicts_of, client, sorted(shown)), partial(corrections_of, client, sorted(shown))
+    )
+    corrections = answers.cancelled.corrections | said
     if answers.trades.trades:
         _show_counts(answers.trades, answers.anomalies)
     charts_place = st.container()
-    _show_selected(answers, verdicts)
+    _show_selected(answers, verdicts, corrections)
     # The table first: it is drawn while the charts are still being laid out.
-    _show_list(answers, verdicts)
+    _show_list(answers, verdicts, corrections)
     with charts_place:
         if answers.trades.trades:
-            _show_charts(answers.trades, answers.anomalies, verdicts, time_range)
+            _show_charts(answers, verdicts, corrections, time_range)
         elif symbol in summary.symbols:
             st.info("This symbol has no trades in this time range. Choose a longer one, or another session.")
         else:
@@ -170,15 +182,18 @@ def _ask(client: Elasticsearch, symbol: str, period: Period, time_range: TimeRan
     filters = (view.labels, view.severities)
     is_by_score = view.order == HIGHEST_FIRST
     of_whom = None if view.listed == ALL_SYMBOLS else symbol
-    return Answers(
-        *together(
-            partial(summarize_trades, client, symbol, time_range, candles=view.chart == CANDLES),
-            partial(find_anomalies, client, symbol, time_range, *filters),
-            partial(list_anomalies, client, of_whom, time_range, *filters, by_score=is_by_score),
-            partial(count_urgent, client, watchlist.watched(), period.time_range),
-            partial(find_indexed_data, client),
-        )
+    cancelled = find_cancelled(client, symbol, time_range)
+    hidden = () if view.cancelled else tuple(cancelled.corrections)
+    trades, anomalies, listed, urgent, indexed, events = together(
+        partial(summarize_trades, client, symbol, time_range, candles=view.chart == CANDLES, hidden=hidden),
+        partial(find_anomalies, client, symbol, time_range, *filters, hidden),
+        partial(list_anomalies, client, of_whom, time_range, *filters, hidden, by_score=is_by_score),
+        partial(count_urgent, client, watchlist.watched(), period.time_range),
+        partial(find_indexed_data, client),
+        partial(find_feed_events, client, symbol, time_range),
     )
+    happened = feed_marks(events, trades.sources, time_range, dt.datetime.now(dt.UTC))
+    return Answers(trades, anomalies, listed, urgent, indexed, cancelled, happened)
 
 
 def _tell_what_was_not_found(choices: list[Period], shown: TimeRange) -> None:
@@ -207,10 +222,22 @@ def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
 
 
 def _show_charts(
-    trades: TradeSummary, anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], time_range: TimeRange
+    answers: Answers,
+    verdicts: Mapping[str, Verdict],
+    corrections: Mapping[str, VenueCorrection],
+    time_range: TimeRange,
 ) -> None:
     view = overview_state.current()
-    st.html(legend_html(anomalies.by_severity, anomalies.by_label, candles=view.chart == CANDLES))
+    trades, anomalies = answers.trades, answers.anomalies
+    crosses = answers.cancelled.prints if view.cancelled else answers.cancelled.prints.head(0)
+    st.html(
+        legend_html(
+            anomalies.by_severity,
+            anomalies.by_label,
+            candles=view.chart == CANDLES,
+            happened=_legend_of_feed(answers.happened, len(crosses)),
+        )
+    )
     if anomalies.chosen > len(anomalies.rows):
         st.caption(
             f"The charts show the {MAX_ANOMALIES:,} highest-scoring of {anomalies.chosen:,} anomalies."
@@ -218,7 +245,15 @@ def _show_charts(
     shown = f"{view.chart}-{time_range.start.timestamp():.0f}-{time_range.end.timestamp():.0f}"
     charts = {
         "price": price_chart(
-            trades, anomalies, time_range, verdicts, candles=view.chart == CANDLES, selected=view.selected
+            trades,
+            anomalies,
+            time_range,
+            verdicts,
+            corrections,
+            crosses,
+            answers.happened,
+            candles=view.chart == CANDLES,
+            selected=view.selected,
         ),
         "volume": volume_chart(trades, time_range),
     }
@@ -230,6 +265,21 @@ def _show_charts(
                 spec=chart.to_dict(), width="stretch", key=key, on_select=partial(_take_selection, key)
             )
     st.caption("Drag across a chart to zoom in; click a marker to select it.")
+
+
+def _legend_of_feed(happened: pd.DataFrame, crosses: int) -> list[Entry]:
+    """Return the legend's entries for what happened to the feed, as far as there is any."""
+    counts = happened["kind"].value_counts()
+    signs = [("▮", BANDS), ("▲", TICKS)]
+    entries = [
+        (sign, color, str(kind), int(counts[kind]))
+        for sign, colors in signs
+        for kind, color in colors.items()
+        if kind in counts
+    ]
+    if crosses:
+        entries.append((CANCELLED_SIGN, CORRECTION_COLOR, "Cancelled by the venue", crosses))
+    return entries
 
 
 def _take_selection(key: str) -> None:
@@ -245,7 +295,9 @@ def _take_selection(key: str) -> None:
         overview_state.change(selected=picked[0]["trade_id"])
 
 
-def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
+def _show_selected(
+    answers: Answers, verdicts: Mapping[str, Verdict], corrections: Mapping[str, VenueCorrection]
+) -> None:
     """Show the selected anomaly's whole message, and a link to its page."""
     selected = overview_state.current().selected
     if selected is None:
@@ -258,7 +310,9 @@ def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
                 (row,) = found
                 judged = f" · {verdicts[selected].verdict}" if selected in verdicts else ""
                 at = f"{row['time']:%Y-%m-%d %H:%M:%S} UTC"
-                st.text(f"{row['symbol']} · {at} · {row['severity']}, score {row['score']:.3f}{judged}")
+                said = f" · {corrections[selected].sentence}" if selected in corrections else ""
+                score = f"{row['severity']}, score {row['score']:.3f}"
+                st.text(f"{row['symbol']} · {at} · {score}{judged}{said}")
                 st.text(row["message"])
             else:
                 st.text("The selected anomaly is not among those listed or marked here.")
@@ -271,7 +325,9 @@ def _show_selected(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
         )
 
 
-def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
+def _show_list(
+    answers: Answers, verdicts: Mapping[str, Verdict], corrections: Mapping[str, VenueCorrection]
+) -> None:
     """Show the table, and how many of all anomalies it holds."""
     view = overview_state.current()
     listed = answers.listed
@@ -289,6 +345,7 @@ def _show_list(answers: Answers, verdicts: Mapping[str, Verdict]) -> None:
         show_anomaly_table(
             listed.rows,
             verdicts,
+            corrections,
             "overview-table",
             view.selected,
             lambda chosen: overview_state.change(selected=chosen),

@@ -1,6 +1,6 @@
 """The overview's chart of prices with the anomalies on them; makes no queries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,11 +18,13 @@ from dashboard.pages.overview.chart import (
     span_tooltip,
     spans,
 )
+from dashboard.pages.overview.feed_marks import BANDS, TICKS
 from dashboard.pages.overview.queries import AnomalySummary, TradeSummary
 from dashboard.ui.encodings import label_shape, severity_color
 from dashboard.ui.exchange import exchange
 from dashboard.ui.palette import (
     CANDLE_COLORS,
+    CORRECTION_COLOR,
     LABEL_SHAPES,
     PRICE_COLOR,
     RING_COLOR,
@@ -31,6 +33,7 @@ from dashboard.ui.palette import (
 )
 from dashboard.ui.time_ranges import TimeRange
 from dashboard.ui.times import format_times
+from services.review.corrections import VenueCorrection
 from services.review.verdicts import Verdict
 
 PRICE_HEIGHT = 340
@@ -40,6 +43,11 @@ PICKED = "picked"
 
 GAP_S = 1800.0
 """Without a trade for so long, the price line breaks: the market was closed, or as good as."""
+
+_TICK_ABOVE_AXIS = 8
+_CROSS = "M-1,-1L1,1M-1,1L1,-1"
+_BAND_TITLE_WIDTH = 0.08
+"""Share of the time axis that a band takes at least to have its title written in it."""
 
 _CANDLE_MARGIN = 0.14
 """Share of a bucket that stays free on both sides of a candle's body."""
@@ -52,6 +60,9 @@ def price_chart(
     anomalies: AnomalySummary,
     time_range: TimeRange,
     verdicts: Mapping[str, Verdict],
+    corrections: Mapping[str, VenueCorrection] | None = None,
+    crosses: pd.DataFrame | None = None,
+    happened: pd.DataFrame | None = None,
     candles: bool = False,
     selected: str | None = None,
 ) -> Chart:
@@ -67,6 +78,12 @@ def price_chart(
         What the time axis shows.
     verdicts
         On the anomalies, by `trade_id`.
+    corrections
+        Of trades that are marked, by `trade_id`.
+    crosses
+        Cancelled prints to be marked, as in `Cancelled.prints`.
+    happened
+        What happened to the feed, as `feed_marks` returns it.
     candles
         Draw from which price to which each bucket went, and its range; `trades` must have been summarized for
         that. Else draw the last price as a line, and the range.
@@ -90,9 +107,17 @@ def price_chart(
     else:
         buckets = buckets.assign(segment=segments(found, trades.bucket_s))
     labels = label_shapes([*LABEL_SHAPES, *anomalies.rows["label"]])
+    said = corrections or {}
+    bands, ticks = _feed_frames(happened, time_range)
     return Chart(
         _price_spec(time_range, candles, tuple(labels)),
-        {"buckets": serializable(buckets), "marks": serializable(_marks(anomalies, verdicts, selected))},
+        {
+            "buckets": serializable(buckets),
+            "marks": serializable(_marks(anomalies, verdicts, said, selected)),
+            "crosses": serializable(_crosses(crosses, said)),
+            "bands": serializable(bands),
+            "ticks": serializable(ticks),
+        },
     )
 
 
@@ -121,7 +146,104 @@ def _price_spec(time_range: TimeRange, candles: bool, labels: tuple[str, ...]) -
     markers = _markers(labels).add_params(
         alt.selection_point(PICKED, fields=["trade_id"], on="click", clear=False)
     )
-    return alt.layer(*layers, markers).properties(height=PRICE_HEIGHT, width="container").to_dict()
+    below, above = _feed_layers(time_range)
+    return (
+        alt.layer(*below, *layers, *above, markers, _cross_layer())
+        .properties(height=PRICE_HEIGHT, width="container")
+        .to_dict()
+    )
+
+
+def _feed_frames(happened: pd.DataFrame | None, time_range: TimeRange) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return stretches of time and moments, with their texts."""
+    if happened is None:
+        happened = pd.DataFrame(columns=["start", "end", "kind", "text"])
+        happened = happened.astype({"start": "datetime64[ns, UTC]", "end": "datetime64[ns, UTC]"})
+    marks = happened.assign(utc=format_times(happened["start"]), until=format_times(happened["end"]))
+    bands = marks[marks["kind"].isin(list(BANDS))]
+    is_wide = bands["end"] - bands["start"] >= (time_range.end - time_range.start) * _BAND_TITLE_WIDTH
+    return bands.assign(title=bands["kind"].where(is_wide, "")), marks[marks["kind"].isin(list(TICKS))]
+
+
+def _by_kind(colors: Mapping[Any, str]) -> list[dict[str, Any]]:
+    # Not by a scale: the markers have the only scale of colours.
+    return [{"test": f"datum.kind == '{kind}'", "value": color} for kind, color in colors.items()]
+
+
+def _feed_layers(time_range: TimeRange) -> tuple[Sequence[alt.Chart], Sequence[alt.Chart]]:
+    """Return what is drawn of a feed below the prices, and above."""
+    tooltip = [
+        alt.Tooltip("kind:N", title="Feed"),
+        alt.Tooltip("text:N", title="Why"),
+        alt.Tooltip("utc:N", title="From (UTC)"),
+        alt.Tooltip("until:N", title="To (UTC)"),
+    ]
+    color = _by_kind(BANDS)
+    # The stroke shows what is too short to have a width.
+    bands = (
+        alt.Chart(alt.NamedData("bands"))
+        .mark_rect(**SILENT, fillOpacity=0.16, strokeOpacity=0.6, strokeWidth=1, clip=True)
+        .encode(
+            x=exchange_axis("start", time_range),
+            x2="end:T",
+            y=alt.value(0),
+            y2=alt.value(PRICE_HEIGHT),
+            fill=alt.FillValue(PRICE_COLOR, condition=color),
+            stroke=alt.StrokeValue(PRICE_COLOR, condition=color),
+            tooltip=tooltip,
+        )
+    )
+    titles = (
+        alt.Chart(alt.NamedData("bands"))
+        .mark_text(**SILENT, align="left", baseline="top", dx=6, dy=6, fontSize=11, clip=True)
+        .encode(
+            x="start:T",
+            y=alt.value(0),
+            text="title:N",
+            color=alt.ColorValue(PRICE_COLOR, condition=color),
+        )
+    )
+    ticks = (
+        alt.Chart(alt.NamedData("ticks"))
+        .mark_point(shape="triangle-up", filled=True, size=70, opacity=1, clip=True)
+        .encode(
+            x="start:T",
+            y=alt.value({"expr": f"height - {_TICK_ABOVE_AXIS}"}),
+            color=alt.ColorValue(PRICE_COLOR, condition=_by_kind(TICKS)),
+            tooltip=tooltip[:3],
+        )
+    )
+    return [bands], [titles, ticks]
+
+
+def _crosses(prints: pd.DataFrame | None, said: Mapping[str, VenueCorrection]) -> pd.DataFrame:
+    if prints is None:
+        prints = pd.DataFrame(columns=["time", "trade_id", "price", "size"])
+        prints = prints.astype({"time": "datetime64[ns, UTC]"})
+    return prints.assign(
+        venue=[said[one].sentence if one in said else "" for one in prints["trade_id"]],
+        utc=format_times(prints["time"]),
+    )
+
+
+def _cross_layer() -> alt.Chart:
+    chart: alt.Chart = (
+        alt.Chart(alt.NamedData("crosses"))
+        .mark_point(
+            shape=_CROSS, filled=False, color=CORRECTION_COLOR, size=70, strokeWidth=2.4, opacity=1, clip=True
+        )
+        .encode(
+            x="time:T",
+            y="price:Q",
+            tooltip=[
+                alt.Tooltip("venue:N", title="Venue"),
+                alt.Tooltip("price:Q", title="Price", format=",.10~g"),
+                alt.Tooltip("size:Q", title="Size", format=","),
+                alt.Tooltip("utc:N", title="Time (UTC)"),
+            ],
+        )
+    )
+    return chart
 
 
 def _line(time_range: TimeRange) -> list[alt.Chart]:
@@ -197,7 +319,12 @@ def _price_tooltip() -> list[alt.Tooltip]:
     ]
 
 
-def _marks(anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], selected: str | None) -> pd.DataFrame:
+def _marks(
+    anomalies: AnomalySummary,
+    verdicts: Mapping[str, Verdict],
+    said: Mapping[str, VenueCorrection],
+    selected: str | None,
+) -> pd.DataFrame:
     rows = anomalies.rows.iloc[::-1]  # the most anomalous is drawn last, above the others
     times = rows["time"]
     return pd.DataFrame(
@@ -212,6 +339,7 @@ def _marks(anomalies: AnomalySummary, verdicts: Mapping[str, Verdict], selected:
             "size": rows["size"],
             "score": rows["score"],
             "verdict": [verdicts[i].verdict if i in verdicts else "none yet" for i in rows["trade_id"]],
+            "venue": [said[i].sentence if i in said else "" for i in rows["trade_id"]],
             "area": [SEVERITY_SIZES.get(severity, 50) for severity in rows["severity"]],
             "message": rows["message"],
             "utc": format_times(times),
@@ -240,6 +368,7 @@ def _markers(labels: tuple[str, ...]) -> alt.Chart:
                 alt.Tooltip("severity:N", title="Severity"),
                 alt.Tooltip("score:Q", title="Score", format=".3f"),
                 alt.Tooltip("verdict:N", title="Verdict"),
+                alt.Tooltip("venue:N", title="Venue"),
                 alt.Tooltip("price:Q", title="Price", format=",.10~g"),
                 alt.Tooltip("size:Q", title="Size", format=","),
                 alt.Tooltip("utc:N", title="Time (UTC)"),

@@ -1,7 +1,8 @@
 """The overview's queries to Elasticsearch; the size of every answer is bounded."""
 
+import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ from dashboard.ui.palette import SIDES
 from dashboard.ui.time_ranges import MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
 from services.common.elastic.client import Elasticsearch
 from services.contracts.anomaly import Severity
-from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
+from services.contracts.indices import ANOMALIES_INDICES, FEED_EVENTS_INDICES, TRADES_INDICES
+from services.review.corrections import Standing, VenueCorrection, find_corrected
 
 MAX_ANOMALIES = 500
 """Largest number of anomalies marked in the chart."""
@@ -22,6 +24,15 @@ MAX_LISTED = 100
 """Largest number of anomalies in the table."""
 
 MAX_LABELS = 50
+
+MAX_CROSSES = 500
+"""Largest number of cancelled prints marked in the chart."""
+
+MAX_FEED_EVENTS = 1_000
+EVENTS_BEFORE = dt.timedelta(days=1)
+"""A halt or an outage that began so long before the chart's beginning is still seen."""
+
+MAX_SOURCES = 10
 URGENT = (Severity.CRITICAL, Severity.HIGH)
 
 
@@ -37,6 +48,8 @@ class TradeSummary:
     """A row for each bucket with trades, `MAX_BUCKETS` at most, in order of time: `start`, `end` (UTC),
     `trades`, `low`, `high`, `first` and `last` (price of the oldest and the newest trade), `buys`, `sells`,
     `no_side` (shares). Without candles, `first` is NaN."""
+    sources: tuple[str, ...] = ()
+    """Where the trades come from."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,17 @@ class AnomalySummary:
 
 
 @dataclass(frozen=True)
+class Cancelled:
+    """The trades that venues took back, of all symbols, in a time range and after it."""
+
+    corrections: dict[str, VenueCorrection]
+    """By `trade_id`."""
+    prints: pd.DataFrame
+    """Those of one symbol in the time range, `MAX_CROSSES` at most: `time` (UTC), `trade_id`, `price`,
+    `size`."""
+
+
+@dataclass(frozen=True)
 class AnomalyList:
     """The first of the anomalies that pass a filter."""
 
@@ -66,7 +90,11 @@ class AnomalyList:
 
 
 def summarize_trades(
-    client: Elasticsearch, symbol: str, time_range: TimeRange, candles: bool = False
+    client: Elasticsearch,
+    symbol: str,
+    time_range: TimeRange,
+    candles: bool = False,
+    hidden: Collection[str] = (),
 ) -> TradeSummary:
     """Return counts, prices and volumes by time.
 
@@ -80,6 +108,8 @@ def summarize_trades(
         Time range of the events.
     candles
         Whether to add the first price of each bucket; there are then fewer buckets, at most `MAX_CANDLES`.
+    hidden
+        The `trade_id`s of trades that are left out.
 
     Raises
     ------
@@ -91,8 +121,9 @@ def summarize_trades(
     answer = aggregate(
         client,
         TRADES_INDICES,
-        [during(time_range), {"term": {"symbol": symbol}}],
+        [during(time_range), {"term": {"symbol": symbol}}, *_without(hidden)],
         {
+            "sources": {"terms": {"field": "source", "size": MAX_SOURCES}},
             "buckets": {
                 "date_histogram": {
                     "field": "@timestamp",
@@ -109,12 +140,85 @@ def summarize_trades(
                         "aggs": {"shares": {"sum": {"field": "size"}}},
                     },
                 },
-            }
+            },
         },
     )
     buckets = to_buckets(answer["buckets"]["buckets"] if answer else [], width_s)
     shares = float(buckets[list(SIDES.values())].to_numpy().sum())
-    return TradeSummary(int(buckets["trades"].sum()), shares, width_s, buckets)
+    sources = tuple(counts_of(answer, "sources"))
+    return TradeSummary(int(buckets["trades"].sum()), shares, width_s, buckets, sources)
+
+
+def find_cancelled(client: Elasticsearch, symbol: str, time_range: TimeRange) -> Cancelled:
+    """Return what venues took back.
+
+    Parameters
+    ----------
+    client
+        Elasticsearch client.
+    symbol
+        Of the prints.
+    time_range
+        Time range of the prints; a correction comes after its trade, however long.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    found = find_corrected(client, Standing.CANCELLED, since=time_range.start)
+    columns = ["@timestamp", "trade_id", "price", "size"]
+    sources: list[dict[str, Any]] = []
+    if found:
+        among = {"terms": {"trade_id": list(found)}}
+        answer = search(
+            client,
+            TRADES_INDICES,
+            query={"bool": {"filter": [during(time_range), {"term": {"symbol": symbol}}, among]}},
+            sort=[{"@timestamp": "desc"}],
+            size=MAX_CROSSES,
+            track_total_hits=False,
+            source_includes=columns,
+        )
+        sources = [hit["_source"] for hit in answer["hits"]["hits"]]
+    prints = pd.DataFrame(sources, columns=columns).rename(columns={"@timestamp": "time"})
+    prints["time"] = pd.to_datetime(prints["time"], format="ISO8601", utc=True)
+    return Cancelled(found, prints)
+
+
+def find_feed_events(client: Elasticsearch, symbol: str, time_range: TimeRange) -> list[dict[str, Any]]:
+    """Return what happened to feeds as far as a symbol is concerned, in order of time.
+
+    Parameters
+    ----------
+    client
+        Elasticsearch client.
+    symbol
+        Events of it, and of whole feeds.
+    time_range
+        Time range; events of `EVENTS_BEFORE` it are returned, too. The newest `MAX_FEED_EVENTS` at most.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    concerned = [{"term": {"symbol": symbol}}, {"bool": {"must_not": [{"exists": {"field": "symbol"}}]}}]
+    since = TimeRange(time_range.start - EVENTS_BEFORE, time_range.end)
+    answer = search(
+        client,
+        FEED_EVENTS_INDICES,
+        query={"bool": {"filter": [during(since)], "should": concerned, "minimum_should_match": 1}},
+        sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date_nanos"}}],
+        size=MAX_FEED_EVENTS,
+        track_total_hits=False,
+    )
+    return [hit["_source"] for hit in reversed(answer["hits"]["hits"])]
+
+
+def _without(trade_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Leave these trades out."""
+    return [{"bool": {"must_not": [{"terms": {"trade_id": list(trade_ids)}}]}}] if trade_ids else []
 
 
 def find_anomalies(
@@ -123,6 +227,7 @@ def find_anomalies(
     time_range: TimeRange,
     labels: Sequence[str] = (),
     severities: Sequence[str] = (),
+    hidden: Collection[str] = (),
 ) -> AnomalySummary:
     """Return how many anomalies there are, and the highest-scored ones that pass the filter.
 
@@ -136,6 +241,8 @@ def find_anomalies(
         Time range of the events.
     labels, severities
         An anomaly passes with any of the labels and any of the severities; empty for all.
+    hidden
+        The `trade_id`s of trades whose anomalies are left out.
 
     Raises
     ------
@@ -145,7 +252,7 @@ def find_anomalies(
     answer = search(
         client,
         ANOMALIES_INDICES,
-        query={"bool": {"filter": [during(time_range), {"term": {"symbol": symbol}}]}},
+        query={"bool": {"filter": [during(time_range), {"term": {"symbol": symbol}}, *_without(hidden)]}},
         aggs={
             "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
             "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
@@ -172,6 +279,7 @@ def list_anomalies(
     time_range: TimeRange,
     labels: Sequence[str] = (),
     severities: Sequence[str] = (),
+    hidden: Collection[str] = (),
     by_score: bool = False,
 ) -> AnomalyList:
     """Return how many anomalies pass the filter, and the first of them.
@@ -186,6 +294,8 @@ def list_anomalies(
         Time range of the events.
     labels, severities
         An anomaly passes with any of the labels and any of the severities; empty for all.
+    hidden
+        The `trade_id`s of trades whose anomalies are left out.
     by_score
         Whether to sort by score, highest first, instead of by time, newest first.
 
@@ -198,7 +308,16 @@ def list_anomalies(
     answer = search(
         client,
         ANOMALIES_INDICES,
-        query={"bool": {"filter": [during(time_range), *of_symbol, *passing(labels, severities)]}},
+        query={
+            "bool": {
+                "filter": [
+                    during(time_range),
+                    *of_symbol,
+                    *passing(labels, severities),
+                    *_without(hidden),
+                ]
+            }
+        },
         sort=[*([{"score": "desc"}] if by_score else []), {"@timestamp": "desc"}, {"trade_id": "asc"}],
         size=MAX_LISTED,
         track_total_hits=True,

@@ -40,6 +40,8 @@ class View:
     chart: str = LINE
     order: str = NEWEST_FIRST
     listed: str = ONE_SYMBOL
+    cancelled: bool = True
+    """Whether trades that the venue took back are shown."""
     selected: str | None = None
     """The `trade_id` of the anomaly that is chosen in the table or in the chart."""
     is_live: bool = True
@@ -70,6 +72,7 @@ def load() -> None:
         chart=url_state.read("chart", {"candles": CANDLES}.__getitem__, LINE),
         order=url_state.read("order", {"score": HIGHEST_FIRST}.__getitem__, NEWEST_FIRST),
         listed=url_state.read("listed", {"all": ALL_SYMBOLS}.__getitem__, ONE_SYMBOL),
+        cancelled=url_state.read("cancelled", {"hidden": False}.__getitem__, True),
         selected=url_state.read("selected", str, None),
         is_live=url_state.read("live", {"off": False}.__getitem__, True),
     )
@@ -90,6 +93,7 @@ def save() -> None:
             "chart": "candles" if view.chart == CANDLES else None,
             "order": "score" if view.order == HIGHEST_FIRST else None,
             "listed": "all" if view.listed == ALL_SYMBOLS else None,
+            "cancelled": None if view.cancelled else "hidden",
             "selected": view.selected,
             "live": None if view.is_live else "off",
         }

@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from dashboard.pages.pipeline.feeds import show_feed_events, show_feeds
 from dashboard.pages.pipeline.probe import (
     ElasticsearchState,
     Latency,
@@ -70,7 +71,13 @@ def show(client: Elasticsearch) -> None:
 def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     """Show the current states; each part by itself, so that one that fails hides no other."""
     with error_boundary():
-        show_services(probe_all(targets(every_instance(addresses))), addresses)
+        services = probe_all(targets(every_instance(addresses)))
+        show_services(services, addresses)
+        if feeds := [feed for service in services for feed in service.feeds]:
+            st.subheader("Feeds", anchor=False)
+            show_feeds(feeds)
+    with error_boundary():
+        show_feed_events(client)
     st.subheader("Elasticsearch", anchor=False)
     with error_boundary():
         show_elasticsearch(probe_elasticsearch(client))
@@ -169,15 +176,16 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
                 f"{_many(state.cluster.nodes, 'node')}, {_many(shards, 'shard')} unassigned", width="content"
             )
     trades, anomalies = state.indexed.trades, state.indexed.anomalies
+    table = pd.DataFrame(
+        [
+            ("Trades", _number(trades.count), *_moments(trades.newest, now)),
+            ("Anomalies", _number(anomalies.count), *_moments(anomalies.newest, now)),
+            ("Anomalies, by time of detection", "", *_moments(state.indexed.newest_detection, now)),
+        ],
+        columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
+    )
     st.dataframe(
-        pd.DataFrame(
-            [
-                ("Trades", _number(trades.count), *_moments(trades.newest, now)),
-                ("Anomalies", _number(anomalies.count), *_moments(anomalies.newest, now)),
-                ("Anomalies, by time of detection", "", *_moments(state.indexed.newest_detection, now)),
-            ],
-            columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
-        ),
+        table.drop(columns=exchange().city) if exchange().is_utc else table,
         hide_index=True,
         width="stretch",
         key="indexed",

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from dashboard.server.indexed_data import IndexedData, find_indexed_data
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
+from services.common.observability.samples import Samples, to_samples
 from services.contracts.components import PORT_STEP, PORTS_TRIED
 from services.contracts.sinks import COMPONENTS
+from services.sources.feeds.health import FeedHealth, feeds_health
 
 TIMEOUT_S = 1.0
 """Timeout of each of the three requests to a service; after a timeout no further one is made."""
@@ -23,8 +23,6 @@ MAX_BYTES = 4_000_000
 """Largest accepted response; a program that sends more is not a service of Tapewatch."""
 
 _LOCALHOST = "127.0.0.1"
-Samples = dict[str, list[tuple[dict[str, str], float]]]
-"""Name of a sample to its labels and values."""
 
 
 class Status(StrEnum):
@@ -93,6 +91,8 @@ class ServiceState:
         Size of the largest session saved last.
     checkpoint_age_messages
         Messages that a restart would read again.
+    feeds
+        The live feeds that it reads.
     """
 
     address: str
@@ -112,6 +112,7 @@ class ServiceState:
     dead_letters: float | None = None
     checkpoint_bytes: float | None = None
     checkpoint_age_messages: float | None = None
+    feeds: tuple[FeedHealth, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -291,21 +292,6 @@ def _get(address: str, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def to_samples(text: str) -> Samples:
-    """Read Prometheus's text format.
-
-    Raises
-    ------
-    ValueError
-        It is not that.
-    """
-    samples: Samples = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
-    return samples
-
-
 def to_state(address: str, samples: Samples, state: Status, why: str) -> ServiceState:
     """Build a service's state from its metrics; each sum is over the labels, so over topics and partitions.
 
@@ -345,6 +331,7 @@ def to_state(address: str, samples: Samples, state: Status, why: str) -> Service
         dead_letters=_sum(samples, "tapewatch_dead_letters_total") or 0.0,
         checkpoint_bytes=_sum(samples, "tapewatch_checkpoint_session_bytes"),
         checkpoint_age_messages=_sum(samples, "tapewatch_checkpoint_age_messages"),
+        feeds=feeds_health(samples),
     )
 
 

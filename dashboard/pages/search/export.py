@@ -15,6 +15,7 @@ from dashboard.ui.csv_cells import as_cell
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.paging import Hit, read_pages
 from services.contracts.indices import ANOMALIES_INDICES
+from services.review.corrections import corrections_of
 from services.review.verdicts import verdicts_of
 
 MAX_ROWS = 100_000
@@ -35,6 +36,7 @@ SCHEMA = pa.schema(
         ("message", _TEXT),
         ("session", _TEXT),
         ("profile", _TEXT),
+        ("correction", _TEXT),
         ("verdict", _TEXT),
         ("comment", _TEXT),
         ("recorded_by", _TEXT),
@@ -88,7 +90,8 @@ def export(
 
 
 def _to_rows(client: Elasticsearch, hits: Sequence[Hit]) -> list[Row]:
-    judged = verdicts_of(client, [hit["_id"] for hit in hits])
+    ids = [hit["_id"] for hit in hits]
+    judged, corrections = verdicts_of(client, ids), corrections_of(client, ids)
     rows = []
     for hit in hits:
         source, verdict = hit["_source"], judged.get(hit["_id"])
@@ -97,6 +100,7 @@ def _to_rows(client: Elasticsearch, hits: Sequence[Hit]) -> list[Row]:
             "time": source["@timestamp"],
             "labels": source["anomalies"],
             "profile": source.get("model", {}).get("profile"),
+            "correction": corrections[hit["_id"]].sentence if hit["_id"] in corrections else None,
         }
         if verdict is not None:
             row |= {name: getattr(verdict, name) for name in SCHEMA.names[-4:]}

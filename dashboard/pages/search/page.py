@@ -12,6 +12,7 @@ from dashboard.pages.search.export import MAX_ROWS, FileType, export
 from dashboard.pages.search.labels import MAX_LABELS_EXPORTED, export_labels
 from dashboard.pages.search.queries import (
     MAX_TEXT,
+    STANDINGS,
     VERDICTS,
     Filters,
     Order,
@@ -27,12 +28,13 @@ from dashboard.ui import url_state
 from services.common.elastic.client import Elasticsearch
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
+from services.review.corrections import corrections_of
 from services.review.verdicts import count_verdicts, verdicts_of
 
 PAGE_ROWS = 50
 _MAX_SYMBOLS = 20
 _MIME_TYPES = {FileType.CSV: "text/csv", FileType.PARQUET: "application/vnd.apache.parquet"}
-_FILTERS = ("symbol", "from", "to", "label", "severity", "score", "verdict", "text", "at")
+_FILTERS = ("symbol", "from", "to", "label", "severity", "score", "verdict", "venue", "text", "at")
 """Names in the address."""
 
 _PLACE, _FILE = "search-place", "search-file"
@@ -79,7 +81,8 @@ def show(client: Elasticsearch) -> None:
     else:
         show_pager(page)
         judged = verdicts_of(client, list(page.rows["trade_id"]))
-        show_search_table(page.rows, judged, order, on_sort=sort_by)
+        corrections = corrections_of(client, list(page.rows["trade_id"]))
+        show_search_table(page.rows, judged, corrections, order, on_sort=sort_by)
         st.caption(
             "Click a heading to sort all results, not only this page. "
             "Double-click a cell to read its full text."
@@ -104,6 +107,7 @@ def take_from_address() -> None:
     state["search-severities"] = url_state.read_choices("severity", list(reversed(Severity)))
     state["search-scores"] = (low, high)
     state["search-verdicts"] = url_state.read_choices("verdict", VERDICTS)
+    state["search-standings"] = url_state.read_choices("venue", STANDINGS)
     state["search-text"] = url_state.read("text", str, "")[:MAX_TEXT]
     state["search-sort"] = url_state.read("sort", SortBy, SortBy.TIME)
     state["search-way"] = url_state.read("way", _to_way, True)
@@ -126,6 +130,7 @@ def choose_filters(symbols: list[str], choices: DeltaGenerator) -> Filters:
         labels = _multiselect("Labels", list(LABELS), "search-labels")
         severities = _multiselect("Severity", list(reversed(Severity)), "search-severities")
         found = _multiselect("Verdict", list(VERDICTS), "search-verdicts")
+        standings = _multiselect("Venue's correction", list(STANDINGS), "search-standings")
     start = _time_input("From (UTC)", "search-from")
     end = _time_input("To (UTC)", "search-to")
     # Its two ends stand in the session.
@@ -146,6 +151,7 @@ def choose_filters(symbols: list[str], choices: DeltaGenerator) -> Filters:
         low,
         high,
         tuple(found),
+        tuple(standings),
         text.strip(),
     )
 
@@ -182,6 +188,7 @@ def write_to_address(filters: Filters, order: Order, place: Place) -> None:
             "severity": filters.severities,
             "score": f"{filters.min_score:g},{filters.max_score:g}" if has_scores else None,
             "verdict": filters.verdicts,
+            "venue": filters.standings,
             "text": filters.text,
             "sort": None if order.by is SortBy.TIME else order.by,
             "way": None if order.is_descending else "asc",

@@ -19,6 +19,7 @@ from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.contracts.anomaly import Severity
 from services.contracts.indices import ANOMALIES_INDICES, VERDICTS_INDEX
+from services.review.corrections import MAX_CORRECTIONS, Standing, find_corrected
 from services.review.verdicts import Decision
 
 MAX_TEXT = 200
@@ -29,6 +30,9 @@ MAX_VERDICTS = 10_000
 
 NO_VERDICT = "none"
 VERDICTS = (*Decision, NO_VERDICT)
+
+NO_CORRECTION = "none"
+STANDINGS = (*Standing, NO_CORRECTION)
 
 _SEVERITIES = list(Severity)
 
@@ -48,6 +52,8 @@ class Filters:
     max_score: float = 1.0
     verdicts: tuple[str, ...] = ()
     """Some of `VERDICTS`."""
+    standings: tuple[str, ...] = ()
+    """Some of `STANDINGS`: what the venue said of the trade afterwards."""
     text: str = ""
     """Words that the message must have, all of them; the last may be the beginning of one."""
 
@@ -168,7 +174,7 @@ def find_symbols(client: Elasticsearch) -> list[str]:
 
 
 def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None) -> dict[str, Any]:
-    """Return the filters as a query; asks for the verdicts where they are filtered by.
+    """Return the filters as a query; asks for the verdicts and corrections where they are filtered by.
 
     Parameters
     ----------
@@ -182,7 +188,8 @@ def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None
     Raises
     ------
     TapewatchError
-        Elasticsearch does not answer or rejects the request, or there are more than `MAX_VERDICTS` verdicts.
+        Elasticsearch does not answer or rejects the request, or there are more than `MAX_VERDICTS` verdicts
+        or `MAX_CORRECTIONS` corrections.
     """
     scope = _scope(filters)
     found = [*scope, *passing(filters.labels, filters.severities)]
@@ -192,6 +199,7 @@ def to_query(client: Elasticsearch, filters: Filters, order: Order | None = None
         # A match query takes its text as words, whatever signs are in it.
         found.append({"match_bool_prefix": {"message": {"query": words, "operator": "and"}}})
     found += _with_verdicts(client, filters.verdicts, scope)
+    found += _with_standings(client, filters)
     query: dict[str, Any] = {"bool": {"filter": found}}
     if order is not None and order.by is SortBy.SEVERITY:
         query["bool"]["should"] = [
@@ -251,8 +259,32 @@ def _with_verdicts(
             f"There are more than {MAX_VERDICTS:,} verdicts in the time range searched.",
             "Choose a shorter time range or a symbol, or remove the filter by verdict.",
         )
-    among = {"terms": {"trade_id": ids}}
-    return [{"bool": {"must_not": [among]}}] if takes_unjudged else [among]
+    return [_among(ids, not takes_unjudged)]
+
+
+def _with_standings(client: Elasticsearch, filters: Filters) -> list[dict[str, Any]]:
+    chosen = filters.standings
+    if not chosen or set(chosen) == set(STANDINGS):
+        return []
+    takes_others = NO_CORRECTION in chosen
+    ids: list[str] = []
+    for standing in Standing:
+        if (standing in chosen) != takes_others:
+            # A correction comes after its trade.
+            found = find_corrected(client, standing, filters.symbols, filters.start)
+            if len(found) >= MAX_CORRECTIONS:
+                raise TapewatchError(
+                    f"There are more than {MAX_CORRECTIONS:,} corrections in the time range searched.",
+                    "Choose a later start or a symbol, or remove the filter by the venue's correction.",
+                )
+            ids += found
+    return [_among(ids, not takes_others)]
+
+
+def _among(ids: Sequence[str], is_wanted: bool) -> dict[str, Any]:
+    """Match the anomalies of these trades, or all others."""
+    among = {"terms": {"trade_id": list(ids)}}
+    return among if is_wanted else {"bool": {"must_not": [among]}}
 
 
 def _position(client: Elasticsearch, order: Order, trade_id: str) -> list[Any] | None:

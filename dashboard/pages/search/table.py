@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.pages.search.queries import Order, SortBy
 from dashboard.ui.anomaly_table import column_config, to_judged_table
 from dashboard.ui.exchange import exchange
+from services.review.corrections import VenueCorrection
 from services.review.verdicts import Verdict
 
 HEIGHT = 640
@@ -29,16 +30,20 @@ def sorted_by() -> dict[str, SortBy]:
 
 
 def show_search_table(
-    rows: pd.DataFrame, judged: Mapping[str, Verdict], order: Order, on_sort: Callable[[SortBy], None]
+    rows: pd.DataFrame,
+    judged: Mapping[str, Verdict],
+    corrections: Mapping[str, VenueCorrection],
+    order: Order,
+    on_sort: Callable[[SortBy], None],
 ) -> None:
-    """Show a page of anomalies with the verdicts on them.
+    """Show a page of anomalies with the verdicts on them, and what venues said of them.
 
     Parameters
     ----------
     rows
         As `to_anomaly_rows` lays them out.
-    judged
-        The verdicts by `trade_id`.
+    judged, corrections
+        By `trade_id`.
     order
         In which the rows are: its column's heading has an arrow.
     on_sort
@@ -56,7 +61,7 @@ def show_search_table(
     arrow = "↓" if order.is_descending else "↑"
     headings = {name: f"{name} {arrow}" for name, by in by_column.items() if by is order.by}
     st.dataframe(
-        to_judged_table(rows, judged),
+        to_judged_table(rows, judged, corrections),
         key=key,
         # The table's own sorting, which would be of this page alone, is off where columns can be selected.
         on_select=sort,

@@ -11,6 +11,10 @@ from services.common.errors import TapewatchError
 from services.contracts.indices import (
     ANOMALIES_INDEX_PREFIX,
     ANOMALY_FIELD_TYPES,
+    CORRECTION_FIELD_TYPES,
+    CORRECTIONS_INDEX_PREFIX,
+    FEED_EVENT_FIELD_TYPES,
+    FEED_EVENTS_INDEX_PREFIX,
     NEEDED_TEMPLATES,
     TRADE_FIELD_TYPES,
     TRADES_INDEX_PREFIX,
@@ -41,6 +45,8 @@ def new_indices() -> list[NewIndex]:
     return [
         NewIndex(f"{TRADES_INDEX_PREFIX}{now:%Y.%m.%d}", TRADE_FIELD_TYPES),
         NewIndex(f"{ANOMALIES_INDEX_PREFIX}{now:%Y.%m}", TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES),
+        NewIndex(f"{CORRECTIONS_INDEX_PREFIX}{now:%Y.%m}", CORRECTION_FIELD_TYPES),
+        NewIndex(f"{FEED_EVENTS_INDEX_PREFIX}{now:%Y.%m}", FEED_EVENT_FIELD_TYPES),
     ]
 
 
@@ -71,7 +77,7 @@ def check_mapping(client: Elasticsearch, index: NewIndex, mappings: Mapping[str,
         f"than Tapewatch's documents need: {'; '.join(wrong)}.",
         "Run `tapewatch setup` to correct the templates, and remove these fields from tapewatch-…@custom."
         if name in NEEDED_TEMPLATES
-        else f"Give {name} a lower priority than tapewatch-trades and tapewatch-anomalies have (500), or "
+        else f"Give {name} a lower priority than Tapewatch's templates have (500), or "
         f"index_patterns that do not match {index.name}.",
     )
 

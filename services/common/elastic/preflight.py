@@ -8,7 +8,13 @@ from services.common.elastic.mappings import check_mapping, new_indices
 from services.common.errors import TapewatchError
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, NEEDED_TEMPLATES, TRADES_INDEX_PREFIX
+from services.contracts.indices import (
+    ANOMALIES_INDICES,
+    CORRECTIONS_INDICES,
+    FEED_EVENTS_INDICES,
+    NEEDED_TEMPLATES,
+    TRADES_INDICES,
+)
 
 # Not index.blocks.read_only_allow_delete: a full disk sets it, and free space removes it.
 _UNSAFE = {
@@ -83,7 +89,7 @@ def check_indices(client: Elasticsearch) -> None:
     TapewatchError
         A setting would lose documents or keep them out, or a template would change the types of fields.
     """
-    patterns = [f"{TRADES_INDEX_PREFIX}*", f"{ANOMALIES_INDEX_PREFIX}*"]
+    patterns = [TRADES_INDICES, ANOMALIES_INDICES, CORRECTIONS_INDICES, FEED_EVENTS_INDICES]
     found = client.indices.get_settings(index=patterns, name=list(_UNSAFE), flat_settings=True)
     for index, answer in found.items():
         if unsafe := unsafe_setting(answer["settings"]):

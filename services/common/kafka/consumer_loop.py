@@ -159,7 +159,7 @@ class ConsumerLoop:
                 break
         self._health.ready, self._health.detail = False, "stopping"
 
-    def read(self, most: int, timeout_s: float) -> list[Record]:
+    def read(self, most: int, timeout_s: float, *, as_they_come: bool = False) -> list[Record]:
         """Return the next records, after restoring partitions that are new; rebalances take place in here.
 
         Parameters
@@ -168,6 +168,8 @@ class ConsumerLoop:
             Maximum number of records, in addition to those that arrived while the partitions were paused.
         timeout_s
             How long to wait for that many.
+        as_they_come
+            Wait for the first one alone, and return what there is by then.
 
         Raises
         ------
@@ -182,7 +184,7 @@ class ConsumerLoop:
             self._restore()
         if self.state is State.RESTORING:  # a stop came before
             return []
-        messages = self._consume(most, timeout_s)
+        messages = self._consume(most, timeout_s, as_they_come=as_they_come)
         messages, self._aside = self._aside + messages, []
         records = self._split(messages)
         self._watch_membership()
@@ -232,10 +234,13 @@ class ConsumerLoop:
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
-    def _consume(self, most: int, timeout_s: float) -> list[Message]:
+    def _consume(self, most: int, timeout_s: float, *, as_they_come: bool = False) -> list[Message]:
         """Return messages of partitions that are still this member's, and errors."""
         handed_over = self._handed_over
-        messages = self.consumer.consume(most, timeout_s)
+        consumer = self.consumer
+        messages = consumer.consume(1 if as_they_come else most, timeout_s)
+        if as_they_come and messages and most > 1:
+            messages += consumer.consume(most - 1, 0.0)
         if self._handed_over == handed_over:
             return messages
         ours = {(partition.topic, partition.partition) for partition in self.consumer.assignment()}

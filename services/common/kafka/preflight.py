@@ -16,7 +16,9 @@ from services.common.process.shutdown import Stop
 from services.contracts.topics import (
     ANOMALIES_TOPIC,
     CHECKPOINTS_TOPIC,
+    CORRECTIONS_TOPIC,
     DEAD_LETTERS_TOPIC,
+    FEED_EVENTS_TOPIC,
     PROGRESS_TOPIC,
     SAME_PARTITIONS,
     TOPICS,
@@ -28,6 +30,9 @@ SHORTEST_RETENTION_MS = 3_600_000
 
 LEAST_RETENTION_BYTES = 1 << 30
 """For a partition; some million trades, which a service that is down for a day may have to catch up on."""
+
+_INDEXED = (TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
+"""Topics that are read to be indexed, sooner or later."""
 
 _BY_SETUP = "Run `tapewatch setup` to correct it."
 _LOST_IF_DELETED = {
@@ -233,11 +238,11 @@ def _validate_cleanup(name: str, settings: Mapping[str, str]) -> None:
 
 def _validate_retention(name: str, settings: Mapping[str, str]) -> None:
     retention_ms = int(settings.get("retention.ms", -1))  # -1: for ever
-    if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_ms < SHORTEST_RETENTION_MS:
+    if name in _INDEXED and 0 <= retention_ms < SHORTEST_RETENTION_MS:
         lost = f"{name} that no service has read within that time would be lost (minimum: 1 hour)."
         raise _unsafe(name, "retention.ms", retention_ms, lost, _BY_SETUP)
     retention_bytes = int(settings.get("retention.bytes", -1))
-    if name in (TRADES_TOPIC, ANOMALIES_TOPIC) and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
+    if name in _INDEXED and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
         lost = f"{name} beyond that size would be lost, read or not (minimum: {LEAST_RETENTION_BYTES})."
         raise _unsafe(name, "retention.bytes", retention_bytes, lost, _alter(name, "retention.bytes=-1"))
 

@@ -18,7 +18,7 @@ LATE_TRADES = Counter(
 )
 UNJUDGED_TRADES = Counter(
     "tapewatch_unjudged_trades_total",
-    "Trades that were not judged: repeats, and those older than what a session remembers",
+    "Trades that were not judged: repeats, those older than what a session remembers, and reconciled ones",
     ["reason"],
 )
 MISPLACED_SYMBOLS = Counter(
@@ -71,6 +71,7 @@ class Tally:
         self.out_of_order += found.out_of_order
         TRADES.inc(found.trades)
         self._count_out_of_order(found.out_of_order)
+        UNJUDGED_TRADES.labels("reconciled").inc(found.reconciled)
         REPLAYED.inc(found.replayed)
         DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.rejected))
         self._rate.add(found.trades)

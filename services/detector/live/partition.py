@@ -61,6 +61,7 @@ class Detected:
     rejected: list[tuple[Record, str]] = field(default_factory=list)
     trades: int = 0
     out_of_order: OutOfOrder = field(default_factory=OutOfOrder)
+    reconciled: int = 0
     replayed: int = 0
     new_symbols: dict[str, bool] = field(default_factory=dict)
     """Symbols that are new since the partition was assigned, and whether they are their messages' keys."""
@@ -149,6 +150,9 @@ class WatchedPartition:
             if trade.symbol not in self._symbols:
                 self._symbols.add(trade.symbol)
                 found.new_symbols[trade.symbol] = message.key() == trade.symbol.encode()
+            if trade.reconciled:
+                found.reconciled += 1
+                continue
             trades.append(trade)
             origins.append(message)
         before = self._engine.out_of_order

@@ -42,8 +42,9 @@ from services.detector.profiles.profile import Profile, load_profile
 TOPICS = [TRADES_TOPIC, ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, CHECKPOINTS_TOPIC]
 MAX_BATCH_TRADES = 10_000
 POLL_S = 0.1
+LOADED_TRADES = 1_000
 COMMIT_S = 0.25
-"""Length of a transaction while batches are full; a batch that is not full ends it at once."""
+"""Length of a transaction while reads return `LOADED_TRADES` or more; a smaller one ends it at once."""
 
 RETRACTIONS_AT_ONCE = 5_000
 
@@ -187,15 +188,15 @@ class DetectorService:
 
     def _turn(self) -> bool:
         """Read and process one batch; returns whether there was anything to do."""
-        records = self._loop.read(MAX_BATCH_TRADES, POLL_S)
+        records = self._loop.read(MAX_BATCH_TRADES, POLL_S, as_they_come=True)
         began_s = time.monotonic()
         self._process(records)
-        is_full = len(records) >= MAX_BATCH_TRADES
+        is_loaded = len(records) >= LOADED_TRADES
         if self._outbox.open_since_s is None:
             if not self._uncommitted():
                 return bool(records)
             self._outbox.begin()
-        if not is_full or time.monotonic() - min(began_s, self._outbox.open_since_s or began_s) >= COMMIT_S:
+        if not is_loaded or time.monotonic() - min(began_s, self._outbox.open_since_s or began_s) >= COMMIT_S:
             self._commit()
         return True
 

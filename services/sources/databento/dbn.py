@@ -18,7 +18,7 @@ from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow
 from services.sources.columns import SIDES
 from services.sources.compression import BrokenFileError, read_pieces
-from services.sources.databento.instruments import Instruments
+from services.sources.databento.instruments import Instruments, told_symbol
 from services.sources.databento.schema import (
     ENCODING,
     OPTIONAL,
@@ -335,7 +335,7 @@ def _mappings(block: _Block, first_line: int) -> pl.DataFrame:
             texts = record[HEADER_BYTES + 1 :], record[HEADER_BYTES + SYMBOL_BYTES + 2 :]
             width = SYMBOL_BYTES
         asked, given = (text[:width].partition(b"\0")[0].decode("ascii", "replace") for text in texts)
-        symbol = asked if given.isdigit() else given
+        symbol = told_symbol(asked, given)
         if symbol:
             found.append((first_line + int(at), instrument, symbol))
     return pl.DataFrame(found, schema=MAPPED, orient="row")

@@ -85,5 +85,16 @@ class Instruments:
         return by_row["symbol"].to_numpy(allow_copy=True).astype(object)
 
 
+def told_symbol(asked: str, given: str) -> str:
+    """Return the symbol that a live stream's message gives to an instrument.
+
+    Parameters
+    ----------
+    asked, given
+        What the message maps: the symbol that was asked for, and the instrument's; a number is no symbol.
+    """
+    return asked if given.isdigit() else given
+
+
 def _day(value: object) -> dt.date:
     return dt.date.fromisoformat(str(value)[:10])

@@ -9,6 +9,8 @@ Two things are not covered: a file that is split between such prints (the second
 equal ids that lie more than `MEMORY_TRADES` trades apart.
 """
 
+from collections import Counter
+
 import polars as pl
 
 NUMBERS_PACKETS_IDS = (1, 57, 58, 84, 85, 97, 98, 99, 100, 101, 102, 103, 104)
@@ -69,3 +71,32 @@ class TradeIds:
             "base", keep="last", maintain_order=True
         )
         return numbered.filter(pl.col("at") >= counted["at"][0])
+
+
+class PrintIds:
+    """Names the trades of a stream, one by one; a trade has the id that it has in a file.
+
+    Of a replay that begins within a packet, the first packet's trades are counted from 1.
+    """
+
+    def __init__(self) -> None:
+        self._recent: Counter[str] = Counter()
+        self._earlier: Counter[str] = Counter()
+
+    def name(self, publisher_id: int, instrument_id: int, day: str, sequence: int, ts_event: int) -> str:
+        """Return the id of the next trade.
+
+        Parameters
+        ----------
+        publisher_id, instrument_id, sequence, ts_event
+            As Databento has them.
+        day
+            That of `ts_event`, as YYYYMMDD.
+        """
+        if sequence and publisher_id not in NUMBERS_PACKETS_IDS:
+            return f"{publisher_id}-{instrument_id}-{day}-{sequence}"
+        base = f"{publisher_id}-{instrument_id}-{day}-{sequence or f't{ts_event}'}"
+        ordinal = self._recent[base] = (self._recent[base] or self._earlier[base]) + 1
+        if len(self._recent) >= MEMORY_TRADES:
+            self._earlier, self._recent = self._recent, Counter()
+        return base if ordinal == 1 else f"{base}-{ordinal}"

@@ -16,7 +16,7 @@ from services.sources.encode import Encoding
 from services.sources.file import FileSource, Rows
 from services.sources.lines import read_lines, rejected_rows
 from services.sources.mapped.csv import head_lines
-from services.sources.massive.conditions import Conditions
+from services.sources.massive.condition_columns import Conditions
 from services.sources.values import numbers, prices, sizes
 
 REQUIRED = (

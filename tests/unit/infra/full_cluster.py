@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from services.contracts.indices import ANOMALY_FIELD_TYPES, TRADE_FIELD_TYPES
+from services.contracts.indices import (
+    ANOMALY_FIELD_TYPES,
+    CORRECTION_FIELD_TYPES,
+    FEED_EVENT_FIELD_TYPES,
+    TRADE_FIELD_TYPES,
+)
 
 ADMIN = ("elastic", "the-admins-password")
 API_KEY = "an-encoded-api-key"
@@ -43,7 +48,11 @@ class FullCluster:
     size_types: dict[str, str] = field(default_factory=dict)
     """The type of the field `size`, by index."""
     passwords: dict[str, str] = field(default_factory=lambda: {ADMIN[0]: ADMIN[1]})
-    types: dict[str, str] = field(default_factory=lambda: TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES)
+    types: dict[str, str] = field(
+        default_factory=lambda: (
+            TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES | CORRECTION_FIELD_TYPES | FEED_EVENT_FIELD_TYPES
+        )
+    )
     """Types that a new index would give to its fields."""
     auto_create: str = "true"
     """Its setting `action.auto_create_index`."""
@@ -101,7 +110,7 @@ class FullCluster:
             return 200, {"defaults": {"action.auto_create_index": self.auto_create}}
         if path.startswith("/_index_template/_simulate_index/"):
             return 200, {"template": {"mappings": _mappings(self.types)}}
-        if path.startswith("/trades-*,anomalies-*/_settings"):
+        if path.startswith("/trades-*,anomalies-*,corrections-*,feed-events-*/_settings"):
             return 200, {}
         if match := re.fullmatch(r"/_security/user/([\w-]+)/_password", path):
             self.passwords[match[1]] = body["password"]

@@ -64,6 +64,11 @@ def run_evaluate(
         task = bar.add_task("", total=len(sources) * detections)
         for source in sources:
             chunks = [chunk.trades.select(*COLUMNS) for chunk in source.chunks()]
+            if any(chunk.schema != pl.Schema(COLUMNS) for chunk in chunks):
+                raise TapewatchError(
+                    f"{source.name} has sizes or prices with more decimals than anomalies are injected with.",
+                    "Evaluate days of whole sizes and prices of nine decimals at most, as those of stocks.",
+                )
             trades = pl.concat([pl.DataFrame(schema=COLUMNS), *chunks]).drop("trade_id")
             if trades.is_empty():
                 raise TapewatchError(f"{source.name} has no trades.", "Remove it from the arguments.")

@@ -6,31 +6,74 @@ content is the document without line ends.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import blake2b
 from itertools import chain
 from typing import cast
 
 import orjson
 
 from services.common.kafka.records import Headers, Record
-from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
+from services.contracts.indices import (
+    ANOMALIES_INDEX_PREFIX,
+    CORRECTIONS_INDEX_PREFIX,
+    FEED_EVENTS_INDEX_PREFIX,
+    TRADES_INDEX_PREFIX,
+)
 from services.contracts.retraction import TIMESTAMP, TRADE_ID
-from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
+from services.contracts.topics import ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, TRADES_TOPIC
 from services.contracts.trade import FIRST_YEAR, LAST_YEAR
 from services.indexer.sinks.base import Entry, RejectedRecordError
 
-# How Tapewatch's own services begin a document, with an id that JSON writes as it is; anything else is
-# parsed in full.
-_USUAL_START = re.compile(
-    rb'\{"@timestamp":"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))T[0-9:.]+Z",'
-    rb'"trade_id":("[ !#-\[\]-~]{1,512}")'
-)
-_DAY = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?=T)", re.ASCII)
+_DAY_FORM = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Where the documents of a topic go.
+
+    Parameters
+    ----------
+    prefix
+        Of the index's name; the day or the month of `@timestamp` follows.
+    is_daily
+        Whether there is an index for each day, not for each month.
+    id_field
+        The field that is the id; None where the id is a digest of the document.
+    """
+
+    prefix: str
+    is_daily: bool
+    id_field: str | None
+
+    @cached_property
+    def usual_start(self) -> re.Pattern[bytes]:
+        """How Tapewatch's own services begin a document, with an id that JSON writes as it is.
+
+        Anything else is parsed in full.
+        """
+        start = rf'\{{"@timestamp":"({_DAY_FORM})T[0-9:.]+Z",'
+        return re.compile(
+            (
+                start if self.id_field is None else rf'{start}"{self.id_field}":("[ !#-\[\]-~]{{1,512}}")'
+            ).encode()
+        )
+
+
+_KINDS = {
+    TRADES_TOPIC: _Kind(TRADES_INDEX_PREFIX, is_daily=True, id_field="trade_id"),
+    ANOMALIES_TOPIC: _Kind(ANOMALIES_INDEX_PREFIX, is_daily=False, id_field="trade_id"),
+    CORRECTIONS_TOPIC: _Kind(CORRECTIONS_INDEX_PREFIX, is_daily=False, id_field="correction_id"),
+    FEED_EVENTS_TOPIC: _Kind(FEED_EVENTS_INDEX_PREFIX, is_daily=False, id_field=None),
+}
+_DAY = re.compile(rf"{_DAY_FORM}(?=T)", re.ASCII)
 _LINE_END, _BACKSLASH = b"\n\\"
 DAYS_KEPT = 4096
 MAX_ID_BYTES = 512
 """Elasticsearch's limit for an `_id`."""
+_DIGEST_BYTES = 16
 
 
 def to_document(record: Record, /) -> Entry:
@@ -39,12 +82,12 @@ def to_document(record: Record, /) -> Entry:
     Parameters
     ----------
     record
-        Of `trades` or `anomalies`. An anomaly without a value is a retraction.
+        Of `trades`, `anomalies`, `corrections` or `feed-events`. An anomaly without a value is a retraction.
 
     Raises
     ------
     RejectedRecordError
-        It has no usable `trade_id` or `@timestamp`.
+        It has no usable id or `@timestamp`.
     """
     value = record.value()
     topic = record.topic()
@@ -52,9 +95,14 @@ def to_document(record: Record, /) -> Entry:
         if value is None and topic == ANOMALIES_TOPIC:
             return _to_retraction(record.headers())
         raise RejectedRecordError("the message is empty")
-    start = _USUAL_START.match(value)
+    kind = _KINDS.get(topic)
+    if kind is None:
+        raise RejectedRecordError(f"no index for the topic {topic}")
+    start = kind.usual_start.match(value)
     # What an escape stands for has to be looked at: half a surrogate pair would be in nobody's answers' JSON.
     if start and _LINE_END not in value and _BACKSLASH not in value:
+        if kind.id_field is None:
+            return _target_start(topic, start[1]) + _digest(value) + b"}}", value
         day, quoted_id = start.groups()
         return _target_start(topic, day) + quoted_id + b"}}", value
     try:
@@ -63,7 +111,10 @@ def to_document(record: Record, /) -> Entry:
         raise RejectedRecordError(f"not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise RejectedRecordError("not a JSON object")
-    target = _checked_target(topic, fields.get("trade_id"), fields.get("@timestamp"), "@timestamp")
+    quoted_id = (
+        _digest(value) if kind.id_field is None else _quoted_id(kind.id_field, fields.get(kind.id_field))
+    )
+    target = _target(topic, quoted_id, fields.get("@timestamp"), "@timestamp")
     if b"\n" not in value and b"\r" not in value:
         return target, value
     try:
@@ -79,19 +130,26 @@ def _to_retraction(headers: Headers | None) -> Entry:
         fields = {name: text.decode() for name, text in headers or [] if text is not None}
     except UnicodeDecodeError as error:
         raise RejectedRecordError(f"a header is not UTF-8: {error}") from error
-    target = _checked_target(
-        ANOMALIES_TOPIC, fields.get(TRADE_ID), fields.get(TIMESTAMP), f"the header {TIMESTAMP}"
-    )
-    return target, None
+    quoted_id = _quoted_id(TRADE_ID, fields.get(TRADE_ID))
+    return _target(ANOMALIES_TOPIC, quoted_id, fields.get(TIMESTAMP), f"the header {TIMESTAMP}"), None
 
 
-def _checked_target(topic: str, trade_id: object, timestamp: object, timestamp_name: str) -> bytes:
-    if not isinstance(trade_id, str) or not 0 < len(trade_id.encode()) <= MAX_ID_BYTES:
-        raise RejectedRecordError(f"trade_id is not a text of 1 to {MAX_ID_BYTES} bytes")
+def _digest(value: bytes) -> bytes:
+    """Return a document's id, in quotes: the same document twice is one."""
+    return b'"%b"' % blake2b(value, digest_size=_DIGEST_BYTES).hexdigest().encode()
+
+
+def _quoted_id(name: str, given: object) -> bytes:
+    if not isinstance(given, str) or not 0 < len(given.encode()) <= MAX_ID_BYTES:
+        raise RejectedRecordError(f"{name} is not a text of 1 to {MAX_ID_BYTES} bytes")
+    return orjson.dumps(given)
+
+
+def _target(topic: str, quoted_id: bytes, timestamp: object, timestamp_name: str) -> bytes:
     day = _DAY.match(timestamp) if isinstance(timestamp, str) else None
     if day is None:
         raise RejectedRecordError(f"{timestamp_name} is not an ISO 8601 time")
-    return _target_start(topic, day[0].encode()) + orjson.dumps(trade_id) + b"}}"
+    return _target_start(topic, day[0].encode()) + quoted_id + b"}}"
 
 
 @lru_cache(DAYS_KEPT)
@@ -106,13 +164,9 @@ def _target_start(topic: str, day: bytes) -> bytes:
         raise RejectedRecordError(f"no calendar has the day {day.decode()} ({error})") from error
     if not FIRST_YEAR <= day[:4].decode() <= LAST_YEAR:
         raise RejectedRecordError(f"the day {day.decode()} is not from {FIRST_YEAR} to {LAST_YEAR}")
-    year, month, day_of_month = day.split(b"-")
-    if topic == TRADES_TOPIC:
-        index = b"%b%b.%b.%b" % (TRADES_INDEX_PREFIX.encode(), year, month, day_of_month)
-    elif topic == ANOMALIES_TOPIC:
-        index = b"%b%b.%b" % (ANOMALIES_INDEX_PREFIX.encode(), year, month)
-    else:
-        raise RejectedRecordError(f"no index for the topic {topic}")
+    kind = _KINDS[topic]
+    period = day if kind.is_daily else day[:7]
+    index = kind.prefix.encode() + period.replace(b"-", b".")
     return b'{"index":{"_index":"%b","_id":' % index
 
 

@@ -1,4 +1,4 @@
-"""Trades and anomalies as documents of Elasticsearch, each under its `trade_id`."""
+"""Trades, anomalies, corrections and events of feeds as documents of Elasticsearch, each under its id."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
+from services.contracts.topics import ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, TRADES_TOPIC
 from services.indexer.sinks.base import Entry, Rejected, Sink
 from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
 from services.indexer.sinks.elasticsearch.documents import to_document
@@ -16,6 +17,7 @@ class ElasticsearchSink(Sink):
     """Sends bulk requests over `connections` connections; see `Sink`."""
 
     title = "Elasticsearch"
+    topics = (TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
     connections = 4
 
     def __init__(self, settings: Settings, stop: Stop) -> None:

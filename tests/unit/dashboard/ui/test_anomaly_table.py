@@ -4,6 +4,7 @@ import pandas as pd
 
 from dashboard.server.anomaly_rows import to_anomaly_rows
 from dashboard.ui.anomaly_table import page_url, price_decimals, to_judged_table, to_table
+from services.review.corrections import VenueCorrection
 from services.review.verdicts import Verdict
 from tests.unit.dashboard.answers import anomaly
 
@@ -24,9 +25,16 @@ def test_prices_are_shown_in_full() -> None:
 def test_a_row_has_its_verdict_and_the_way_to_its_page() -> None:
     verdict = Verdict("2", "false alarm", "", "desk", dt.datetime(2026, 3, 2, tzinfo=dt.UTC))
     rows = to_anomaly_rows([anomaly("1"), anomaly("2")])
-    table = to_judged_table(rows, {"2": verdict})
+    table = to_judged_table(rows, {"2": verdict}, {})
     assert table["Verdict"].tolist() == ["", "false alarm"]
     assert table["Open"].tolist() == ["anomaly?id=1", "anomaly?id=2"]
+
+
+def test_what_the_venue_said_has_a_column_only_where_it_said_something() -> None:
+    rows = to_anomaly_rows([anomaly("1"), anomaly("2")])
+    cancelled = VenueCorrection("2", "cancel", dt.datetime(2026, 3, 2, 10, 3, 12, tzinfo=dt.UTC))
+    assert "Venue" not in to_judged_table(rows, {}, {})
+    assert to_judged_table(rows, {}, {"2": cancelled})["Venue"].tolist() == ["", "cancelled 10:03:12"]
 
 
 def test_an_id_is_one_part_of_an_address_whatever_it_has() -> None:

@@ -42,14 +42,14 @@ def test_sessions_of_london_are_londons_days() -> None:
 def test_charts_have_londons_clock() -> None:
     chart = price_chart(trade_summary(bucket(0, {"A": 1})), anomaly_summary(anomaly("1")), RANGE, {})
     assert chart.spec["layer"][0]["encoding"]["x"]["title"] == "Time in London"
-    assert drawn(chart, 2)[0]["exchange"] == "2026-03-02 14:31:00.000"
+    assert drawn(chart, 5)[0]["exchange"] == "2026-03-02 14:31:00.000"
     assert exchange_clock_js(RANGE) == "toNumber(datum.value) + 0"
 
 
 @pytest.mark.usefixtures("london")
 def test_tables_have_londons_clock_in_a_column_that_sorts() -> None:
     rows = to_anomaly_rows([anomaly("1", **{"@timestamp": "2026-06-01T14:31:00Z"})])
-    assert to_judged_table(rows, {})["London"].tolist() == ["15:31:00"]
+    assert to_judged_table(rows, {}, {})["London"].tolist() == ["15:31:00"]
     assert "London" in column_config(rows)
     assert "London" in sorted_by()
 

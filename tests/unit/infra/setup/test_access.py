@@ -95,7 +95,7 @@ def test_no_role_may_administer_anything(cluster: FullCluster, client: Elasticse
     }
     assert writes == {
         "tapewatch-dashboard": ["verdicts"],
-        "tapewatch-indexer": ["anomalies-*", "trades-*"],
+        "tapewatch-indexer": ["anomalies-*", "corrections-*", "feed-events-*", "trades-*"],
         "tapewatch-kibana-reader": [],
     }
 

@@ -49,7 +49,7 @@ def test_text_is_only_what_people_write_or_read_as_sentences() -> None:
         for name, mapping in fields(component["template"].get("mappings", {}).get("properties", {}))
         if mapping.get("type") == "text"
     }
-    assert text == {"message", "comment"}
+    assert text == {"message", "comment", "reason"}
 
 
 @pytest.mark.parametrize("lifecycle", [True, False])

@@ -24,6 +24,7 @@ def test_services_that_cannot_be_shown_hide_no_elasticsearch(monkeypatch: pytest
 
     nothing = IndexedData(Documents(0, None), Documents(0, None), None)
     monkeypatch.setattr(pipeline_page, "probe_all", fail)
+    monkeypatch.setattr(pipeline_page, "show_feed_events", lambda _: None)
     monkeypatch.setattr(pipeline_page, "probe_elasticsearch", lambda _: ElasticsearchState(None, nothing))
     app = AppTest.from_function(states, default_timeout=RUN_TIMEOUT_S).run()
     assert not app.exception

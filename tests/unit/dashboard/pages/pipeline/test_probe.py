@@ -19,13 +19,13 @@ from dashboard.pages.pipeline.probe import (
     probe,
     probe_all,
     targets,
-    to_samples,
     to_state,
 )
 from infra.embedded.ports import free_port
 from services.common.config.settings import Settings
 from services.common.observability.health import Health
 from services.common.observability.http import MetricsServer, serve_metrics
+from services.common.observability.samples import to_samples
 from services.contracts.components import DETECTOR
 
 SCRAPED = """
@@ -203,7 +203,7 @@ def test_every_address_of_the_setting_is_looked_at() -> None:
         "127.0.0.1:9103",
     ]
     assert Target("127.0.0.1:9192", "detector", must_run=False) in usual
-    assert len(usual) == 30
+    assert len(usual) == 40
 
 
 def test_the_table_has_what_is_known_and_nothing_else() -> None:

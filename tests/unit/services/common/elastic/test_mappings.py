@@ -6,7 +6,12 @@ import pytest
 
 from infra.setup.templates import FOLDER
 from services.common.elastic.mappings import is_created, matches, wrong_types
-from services.contracts.indices import ANOMALY_FIELD_TYPES, TRADE_FIELD_TYPES
+from services.contracts.indices import (
+    ANOMALY_FIELD_TYPES,
+    CORRECTION_FIELD_TYPES,
+    FEED_EVENT_FIELD_TYPES,
+    TRADE_FIELD_TYPES,
+)
 
 
 def mappings_of(component: str) -> Mapping[str, Any]:
@@ -17,7 +22,12 @@ def mappings_of(component: str) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize(
     ("component", "types"),
-    [("trade-fields", TRADE_FIELD_TYPES), ("anomaly-fields", ANOMALY_FIELD_TYPES)],
+    [
+        ("trade-fields", TRADE_FIELD_TYPES),
+        ("anomaly-fields", ANOMALY_FIELD_TYPES),
+        ("correction-fields", CORRECTION_FIELD_TYPES),
+        ("feed-event-fields", FEED_EVENT_FIELD_TYPES),
+    ],
 )
 def test_our_own_templates_give_the_types_of_the_contract(component: str, types: Mapping[str, str]) -> None:
     assert wrong_types(types, mappings_of(component)) == []

@@ -22,7 +22,7 @@ def running(profile: Profile, symbol: str = "") -> set[str]:
 
 
 def test_built_in_profiles_are_there() -> None:
-    assert BUILT_IN == ("classic", "default")
+    assert BUILT_IN == ("classic", "crypto", "default")
     assert running(load_profile()) == {
         "auction_cross",
         "off_market_price",
@@ -106,7 +106,7 @@ def test_wrong_profile_names_the_line(tmp_path: Path, text: str, cause: str) -> 
 
 
 def test_missing_profile_names_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(TapewatchError, match="classic, default"):
+    with pytest.raises(TapewatchError, match="classic, crypto, default"):
         load_profile(tmp_path / "none.yaml")
 
 

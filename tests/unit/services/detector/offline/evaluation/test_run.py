@@ -15,6 +15,8 @@ from services.detector.offline.evaluation.run import describe_events, evaluate_d
 from services.detector.profiles.profile import Profile, load_profile
 from services.sources.base import Chunk, Cursor, Source
 from services.sources.files import open_sources
+from services.sources.mapped.mapping import read_mapping
+from services.sources.options import FileOptions
 from services.sources.synthetic.day import DayConfig, write_day
 from services.sources.synthetic.kinds import FAT_FINGER_KINDS, KINDS
 from tests.samples import REAL_DATA, needs_real_data
@@ -117,6 +119,14 @@ class NoChunks(Source):
 def test_source_without_a_single_chunk_is_an_error_that_names_it() -> None:
     with pytest.raises(TapewatchError, match=r"empty\.dbn has no trades"):
         run_evaluate([NoChunks()], None, seed=1, runs=1, reshape=False, output=None)
+
+
+def test_sizes_with_decimals_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    day = tmp_path / "day.csv"
+    day.write_text("t,s,p,q\n2026-03-02T15:00:00Z,BTC-USD,100.5,0.25\n")
+    mapping = FileOptions(read_mapping("time=t,symbol=s,price=p,size=q,side=-"), None, None)
+    with pytest.raises(TapewatchError, match=r"day\.csv has sizes or prices with more decimals"):
+        run_evaluate(open_sources([str(day)], mapping), None, 1, 1, reshape=False, output=None)
 
 
 def test_an_output_that_cannot_be_written_is_reported(day_file: Path, tmp_path: Path) -> None:

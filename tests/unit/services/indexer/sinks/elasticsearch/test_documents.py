@@ -1,8 +1,12 @@
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.contracts.correction import Correction, encode_correction
+from services.contracts.feed_event import FeedEvent, encode_feed_event
 from services.indexer.sinks.base import Entry, RejectedRecordError
 from services.indexer.sinks.elasticsearch import documents
 from services.indexer.sinks.elasticsearch.documents import bulk_body
@@ -35,6 +39,60 @@ def test_trade_goes_to_the_index_of_its_day_under_its_id() -> None:
 
 def test_anomaly_goes_to_the_index_of_its_month() -> None:
     assert index_of(to_document("anomalies", trade_json(1))) == "anomalies-2024.12"
+
+
+def correction_json(**changed: object) -> bytes:
+    given: dict[str, Any] = {
+        "timestamp": "2026-04-06T14:25:06.542305024Z",
+        "correction_id": "alpaca-EEM-20260406-M-5201-c1",
+        "trade_id": "alpaca-EEM-20260406-M-5201",
+        "symbol": "EEM",
+        "action": "cancel",
+        "source": "alpaca",
+    }
+    return encode_correction(Correction(**given | changed))
+
+
+def test_correction_goes_to_the_index_of_its_month_under_its_own_id() -> None:
+    document = to_document("corrections", correction_json())
+    assert target_of(document) == {
+        "_index": "corrections-2026.04",
+        "_id": "alpaca-EEM-20260406-M-5201-c1",
+    }
+    assert document[1] == correction_json()
+
+
+def test_correction_of_no_known_trade_is_indexed_too() -> None:
+    assert target_of(to_document("corrections", correction_json(trade_id=None)))["_index"]
+
+
+def test_correction_without_an_id_is_rejected() -> None:
+    with pytest.raises(RejectedRecordError, match="correction_id is not a text"):
+        to_document("corrections", trade_json(1))
+
+
+EVENT = encode_feed_event(
+    FeedEvent("2026-11-29T10:03:12.000001Z", "coinbase", "gap_opened", "BTC-USD", 11, 19, 9, "no print came")
+)
+
+
+def test_event_of_a_feed_goes_to_the_index_of_its_month() -> None:
+    document = to_document("feed-events", EVENT)
+    assert index_of(document) == "feed-events-2026.11"
+    assert document[1] == EVENT
+
+
+def test_the_same_event_is_one_document_and_another_is_another() -> None:
+    first, again = (target_of(to_document("feed-events", EVENT)) for _ in range(2))
+    other = target_of(to_document("feed-events", EVENT.replace(b"000001Z", b"000002Z")))
+    assert first == again
+    assert len(first["_id"]) == 32
+    assert other["_id"] != first["_id"]
+
+
+def test_event_that_another_program_wrote_is_found_by_its_fields() -> None:
+    value = orjson.dumps({"venue": "x", "event": "halt", "@timestamp": "2026-11-29T10:03:12Z"})
+    assert index_of(to_document("feed-events", value)) == "feed-events-2026.11"
 
 
 def test_other_order_of_fields_and_escapes_are_parsed() -> None:

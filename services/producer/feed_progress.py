@@ -1,0 +1,140 @@
+"""How far a feed was published: one record for the feed and one for each symbol, in `producer-progress`.
+
+The records of symbols that moved are committed in the transaction of their trades, and the feed's own record
+with each transaction. Keys are `feed:<venue>` and `feed:<venue>:<symbol>`; values are JSON.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from confluent_kafka import KafkaException, TopicPartition
+
+from services.common.errors import TapewatchError
+from services.common.kafka.clients import new_admin
+from services.common.kafka.connection import KafkaConnection
+from services.common.kafka.reading import partition_numbers, read_to_end
+from services.common.process.readiness import wait_for_server
+from services.common.process.shutdown import Stop
+from services.contracts.topics import PROGRESS_TOPIC
+from services.sources.feeds.place import Place
+
+
+class FeedRecord(msgspec.Struct, frozen=True):
+    """The feed's own record.
+
+    Parameters
+    ----------
+    feed
+        Its name.
+    owner
+        The process that wrote the record.
+    transaction
+        Number of the owner's transaction that it was committed with.
+    entries
+        Of a recorded session: how many of its entries were run.
+    """
+
+    feed: str
+    owner: str = ""
+    transaction: int = 0
+    entries: int = 0
+
+
+class SymbolRecord(msgspec.Struct, frozen=True):
+    """A symbol's record.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    place
+        Where its next print is.
+    """
+
+    symbol: str
+    place: Place
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What stands under a key that begins like a symbol's: its record, or another feed's own."""
+
+    symbol: str = ""
+    place: Place | None = None
+
+
+class FeedProgress(msgspec.Struct, frozen=True):
+    """All records of a feed."""
+
+    feed: FeedRecord
+    places: dict[str, Place]
+
+
+def feed_key(feed: str) -> bytes:
+    """Return the key of a feed's own record."""
+    return f"feed:{feed}".encode()
+
+
+def symbol_key(feed: str, symbol: str) -> bytes:
+    """Return the key of a symbol's record."""
+    return f"feed:{feed}:{symbol}".encode()
+
+
+def load_feed_progress(kafka: KafkaConnection, feed: str, stop: Stop) -> FeedProgress | None:
+    """Read a feed's newest records; None if a stop came first.
+
+    Raises
+    ------
+    TapewatchError
+        A record cannot be read.
+    """
+    admin = new_admin(kafka)
+    starts: list[TopicPartition] = []
+
+    def ask() -> None:
+        numbers = partition_numbers(admin, PROGRESS_TOPIC)
+        starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in numbers]
+
+    if not wait_for_server(ask, KafkaException, f"Kafka at {kafka}", stop):
+        return None
+    own, prefix = feed_key(feed), symbol_key(feed, "")
+    newest: dict[bytes, bytes | None] = {}
+    for message in read_to_end(kafka, starts, stop):
+        key = message.key() or b""
+        if key == own or key.startswith(prefix):
+            newest[key] = message.value()
+    if stop.requested:
+        return None
+    return feed_progress(feed, newest)
+
+
+def feed_progress(feed: str, newest: Mapping[bytes, bytes | None]) -> FeedProgress:
+    """Return a feed's progress.
+
+    Parameters
+    ----------
+    feed
+        The feed's name.
+    newest
+        The newest value under each key that begins with the feed's: another feed's name may continue this
+        one's, as `massive:delayed` does `massive`, and its records are left out.
+
+    Raises
+    ------
+    TapewatchError
+        A record cannot be read.
+    """
+    own = feed_key(feed)
+    stored = newest.get(own)
+    try:
+        record = msgspec.json.decode(stored, type=FeedRecord) if stored else FeedRecord(feed)
+        places = {}
+        for key, value in newest.items():
+            found = msgspec.json.decode(value, type=_Found) if value and key != own else _Found()
+            if found.place is not None and key == symbol_key(feed, found.symbol):
+                places[found.symbol] = found.place
+    except msgspec.DecodeError as error:
+        raise TapewatchError(
+            f"The progress records of the feed {feed} in {PROGRESS_TOPIC} cannot be read: {error}.",
+            "They were written by another version of Tapewatch: run the feed with that one.",
+        ) from error
+    return FeedProgress(record, places)

@@ -1,0 +1,133 @@
+"""Asks a venue's history over HTTP, at the pace that it allows, until it answers or refuses for good."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
+
+import structlog
+import urllib3
+
+from services.sources.feeds.messages import HistoryRequest, Page
+from services.sources.feeds.venue import RefusedError, Venue
+from services.sources.feeds.waits import Waits
+
+TIMEOUT_S = 20.0
+MOST_BYTES = 64 << 20
+"""Largest answer that is read."""
+
+TOO_MANY = 429
+MOST_RETRY_AFTER_S = 120.0
+
+
+class HistoryUnavailableError(Exception):
+    """The venue will not answer this question; says why."""
+
+
+class History:
+    """A venue's history.
+
+    Parameters
+    ----------
+    venue
+        The venue.
+    """
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._pool = urllib3.PoolManager(
+            num_pools=2, maxsize=4, retries=False, timeout=urllib3.Timeout(connect=5.0, read=TIMEOUT_S)
+        )
+        self._next_s = 0.0
+        self._log = structlog.get_logger()
+
+    async def ask(
+        self,
+        request: HistoryRequest,
+        keep: Callable[[bytes], None] = lambda _: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Page:
+        """Ask until there is an answer.
+
+        Parameters
+        ----------
+        request
+            The question.
+        keep
+            Called with the answer's body, of which the page is made.
+        sleep
+            Waits so many seconds.
+
+        Raises
+        ------
+        HistoryUnavailableError
+            The venue refuses, and will refuse again.
+        """
+        waits = Waits(least_s=0.5, most_s=30.0)
+        while True:
+            await self._take_turn(sleep)
+            try:
+                status, retry_after_s, body = await asyncio.to_thread(self._get, request.path)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                self._log.warning(
+                    "the venue's history does not answer", venue=self._venue.name, error=str(error)[:200]
+                )
+                await sleep(waits.take())
+                continue
+            if status < 400:
+                try:
+                    page = self._venue.decode_page(request, body)
+                except RefusedError as error:
+                    raise HistoryUnavailableError(f"the venue's history refuses: {error.reason}") from None
+                except ValueError as error:
+                    self._log.warning(
+                        "the venue's history sent what cannot be read",
+                        venue=self._venue.name,
+                        error=str(error)[:200],
+                    )
+                    await sleep(waits.take())
+                    continue
+                keep(body)
+                return page
+            refusal = self._venue.refused_history(status, body)
+            if refusal is not None:
+                raise HistoryUnavailableError(refusal)
+            self._log.warning("the venue's history is busy", venue=self._venue.name, status=status)
+            await sleep(max(waits.take(), retry_after_s))
+
+    async def _take_turn(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Keep the distance to the question before."""
+        now_s = time.monotonic()
+        turn_s = max(now_s, self._next_s)
+        self._next_s = turn_s + self._venue.request_interval_s
+        if turn_s > now_s:
+            await sleep(turn_s - now_s)
+
+    def _get(self, path: str) -> tuple[int, float, bytes]:
+        url = f"{self._venue.rest_url}{path}"
+        with self._pool.request(
+            "GET",
+            url,
+            headers={"User-Agent": "tapewatch", "Accept-Encoding": "gzip", **self._venue.history_headers()},
+            preload_content=False,
+            redirect=False,
+        ) as answer:
+            body = answer.read(MOST_BYTES + 1, decode_content=True)
+            if len(body) > MOST_BYTES:
+                raise urllib3.exceptions.HTTPError(f"the answer is larger than {MOST_BYTES:,} bytes")
+            if 300 <= answer.status < 400:
+                raise urllib3.exceptions.HTTPError(f"the answer is a redirect ({answer.status})")
+            return answer.status, _retry_after_s(answer.headers.get("Retry-After")), body
+
+
+def _retry_after_s(text: str | None) -> float:
+    """Return how long the venue asks to wait, in seconds; 0 where it does not."""
+    if not text:
+        return 0.0
+    if text.strip().isdigit():
+        return min(float(text), MOST_RETRY_AFTER_S)
+    try:
+        until_s = parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return 0.0
+    return min(max(0.0, until_s - time.time()), MOST_RETRY_AFTER_S)
