@@ -96,6 +96,10 @@ def reconcile(
             f"{len(report.missing):,} were missing and are published now, {len(report.different):,} differ, "
             f"{len(report.unknown):,} are not in its record, {len(report.corrections):,} corrections"
         )
+        if report.unread:
+            typer.echo(f"  {report.unread:,} rows of its record cannot be read")
+        if report.problem:
+            typer.echo(f"  its record cannot be had: {report.problem}")
         for trade_id in [*report.different, *report.unknown][:SHOWN_IDS]:
             typer.echo(f"  {trade_id}")
     raise typer.Exit(code)

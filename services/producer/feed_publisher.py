@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from services.common.errors import TapewatchError
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.dead_letters import publish_rejected_row
-from services.common.kafka.transactions import TransactionAbortedError, Transactions
+from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
 from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
 from services.common.process.shutdown import Stop
 from services.contracts.components import FEED
@@ -62,6 +62,7 @@ class FeedPublisher:
         self._tally = tally
         self._log = structlog.get_logger().bind(venue=feed)
         self._owner = uuid.uuid4().hex
+        self._owner_before = ""
         self._transaction = 0
         self._bad = 0
         name = f"tapewatch-feed-{feed}"
@@ -78,6 +79,7 @@ class FeedPublisher:
         progress = load_feed_progress(self._kafka, self._feed, self._stop)
         if progress is None:
             return None
+        self._owner_before = progress.feed.owner
         self.publish(Batch(), progress.feed.entries)
         return progress
 
@@ -158,19 +160,33 @@ class FeedPublisher:
         ------
         TapewatchError
             Another process took over.
+        StoppedWaitingError
+            A stop came before that could be told.
         """
         self._stop.wait(TAKEOVER_S)
+        self._check_owner()
+        self._transactions.open()  # ends what is still open, so that the records are final
+        return self._check_owner().transaction == self._transaction
+
+    def _check_owner(self) -> FeedRecord:
+        """Return the feed's record, which is this process's own or that of an earlier run.
+
+        Raises
+        ------
+        TapewatchError
+            It is another process's.
+        StoppedWaitingError
+            A stop came first, so it is not known whether the transaction was committed.
+        """
         progress = load_feed_progress(self._kafka, self._feed, self._stop)
-        owner = None if progress is None else progress.feed.owner
-        if owner not in (None, "", self._owner):
+        if progress is None:
+            raise StoppedWaitingError
+        record = progress.feed
+        if record.owner == self._owner:
+            return record
+        if record.owner != self._owner_before:
             raise TapewatchError(
                 f"Another process publishes the feed {self._feed} now.",
                 "One process for a feed is enough: give it all symbols, --symbols A,B.",
             )
-        self._transactions.open()  # ends what is still open, so that the records are final
-        progress = load_feed_progress(self._kafka, self._feed, self._stop)
-        return (
-            progress is not None
-            and progress.feed.owner == self._owner
-            and progress.feed.transaction == self._transaction
-        )
+        return FeedRecord(self._feed)

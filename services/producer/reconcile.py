@@ -6,6 +6,7 @@ differs is reported and stays as it is. A second run finds nothing missing.
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -38,6 +39,11 @@ MISSING_CODE, DIFFERENT_CODE = 3, 4
 judge."""
 
 OFFSET_TIMEOUT_S = 10.0
+SETTLED_NS = 10 * 60 * 10**9
+"""So long after a day's end its last prints are published."""
+
+CLOCK_NS = 3600 * 10**9
+"""The broker's clock may be behind the venue's by less."""
 
 
 @dataclass
@@ -58,6 +64,10 @@ class SymbolReport:
         Ids of published prints that the venue's record lacks.
     corrections
         What the venue's record says of corrected prints.
+    unread
+        Rows of it that cannot be read: how many.
+    problem
+        Why it could not be had; empty if it could.
     """
 
     symbol: str
@@ -67,6 +77,13 @@ class SymbolReport:
     different: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
+    unread: int = 0
+    problem: str = ""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a person has to look at it."""
+        return bool(self.different or self.unknown or self.unread or self.problem)
 
 
 def run_reconcile(
@@ -94,7 +111,7 @@ def run_reconcile(
     Raises
     ------
     TapewatchError
-        The venue refuses, or a topic is missing.
+        The day is not over, or a topic is missing.
     """
     kafka = kafka_connection(settings)
     stop = Stop()
@@ -102,21 +119,23 @@ def run_reconcile(
     if not wait_for_safe_topics(kafka, TOPICS, stop, health):
         return 128 + (stop.signal or 0), []
     start_ns, end_ns = venue.day_ns(day)
+    if time.time_ns() < end_ns + SETTLED_NS:
+        raise TapewatchError(
+            f"{day} is not over at {venue.name}, so its record is not complete.",
+            f"Reconcile it {SETTLED_NS // 60_000_000_000} minutes after its end, or a day before it.",
+        )
     published = published_trades(kafka, venue, start_ns, end_ns, stop)
     try:
         reports = asyncio.run(_compare(venue, published, start_ns, end_ns, file, stop))
-    except (HistoryUnavailableError, ValueError) as error:
-        raise TapewatchError(
-            f"The record of {day} at {venue.name} cannot be had: {error}.",
-            "Check the day, the symbols and what the key's plan allows.",
-        ) from error
+    except StoppedWaitingError:
+        return 128 + (stop.signal or 0), []
     if stop.requested:
         return 128 + (stop.signal or 0), reports
     try:
         _publish(kafka, venue.name, reports, stop)
     except StoppedWaitingError:
         return 128 + (stop.signal or 0), reports
-    if any(report.different or report.unknown for report in reports):
+    if any(report.is_doubtful for report in reports):
         return DIFFERENT_CODE, reports
     return (MISSING_CODE if any(report.missing for report in reports) else 0), reports
 
@@ -141,7 +160,7 @@ def published_trades(
     keys = {symbol.encode() for symbol in venue.symbols}
     source = f'"source":"{venue.source}"'.encode()
     start, end = _iso(start_ns), _iso(end_ns)
-    for record in read_to_end(kafka, _starts(kafka, start_ns // 10**6), stop):
+    for record in read_to_end(kafka, _starts(kafka, (start_ns - CLOCK_NS) // 10**6), stop):
         if record.key() not in keys or source not in (record.value() or b""):
             continue
         try:
@@ -175,7 +194,14 @@ async def _compare(
     file: Source | None,
     stop: Stop,
 ) -> list[SymbolReport]:
-    history = History(venue)
+    async def nap(seconds: float) -> None:
+        ends_s = time.monotonic() + seconds
+        while (left_s := ends_s - time.monotonic()) > 0:
+            if stop.requested:
+                raise StoppedWaitingError
+            await asyncio.sleep(min(left_s, 0.2))
+
+    history = History(venue, nap)
     in_file = None if file is None else prints_of(file, venue.symbols, start_ns, end_ns)
     reports: list[SymbolReport] = []
     for symbol in venue.symbols:
@@ -186,11 +212,15 @@ async def _compare(
         pages = pages_of_day(venue, history, symbol, start_ns, end_ns, number)
         if in_file is not None:
             of_venue, pages = in_file[symbol], _no_pages()
-        async for page in pages:
-            of_venue |= {one.trade_id: one for one in page.prints if start_ns <= one.tape_ns < end_ns}
-            report.corrections += page.corrections
-            if stop.requested:
-                return reports
+        try:
+            async for page in pages:
+                _add(report, of_venue, page, start_ns, end_ns)
+                if stop.requested:
+                    return reports
+        except (HistoryUnavailableError, ValueError) as error:
+            report.problem = str(error)
+            reports.append(report)
+            continue
         report.of_venue = len(of_venue)
         report.missing = [one for trade_id, one in of_venue.items() if trade_id not in known]
         report.unknown = sorted(known.keys() - of_venue.keys())
@@ -210,6 +240,12 @@ async def _compare(
         )
         reports.append(report)
     return reports
+
+
+def _add(report: SymbolReport, of_venue: dict[str, Print], page: Page, start_ns: int, end_ns: int) -> None:
+    of_venue |= {one.trade_id: one for one in page.prints if start_ns <= one.tape_ns < end_ns}
+    report.corrections += page.corrections
+    report.unread += len(page.bad)
 
 
 async def _no_pages() -> AsyncIterator[Page]:

@@ -206,9 +206,10 @@ def read_feed(
     """Return by symbol the published numbers in their order, and those in gaps that were recorded as lost."""
     published: dict[str, list[int]] = defaultdict(list)
     times: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    keys = {symbol.encode() for symbol in symbols}
     for record in _read(kafka, TRADES_TOPIC):
-        trade = orjson.loads(present(record.value()))
-        if trade["symbol"] in symbols:
+        if record.key() in keys:  # others may have put anything there
+            trade = orjson.loads(present(record.value()))
             if venue.number:
                 number = int(present(re.search(venue.number, trade["trade_id"]))[1])
             else:
@@ -217,6 +218,8 @@ def read_feed(
             times[trade["symbol"]].append((number, trade.get("ts_recv", trade["@timestamp"])))
     lost: dict[str, set[int]] = defaultdict(set)
     for record in _read(kafka, FEED_EVENTS_TOPIC):
+        if record.key() != venue.feed.encode():
+            continue
         event = orjson.loads(present(record.value()))
         if event["event"] != "gap_lost" or event["symbol"] not in symbols:
             continue

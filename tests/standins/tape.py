@@ -52,6 +52,8 @@ class TapeConfig:
         Share of prints that have the time of the one before.
     first_number
         Number of each symbol's first print.
+    hours_ago
+        How long ago a tape with an end ends.
     """
 
     symbols: tuple[str, ...]
@@ -61,6 +63,7 @@ class TapeConfig:
     seed: int = 1
     tie_share: float = 0.3
     first_number: int = 1_000
+    hours_ago: float = 0.0
 
 
 class Tape:
@@ -76,7 +79,7 @@ class Tape:
         self.config = config
         self._began_s = time.monotonic()
         # A tape with an end ends now; times are never ahead of the clock.
-        self.start_ns = time.time_ns() - int(config.seconds * 1e9)
+        self.start_ns = time.time_ns() - int((config.seconds + config.hours_ago * 3600) * 1e9)
         self._coming = self._draw()
         self._next = next(self._coming, None)
         self.prints: list[TapePrint] = []

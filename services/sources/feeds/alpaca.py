@@ -45,7 +45,7 @@ from services.sources.feeds.trade_text import (
     trade_text,
 )
 from services.sources.feeds.venue import Connection, ConnectionLostError, RefusedError, Venue
-from services.sources.feeds.websocket import open_websocket
+from services.sources.feeds.websocket import PLAN_HINT, open_websocket
 
 URL = "wss://stream.data.alpaca.markets"
 REST_URL = "https://data.alpaca.markets"
@@ -234,7 +234,7 @@ class Alpaca(Venue):
 
     async def connect(self) -> Connection:
         """See `Venue`."""
-        connection = await open_websocket(f"{self.url}/v2/{self._which}")
+        connection = await open_websocket(f"{self.url}/v2/{self._which}", PLAN_HINT)
         try:
             async with asyncio.timeout(LOGIN_S):
                 await self._wait_for(connection, "connected")

@@ -35,6 +35,8 @@ from services.sources.feeds.websocket import open_websocket
 URL = "wss://ws-feed.exchange.coinbase.com"
 REST_URL = "https://api.exchange.coinbase.com"
 PAGE_TRADES = 1_000
+UNKNOWN_PRODUCT = "is not a valid product"
+HINT = "Check the products' names: as Coinbase writes them, BTC-USD."
 TAKER_SIDES = {"sell": "B", "buy": "A"}
 
 
@@ -96,9 +98,7 @@ class Coinbase(Venue):
                     frame.notes.append(LastNumber(message.product_id, message.last_trade_id))
             elif kind == "error":
                 words = f"{message.message} {message.reason}".strip()
-                frame.notes.append(
-                    Refusal(words, "Check the products' names: as Coinbase writes them, BTC-USD.")
-                )
+                frame.notes.append(Refusal(words, HINT if UNKNOWN_PRODUCT in words else None))
         except (msgspec.MsgspecError, UnicodeDecodeError, BadTradeError) as error:
             frame.bad.append(BadMessage(raw, f"not a message of coinbase: {error}"))
         return frame

@@ -49,6 +49,8 @@ class Corrections:
                     request = page.following
         except HistoryUnavailableError as error:
             found, reason = {}, str(error)
+        except Exception as error:  # must not end unseen
+            found, reason = {}, f"the venue's history cannot be read ({error})"
         except asyncio.CancelledError:
             self._settle(note, (), "the feed was stopped before the venue's history had answered")
             raise

@@ -126,7 +126,7 @@ class Databento(Venue):
         self.name = f"databento:{dataset}"
         self._dataset = dataset
         self._address = address(url, dataset)
-        self._key = key_of("DATABENTO")
+        self._key = ""
         self._times = Times()
         self._prices: dict[int, str] = {}
         self._wants_status = True
@@ -148,6 +148,10 @@ class Databento(Venue):
         self._latest: deque[int] = deque(maxlen=WATCHED_PRINTS)
         self._replays_left = len({start for start in self._starts.values() if start is not None})
         self._unresolved = ""
+
+    def read_keys(self) -> None:
+        """See `Venue`."""
+        self._key = key_of("DATABENTO")
 
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:
         """See `Venue`."""

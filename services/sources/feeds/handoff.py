@@ -94,7 +94,9 @@ class Handoff:
     @property
     def is_full(self) -> bool:
         """Whether the publisher is far behind."""
-        return len(self._open.prints) >= MOST_PRINTS
+        batch = self._open
+        others = len(batch.bad) + len(batch.events) + len(batch.corrections)
+        return len(batch.prints) + others >= MOST_PRINTS
 
     async def wait_for_room(self) -> None:
         """Wait while the publisher is far behind."""
@@ -131,6 +133,8 @@ class Handoff:
             self._give()
 
     def _give(self) -> None:
+        if self._given.is_set():  # the publisher has not taken the batch before yet
+            return
         batch = self._cut()
         if batch.is_empty:
             return

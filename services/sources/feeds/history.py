@@ -8,11 +8,14 @@ from email.utils import parsedate_to_datetime
 import structlog
 import urllib3
 
+from services.common.process.background import in_background
 from services.sources.feeds.messages import HistoryRequest, Page
 from services.sources.feeds.venue import RefusedError, Venue
 from services.sources.feeds.waits import Waits
 
 TIMEOUT_S = 20.0
+ANSWER_S = 60.0
+READ_BYTES = 1 << 20
 MOST_BYTES = 64 << 20
 """Largest answer that is read."""
 
@@ -31,10 +34,13 @@ class History:
     ----------
     venue
         The venue.
+    sleep
+        Waits so many seconds between two tries.
     """
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._venue = venue
+        self._sleep = sleep
         self._pool = urllib3.PoolManager(
             num_pools=2, maxsize=4, retries=False, timeout=urllib3.Timeout(connect=5.0, read=TIMEOUT_S)
         )
@@ -45,7 +51,6 @@ class History:
         self,
         request: HistoryRequest,
         keep: Callable[[bytes], None] = lambda _: None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Page:
         """Ask until there is an answer.
 
@@ -55,8 +60,6 @@ class History:
             The question.
         keep
             Called with the answer's body, of which the page is made.
-        sleep
-            Waits so many seconds.
 
         Raises
         ------
@@ -65,14 +68,16 @@ class History:
         """
         waits = Waits(least_s=0.5, most_s=30.0)
         while True:
-            await self._take_turn(sleep)
+            await self._take_turn()
             try:
-                status, retry_after_s, body = await asyncio.to_thread(self._get, request.path)
+                status, retry_after_s, body = await asyncio.wrap_future(
+                    in_background(self._get, request.path)
+                )
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 self._log.warning(
                     "the venue's history does not answer", venue=self._venue.name, error=str(error)[:200]
                 )
-                await sleep(waits.take())
+                await self._sleep(waits.take())
                 continue
             if status < 400:
                 try:
@@ -85,7 +90,7 @@ class History:
                         venue=self._venue.name,
                         error=str(error)[:200],
                     )
-                    await sleep(waits.take())
+                    await self._sleep(waits.take())
                     continue
                 keep(body)
                 return page
@@ -93,18 +98,19 @@ class History:
             if refusal is not None:
                 raise HistoryUnavailableError(refusal)
             self._log.warning("the venue's history is busy", venue=self._venue.name, status=status)
-            await sleep(max(waits.take(), retry_after_s))
+            await self._sleep(max(waits.take(), retry_after_s))
 
-    async def _take_turn(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+    async def _take_turn(self) -> None:
         """Keep the distance to the question before."""
         now_s = time.monotonic()
         turn_s = max(now_s, self._next_s)
         self._next_s = turn_s + self._venue.request_interval_s
         if turn_s > now_s:
-            await sleep(turn_s - now_s)
+            await self._sleep(turn_s - now_s)
 
     def _get(self, path: str) -> tuple[int, float, bytes]:
         url = f"{self._venue.rest_url}{path}"
+        ends_s = time.monotonic() + ANSWER_S
         with self._pool.request(
             "GET",
             url,
@@ -112,9 +118,13 @@ class History:
             preload_content=False,
             redirect=False,
         ) as answer:
-            body = answer.read(MOST_BYTES + 1, decode_content=True)
-            if len(body) > MOST_BYTES:
-                raise urllib3.exceptions.HTTPError(f"the answer is larger than {MOST_BYTES:,} bytes")
+            body = b""
+            for piece in answer.stream(READ_BYTES, decode_content=True):
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise urllib3.exceptions.HTTPError(f"the answer is larger than {MOST_BYTES:,} bytes")
+                if time.monotonic() > ends_s:
+                    raise urllib3.exceptions.HTTPError(f"the answer took longer than {ANSWER_S:.0f} s")
             if 300 <= answer.status < 400:
                 raise urllib3.exceptions.HTTPError(f"the answer is a redirect ({answer.status})")
             return answer.status, _retry_after_s(answer.headers.get("Retry-After")), body

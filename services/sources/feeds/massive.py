@@ -9,7 +9,7 @@ flat files. What is corrected or cancelled later is told by the history alone.
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -147,7 +147,7 @@ class Massive(Venue):
 
     async def connect(self) -> Connection:
         """See `Venue`."""
-        connection = await open_websocket(f"{self.url}/stocks")
+        connection = await open_websocket(f"{self.url}/stocks", KEY_HINT)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._log_in(connection)
@@ -309,13 +309,14 @@ class Massive(Venue):
 
     @staticmethod
     def _following(request: HistoryRequest, next_url: str) -> HistoryRequest | None:
-        """Return the next question: path and query alone, as the key goes to no other server."""
+        """Return the next question: the path and its cursor alone, as the rest may have a key in it."""
         if not next_url:
             return None
         parts = urlsplit(next_url)
-        if not parts.path.startswith("/v3/trades/"):
-            raise ValueError(f"the next page is not one of trades ({next_url[:100]!r})")
-        return HistoryRequest(request.symbol, f"{parts.path}?{parts.query}")
+        cursor = parse_qs(parts.query).get("cursor", [""])[0]
+        if not parts.path.startswith("/v3/trades/") or not cursor:
+            raise ValueError(f"the next page is not one of trades ({parts.path[:100]!r})")
+        return HistoryRequest(request.symbol, f"{parts.path}?{urlencode({'cursor': cursor})}")
 
     def _past(self, symbol: str, row: _Row) -> Print:
         return self._prints.make(

@@ -10,6 +10,11 @@ SWAPPED_S = 0.3
 """Messages that overtook each other are in order again after that; then history is asked."""
 
 ASK_AGAIN_S = 0.5
+RESTART_PRINTS = 3
+RESTART_NS = 10**9
+"""So many prints in a row with numbers of the past, and times that are so much newer than the last print's:
+the venue's numbers have started again."""
+
 HISTORY_LAGS_S = 3.0
 """A venue's history may lag behind its live feed. What it still leaves out after so long is lost."""
 
@@ -44,6 +49,8 @@ class NumberedKeeper(Keeper):
         self._has_lost = False
         self._is_blocked = False
         self._left_out_since_s: float | None = None
+        self._restart: list[Print] = []
+        """Prints with numbers of the past and newer times, one after the other."""
 
     @property
     def place(self) -> Place | None:
@@ -79,7 +86,8 @@ class NumberedKeeper(Keeper):
             return (one,)
         if number <= place.number or number in self._held:
             self._shared.seen.live_repeats += 1
-            return ()
+            return self._restarted(one)
+        self._restart = []
         self._known = max(self._known, number)
         if self._missing_since_s is None:
             self._missing_since_s = now_s
@@ -87,6 +95,28 @@ class NumberedKeeper(Keeper):
             return ()
         self._hold(one)
         return self._flush()
+
+    def _restarted(self, one: Print) -> Sequence[Print]:
+        """Take a print behind the last number, which repeats an earlier one, or shows that numbers restarted.
+
+        So it is after a number that was wrong: without this no print would ever be published again.
+        """
+        place = self._place
+        if place is None or one.number > place.number or one.tape_ns <= place.time_ns + RESTART_NS:
+            self._restart = []
+            return ()
+        self._restart.append(one)
+        if len(self._restart) < RESTART_PRINTS:
+            return ()
+        published, self._restart = self._restart, []
+        reason = "the venue's numbers have started again"
+        self._shared.record(Gap("gap_lost", self.symbol, place.number + 1, None, True, None, reason))
+        self._shared.held.count -= len(self._held)
+        self._held.clear()
+        self._known = published[-1].number
+        self._place = Place(published[-1].tape_ns, self._known)
+        self._missing_since_s, self._is_behind, self._has_lost = None, False, True
+        return published
 
     def last_number(self, number: int, now_s: float) -> None:
         """See `Keeper`."""

@@ -1,12 +1,12 @@
 """The venues of `tapewatch feed`; a venue's module loads when it is named."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from services.common.errors import TapewatchError
 from services.sources.feeds.venue import Venue
+from services.sources.registry import load
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class VenueKind:
         Symbols as the venue writes them.
     is_always_open
         Whether it never closes, so that its days are those of UTC.
+    extra
+        The project's extra with the packages that it needs.
     """
 
     name: str
@@ -33,6 +35,7 @@ class VenueKind:
     which: tuple[str, ...]
     example: str
     is_always_open: bool = False
+    extra: str = "feeds"
 
     def takes(self, which: str) -> bool:
         """Whether this may stand behind the colon."""
@@ -47,7 +50,7 @@ VENUES = (
     VenueKind("kraken", f"{_HERE}.kraken:Kraken", (), "BTC/USD,ETH/USD", is_always_open=True),
     VenueKind("alpaca", f"{_HERE}.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
     VenueKind("massive", f"{_HERE}.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
-    VenueKind("databento", f"{_HERE}.databento:Databento", ("*",), "MSFT,AAPL"),
+    VenueKind("databento", f"{_HERE}.databento:Databento", ("*",), "MSFT,AAPL", extra="feeds,databento"),
 )
 
 
@@ -95,8 +98,7 @@ def make_venue(
         raise TapewatchError(
             f"{name} was not told which symbols to watch.", f"Name them: --symbols {kind.example}"
         )
-    module, _, attribute = kind.opener.partition(":")
-    opener = cast("Callable[..., Venue]", getattr(importlib.import_module(module), attribute))
+    opener = cast("Callable[..., Venue]", load(kind.opener, f"The feed {name}", kind.extra))
     arguments = (tuple(dict.fromkeys(symbols)), url, rest_url)
     return opener(*arguments, which) if kind.which else opener(*arguments)
 

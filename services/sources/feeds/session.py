@@ -5,6 +5,7 @@ later try can change ends the feed with the venue's words.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Set
 from functools import partial
@@ -32,6 +33,10 @@ PROBE_AFTER_S = 30.0
 """Where a venue promises no heartbeat: after so long without a record, history is asked for newer prints."""
 
 FILLS_AT_ONCE = 4
+STEADY_S = 2.0
+"""A connection that has stood for so long was no failed try."""
+
+PROBE_TIMEOUT_S = 30.0
 
 
 class Session:
@@ -67,6 +72,7 @@ class Session:
         self._fills: dict[str, asyncio.Task[None]] = {}
         self._fill_turns = asyncio.Semaphore(FILLS_AT_ONCE)
         self._history: History | None = None
+        self._connecting: asyncio.Future[Connection] | None = None
         self._connection: Connection | None = None
         self._is_stopping = False
         self._last_record_s = 0.0
@@ -112,6 +118,8 @@ class Session:
     def stop(self) -> None:
         """End; called in the event loop."""
         self._is_stopping = True
+        if self._connecting is not None and self._connection is None:
+            self._connecting.cancel()
         if self._connection is not None:
             self._closing = asyncio.ensure_future(self._connection.close())
 
@@ -125,27 +133,27 @@ class Session:
         connection = None
         try:
             self._state.resume()
-            connection = await self._venue.connect()
+            self._connecting = asyncio.ensure_future(self._venue.connect())
+            connection = await self._connecting
             self._connection = connection
             self._note_connected()
             await self._read(connection)
         except ConnectionLostError as error:
             reason = self._lost_reason or str(error) or "the connection ended"
         except RefusedError as error:
-            self._give_up_if_final(error.reason, error.hint)
             reason = error.reason
-        else:
-            reason = "stopped"
+            if error.hint is not None:
+                self._note_lost(reason)
+                raise TapewatchError(f"{self._venue.name} refuses this feed: {reason}.", error.hint) from None
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
+            reason = ""
         finally:
-            self._connection = None
+            self._connection = self._connecting = None
             if connection is not None:
                 await connection.close()
-        if not self._is_stopping:
-            self._note_lost(reason)
-
-    def _give_up_if_final(self, reason: str, hint: str | None) -> None:
-        if hint is not None:
-            raise TapewatchError(f"{self._venue.name} refuses this feed: {reason}.", hint)
+        self._note_lost("the feed was stopped" if self._is_stopping else reason)
 
     def _note_connected(self) -> None:
         now_s = self._now()
@@ -160,11 +168,15 @@ class Session:
     def _note_lost(self, reason: str) -> None:
         metrics.CONNECTED.labels(self._venue.name).set(0)
         if not self.is_connected:
+            if self._is_stopping:
+                return
             self._log.warning("cannot connect; trying again", reason=reason)
             return
         self.is_connected = False
         self._end("lost", reason)
-        metrics.RECONNECTS.labels(self._venue.name, reason.partition(":")[0][:60]).inc()
+        if self._is_stopping:
+            return
+        metrics.RECONNECTS.labels(self._venue.name, _kind_of(reason)).inc()
         self._log.warning("connection lost; connecting again", reason=reason)
 
     def _end(self, event: Literal["lost", "silent"], reason: str) -> None:
@@ -183,7 +195,8 @@ class Session:
             raw = await connection.receive()
             now_s = self._last_record_s = self._now()
             self._recording.frame(now_s, raw)
-            if self._state.frame(raw, now_s).prints:
+            self._state.frame(raw, now_s)
+            if now_s - began_s >= STEADY_S:  # not before: a venue may greet with prints and hang up
                 self._waits.reset()
             if self.handoff.is_full:
                 await self.handoff.wait_for_room()
@@ -250,7 +263,7 @@ class Session:
             request = self._venue.history(Wanted(symbol, place))
             if request is None:
                 return
-            has_newer = await self._has_newer(request, place)
+            has_newer = await asyncio.wait_for(self._has_newer(request, place), PROBE_TIMEOUT_S)
             record_s = self._last_record_s
             if has_newer and record_s <= now_s and self.is_connected:
                 self._end_silent(
@@ -258,8 +271,11 @@ class Session:
                 )
             else:
                 self._last_record_s = max(record_s, now_s)  # asked again after the same time
-        except HistoryUnavailableError:
+        except (HistoryUnavailableError, TimeoutError):
             self._last_record_s = max(self._last_record_s, now_s)
+        except Exception as error:  # must not end unseen
+            self._failure = error
+            self.stop()
         finally:
             self._probe = None
 
@@ -331,3 +347,8 @@ class Session:
         if seen.history_repeats:
             metrics.REPEATS.labels(name, "history").inc(seen.history_repeats)
         seen.live_repeats = seen.history_repeats = 0
+
+
+def _kind_of(reason: str) -> str:
+    """Return a reason as a metric's label: without numbers, which would make a series of each."""
+    return re.sub(r"\d+", "N", reason.partition(":")[0])[:60]

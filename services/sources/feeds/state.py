@@ -33,6 +33,9 @@ from services.sources.feeds.venue import RefusedError, Venue
 MOST_CONDITION_CHARS = 8
 """Of an unknown sale condition as a metric's label."""
 
+MOST_BAD_ROWS = 10_000
+"""Rows of history that cannot be used are remembered up to this number, so that each is one dead letter."""
+
 
 class Out(Protocol):
     """Takes what is to be published."""
@@ -83,6 +86,7 @@ class FeedState:
         look_up: Callable[[ReferringCorrection], None] | None = None,
     ) -> None:
         self._venue = venue
+        self._places = places
         self._log = structlog.get_logger().bind(venue=venue.name)
         self._times = Times()
         self.shared = Shared(self._record_gap)
@@ -94,6 +98,7 @@ class FeedState:
         self._look_up = look_up
         self._references = References()
         self._events: list[FeedEvent] = []
+        self._bad_rows: set[bytes] = set()
         self.unsettled: set[str] = set()
         self.newest: Print | None = None
 
@@ -137,16 +142,20 @@ class FeedState:
         for one in frame.prints:
             keeper = self.keepers.get(one.symbol)
             if keeper is None:
-                keeper = self.keepers[one.symbol] = self._venue.keeper(one.symbol, self.shared, None)
+                keeper = self.keepers[one.symbol] = self._venue.keeper(
+                    one.symbol, self.shared, self._places.get(one.symbol)
+                )
             published += keeper.live(one, now_s)
             self._note_unsettled(one.symbol, keeper)
         if frame.prints:
             self.newest = frame.prints[-1]
+        # Before all that may hand over places: these must not be ahead of their prints.
+        self._hand_over(published, bad=frame.bad)
         self._count_unknown_conditions(frame)
-        self._take_notes(frame, published, now_s)
+        self._take_notes(frame, now_s)
         return frame
 
-    def _take_notes(self, frame: Frame, published: list[Print], now_s: float) -> None:
+    def _take_notes(self, frame: Frame, now_s: float) -> None:
         corrections: list[Correction] = []
         events: list[FeedEvent] = []
         refusal: Refusal | None = None
@@ -173,8 +182,8 @@ class FeedState:
                 self._log.warning("the venue says that this reader is too slow", reason=note.reason)
             elif isinstance(note, Refusal):
                 refusal = note
-        self._hand_over(published, corrections, events, frame.bad)
-        if refusal is not None:  # the keepers know of the prints: these are handed over first
+        self._hand_over((), corrections, events)
+        if refusal is not None:
             raise RefusedError(refusal.reason, refusal.hint)
 
     def wanted(self, symbol: str, now_s: float) -> Wanted | None:
@@ -192,8 +201,16 @@ class FeedState:
         self._count_unknown_conditions(page)
         published = keeper.page(page.prints)
         corrections = [one for one in page.corrections if self._is_new(keeper, one)]
-        self._hand_over(published, corrections, bad=page.bad)
+        bad = [one for one in page.bad if one.raw not in self._bad_rows]
+        self._remember_bad_rows(bad)
+        self._hand_over(published, corrections, bad=bad)
         return not keeper.is_blocked
+
+    def _remember_bad_rows(self, bad: Sequence[BadMessage]) -> None:
+        """Remember rows of history that cannot be used: a question that is asked again has them again."""
+        if len(self._bad_rows) >= MOST_BAD_ROWS:
+            self._bad_rows.clear()
+        self._bad_rows.update(one.raw for one in bad)
 
     def answered(self, symbol: str, asked_s: float, now_s: float) -> None:
         """Note the end of an answer to a question that was asked at `asked_s`."""

@@ -1,7 +1,5 @@
 """A venue's websocket."""
 
-from collections.abc import Mapping
-
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -15,6 +13,8 @@ MOST_BYTES = 16 << 20
 
 QUEUED_FRAMES = 64
 """Frames that are read ahead; then the venue has to wait."""
+
+PLAN_HINT = "Check the key, and what its plan allows."
 
 _REFUSALS = (401, 403)
 
@@ -50,8 +50,15 @@ class Websocket:
         await self._client.close()
 
 
-async def open_websocket(url: str, headers: Mapping[str, str] | None = None) -> Websocket:
+async def open_websocket(url: str, hint: str | None = None) -> Websocket:
     """Open a websocket.
+
+    Parameters
+    ----------
+    url
+        Its address.
+    hint
+        What to do where the venue answers 401 or 403; None where that may pass, as without a key.
 
     Raises
     ------
@@ -63,7 +70,6 @@ async def open_websocket(url: str, headers: Mapping[str, str] | None = None) -> 
     try:
         client = await connect(
             url,
-            additional_headers=headers,
             open_timeout=OPEN_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
@@ -76,9 +82,7 @@ async def open_websocket(url: str, headers: Mapping[str, str] | None = None) -> 
         status = error.response.status_code
         words = (error.response.body or b"")[:200].decode(errors="replace").strip()
         if status in _REFUSALS:
-            raise RefusedError(
-                f"HTTP {status} {words}".strip(), "Check the key, and what its plan allows."
-            ) from None
+            raise RefusedError(f"HTTP {status} {words}".strip(), hint) from None
         raise ConnectionLostError(f"HTTP {status} {words}".strip()) from None
     except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
         raise ConnectionLostError(str(error) or type(error).__name__) from error

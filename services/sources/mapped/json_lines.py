@@ -1,6 +1,7 @@
 """Trades as lines of JSON from standard input, as a broker's own program may write them, by a mapping."""
 
 import hashlib
+import itertools
 import os
 import select
 import uuid
@@ -25,8 +26,9 @@ KEPT_BYTES = 4096
 class JsonLines(Source):
     """A stream of objects, one a line; names inside objects are joined by points, such as `trade.price`.
 
-    A stream cannot be read again, so nothing is resumed: what was read and not committed when this process is
-    killed is lost. With the key `id` in the mapping, the sender may send the last lines again.
+    A stream cannot be read again: what was read and not committed when this process is killed is lost. With
+    the key `id` in the mapping, the sender may send the last lines again. Within a process nothing is lost:
+    the lines of the last chunk are kept until the next one is asked for.
 
     Parameters
     ----------
@@ -45,6 +47,10 @@ class JsonLines(Source):
         self._names = mapping.columns
         self._identity = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
         self.encoding = Converter(mapping).encoding
+        self._rest = b""
+        self._first_kept = 1
+        self._kept: list[bytes] = []
+        """The last chunk's lines, the first with the number `_first_kept`."""
 
     @property
     def identity(self) -> str:
@@ -55,7 +61,9 @@ class JsonLines(Source):
         """See `Source`."""
         converter = Converter(self._mapping)
         number = after if isinstance(after, int) else 0
-        for lines in self._lines():
+        again = self._kept[max(0, number + 1 - self._first_kept) :]
+        for lines in itertools.chain([again] if again else [], self._lines()):
+            self._first_kept, self._kept = number + 1, lines
             rows: dict[str, list[str | None]] = {name: [] for name in self._names}
             numbers: list[int] = []
             raws: list[bytes] = []
@@ -84,19 +92,19 @@ class JsonLines(Source):
 
     def _lines(self) -> Iterator[list[bytes]]:
         """Yield what has come each 0.1 s at the latest, also nothing; ends with the stream."""
-        rest = b""
         while True:
             if not select.select([self._descriptor], [], [], WAIT_S)[0]:
                 yield []
                 continue
             piece = os.read(self._descriptor, READ_BYTES)
             if not piece:
-                if rest:
-                    yield [rest]
+                if self._rest:
+                    last, self._rest = self._rest, b""
+                    yield [last]
                 return
-            *whole, rest = (rest + piece).split(b"\n")
-            if len(rest) > MOST_LINE_BYTES:
-                whole, rest = [*whole, rest], b""
+            *whole, self._rest = (self._rest + piece).split(b"\n")
+            if len(self._rest) > MOST_LINE_BYTES:
+                whole, self._rest = [*whole, self._rest], b""
             yield whole
 
     def _fields(self, line: bytes) -> dict[str, str | None]:

@@ -15,6 +15,8 @@ from infra.kibana.generate import generated_day
 from infra.setup.templates import set_up_templates
 from services.common.elastic.client import new_client
 from services.contracts.indices import ANOMALIES_DATA_VIEW as ANOMALIES
+from services.contracts.indices import CORRECTIONS_DATA_VIEW as CORRECTIONS
+from services.contracts.indices import FEED_EVENTS_DATA_VIEW as FEED_EVENTS
 from services.contracts.indices import TRADES_DATA_VIEW as TRADES
 from services.detector.offline.backtest.run import run_backtest
 from services.sources.files import open_sources
@@ -32,7 +34,12 @@ from tests.unit.infra.kibana.objects import (
     view_id,
 )
 
-INDICES = {TRADES: "trades-kibana-test", ANOMALIES: "anomalies-kibana-test"}
+INDICES = {
+    TRADES: "trades-kibana-test",
+    ANOMALIES: "anomalies-kibana-test",
+    CORRECTIONS: "corrections-kibana-test",
+    FEED_EVENTS: "feed-events-kibana-test",
+}
 MANY = 10_000
 SCORE_STEP = 0.02
 INTERVAL = "10m"
@@ -63,6 +70,8 @@ def day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
             for one in documents
         )
         helpers.bulk(client, actions, refresh=True)
+        for view in INDICES.keys() - found.keys():
+            client.indices.create(index=INDICES[view])
         yield Day(client, found)
         client.indices.delete(index=list(INDICES.values()))
 

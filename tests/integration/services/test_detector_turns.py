@@ -69,6 +69,7 @@ def test_stop_right_after_an_abort_commits_nothing_that_was_not_scored(
     monkeypatch.setattr(transactions, "commit", commit_or_abort)
     monkeypatch.setattr(service, "load", load_until_stopped)
     monkeypatch.setattr(service, "MAX_BATCH_TRADES", 500)
+    monkeypatch.setattr(service, "LOADED_TRADES", 500)
     monkeypatch.setattr(service, "COMMIT_S", 0.0)
     detector.run(None)
     detector.close()

@@ -61,11 +61,11 @@ def without(missing: Sequence[str], code: str, *arguments: str) -> subprocess.Co
 RUN = "from cli.main import main\nmain()\n"
 
 
-def test_databento_is_imported_nowhere_but_in_its_own_package() -> None:
+def test_databento_is_imported_only_where_its_files_and_its_feed_are_read() -> None:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assert DATABENTO / "dbn.py" in files
-    users = [path for path in files if imported(path) & {"databento", "databento_dbn"}]
-    assert users == [DATABENTO / "dbn.py"]
+    users = {path for path in files if imported(path) & {"databento", "databento_dbn"}}
+    assert users == {DATABENTO / "dbn.py", DATABENTO.parent / "feeds" / "databento.py"}
 
 
 def test_backtest_of_csv_needs_no_databento_and_no_elasticsearch(tmp_path: Path) -> None:
@@ -127,3 +127,14 @@ def test_the_first_kind_that_fits_reads_a_file_whatever_its_name(
 def test_a_kind_without_an_extra_fails_as_python_does() -> None:
     with pytest.raises(ModuleNotFoundError):
         load("no_such_module:Reader", "It", None)
+
+
+@pytest.mark.parametrize(
+    ("feed", "package", "extra"),
+    [("coinbase", "websockets", "feeds"), ("databento:XNAS.ITCH", "databento_dbn", "feeds,databento")],
+)
+def test_a_feed_without_its_packages_is_reported_with_the_extra(feed: str, package: str, extra: str) -> None:
+    done = without((package,), RUN, "feed", feed, "--symbols", "X")
+    assert done.returncode == 1
+    assert f"The feed {feed} cannot be read without the package {package}" in done.stderr
+    assert f"pip install -e '.[{extra}]'" in done.stderr

@@ -189,6 +189,7 @@ def running_broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.setattr(service, "load", broker.load)
     # So that transactions stay open over some turns.
     monkeypatch.setattr(service, "MAX_BATCH_TRADES", FULL)
+    monkeypatch.setattr(service, "LOADED_TRADES", FULL)
     monkeypatch.setattr(service, "COMMIT_S", 1_000.0)
     return broker
 

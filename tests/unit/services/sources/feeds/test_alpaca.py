@@ -296,7 +296,7 @@ def connect(venue: Alpaca, monkeypatch: pytest.MonkeyPatch, *answers: str) -> tu
     connection = Scripted([frame_of(one) for one in answers])
     urls: list[str] = []
 
-    async def opened(url: str) -> Connection:
+    async def opened(url: str, hint: str) -> Connection:
         urls.append(url)
         return connection
 

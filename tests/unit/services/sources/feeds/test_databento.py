@@ -545,4 +545,4 @@ def test_the_address_is_the_datasets_or_the_one_given() -> None:
 def test_without_a_key_it_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAPEWATCH_DATABENTO_KEY_FILE")
     with pytest.raises(TapewatchError, match="TAPEWATCH_DATABENTO_KEY_FILE is not set"):
-        make_venue()
+        make_venue().read_keys()

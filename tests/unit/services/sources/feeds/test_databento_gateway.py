@@ -34,7 +34,9 @@ def venue(
 ) -> Databento:
     (folder / "key").write_text(key)
     monkeypatch.setenv("TAPEWATCH_DATABENTO_KEY_FILE", str(folder / "key"))
-    return Databento(["MSFT", "AAPL"], standin.urls[1], None, "XNAS.ITCH")
+    venue = Databento(["MSFT", "AAPL"], standin.urls[1], None, "XNAS.ITCH")
+    venue.read_keys()
+    return venue
 
 
 async def connect(opened: Databento) -> Connection:

@@ -338,3 +338,24 @@ def test_a_live_print_that_no_history_has_is_published_after_a_fill(*, is_lost_a
     assert {one.trade_id for one in published} == {"id-101", "id-102", "id-103"}
     assert keeper.is_complete
     assert keeper.live(second_print(104), 16.0)
+
+
+def test_numbers_that_start_again_silence_nothing() -> None:
+    feed = Feed(numbered(), [])
+    feed.send(make_print(1_000, 10**12))
+    for number in range(1, 6):
+        feed.send(make_print(number, 10**12 + 2 * 10**9 + number))
+    assert [one.number for one in feed.published] == [1_000, 1, 2, 3, 4, 5]
+    (gap,) = feed.gaps
+    assert (gap.event, gap.start, gap.end) == ("gap_lost", 1_001, None)
+    assert "started again" in gap.reason
+
+
+def test_prints_that_come_again_late_are_no_restart() -> None:
+    feed = Feed(numbered(), [])
+    for number in range(1, 20):
+        feed.send(make_print(number, number * 10**9))
+    for number in range(1, 20):
+        feed.send(make_print(number, number * 10**9))
+    assert [one.number for one in feed.published] == list(range(1, 20))
+    assert feed.gaps == []

@@ -320,7 +320,7 @@ class Scripted:
 def connect(venue: Massive, monkeypatch: pytest.MonkeyPatch, *received: bytes) -> Scripted:
     connection = Scripted(*received)
 
-    async def opened(_: str) -> Scripted:
+    async def opened(_: str, hint: str) -> Scripted:
         return connection
 
     monkeypatch.setattr(massive, "open_websocket", opened)

@@ -273,3 +273,73 @@ def test_a_connection_that_is_silent_from_its_start_is_looked_at(
         return session._probe is not None
 
     assert asyncio.run(watch()) is is_asked
+
+
+# --- ends ---
+
+
+class SlowVenue(MemoryVenue):
+    """A venue that does not answer."""
+
+    async def connect(self) -> Connection:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+
+def test_a_stop_ends_the_wait_for_a_venue_that_does_not_answer() -> None:
+    async def whole() -> None:
+        session = Session(SlowVenue([]), {})
+        task = asyncio.ensure_future(session.run())
+        await asyncio.sleep(0.05)
+        session.stop()
+        await asyncio.wait_for(task, 2.0)
+
+    asyncio.run(whole())
+
+
+def test_a_stopped_feed_says_that_it_is_no_longer_connected() -> None:
+    batch = run(Session(MemoryVenue([Frame([make_print(1)])]), {}), lambda batch: bool(batch.prints))
+    assert [event.event for event in batch.events] == ["connected", "lost"]
+    assert batch.events[-1].reason == "the feed was stopped"
+
+
+class HangingUpVenue(MemoryVenue):
+    """A venue that hangs up after what it has to say."""
+
+    async def receive(self) -> bytes:
+        if not self._coming:
+            raise ConnectionLostError("closed")
+        return b""
+
+
+def test_a_venue_that_greets_and_hangs_up_is_tried_at_growing_intervals() -> None:
+    async def whole() -> float:
+        session = Session(HangingUpVenue([Frame([make_print(1)])]), {})
+        task = asyncio.ensure_future(session.run())
+        await asyncio.sleep(0.3)
+        session.stop()
+        await task
+        return session._waits.take()
+
+    assert asyncio.run(whole()) >= 1.0
+
+
+def test_a_place_is_never_handed_over_before_its_print() -> None:
+    frames = [Frame([make_print(1, reference="a")], [note("a")])]
+    batches: list[Batch] = []
+
+    async def whole() -> None:
+        session = Session(MemoryVenue(frames), {})
+        task = asyncio.ensure_future(session.run())
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            batches.append(await loop.run_in_executor(None, session.handoff.take, 0.2))
+        session.stop()
+        await task
+
+    asyncio.run(whole())
+    seen: set[str] = set()
+    for batch in batches:
+        seen |= {one.trade_id for one in batch.prints}
+        assert all(set(place.ids) <= seen for place in batch.places.values())
+    assert seen == {"t-1"}

@@ -89,3 +89,18 @@ def test_a_quiet_stream_yields_nothing_now_and_then() -> None:
 def test_two_streams_have_two_identities() -> None:
     mapping = read_mapping(MAPPING)
     assert JsonLines(mapping).identity != JsonLines(mapping).identity
+
+
+def test_what_was_read_and_not_committed_is_read_again() -> None:
+    lines = [LINE.replace(b'"n":7', b'"n":%d' % number) for number in range(1, 7)]
+    with pipe() as (reads, writes):
+        os.write(writes, b"".join(lines[:4]) + lines[4][:20])
+        source = JsonLines(read_mapping(MAPPING), reads)
+        first = next(source.chunks())
+        assert first.cursor == 4
+        os.write(writes, lines[4][20:] + lines[5])
+        os.close(writes)
+        again = list(source.chunks(2))
+    ids = [one["trade_id"] for one in messages(again)]
+    assert ids == [f"broker-X-20260102-{number}" for number in range(3, 7)]
+    assert again[-1].cursor == 6
