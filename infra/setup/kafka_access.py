@@ -24,7 +24,9 @@ from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.topics import (
     ANOMALIES_TOPIC,
     CHECKPOINTS_TOPIC,
+    CORRECTIONS_TOPIC,
     DEAD_LETTERS_TOPIC,
+    FEED_EVENTS_TOPIC,
     PROGRESS_TOPIC,
     TOPICS,
     TRADES_TOPIC,
@@ -77,7 +79,7 @@ USERS = {
         transactions=f"{DETECTOR.group}-",
     ),
     "tapewatch-indexer": KafkaUser(
-        reads=(TRADES_TOPIC, ANOMALIES_TOPIC),
+        reads=(TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC),
         writes=(DEAD_LETTERS_TOPIC,),
         group=INDEXER.group,
         writes_plainly=True,
