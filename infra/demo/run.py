@@ -284,7 +284,8 @@ class _Demo:
         letters = f"{summary['dead_letters']:,} dead letter" + ("" if summary["dead_letters"] == 1 else "s")
         per_1000 = 1000 * anomalies_indexed / max(trades_indexed, 1)
         self._console.print(
-            f"[bold]{trades_indexed:,}[/] trades and [bold]{anomalies_indexed:,}[/] anomalies "
+            f"[bold]{trades_indexed:,}[/] trades and [bold]{anomalies_indexed:,}[/] "
+            f"{'anomaly' if anomalies_indexed == 1 else 'anomalies'} "
             f"({per_1000:.1f} per 1,000 trades) indexed, {letters}, "
             f"{seconds:.1f} s after the start of the demo."
         )

@@ -72,7 +72,7 @@ class PipelineView:
             self._next_line_s = now_s + PLAIN_EVERY_S
             self._console.print(
                 f"{now_s - self._began_s:5.0f} s  produced {state.trades:,}  detected {state.detected:,}  "
-                f"indexed {state.trades_indexed:,} trades, {state.anomalies_indexed:,} anomalies  "
+                f"indexed {state.trades_indexed:,} trades, {state.searchable:,} anomalies  "
                 f"lag {state.detector_lag:,} / {state.indexer_lag:,}" + (f"  {feed}" if feed else ""),
                 markup=False,
                 soft_wrap=True,
