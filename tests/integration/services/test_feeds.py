@@ -16,6 +16,8 @@ from tests.standins.venues import VENUES, StandInVenue
 QUICK: tuple[FaultKind, ...] = ("close", "drop", "double", "swap", "malformed")
 TAPE_S = 7.0
 PER_SECOND = 100.0
+FAULT_S = 8.0
+"""Length of the tape for each fault; a silent connection is noticed after ten seconds at the earliest."""
 
 
 def test_every_registered_venue_has_a_standin() -> None:
@@ -38,8 +40,9 @@ def test_a_feed_stands_every_fault_of_its_venue(
     stack: EmbeddedStack, tmp_path: Path, venue: StandInVenue
 ) -> None:
     tapewatch(stack, "setup")
-    tape = TapeConfig(venue.symbols, PER_SECOND, 90.0, seed=2, first_number=9_000)
-    faults = make_faults(2, venue.faults, int(PER_SECOND * 90.0 * 0.7))
+    seconds = FAULT_S * len(venue.faults)
+    tape = TapeConfig(venue.symbols, PER_SECOND, seconds, seed=2, first_number=9_000)
+    faults = make_faults(2, venue.faults, int(PER_SECOND * seconds * 0.7))
     _run(stack, tmp_path, venue, tape, faults, kills=5)
 
 
