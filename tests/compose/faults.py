@@ -68,8 +68,8 @@ class Healing:
 
 
 PLAN = (
-    # Its restart last: Apache Kafka, which stands in for it, can lose its coordinators to a kill that follows a
-    # clean stop by less than a minute.
+    # Its restart last: Apache Kafka, which stands in for it, can lose its coordinators to a kill that follows
+    # a clean stop by less than a minute.
     *(Fault("redpanda", act) for act in (Act.KILL, Act.HALT, Act.RESTART)),
     *(
         Fault(service, act)
