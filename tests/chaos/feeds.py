@@ -189,7 +189,8 @@ def _settled(
     standin: StandInProcess, kafka: KafkaConnection, venue: StandInVenue, tape: TapeConfig
 ) -> dict[str, Any]:
     """Wait until the tape is over and its last prints are published or recorded as lost."""
-    while not (state := standin.state())["is_over"]:
+    ends_s = time.monotonic() + tape.seconds / tape.speed + SETTLED_WITHIN_S
+    while not (state := standin.state())["is_over"] and time.monotonic() < ends_s:
         time.sleep(0.5)
     deadline_s = time.monotonic() + SETTLED_WITHIN_S
     while time.monotonic() < deadline_s:

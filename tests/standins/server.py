@@ -155,9 +155,11 @@ class StandIn(ABC):
                 await client.socket.send_str(frame)
 
     async def run(self) -> None:
-        """Send the tape as time goes by."""
+        """Send the tape as time goes by, from the first subscription on, which may come late."""
         while True:
             await asyncio.sleep(STEP_S)
+            if any(client.symbols for client in self.clients):
+                self.tape.begin()
             first = len(self.tape.prints)
             fresh = list(self.tape.advance())
             for place, one in enumerate(fresh, first):

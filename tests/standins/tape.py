@@ -77,7 +77,7 @@ class Tape:
 
     def __init__(self, config: TapeConfig) -> None:
         self.config = config
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None
         # A tape with an end ends now; times are never ahead of the clock.
         self.start_ns = time.time_ns() - int((config.seconds + config.hours_ago * 3600) * 1e9)
         self._coming = self._draw()
@@ -88,7 +88,14 @@ class Tape:
     @property
     def now_ns(self) -> int:
         """The tape's time now."""
+        if self._began_s is None:
+            return self.start_ns
         return self.start_ns + int((time.monotonic() - self._began_s) * self.config.speed * 1e9)
+
+    def begin(self) -> None:
+        """Let time go by from now on, if it does not yet."""
+        if self._began_s is None:
+            self._began_s = time.monotonic()
 
     @property
     def is_over(self) -> bool:

@@ -35,15 +35,14 @@ def test_a_killed_feed_of_a_venue_that_misbehaves_loses_and_doubles_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.feed)
-def test_a_feed_stands_every_fault_of_its_venue(
-    stack: EmbeddedStack, tmp_path: Path, venue: StandInVenue
-) -> None:
+def test_a_feed_stands_every_fault_of_its_venue(stack: EmbeddedStack, tmp_path: Path) -> None:
+    """One venue; `make chaos ARGS='--feed VENUE'` does it for each, and longer."""
     tapewatch(stack, "setup")
+    venue = VENUES[0]
     seconds = FAULT_S * len(venue.faults)
     tape = TapeConfig(venue.symbols, PER_SECOND, seconds, seed=2, first_number=9_000)
     faults = make_faults(2, venue.faults, int(PER_SECOND * seconds * 0.7))
-    _run(stack, tmp_path, venue, tape, faults, kills=5)
+    _run(stack, tmp_path, venue, tape, faults, kills=3)
 
 
 def _run(
