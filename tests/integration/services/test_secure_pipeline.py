@@ -31,7 +31,13 @@ from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer, new_producer
 from services.common.kafka.connection import KafkaConnection, kafka_connection
 from services.contracts.components import DETECTOR
-from services.contracts.topics import ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, TRADES_TOPIC
+from services.contracts.topics import (
+    ANOMALIES_TOPIC,
+    CORRECTIONS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    FEED_EVENTS_TOPIC,
+    TRADES_TOPIC,
+)
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.certificates import needs_openssl
 from tests.compose.secure_file import MOUNT, kafka_volume, services
@@ -183,6 +189,8 @@ def test_the_indexer_sees_only_the_topics_it_works_on(secure: SecureStack) -> No
         assert {*consumer.list_topics(timeout=10).topics} == {
             TRADES_TOPIC,
             ANOMALIES_TOPIC,
+            CORRECTIONS_TOPIC,
+            FEED_EVENTS_TOPIC,
             DEAD_LETTERS_TOPIC,
         }
     finally:
