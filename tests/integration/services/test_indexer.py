@@ -20,6 +20,8 @@ from services.common.kafka.clients import new_consumer, new_producer
 from services.common.kafka.reading import partition_numbers
 from services.common.process.readiness import LOG_EVERY_S
 from services.contracts.components import INDEXER
+from services.contracts.topics import DEFAULT_PARTITIONS
+from services.indexer.sinks.elasticsearch.sink import ElasticsearchSink
 from tests.integration.pipeline import (
     addresses,
     documents,
@@ -390,9 +392,10 @@ def test_two_indexers_of_one_name_share_the_partitions(stack: EmbeddedStack, tmp
         running_indexer(stack, tmp_path / "first", TAPEWATCH_INSTANCE="same") as first,
         running_indexer(stack, tmp_path / "second", TAPEWATCH_INSTANCE="same") as second,
     ):
-        wait_until(lambda: shares() == [6, 6], second.log)
+        half = DEFAULT_PARTITIONS * len(ElasticsearchSink.topics) // 2
+        wait_until(lambda: shares() == [half, half], second.log)
         second.stop()
-        wait_until(lambda: shares()[0] == 12, first.log)
+        wait_until(lambda: shares()[0] == 2 * half, first.log)
         first.stop()
 
 
