@@ -40,7 +40,9 @@ def chromium(playwright: Playwright) -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
 
 
-@pytest.fixture(scope="session")
+# For each module, not the whole run: until it ends, Playwright's event loop counts as running in this thread,
+# and no test after it could run one of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; skips the test if it is not installed."""
     with sync_playwright() as playwright:
@@ -70,7 +72,7 @@ def dashboard_url(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(browser: Browser) -> Iterator[BrowserContext]:
     """A wide context in light mode, in a time zone where it is another day; all tests share its cache."""
     context = browser.new_context(viewport={"width": 1400, "height": 1400}, timezone_id="Asia/Tokyo")

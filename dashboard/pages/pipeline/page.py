@@ -76,11 +76,10 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
         if feeds := [feed for service in services for feed in service.feeds]:
             st.subheader("Feeds", anchor=False)
             show_feeds(feeds)
-    with error_boundary():
-        show_feed_events(client)
     st.subheader("Elasticsearch", anchor=False)
-    with error_boundary():
+    with error_boundary():  # one for both, which the same outage would fail
         show_elasticsearch(probe_elasticsearch(client))
+        show_feed_events(client)
 
 
 def show_services(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:

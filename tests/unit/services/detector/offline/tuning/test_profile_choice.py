@@ -33,4 +33,4 @@ def test_profiles_are_the_built_in_ones_and_files_that_look_like_one(tmp_path: P
     (tmp_path / "compose.yml").write_text("services:\n  detector: {}\n")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "folder.yaml").mkdir()
-    assert profile_names(tmp_path) == ["default", "classic", "mine.yaml"]
+    assert profile_names(tmp_path) == ["default", "classic", "crypto", "mine.yaml"]
