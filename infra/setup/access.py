@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.common.config.secret_files import read_secret
+from infra.setup.passwords import given_passwords
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthenticationException, explain_rejection
-from services.common.errors import TapewatchError
 
 ROLES = Path(__file__).parents[1] / "elasticsearch" / "roles"
 USERS = {
@@ -59,16 +58,9 @@ def set_up_users(client: Elasticsearch, folder: Path | None) -> list[str]:
     """
     if folder is None:
         return []
-    if not folder.is_dir():
-        raise TapewatchError(
-            f"The folder of passwords {folder} does not exist.", "Create it, or unset TAPEWATCH_SECRETS_DIR."
-        )
+    passwords = given_passwords(folder, (*USERS, *BUILT_IN_USERS), "TAPEWATCH_SECRETS_DIR")
     changes = []
-    for user in (*USERS, *BUILT_IN_USERS):
-        path = folder / f"{user}.password"
-        if not path.exists():
-            continue
-        password = read_secret(path, "TAPEWATCH_SECRETS_DIR")
+    for user, password in passwords.items():
         with explain_rejection(f"the user {user}"):
             changes += _set_up_user(client, user, password, USERS.get(user))
     return changes

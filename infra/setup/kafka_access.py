@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from services.common.config.secret_files import read_secret
+from infra.setup.passwords import given_passwords
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import READS_ONLY
 from services.contracts.components import DETECTOR, INDEXER
@@ -133,15 +133,7 @@ def set_up_kafka_access(admin: AdminClient, folder: Path | None) -> list[str]:
     """
     if folder is None:
         return []
-    if not folder.is_dir():
-        raise TapewatchError(
-            f"The folder of passwords {folder} does not exist.",
-            "Create it, or unset TAPEWATCH_KAFKA_SECRETS_DIR.",
-        )
-    given = [user for user in USERS if (folder / f"{user}.password").exists()]
-    passwords = {
-        user: read_secret(folder / f"{user}.password", "TAPEWATCH_KAFKA_SECRETS_DIR") for user in given
-    }
+    passwords = given_passwords(folder, USERS, "TAPEWATCH_KAFKA_SECRETS_DIR")
     changes = []
     try:
         for user, password in passwords.items():

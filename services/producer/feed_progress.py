@@ -7,15 +7,12 @@ with each transaction. Keys are `feed:<venue>` and `feed:<venue>:<symbol>`; valu
 from collections.abc import Mapping
 
 import msgspec
-from confluent_kafka import KafkaException, TopicPartition
 
 from services.common.errors import TapewatchError
-from services.common.kafka.clients import new_admin
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.reading import partition_numbers, read_to_end
-from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
+from services.producer.progress_records import newest_records
 from services.sources.feeds.place import Place
 
 
@@ -87,22 +84,9 @@ def load_feed_progress(kafka: KafkaConnection, feed: str, stop: Stop) -> FeedPro
     TapewatchError
         A record cannot be read.
     """
-    admin = new_admin(kafka)
-    starts: list[TopicPartition] = []
-
-    def ask() -> None:
-        numbers = partition_numbers(admin, PROGRESS_TOPIC)
-        starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in numbers]
-
-    if not wait_for_server(ask, KafkaException, f"Kafka at {kafka}", stop):
-        return None
     own, prefix = feed_key(feed), symbol_key(feed, "")
-    newest: dict[bytes, bytes | None] = {}
-    for message in read_to_end(kafka, starts, stop):
-        key = message.key() or b""
-        if key == own or key.startswith(prefix):
-            newest[key] = message.value()
-    if stop.requested:
+    newest = newest_records(kafka, lambda key: key == own or key.startswith(prefix), stop)
+    if newest is None or stop.requested:
         return None
     return feed_progress(feed, newest)
 

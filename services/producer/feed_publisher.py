@@ -24,7 +24,7 @@ from services.common.process.shutdown import Stop
 from services.contracts.components import FEED
 from services.contracts.correction import encode_correction
 from services.contracts.feed_event import encode_feed_event
-from services.contracts.topics import CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
+from services.contracts.topics import CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, PROGRESS_TOPIC
 from services.producer.feed_progress import (
     FeedProgress,
     FeedRecord,
@@ -34,10 +34,9 @@ from services.producer.feed_progress import (
     symbol_key,
 )
 from services.producer.metrics import Tally
+from services.producer.produce_trades import produce_trades
+from services.producer.progress_records import TAKEOVER_S
 from services.sources.feeds.handoff import Batch
-
-TAKEOVER_S = 2.0
-"""A process that took over has recorded its name by then."""
 
 
 class FeedPublisher:
@@ -130,10 +129,7 @@ class FeedPublisher:
     def _produce(self, batch: Batch, entries: int) -> None:
         producer = self._transactions.producer
         if batch.prints:
-            messages = [{"key": one.symbol.encode(), "value": one.value} for one in batch.prints]
-            queued = producer.produce_batch(TRADES_TOPIC, messages)
-            if queued < len(messages):
-                raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
+            produce_trades(producer, ((one.symbol.encode(), one.value) for one in batch.prints))
             EVENT_LAG_S.labels(FEED.service).set(time.time() - batch.prints[-1].tape_ns / 1e9)
         for correction in batch.corrections:
             producer.produce(

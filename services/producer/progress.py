@@ -5,16 +5,13 @@ Its key is `Source.identity`, its value JSON with the fields of `Progress`.
 """
 
 import msgspec
-from confluent_kafka import KafkaException, TopicPartition
 
 from services.common.errors import TapewatchError
-from services.common.kafka.clients import new_admin
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.reading import partition_numbers, read_to_end
-from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
 from services.producer.pending import Pending
+from services.producer.progress_records import newest_records
 from services.sources.base import Cursor
 
 
@@ -67,19 +64,8 @@ class Progress(msgspec.Struct, frozen=True):
 
 def load_progress(kafka: KafkaConnection, key: str, stop: Stop) -> Progress | None:
     """Read the newest record of a source; None if it was never published, or a stop came first."""
-    admin = new_admin(kafka)
-    starts: list[TopicPartition] = []
-
-    def ask() -> None:
-        numbers = partition_numbers(admin, PROGRESS_TOPIC)
-        starts[:] = [TopicPartition(PROGRESS_TOPIC, number, 0) for number in numbers]
-
-    if not wait_for_server(ask, KafkaException, f"Kafka at {kafka}", stop):
-        return None
-    found = None
-    for message in read_to_end(kafka, starts, stop):
-        if message.key() == key.encode():
-            found = message.value()
+    records = newest_records(kafka, lambda one: one == key.encode(), stop)
+    found = None if records is None else records.get(key.encode())
     if found is None:
         return None
     try:

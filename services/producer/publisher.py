@@ -27,16 +27,15 @@ from services.common.kafka.transactions import TransactionAbortedError, Transact
 from services.common.observability.counters import ABORTS, COMMIT_SECONDS, EVENT_LAG_S
 from services.common.process.shutdown import Stop
 from services.contracts.components import PRODUCER
-from services.contracts.topics import PROGRESS_TOPIC, TRADES_TOPIC
+from services.contracts.topics import PROGRESS_TOPIC
 from services.producer.metrics import Tally
 from services.producer.pacing import Clock, slices
 from services.producer.parts import in_parts
 from services.producer.pending import Pending
+from services.producer.produce_trades import produce_trades
 from services.producer.progress import Progress, load_progress
+from services.producer.progress_records import TAKEOVER_S
 from services.sources.base import Chunk, RejectedRow, Source
-
-TAKEOVER_S = 2.0
-"""A producer that took over has recorded its name by then."""
 
 SHOWN_REJECTED_ROWS = 20
 
@@ -192,10 +191,7 @@ class Publisher:
         if len(part.trades):
             values = self._source.to_json(part.trades)
             keys = [symbol.encode() for symbol in part.trades["symbol"]]
-            messages = [{"key": key, "value": value} for key, value in zip(keys, values, strict=True)]
-            queued = self._transactions.producer.produce_batch(TRADES_TOPIC, messages)
-            if queued < len(messages):
-                raise KafkaException(next(message["_error"] for message in messages if "_error" in message))
+            produce_trades(self._transactions.producer, zip(keys, values, strict=True))
             EVENT_LAG_S.labels(PRODUCER.service).set(time.time() - part.trades["ts_event"][-1] / 1e9)
         self._transactions.producer.poll(0)
         self._pending.add(part)

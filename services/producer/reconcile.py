@@ -30,6 +30,7 @@ from services.sources.base import Source
 from services.sources.feeds.day import pages_of_day
 from services.sources.feeds.history import History, HistoryUnavailableError
 from services.sources.feeds.messages import Page, Print
+from services.sources.feeds.trade_text import Times
 from services.sources.feeds.venue import Venue
 
 TOPICS = [TRADES_TOPIC, CORRECTIONS_TOPIC]
@@ -159,7 +160,8 @@ def published_trades(
     found: dict[str, dict[str, Trade]] = {symbol: {} for symbol in venue.symbols}
     keys = {symbol.encode() for symbol in venue.symbols}
     source = f'"source":"{venue.source}"'.encode()
-    start, end = _iso(start_ns), _iso(end_ns)
+    times = Times()
+    start, end = times.text(start_ns), times.text(end_ns)
     for record in read_to_end(kafka, _starts(kafka, (start_ns - CLOCK_NS) // 10**6), stop):
         if record.key() not in keys or source not in (record.value() or b""):
             continue
@@ -316,8 +318,3 @@ def _publish(kafka: KafkaConnection, feed: str, reports: Iterable[SymbolReport],
 def reconciled(value: bytes) -> bytes:
     """Return a trade's message with the mark of one that came by reconciliation."""
     return value[:-1] + b',"reconciled":true}'
-
-
-def _iso(time_ns: int) -> str:
-    moment = dt.datetime.fromtimestamp(time_ns // 10**9, dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 10**9:09d}Z"

@@ -254,7 +254,7 @@ class StandIn(ABC):
 
     async def misbehave(self, client: Client, fault: Fault) -> None:
         """Do what only this venue does wrong."""
-        raise NotImplementedError(fault.kind)
+        raise ValueError(f"this venue does not know the fault {fault.kind}")
 
     def too_many(self) -> web.Response:
         """Return how its history answers who asks too often."""

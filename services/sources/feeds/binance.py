@@ -15,18 +15,13 @@ import msgspec
 import urllib3
 
 from services.common.errors import TapewatchError
+from services.common.process.background import in_background
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.messages import BadMessage, Frame, HistoryRequest, Page, Print, Refusal
 from services.sources.feeds.numbered_keeper import NumberedKeeper
+from services.sources.feeds.numbered_print import numbered_print
 from services.sources.feeds.place import Place
-from services.sources.feeds.trade_text import (
-    BadTradeError,
-    Times,
-    check_symbol,
-    price_text,
-    size_text,
-    trade_text,
-)
+from services.sources.feeds.trade_text import BadTradeError, Times
 from services.sources.feeds.venue import Connection, RefusedError, Venue
 from services.sources.feeds.websocket import open_websocket
 
@@ -108,7 +103,7 @@ class Binance(Venue):
     async def connect(self) -> Connection:
         """See `Venue`."""
         if not self._is_checked:
-            self._is_checked = await asyncio.to_thread(self._check_symbols)
+            self._is_checked = await asyncio.wrap_future(in_background(self._check_symbols))
         streams = "/".join(f"{symbol.lower()}@trade" for symbol in self.symbols)
         return await open_websocket(f"{self.url}/stream?streams={streams}&timeUnit=MICROSECOND")
 
@@ -209,16 +204,5 @@ class Binance(Venue):
         if not LEAST_MS <= time < MOST_US:
             raise BadTradeError(f"the time is neither ms nor µs since 1970 ({time})")
         tape_ns = time * (1_000 if time >= LEAST_US else 1_000_000)
-        text = self._times.text(tape_ns)
-        trade_id = f"binance-{symbol}-{text[:4]}{text[5:7]}{text[8:10]}-{number}"
-        value = trade_text(
-            text,
-            trade_id,
-            check_symbol(symbol),
-            price_text(price),
-            size_text(size),
-            "A" if is_buyer_maker else "B",  # the taker sold, or bought
-            self.source,
-            f',"sequence":{number}',
-        )
-        return Print(symbol, trade_id, tape_ns, number, value)
+        side = "A" if is_buyer_maker else "B"  # the taker sold, or bought
+        return numbered_print(self._times, self.source, symbol, number, tape_ns, price, size, side)

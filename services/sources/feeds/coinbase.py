@@ -20,15 +20,9 @@ from services.sources.feeds.messages import (
     Refusal,
 )
 from services.sources.feeds.numbered_keeper import NumberedKeeper
+from services.sources.feeds.numbered_print import numbered_print
 from services.sources.feeds.place import Place
-from services.sources.feeds.trade_text import (
-    BadTradeError,
-    Times,
-    check_symbol,
-    price_text,
-    size_text,
-    trade_text,
-)
+from services.sources.feeds.trade_text import BadTradeError, Times
 from services.sources.feeds.venue import Connection, Venue
 from services.sources.feeds.websocket import open_websocket
 
@@ -157,17 +151,6 @@ class Coinbase(Venue):
         if side is None:
             raise BadTradeError("side is neither buy nor sell")
         tape_ns = self._times.nanos(message.time)
-        time = self._times.text(tape_ns)
-        day = f"{time[:4]}{time[5:7]}{time[8:10]}"
-        trade_id = f"coinbase-{product}-{day}-{number}"
-        value = trade_text(
-            time,
-            trade_id,
-            check_symbol(product),
-            price_text(message.price),
-            size_text(message.size),
-            side,
-            "coinbase",
-            f',"sequence":{number}',
+        return numbered_print(
+            self._times, self.source, product, number, tape_ns, message.price, message.size, side
         )
-        return Print(product, trade_id, tape_ns, number, value)

@@ -5,7 +5,6 @@ import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 from services.contracts.correction import Correction
 from services.contracts.feed_event import FeedEvent
@@ -37,6 +36,19 @@ class Batch:
     bad: list[BadMessage] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
 
+    def add(
+        self,
+        prints: Sequence[Print] = (),
+        corrections: Sequence[Correction] = (),
+        events: Sequence[FeedEvent] = (),
+        bad: Sequence[BadMessage] = (),
+    ) -> None:
+        """Add what was read."""
+        self.prints += prints
+        self.corrections += corrections
+        self.events += events
+        self.bad += bad
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to publish."""
@@ -55,10 +67,9 @@ class Handoff:
         self._given = threading.Event()
         self._batch = Batch()
 
-    def of(self, keepers: Mapping[str, Keeper]) -> Self:
-        """Take the feed's keepers, by symbol, which tell the places; returns this."""
+    def of(self, keepers: Mapping[str, Keeper]) -> None:
+        """Take the feed's keepers, by symbol, which tell the places."""
         self._keepers = keepers
-        return self
 
     def attach(self) -> None:
         """Say which event loop reads: the running one."""
@@ -81,10 +92,7 @@ class Handoff:
         moved
             Symbols whose place changed without a print.
         """
-        self._open.prints += prints
-        self._open.corrections += corrections
-        self._open.events += events
-        self._open.bad += bad
+        self._open.add(prints, corrections, events, bad)
         for one in prints:
             self._moved.add(one.symbol)
         self._moved.update(moved)

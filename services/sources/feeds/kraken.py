@@ -19,15 +19,9 @@ from services.common.errors import TapewatchError
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.messages import BadMessage, Frame, HistoryRequest, Page, Print, Refusal
 from services.sources.feeds.numbered_keeper import NumberedKeeper
+from services.sources.feeds.numbered_print import numbered_print
 from services.sources.feeds.place import Place
-from services.sources.feeds.trade_text import (
-    BadTradeError,
-    Times,
-    check_symbol,
-    price_text,
-    size_text,
-    trade_text,
-)
+from services.sources.feeds.trade_text import BadTradeError, Times
 from services.sources.feeds.venue import Connection, RefusedError, Venue
 from services.sources.feeds.websocket import open_websocket
 
@@ -249,19 +243,7 @@ class Kraken(Venue):
     def _print(self, symbol: str, number: int, price: str, size: str, tape_ns: int, side: str) -> Print:
         if number <= 0:
             raise BadTradeError("trade_id is not a number above 0")
-        time = self._times.text(tape_ns)
-        trade_id = f"kraken-{symbol}-{time[:4]}{time[5:7]}{time[8:10]}-{number}"
-        value = trade_text(
-            time,
-            trade_id,
-            check_symbol(symbol),
-            price_text(price),
-            size_text(size),
-            SIDES[side],
-            self.source,
-            f',"sequence":{number}',
-        )
-        return Print(symbol, trade_id, tape_ns, number, value)
+        return numbered_print(self._times, self.source, symbol, number, tape_ns, price, size, SIDES[side])
 
 
 def _nanos(seconds: str) -> int:

@@ -1,6 +1,6 @@
 """Runs a recorded session again: what came goes through the same code, and the same is to be published."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -8,7 +8,6 @@ import structlog
 from services.contracts.correction import Correction
 from services.contracts.feed_event import FeedEvent
 from services.sources.feeds.handoff import Batch
-from services.sources.feeds.keeper import Keeper
 from services.sources.feeds.messages import BadMessage, HistoryRequest, Print
 from services.sources.feeds.recording import Entry, read_recording
 from services.sources.feeds.registry import make_venue
@@ -24,9 +23,6 @@ class _Collected:
     def __init__(self) -> None:
         self.batch = Batch()
 
-    def of(self, _keepers: Mapping[str, Keeper]) -> "_Collected":
-        return self
-
     def add(
         self,
         prints: Sequence[Print] = (),
@@ -35,10 +31,7 @@ class _Collected:
         bad: Sequence[BadMessage] = (),
         moved: Sequence[str] = (),  # noqa: ARG002 - a replay has no cursors but its own
     ) -> None:
-        self.batch.prints += prints
-        self.batch.corrections += corrections
-        self.batch.events += events
-        self.batch.bad += bad
+        self.batch.add(prints, corrections, events, bad)
 
 
 def replay(path: Path) -> Iterator[tuple[int, Batch]]:
@@ -64,7 +57,7 @@ def replay(path: Path) -> Iterator[tuple[int, Batch]]:
     head, entries = read_recording(path)
     venue = make_venue(head.venue, head.symbols)
     out = _Collected()
-    state = FeedState(venue, head.places, out.of)
+    state = FeedState(venue, head.places, out)
     number = 0
     for number, entry in enumerate(entries, 1):
         _run(state, venue, entry)
@@ -75,7 +68,7 @@ def replay(path: Path) -> Iterator[tuple[int, Batch]]:
 
 
 def _run(state: FeedState, venue: Venue, entry: Entry) -> None:
-    state.clock_ns = entry.ns
+    state.shared.clock_ns = entry.ns
     match entry.kind:
         case "connected":
             state.resume()

@@ -66,12 +66,13 @@ class Session:
         self._waits = waits or Waits()
         self._log = structlog.get_logger().bind(venue=venue.name)
         self.handoff = Handoff()
-        self._state = FeedState(venue, places, self.handoff.of, self._look_up)
+        self._state = FeedState(venue, places, self.handoff, self._look_up)
+        self.handoff.of(self._state.keepers)
         self._corrections = Corrections(self._state.settle)
         recording.begin(venue.name, venue.symbols, places)
         self._fills: dict[str, asyncio.Task[None]] = {}
         self._fill_turns = asyncio.Semaphore(FILLS_AT_ONCE)
-        self._history: History | None = None
+        self._history = History(venue)
         self._connecting: asyncio.Future[Connection] | None = None
         self._connection: Connection | None = None
         self._is_stopping = False
@@ -101,7 +102,6 @@ class Session:
             The venue refuses for good.
         """
         self.handoff.attach()
-        self._history = History(self._venue)
         ticker = asyncio.create_task(self._tick())
         try:
             while not self._is_stopping:
@@ -122,6 +122,11 @@ class Session:
             self._connecting.cancel()
         if self._connection is not None:
             self._closing = asyncio.ensure_future(self._connection.close())
+
+    def _fail(self, error: Exception) -> None:
+        """End because of an error in a task, which nobody would see otherwise; `run` raises it."""
+        self._failure = error
+        self.stop()
 
     async def _pause(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds
@@ -185,7 +190,7 @@ class Session:
 
     def _now(self) -> float:
         """Return the time, in seconds that never go back, and tell the state what the clock shows."""
-        self._state.clock_ns = time.time_ns()
+        self._state.shared.clock_ns = time.time_ns()
         return time.monotonic()
 
     async def _read(self, connection: Connection) -> None:
@@ -205,8 +210,7 @@ class Session:
 
     def _look_up(self, note: ReferringCorrection) -> None:
         """Ask history which trade a correction means."""
-        if self._history is not None:
-            self._corrections.look_up(note, self._history)
+        self._corrections.look_up(note, self._history)
 
     async def _tick(self) -> None:
         """Watch the connection, and start to ask for history where it is wanted."""
@@ -216,9 +220,8 @@ class Session:
             try:
                 self._watch(now_s)
                 self._start_fills()
-            except Exception as error:  # must not end unseen
-                self._failure = error
-                self.stop()
+            except Exception as error:
+                self._fail(error)
                 return
             self._update_metrics(now_s)
 
@@ -258,7 +261,7 @@ class Session:
         """Ask history for prints that should have come live by now; a quiet market has none."""
         try:
             place = self._state.keepers[symbol].place
-            if place is None or self._history is None:
+            if place is None:
                 return
             request = self._venue.history(Wanted(symbol, place))
             if request is None:
@@ -273,15 +276,14 @@ class Session:
                 self._last_record_s = max(record_s, now_s)  # asked again after the same time
         except (HistoryUnavailableError, TimeoutError):
             self._last_record_s = max(self._last_record_s, now_s)
-        except Exception as error:  # must not end unseen
-            self._failure = error
-            self.stop()
+        except Exception as error:
+            self._fail(error)
         finally:
             self._probe = None
 
     async def _has_newer(self, request: HistoryRequest | None, place: Place) -> bool:
         """Whether history has prints behind a place; an answer of several pages may have these last."""
-        while request is not None and self._history is not None:
+        while request is not None:
             page = await self._history.ask(request)
             newer = [
                 one for one in page.prints if one.tape_ns > place.time_ns or one.number > place.number > 0
@@ -305,7 +307,7 @@ class Session:
         try:
             async with self._fill_turns:
                 request = self._venue.history(wanted)
-                if request is None or self._history is None:
+                if request is None:
                     raise HistoryUnavailableError("the venue has no history")
                 asked_s = time.monotonic()
                 while request is not None:
@@ -319,9 +321,8 @@ class Session:
         except HistoryUnavailableError as error:
             self._recording.unavailable(self._now(), symbol, str(error))
             state.unavailable(symbol, str(error))
-        except Exception as error:  # must not end unseen
-            self._failure = error
-            self.stop()
+        except Exception as error:
+            self._fail(error)
         finally:
             del self._fills[symbol]
 

@@ -60,8 +60,8 @@ class FeedState:
         The venue.
     places
         How far symbols were published before.
-    make_out
-        Makes what takes the results, with the keepers by symbol.
+    out
+        Takes the results.
     look_up
         Called with each correction whose trade is not known, to ask history; it ends in `settle`. None where
         nobody can be asked.
@@ -72,8 +72,8 @@ class FeedState:
         By symbol.
     unsettled
         Symbols whose keepers may want history.
-    clock_ns
-        When what is told now was received, in ns since 1970; set by the caller.
+    shared
+        What the keepers share; the caller sets its clock to when what is told now was received.
     newest
         The last print that came live.
     """
@@ -82,7 +82,7 @@ class FeedState:
         self,
         venue: Venue,
         places: Mapping[str, Place],
-        make_out: Callable[[Mapping[str, Keeper]], Out],
+        out: Out,
         look_up: Callable[[ReferringCorrection], None] | None = None,
     ) -> None:
         self._venue = venue
@@ -94,22 +94,13 @@ class FeedState:
             symbol: venue.keeper(symbol, self.shared, places.get(symbol))
             for symbol in (places if venue.watches_all else venue.symbols)
         }
-        self._out = make_out(self.keepers)
+        self._out = out
         self._look_up = look_up
         self._references = References()
         self._events: list[FeedEvent] = []
         self._bad_rows: set[bytes] = set()
         self.unsettled: set[str] = set()
         self.newest: Print | None = None
-
-    @property
-    def clock_ns(self) -> int:
-        """See the class."""
-        return self.shared.clock_ns
-
-    @clock_ns.setter
-    def clock_ns(self, value: int) -> None:
-        self.shared.clock_ns = value
 
     def resume(self) -> None:
         """Tell the venue how far symbols were published, before it connects."""
@@ -302,4 +293,4 @@ class FeedState:
         return FeedEvent(self._now_text(), self._venue.name, name, reason=reason)
 
     def _now_text(self) -> str:
-        return self._times.text(self.clock_ns)
+        return self._times.text(self.shared.clock_ns)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.sources.feeds.keeper import Gap, Keeper, Shared, Wanted
 from services.sources.feeds.messages import Print
@@ -155,7 +156,49 @@ class RecentPrints:
         return Place(self.time_ns, 0, since_ns, tuple(ids), ahead)
 
 
-class TimedKeeper(Keeper):
+class _RecentKeeper(Keeper):
+    """What knows a symbol's prints by their ids and times.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    shared
+        What it shares with the others.
+    place
+        Where to resume; None to begin with the first print that comes.
+    overlap_s
+        How much of the tape's end is asked again, in seconds.
+    """
+
+    def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
+        super().__init__(symbol, shared)
+        self._recent = RecentPrints(place, int(overlap_s * 1e9))
+        self._filled = 0
+        self._filled_from_ns = 0
+
+    @property
+    def place(self) -> Place | None:
+        """See `Keeper`."""
+        return None if self._recent.is_empty else self._recent.place()
+
+    def _count_fill(self, one: Print) -> None:
+        """Count a print that did not come live."""
+        if not self._filled:
+            self._filled_from_ns = one.tape_ns
+        self._filled += 1
+
+    def _record_fill(self, reason: str) -> None:
+        """Record the gap that was filled, if there was one."""
+        if not self._filled:
+            return
+        start, end = self._filled_from_ns, self._recent.time_ns
+        opened = Gap("gap_opened", self.symbol, start, end, False, self._filled, "prints did not come live")
+        self._shared.record(opened)
+        self._shared.record(replace(opened, event="gap_filled", reason=reason))
+
+
+class TimedKeeper(_RecentKeeper):
     """The keeper for a venue whose history is asked for from a time on.
 
     Parameters
@@ -171,8 +214,7 @@ class TimedKeeper(Keeper):
     """
 
     def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
-        super().__init__(symbol, shared)
-        self._recent = RecentPrints(place, int(overlap_s * 1e9))
+        super().__init__(symbol, shared, place, overlap_s)
         self._held: dict[str, Print] = {}
         """Live prints that are held back, by id, in order; without those that history has handed out."""
         self._meets_live = False
@@ -181,13 +223,6 @@ class TimedKeeper(Keeper):
         """Since when live prints are held back, without one dropped; None: they are published."""
         self._has_dropped = False
         self._ask_at_s = 0.0
-        self._filled = 0
-        self._filled_from_ns = 0
-
-    @property
-    def place(self) -> Place | None:
-        """See `Keeper`."""
-        return None if self._recent.is_empty else self._recent.place()
 
     @property
     def is_complete(self) -> bool:
@@ -243,9 +278,7 @@ class TimedKeeper(Keeper):
             if one.tape_ns < self._recent.since_ns or one in self._recent:
                 self._shared.seen.history_repeats += 1
                 continue
-            if not self._filled:
-                self._filled_from_ns = one.tape_ns
-            self._filled += 1
+            self._count_fill(one)
             self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         return published
@@ -267,11 +300,7 @@ class TimedKeeper(Keeper):
         if asked_s < since_s + SETTLED_S or (not meets_live and asked_s < since_s + LAGGING_S):
             self._ask_at_s = now_s + ASK_AGAIN_S
             return ()
-        if self._filled:
-            start, end = self._filled_from_ns, self._recent.time_ns
-            for event in ("gap_opened", "gap_filled"):
-                reason = "prints did not come live" if event == "gap_opened" else "from the venue's history"
-                self._shared.record(Gap(event, self.symbol, start, end, False, self._filled, reason))
+        self._record_fill("from the venue's history")
         return self._release()
 
     def unavailable(self, reason: str) -> Sequence[Print]:
@@ -298,7 +327,7 @@ class TimedKeeper(Keeper):
         self._meets_live = False
 
 
-class ReplayKeeper(Keeper):
+class ReplayKeeper(_RecentKeeper):
     """The keeper for a venue that replays its stream from a time on, in the same order, before it is live.
 
     Parameters
@@ -314,18 +343,10 @@ class ReplayKeeper(Keeper):
     """
 
     def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
-        super().__init__(symbol, shared)
-        self._recent = RecentPrints(place, int(overlap_s * 1e9))
+        super().__init__(symbol, shared, place, overlap_s)
         self._replays_before_ns = 0
-        self._filled = 0
-        self._filled_from_ns = 0
         self._lost_reason: str | None = None
         """Why prints after the last one may be lost; known once the next one comes."""
-
-    @property
-    def place(self) -> Place | None:
-        """See `Keeper`."""
-        return None if self._recent.is_empty else self._recent.place()
 
     @property
     def is_complete(self) -> bool:
@@ -351,21 +372,15 @@ class ReplayKeeper(Keeper):
             self._shared.record(gap)
             self._lost_reason = None
         if self._replays_before_ns:
-            if not self._filled:
-                self._filled_from_ns = one.tape_ns
-            self._filled += 1
+            self._count_fill(one)
         recent.add(one, self._shared.clock_ns)
         return (one,)
 
     def replayed(self) -> None:
         """Note that the replay has ended: from now on only an equal id is a repeat."""
         self._replays_before_ns = 0
-        if self._filled:
-            start, end = self._filled_from_ns, self._recent.time_ns
-            for event in ("gap_opened", "gap_filled"):
-                reason = "prints did not come live" if event == "gap_opened" else "from the venue's replay"
-                self._shared.record(Gap(event, self.symbol, start, end, False, self._filled, reason))
-            self._filled = 0
+        self._record_fill("from the venue's replay")
+        self._filled = 0
 
     def unavailable(self, reason: str) -> Sequence[Print]:
         """See `Keeper`; whether prints are lost shows when the next one comes."""

@@ -139,7 +139,7 @@ class Venue(ABC):
         """Return the first question for past prints; None for a venue that answers none."""
         return None
 
-    def decode_page(self, request: HistoryRequest, body: bytes) -> Page:
+    def decode_page(self, request: HistoryRequest, body: bytes) -> Page:  # noqa: ARG002 - for those with one
         """Return what an answer holds.
 
         Raises
@@ -149,7 +149,7 @@ class Venue(ABC):
         RefusedError
             It says, with an HTTP status of success, that there will be none.
         """
-        raise NotImplementedError
+        raise ValueError(f"{self.name} answers no questions about past prints")
 
     def history_headers(self) -> Mapping[str, str]:
         """Return the headers that a question needs, such as a key's."""

@@ -497,7 +497,8 @@ def test_a_recorded_session_gives_the_same_again(tmp_path: Path) -> None:
     done = system(dbn.SystemCode.REPLAY_COMPLETED)
     connections = [b"".join(packets[:5]), b"".join(packets) + done + trade(9)]
     venue, handoff = make_venue(), Handoff()
-    state = FeedState(venue, {}, handoff.of)
+    state = FeedState(venue, {}, handoff)
+    handoff.of(state.keepers)
     with FileRecording(tmp_path / "feed.zst") as file:
         file.begin(venue.name, venue.symbols, {})
         for at_s, stream in enumerate(connections):

@@ -14,7 +14,8 @@ from tests.unit.services.sources.feeds.simulated_venue import make_print
 
 def make_handoff() -> tuple[Handoff, NumberedKeeper]:
     keeper = NumberedKeeper("X", Shared(lambda _: None))
-    handoff = Handoff().of({"X": keeper})
+    handoff = Handoff()
+    handoff.of({"X": keeper})
     return handoff, keeper
 
 

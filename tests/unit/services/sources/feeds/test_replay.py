@@ -33,7 +33,8 @@ def record(path: Path) -> Batch:
     """Record a session with a gap, a malformed message and a lost connection; return what it came to."""
     venue = Coinbase([SYMBOL])
     handoff = Handoff()
-    state = FeedState(venue, {}, handoff.of)
+    state = FeedState(venue, {}, handoff)
+    handoff.of(state.keepers)
     with FileRecording(path) as file:
         file.begin(venue.name, venue.symbols, {})
         times = itertools.count(100)
