@@ -34,7 +34,3 @@ def encode_correction(correction: Correction) -> bytes:
     """Return the topic's message; `trade_id` is in it even where it is null."""
     fields = msgspec.to_builtins(correction) | {"trade_id": correction.trade_id}
     return msgspec.json.encode(fields)
-
-
-decode_correction = msgspec.json.Decoder(Correction).decode
-"""Return the correction in a message; raises msgspec.ValidationError for what is none."""

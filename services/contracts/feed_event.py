@@ -38,7 +38,3 @@ def encode_feed_event(event: FeedEvent) -> bytes:
     """Return the topic's message; `symbol` is in it even where it is null."""
     fields = msgspec.to_builtins(event)
     return msgspec.json.encode({**fields, "symbol": event.symbol})
-
-
-decode_feed_event = msgspec.json.Decoder(FeedEvent).decode
-"""Return the event in a message; raises msgspec.ValidationError for what is none."""

@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
-from services.common.kafka.clients import new_consumer
+from services.common.kafka.clients import READS_ONLY, new_consumer
 from services.common.kafka.connection import KafkaConnection, kafka_connection
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.reading import partition_numbers, read_to_end
@@ -177,7 +177,7 @@ def published_trades(
 
 def _starts(kafka: KafkaConnection, at_ms: int) -> list[TopicPartition]:
     """Return the offsets of the first messages that were appended at a time or later."""
-    consumer = new_consumer(kafka, "tapewatch-reads-only")
+    consumer = new_consumer(kafka, READS_ONLY)
     try:
         wanted = [
             TopicPartition(TRADES_TOPIC, number, at_ms)
