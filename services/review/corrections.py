@@ -4,13 +4,18 @@ Trades never change, and neither do their anomalies: a cancelled print that was 
 """
 
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import explain_errors
+from services.common.elastic.paging import read_pages
+from services.contracts.correction import Correction
 from services.contracts.indices import CORRECTIONS_INDICES
 from services.contracts.trade import size_text
 
@@ -26,6 +31,7 @@ class Standing(StrEnum):
 
 
 _ACTIONS = {Standing.CANCELLED: ("cancel", "error"), Standing.CORRECTED: ("correct",)}
+_BY_TIME = {"@timestamp": {"order": "asc", "unmapped_type": "date_nanos"}}
 _VERBS = {"cancel": "cancelled", "error": "reported in error", "correct": "corrected"}
 
 
@@ -56,15 +62,14 @@ class VenueCorrection:
         """Whether the trade no longer stands."""
         return self.action in _ACTIONS[Standing.CANCELLED]
 
-    @property
-    def short(self) -> str:
-        """What happened and when, for a cell of a table: `cancelled 10:03:12`."""
-        return f"{self._verb} {self.at:%H:%M:%S}"
+    def short(self, zone: dt.tzinfo = dt.UTC) -> str:
+        """Say what happened and when, for a cell of a table: `cancelled 10:03:12`."""
+        return f"{self._verb} {self.at.astimezone(zone):%H:%M:%S}"
 
-    @property
-    def sentence(self) -> str:
-        """The same with who did it: `cancelled by the venue at 10:03:12 UTC on 2026-11-29`."""
-        said = f"{self._verb} by the venue at {self.at:%H:%M:%S} UTC on {self.at:%Y-%m-%d}"
+    def sentence(self, zone: dt.tzinfo = dt.UTC, zone_name: str = "UTC") -> str:
+        """Say it with who did it: `cancelled by the venue at 10:03:12 UTC on 2026-11-29`."""
+        at = self.at.astimezone(zone)
+        said = f"{self._verb} by the venue at {at:%H:%M:%S} {zone_name} on {at:%Y-%m-%d}"
         now = [f"price {self.price:,.10g}"] if self.price is not None else []
         now += [f"size {size_text(self.size)}"] if self.size is not None else []
         return f"{said}: {', '.join(now)}" if now else said
@@ -130,6 +135,45 @@ def find_corrected(
     if since is not None:
         filters.append({"range": {"@timestamp": {"gte": since.isoformat()}}})
     return _search(client, filters, most)
+
+
+def read_corrections(
+    client: Elasticsearch, since: dt.datetime, symbol: str | None = None
+) -> tuple[list[Correction], int]:
+    """Return all corrections made from a time on, any number, in the order of their times.
+
+    Parameters
+    ----------
+    client
+        Client of the cluster.
+    since
+        The time, UTC.
+    symbol
+        Only of this one; None for all.
+
+    Returns
+    -------
+    tuple
+        The corrections, and how many documents are none.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    filters: list[dict[str, Any]] = [{"range": {"@timestamp": {"gte": f"{since:%Y-%m-%dT%H:%M:%S}Z"}}}]
+    if symbol is not None:
+        filters.append({"term": {"symbol": symbol}})
+    query = {"bool": {"filter": filters}}
+    found: list[Correction] = []
+    unreadable = 0
+    for hits in read_pages(client, CORRECTIONS_INDICES, query, [_BY_TIME], sys.maxsize):
+        for hit in hits:
+            try:
+                found.append(msgspec.convert(hit["_source"], Correction))
+            except msgspec.ValidationError:
+                unreadable += 1
+    return found, unreadable
 
 
 def _search(
