@@ -12,6 +12,8 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent
 _NAME = "compiled-"
 _VARIABLE = "NUMBA_CACHE_DIR"
+UNCOMPILED = ("live", "models", "offline", "profiles", "selftest", "watchdog")
+"""Folders that no compiled function of another file calls: a change in another compiles everything again."""
 
 
 def use_own_folder(package: Path = _PACKAGE) -> None:
@@ -27,6 +29,8 @@ def use_own_folder(package: Path = _PACKAGE) -> None:
     """
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] in UNCOMPILED:
+            continue
         if path.is_file():  # an editor's lock is a link to nothing
             digest.update(path.read_bytes())
     name = _NAME + digest.hexdigest()[:16]

@@ -36,7 +36,12 @@ class LawBrokenError(AssertionError):
     """A detector breaks a law; the message names the law and the trade."""
 
 
-def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: int = 0) -> None:
+def check_detector(
+    name: str,
+    parameters: dict[str, Any] | None = None,
+    seed: int = 0,
+    usual_day: dict[str, Any] | None = None,
+) -> None:
     """Check every law for a registered detector, on generated trades of several symbols and days.
 
     Parameters
@@ -47,13 +52,15 @@ def check_detector(name: str, parameters: dict[str, Any] | None = None, seed: in
         Parameters with which it flags some of the trades; its defaults by default.
     seed
         Seed of the trades and of how they are cut into batches.
+    usual_day
+        What the profile says of a usual day; nothing by default.
 
     Raises
     ------
     LawBrokenError
         If a law is broken, or too few trades were flagged to check any.
     """
-    profile = Profile.model_validate({"detectors": {name: parameters or {}}})
+    profile = Profile.model_validate({"detectors": {name: parameters or {}}, "usual_day": usual_day})
     random = np.random.default_rng(seed)
     tape = mixed(
         random,
@@ -114,6 +121,7 @@ class _Trial:
                         flags.reasons[row],
                         {name: values[row] for name, values in flags.contributions.items()},
                         {name: values[row] for name, values in flags.features.items()},
+                        flags.rules[row] if flags.rules else None,
                     )
         return found
 
@@ -130,7 +138,7 @@ class _Trial:
 
 def _check_values(name: str, results: Results) -> None:
     """Check scores (at least 0.5), contributions (shares that add up to 1), numbers and reasons."""
-    for key, (score, value, expected, threshold, reason, contributions, features) in results.items():
+    for key, (score, value, expected, threshold, reason, contributions, features, _) in results.items():
         where = f"of trade {key[2]} of {key[0]}"
         least = 0.0 if DETECTORS[name].is_expected else 0.5
         if not least <= score <= 1.0:
@@ -266,19 +274,27 @@ def _key(tape: TradeColumns, at: int) -> tuple[str, int, int]:
 def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns:
     """Return a session's trades on day number `day`: slow and hectic stretches, some prices far off.
 
-    They start at the opening auction; the 20th is so soon after it that it may be the auction's print.
+    `ODD` has trades at one time, at one price, and in equal pairs.
+
+    They start at the opening auction; the 20th is so soon after it that it may be the auction's print. Some
+    are of one price and size, from alternating sides.
     """
     generator = np.random.default_rng((seed, day))
     is_hectic = generator.random(-(-count // 25)).repeat(25)[:count] < 0.3
     gaps_ns = np.where(
         is_hectic, generator.integers(0, 200_000, count), generator.integers(0, 2_000_000_000, count)
     )
+    if symbol == "ODD":
+        gaps_ns[61:75] = 0
     size = np.floor(generator.lognormal(4.5, 1.2, count))
     side = generator.choice(list(SIDE_CODES.values()), count)
     size[20:21] = 50_000
     side[20:21] = SIDE_CODES["N"]
     price = (100 + np.cumsum(generator.normal(0, 0.1, count))).round(2)
     price[45::37] = (price[45::37] * 1.5).round(2)
+    if count >= 112:
+        price[100:112], size[100:112] = price[100], 100
+        side[100:112] = [SIDE_CODES["A"], SIDE_CODES["B"]] * 6
     eligible = np.full(count, FULLY_ELIGIBLE)
     if symbol == "ODD":
         eligible[34::6] = generator.integers(0, FULLY_ELIGIBLE, len(eligible[34::6]))
@@ -288,6 +304,9 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
         size[30::11] = 0
         size[31::5] = size[31::5] // 100 * 100 + 200
         size[32::13] /= 8
+        price[76:90] = price[76]
+        for column in (price, size, side):
+            column[91:111:2] = column[90:110:2]
     event_ns = (_FIRST_DAY + day) * _DAY_NS + _OPEN_NS + np.cumsum(gaps_ns)
     return TradeColumns(
         symbol=[symbol] * count,
@@ -301,6 +320,7 @@ def session_trades(symbol: str, day: int, count: int, seed: int) -> TradeColumns
         tape_ns=event_ns,
         lane=np.zeros(count, np.int64),
         identity=identities([f"{symbol}-{day}-{number}" for number in range(count)]),
+        recv_ns=event_ns + generator.integers(100_000, 300_000, count),
     )
 
 

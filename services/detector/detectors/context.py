@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.usual_day import UsualDay
 
 if TYPE_CHECKING:
     from services.detector.detectors.core.walk import FeatureWalk
@@ -25,6 +26,14 @@ class DetectorContext:
         The exchange's calendar.
     new_walk
         Creates the walk that calibrated detectors share; they cannot be created without it.
+    size_unit
+        What a size counts, for sentences.
+    time_zone
+        The exchange's.
+    usual_day_of
+        From a symbol to what its day usually has; None if nobody knows.
+    missing_ns
+        From a day, `YYYY-MM-DD`, to how much shorter than most it is, in ns; None for one without a session.
     """
 
     def __init__(
@@ -32,9 +41,17 @@ class DetectorContext:
         running: Callable[[str], Mapping[str, Parameters]],
         auction_times: AuctionTimes,
         new_walk: "Callable[[DetectorContext], FeatureWalk] | None" = None,
+        size_unit: str = "shares",
+        time_zone: str = "UTC",
+        usual_day_of: Callable[[str], UsualDay | None] = lambda _symbol: None,
+        missing_ns: Callable[[str], int | None] = lambda _day: 0,
     ) -> None:
         self.running = running
         self.auction_times = auction_times
+        self.size_unit = size_unit
+        self.time_zone = time_zone
+        self.usual_day_of = usual_day_of
+        self.missing_ns = missing_ns
         self._new_walk = new_walk
         self.walk_in_use: FeatureWalk | None = None
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.common.exchange_calendar import ExchangeCalendar
 from services.contracts.detectors import DETECTORS
 from services.detector.detectors.base import Detector, Flags, StateStore
-from services.detector.detectors.context import AuctionTimes, DetectorContext
+from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.loading import load_detector
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import grown
@@ -17,11 +18,29 @@ if TYPE_CHECKING:
     from services.detector.detectors.core.walk import FeatureWalk
 
 
+SYMBOLS_NAMED = 5
+"""How many symbols a remark names."""
+
+
 def _new_walk(context: DetectorContext) -> "FeatureWalk":
     # Its libraries are loaded only for profiles with calibrated detectors.
     from services.detector.detectors.core.walk import FeatureWalk
 
     return FeatureWalk(context)
+
+
+def context_of(profile: Profile, calendar: ExchangeCalendar) -> DetectorContext:
+    """Return what a profile's detectors, and whatever shares the walk with them, are created with."""
+    # Many symbols open the same day, for many detectors each.
+    return DetectorContext(
+        lru_cache(maxsize=None)(lambda symbol: profile.for_symbol(symbol).running),
+        lru_cache(maxsize=64)(calendar.auction_times),
+        _new_walk,
+        profile.size_unit,
+        calendar.time_zone,
+        lru_cache(maxsize=None)(profile.usual_day_of),
+        lru_cache(maxsize=64)(calendar.missing_ns),
+    )
 
 
 class DetectorSet:
@@ -31,24 +50,26 @@ class DetectorSet:
     ----------
     profile
         Names them.
-    auction_times
-        The exchange's calendar.
+    calendar
+        The exchange's.
     """
 
-    def __init__(self, profile: Profile, auction_times: AuctionTimes) -> None:
-        running = lru_cache(maxsize=None)(lambda symbol: profile.for_symbol(symbol).running)
+    def __init__(self, profile: Profile, calendar: ExchangeCalendar) -> None:
         everywhere = [profile.detectors, *(profile.for_symbol(symbol) for symbol in profile.symbols)]
         named = {name for detectors in everywhere for name in detectors.running}
-        self._context = DetectorContext(running, auction_times, _new_walk)
+        self._context = context_of(profile, calendar)
         self.detectors: list[Detector] = [
             load_detector(name)(self._context) for name in DETECTORS if name in named
         ]
         self._runs = np.zeros((0, len(self.detectors)), bool)  # by slot, for each detector
+        self._not_judging: dict[tuple[str, str], list[str]] = {}  # symbols by detector and reason
+        self._told: set[tuple[str, str]] = set()  # detectors and symbols
 
     @property
     def state_stores(self) -> list[StateStore | None]:
-        """The store of each detector's state; None where its size is not bounded."""
-        return [detector.state_store for detector in self.detectors]
+        """The store of each detector's state, None where its size is not bounded; and the walk, if in use."""
+        walk = self._context.walk_in_use
+        return [*(detector.state_store for detector in self.detectors), *([] if walk is None else [walk])]
 
     @property
     def states(self) -> np.ndarray:
@@ -64,6 +85,23 @@ class DetectorSet:
             self._context.walk_in_use.open(slot, session)
         for detector in self.detectors:
             detector.open(slot, session)
+            if detector.name in running and (detector.name, session.symbol) not in self._told:
+                self._note(detector, session)
+
+    def _note(self, detector: Detector, session: SessionKey) -> None:
+        reason = detector.cannot_judge(session)
+        if reason is not None:
+            self._told.add((detector.name, session.symbol))
+            self._not_judging.setdefault((detector.name, reason), []).append(session.symbol)
+
+    def take_remarks(self) -> list[str]:
+        """Return sentences on symbols that a detector turned out not to judge since the last call."""
+        remarks = [
+            f"{name} does not judge {_some(symbols)}: {reason}."
+            for (name, reason), symbols in self._not_judging.items()
+        ]
+        self._not_judging.clear()
+        return remarks
 
     def advance(self, batch: Batch) -> Batch:
         """Update the calibrated detectors' state with the next trades; returns these with their measures.
@@ -85,3 +123,8 @@ class DetectorSet:
             flags = detector.flag(batch)
             found[detector.name] = flags.only(self._runs[batch.slot[flags.at], number])
         return found
+
+
+def _some(symbols: list[str]) -> str:
+    more = len(symbols) - SYMBOLS_NAMED
+    return ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more:,} more" if more > 0 else "")

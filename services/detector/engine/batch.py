@@ -1,6 +1,7 @@
 """Trades as columns: the input of detectors."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +24,8 @@ class Batch:
     slot
         Which session each trade belongs to: the number that `Detector.open` was given, int64.
     event_ns
-        Event times in ns since 1970 (UTC), int64; not falling within a session.
+        The session's clock in ns since 1970 (UTC), int64: a print's own time, but for late ones. It falls
+        only where a wrong stamp had moved it ahead.
     price
         float64.
     size
@@ -34,6 +36,15 @@ class Batch:
         The bits above, int64.
     measures
         Input of the calibrated detectors, `detectors.core.state.MEASURES`; None until measured.
+    stamp_ns
+        The prints' own times, int64; by default `event_ns`.
+    recv_ns
+        When they were received, int64; 0, which is the default, where that is not known.
+    lane
+        A number for the publisher or venue of each, int64; by default 0 for all.
+    high, low
+        The bars' highest and lowest prices, float64; not a number, which is the default, for trades and where
+        they are not known.
     """
 
     slot: np.ndarray
@@ -43,6 +54,22 @@ class Batch:
     side: np.ndarray
     eligible: np.ndarray
     measures: np.ndarray | None = None
+    stamp_ns: np.ndarray = None  # type: ignore[assignment] # set below
+    recv_ns: np.ndarray = None  # type: ignore[assignment]
+    lane: np.ndarray = None  # type: ignore[assignment]
+    high: np.ndarray = None  # type: ignore[assignment]
+    low: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.stamp_ns is None:
+            object.__setattr__(self, "stamp_ns", self.event_ns)
+        if self.recv_ns is None:
+            object.__setattr__(self, "recv_ns", np.zeros(len(self.slot), np.int64))
+        if self.lane is None:
+            object.__setattr__(self, "lane", np.zeros(len(self.slot), np.int64))
+        for name in ("high", "low"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.slot), np.nan))
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -56,7 +83,19 @@ class Batch:
             self.side[part],
             self.eligible[part],
             None if self.measures is None else self.measures[part],
+            self.stamp_ns[part],
+            self.recv_ns[part],
+            self.lane[part],
+            self.high[part],
+            self.low[part],
         )
+
+    @cached_property
+    def prints(self) -> tuple[np.ndarray, "Batch"]:
+        """The places of what is a print and eligible for anything, int64, and these prints."""
+        is_taken = (self.eligible & (PRICE_ELIGIBLE | VOLUME_ELIGIBLE) != 0) & (self.eligible & BAR == 0)
+        places = np.flatnonzero(is_taken)
+        return places, self if len(places) == len(self) else self[places]
 
     def has(self, bits: int) -> np.ndarray:
         """Tell of each trade whether it has all these bits, bool, shape (n,)."""

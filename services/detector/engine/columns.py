@@ -3,11 +3,13 @@
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
-from services.contracts.trade import Trade
+from services.contracts.trade import MOST_PRICE, Trade
 from services.detector.engine.batch import (
     ANCHOR_ELIGIBLE,
     BAR,
@@ -30,7 +32,9 @@ class TradeColumns:
         Their symbols.
     day
         Trading days, days since 1970, int64.
-    event_ns, price, size, side, eligible
+    event_ns
+        The trades' own times, ns since 1970, int64.
+    price, size, side, eligible, recv_ns
         As in `Batch`.
     sequence
         The venue's numbers, int64; from 1 up, they order the trades of their lane.
@@ -41,6 +45,8 @@ class TradeColumns:
         A number for each publisher or venue, int64.
     identity
         64 bits of each `trade_id`, int64.
+    high, low
+        As in `Batch`, likewise not a number by default.
     """
 
     symbol: list[str]
@@ -54,6 +60,14 @@ class TradeColumns:
     tape_ns: np.ndarray
     lane: np.ndarray
     identity: np.ndarray
+    recv_ns: np.ndarray
+    high: np.ndarray = None  # type: ignore[assignment] # set below
+    low: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        for name in ("high", "low"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.symbol), np.nan))
 
     def __len__(self) -> int:
         return len(self.symbol)
@@ -65,10 +79,12 @@ class TradeColumns:
 def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
     """Convert decoded trades to columns; the trading day is the calendar day in `time_zone`."""
     count = len(trades)
-    event_ns = _nanoseconds([trade.timestamp for trade in trades])
+    event_ns = nanoseconds([trade.timestamp for trade in trades])
     sequence = np.fromiter((trade.sequence for trade in trades), np.int64, count)
     marks = list(map(_MARKS, trades))
     distinct = set(marks)
+    eligible = _numbers(marks, {mark: _eligible(*mark[2:]) for mark in distinct})
+    high, low = _ranges(trades, np.flatnonzero(eligible & BAR))
     return TradeColumns(
         symbol=[trade.symbol for trade in trades],
         day=trading_days(event_ns, time_zone),
@@ -76,11 +92,14 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
         price=np.fromiter((trade.price for trade in trades), np.float64, count),
         size=np.fromiter((trade.size for trade in trades), np.float64, count),
         side=np.fromiter((SIDE_CODES[trade.side] for trade in trades), np.int64, count),
-        eligible=_numbers(marks, {mark: _eligible(*mark[2:]) for mark in distinct}),
+        eligible=eligible,
         sequence=sequence,
         tape_ns=_tape_times(trades, event_ns, sequence),
         lane=_numbers(marks, {mark: _lane(*mark[:2]) for mark in distinct}),
         identity=identities([trade.trade_id for trade in trades]),
+        recv_ns=_received(trades),
+        high=high,
+        low=low,
     )
 
 
@@ -110,6 +129,29 @@ def _eligible(price: bool, anchor: bool, volume: bool, kind: str) -> int:
     )
 
 
+def _ranges(trades: list[Trade], bars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the highest and the lowest price of the bars, which stand at these places."""
+    high, low = (np.full(len(trades), np.nan) for _ in range(2))
+    for at in bars.tolist():
+        extra = _extra(trades[at])
+        for name, column in (("high", high), ("low", low)):
+            found = extra.get(name)
+            if isinstance(found, int | float) and abs(found) <= MOST_PRICE:
+                column[at] = found
+    return high, low
+
+
+def _extra(trade: Trade) -> dict[str, Any]:
+    """Return what a source has besides; nothing if it is no object or has numbers that no computer has."""
+    if isinstance(trade.extra, msgspec.UnsetType):
+        return {}
+    try:
+        extra = msgspec.json.decode(trade.extra)
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
+    return extra if isinstance(extra, dict) else {}
+
+
 def _lane(venue: str | None, publisher_id: int | str) -> int:
     if venue is None and isinstance(publisher_id, int):
         return publisher_id
@@ -130,13 +172,24 @@ def _tape_times(trades: list[Trade], event_ns: np.ndarray, sequence: np.ndarray)
     if not shown:
         return event_ns
     tape_ns = event_ns.copy()
-    tape_ns[list(shown)] = _nanoseconds(list(shown.values()))
+    tape_ns[list(shown)] = nanoseconds(list(shown.values()))
     return tape_ns
 
 
-def _nanoseconds(times: list[str]) -> np.ndarray:
-    parsed = pl.Series(times, dtype=pl.String).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ns")
-    return parsed.cast(pl.Int64).to_numpy()
+def _received(trades: list[Trade]) -> np.ndarray:
+    times = [trade.ts_recv for trade in trades]
+    if not any(times):
+        return np.zeros(len(times), np.int64)
+    parsed = pl.Series(times, dtype=pl.String).str.to_datetime(_TIME, time_unit="ns", strict=False)
+    return parsed.cast(pl.Int64).fill_null(0).to_numpy()
+
+
+_TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+
+def nanoseconds(times: list[str]) -> np.ndarray:
+    """Return ISO 8601 times in UTC as ns since 1970, int64, shape (n,)."""
+    return pl.Series(times, dtype=pl.String).str.to_datetime(_TIME, time_unit="ns").cast(pl.Int64).to_numpy()
 
 
 def trading_days(event_ns: np.ndarray, time_zone: str) -> np.ndarray:

@@ -339,6 +339,7 @@ def _sort(
                 kind[i] = REPEAT
             else:
                 kind[i] = LATE
+                _raise_top(lane, q, t, s.prints)
                 _remember(s, identity[i], s.clock_ns, identities, times, links, free, free_count)
             continue
         if q > 0:
@@ -354,12 +355,7 @@ def _sort(
         kind[i] = IN_ORDER
         if contradicts:
             done[2] += 1
-        if is_beyond and q > 0:
-            lane.top_sequence = q
-            lane.top_sequence_from = s.prints
-        elif is_beyond:
-            lane.top_ns = t
-            lane.top_ns_from = s.prints
+        _raise_top(lane, q, t, s.prints)
         if is_waiting and not contradicts:
             if lane.ahead_sequence > 0:
                 lane.sequence = lane.ahead_sequence
@@ -388,6 +384,18 @@ def _sort(
         clock_ns[i] = s.clock_ns
         _remember(s, identity[i], s.clock_ns, identities, times, links, free, free_count)
     done[0] = len(slots)
+
+
+@njit(cache=True)
+def _raise_top(lane: Record, sequence: int, ns: int, number: int) -> None:
+    """Note a print that is about to be remembered, late or not, if it is beyond all of its lane."""
+    if sequence > 0:
+        if sequence > lane.top_sequence:
+            lane.top_sequence = sequence
+            lane.top_sequence_from = number
+    elif ns > lane.top_ns:
+        lane.top_ns = ns
+        lane.top_ns_from = number
 
 
 @njit(cache=True)

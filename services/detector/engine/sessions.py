@@ -5,7 +5,7 @@ The result depends only on a symbol's own trades in their order, never on batche
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,10 +21,20 @@ SESSIONS_KEPT = 8
 ENDLESS_DAY = 0
 
 
-@dataclass
-class _Symbol:
-    number: int
-    slots: dict[int, int] = field(default_factory=dict)  # by day
+class _Symbols(dict[str, int]):
+    """Numbers symbols from 0, in the order in which they are first asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.slots: list[dict[int, int]] = []
+        """Of each symbol by number, its sessions' slots by day."""
+
+    def __missing__(self, symbol: str) -> int:
+        self[symbol] = number = len(self.names)
+        self.names.append(symbol)
+        self.slots.append({})
+        return number
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,7 @@ class Sessions:
 
     def __init__(self, endless: bool) -> None:
         self._endless = endless
-        self._symbols: dict[str, _Symbol] = {}
-        self._names: list[str] = []
+        self._symbols = _Symbols()
         self._free: list[int] = []
         self._used = 0
         self._seen = 0
@@ -87,7 +96,7 @@ class Sessions:
         than are kept: a slot may then be reused between two of them, and the later piece has it in `opened`.
         Pieces must be processed in order.
         """
-        symbol_numbers = np.fromiter(map(self._number, columns.symbol), np.int64, len(columns))
+        symbol_numbers = np.fromiter(map(self._symbols.__getitem__, columns.symbol), np.int64, len(columns))
         days = np.full(len(columns), ENDLESS_DAY) if self._endless else columns.day
         pieces: list[Piece] = []
         start = 0
@@ -148,6 +157,11 @@ class Sessions:
                 size=columns.size[places],
                 side=columns.side[places],
                 eligible=columns.eligible[places],
+                stamp_ns=columns.event_ns[places],
+                recv_ns=columns.recv_ns[places],
+                lane=columns.lane[places],
+                high=columns.high[places],
+                low=columns.low[places],
             ),
             sessions={slot: self._keys[slot] for slot in np.unique(slots).tolist()},
             opened=opened,
@@ -164,7 +178,7 @@ class Sessions:
 
     def slot_of(self, session: SessionKey) -> int:
         """Return an open session's slot; raises KeyError for one that is not open."""
-        return self._symbols[session.symbol].slots[self._day_number(session.day)]
+        return self._slots_of(session.symbol)[self._day_number(session.day)]
 
     def saved(self, slot: int) -> tuple[int, bytes]:
         """Return `last_seen` and `order` of `SessionState`."""
@@ -181,8 +195,7 @@ class Sessions:
             The session is already open, its day is invalid here, or the order of its trades unreadable.
         """
         symbol, day = state.session.symbol, self._day_number(state.session.day)
-        self._number(symbol)
-        slots = self._symbols[symbol].slots
+        slots = self._slots_of(symbol)
         if day in slots:
             raise ValueError(f"the session {symbol}@{state.session.day} is already open")
         slot = slots[day] = self._open(symbol, day)
@@ -202,12 +215,9 @@ class Sessions:
             raise ValueError(f"{text!r} is not the day of a session here")
         return (day - dt.date(1970, 1, 1)).days
 
-    def _number(self, symbol: str) -> int:
-        known = self._symbols.get(symbol)
-        if known is None:
-            known = self._symbols[symbol] = _Symbol(len(self._names))
-            self._names.append(symbol)
-        return known.number
+    def _slots_of(self, symbol: str) -> dict[int, int]:
+        """Return a symbol's slots by day."""
+        return self._symbols.slots[self._symbols[symbol]]
 
     def _slots(
         self, symbol_numbers: np.ndarray, days: np.ndarray, opened: list[int]
@@ -226,9 +236,9 @@ class Sessions:
         for at in np.argsort(firsts):
             if firsts[at] >= stop:
                 break
-            symbol = self._names[int(keys[at]) // span]
+            number = int(keys[at]) // span
             day = int(keys[at]) % span + first_day
-            slots = self._symbols[symbol].slots
+            slots = self._symbols.slots[number]
             if day not in slots:
                 if len(slots) >= SESSIONS_KEPT:
                     if firsts[at] > 0:
@@ -236,8 +246,8 @@ class Sessions:
                             firsts[at]
                         )  # first those before it, as they decide which session is the oldest
                         break
-                    self._drop(symbol)
-                slots[day] = self._open(symbol, day)
+                    self._drop(self._symbols.names[number])
+                slots[day] = self._open(self._symbols.names[number], day)
                 opened.append(slots[day])
             slot_of_key[at] = slots[day]
         return slot_of_key[inverse[:stop]], stop
@@ -255,7 +265,7 @@ class Sessions:
 
     def _drop(self, symbol: str) -> None:
         """Drop the symbol's session that was seen least recently."""
-        slots = self._symbols[symbol].slots
+        slots = self._slots_of(symbol)
         oldest = min(slots, key=lambda day: self._last_seen[slots[day]])
         slot = slots.pop(oldest)
         self._free.append(slot)

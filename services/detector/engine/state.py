@@ -18,6 +18,8 @@ class SessionState:
         the sessions of a symbol: the one seen least lately is dropped first.
     order
         What its trades came in order after: `PrintOrder.save`.
+    growing
+        Its anomalies that can still grow: `Growth.save`.
     detectors
         Bytes by the name of the `StateStore`; `Engine.state_schema` identifies their format.
     """
@@ -25,6 +27,7 @@ class SessionState:
     session: SessionKey
     last_seen: int
     order: bytes
+    growing: bytes
     detectors: dict[str, bytes]
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from confluent_kafka import TopicPartition
 
 from services.common.kafka.end_offsets import Partition
+from services.contracts.tape_clock import clock_metadata
 from services.contracts.topics import TRADES_TOPIC
 from services.detector.live.partition import WatchedPartition
 
@@ -86,14 +87,19 @@ class Assignment:
     def uncommitted(self, next_offsets: Mapping[Partition, int]) -> list[TopicPartition]:
         """Return the positions after the committed offsets."""
         return [
-            TopicPartition(topic, number, offset)
-            for (topic, number), offset in next_offsets.items()
+            self._at(number, offset)
+            for (_, number), offset in next_offsets.items()
             if offset > self._committed.get(number, offset)
         ]
 
     def unchanged(self) -> list[TopicPartition]:
         """Return the committed offsets."""
-        return [TopicPartition(TRADES_TOPIC, *item) for item in self._committed.items()]
+        return [self._at(*item) for item in self._committed.items()]
+
+    def _at(self, number: int, offset: int) -> TopicPartition:
+        """Return an offset as it is committed: with the tape's clock."""
+        metadata = clock_metadata(self.partitions[number].clock)
+        return TopicPartition(TRADES_TOPIC, number, offset, metadata=metadata)
 
     def note_committed(self, offsets: list[TopicPartition]) -> None:
         """Record offsets of assigned partitions as committed."""

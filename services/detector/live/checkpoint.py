@@ -11,7 +11,7 @@ are two kinds of message:
 A value is, byte by byte:
 
 - 0 to 2: `TWC`
-- 3: the version of this format, 3
+- 3: the version of this format, 4
 - from 4: one zstd frame (RFC 8878) that tells its content's size, 16 MiB at most, and ends with the content's
   checksum. The content is one MessagePack map from names to values, with no name missing and no other:
 
@@ -26,13 +26,15 @@ A value is, byte by byte:
   - `symbol`, `day`: as in the key
   - `last_seen`: a whole number, see `SessionState`
   - `order`: what its trades came in order after (bin), see `PrintOrder.save`
+  - `growing`: the anomalies that can still grow (bin), see `Growth.save`
   - `detectors`: map from the name of what keeps state to its bytes (bin)
 
   or, of a partition:
 
   - `replay_from`: a restart replays from this offset of the partition of `trades`
   - `retract_until`: the offset before which a reset removes what is no longer flagged, or nil
-  - `letters_from`: messages rejected before this offset have a dead letter from an earlier epoch
+  - `letters_from`: messages before this offset were judged in an earlier epoch, and those rejected then have
+    a dead letter
 
 The bytes in `detectors` are those of numpy records, little-endian, which each `StateStore` describes.
 """
@@ -47,7 +49,7 @@ from services.detector.engine.batch import SessionKey
 from services.detector.engine.state import SessionState
 
 MAGIC = b"TWC"
-VERSION = 3
+VERSION = 4
 PARTITION_KEY = b"partition"
 
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
@@ -97,6 +99,7 @@ class _Session(_Content, frozen=True, tag="session"):
     day: str
     last_seen: _Count
     order: bytes
+    growing: bytes
     detectors: dict[str, bytes]
 
 
@@ -144,6 +147,7 @@ def encode(checkpoint: SessionCheckpoint | PartitionCheckpoint) -> bytes:
             day=state.session.day,
             last_seen=state.last_seen,
             order=state.order,
+            growing=state.growing,
             detectors=state.detectors,
         )
     else:
@@ -192,6 +196,7 @@ def decode(value: bytes) -> SessionCheckpoint | PartitionCheckpoint:
         SessionKey(content.symbol, content.day),
         content.last_seen,
         content.order,
+        content.growing,
         content.detectors,
     )
     return SessionCheckpoint(content.epoch, content.profile, content.layout, content.offset, state)

@@ -27,6 +27,12 @@ MISPLACED_SYMBOLS = Counter(
 RESTARTS = Counter("tapewatch_sequence_restarts_total", "Venues' sequences that started again in a session")
 REPLAYED = Counter("tapewatch_replayed_messages_total", "Messages read again to rebuild state")
 ANOMALIES = Counter("tapewatch_anomalies_total", "Anomalies published", ["label", "severity"])
+REVISIONS = Counter("tapewatch_anomaly_revisions_total", "Later revisions of anomalies that grew")
+SUPPRESSED = Counter(
+    "tapewatch_suppressed_anomalies_total",
+    "Detections that lines of the profile's `suppress` and `calendar` held back",
+    ["rule"],
+)
 RETRACTIONS = Counter("tapewatch_retracted_anomalies_total", "Anomalies withdrawn by a reset")
 PER_SECOND = Gauge("tapewatch_scored_trades_per_second", "Trades scored, over the last seconds")
 CHECKPOINT_BYTES = Counter("tapewatch_checkpoint_bytes_total", "Bytes of checkpoints written")
@@ -66,7 +72,8 @@ class Tally:
 
     def _count(self, found: Detected) -> None:
         self.trades += found.trades
-        self.anomalies += len(found.anomalies)
+        first = [one.anomaly for one in found.anomalies if one.anomaly.is_first]
+        self.anomalies += len(first)
         self.dead_letters += len(found.rejected)
         self.out_of_order += found.out_of_order
         TRADES.inc(found.trades)
@@ -75,9 +82,12 @@ class Tally:
         REPLAYED.inc(found.replayed)
         DEAD_LETTERS.labels(DETECTOR.service).inc(len(found.rejected))
         self._rate.add(found.trades)
-        for _, anomaly in found.anomalies:
+        REVISIONS.inc(len(found.anomalies) - len(first))
+        for anomaly in first:
             for label in anomaly.anomalies:
                 ANOMALIES.labels(label, anomaly.severity).inc()
+        for line, count in found.held_back.items():
+            SUPPRESSED.labels(line).inc(count)
         if found.newest_event_time:
             newest = dt.datetime.fromisoformat(found.newest_event_time[:26].rstrip("Z") + "+00:00")
             EVENT_LAG_S.labels(DETECTOR.service).set(time.time() - newest.timestamp())

@@ -1,22 +1,29 @@
 """The detector's output: anomalies, dead letters, checkpoints and offsets become visible together."""
 
 import datetime as dt
-import time
 
 import structlog
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from services.common.kafka.dead_letters import publish_rejected_message
-from services.common.kafka.transactions import GroupMetadata, Transactions
-from services.common.observability.counters import COMMIT_SECONDS
-from services.contracts.anomaly import TRADE_OFFSET, anomaly_json
+from services.common.kafka.outbox import Outbox
+from services.common.kafka.transactions import Transactions
+from services.contracts.anomaly import (
+    BROUGHT_AT,
+    JUDGED_AGAIN,
+    TAPE_CLOCK,
+    TRADE_OFFSET,
+    TRADE_TIME,
+    anomaly_json,
+)
 from services.contracts.components import DETECTOR
-from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC
-from services.detector.live.partition import Detected
+from services.contracts.feed_event import FeedEvent, encode_feed_event
+from services.contracts.topics import ANOMALIES_TOPIC, FEED_EVENTS_TOPIC
+from services.detector.live.partition import Detected, Judged
 from services.detector.live.retraction import StandingAnomaly, publish_retraction
 
 
-class Outbox:
+class DetectorOutbox(Outbox):
     """Publishes in one transaction after another; each method may raise `TransactionAbortedError`.
 
     Parameters
@@ -26,25 +33,17 @@ class Outbox:
     """
 
     def __init__(self, transactions: Transactions) -> None:
+        super().__init__(transactions, DETECTOR.service)
         self._log = structlog.get_logger()
-        self._transactions = transactions
-        self.open_since_s: float | None = None
-        """Start of the open transaction, by `time.monotonic`; None without one."""
-
-    def begin(self) -> None:
-        """Begin a transaction unless one is open."""
-        if self.open_since_s is None:
-            self._transactions.begin()
-            self.open_since_s = time.monotonic()
 
     def publish(self, number: int, found: Detected) -> None:
         """Publish the results of a partition's batch to the partition of the same number."""
         producer = self._transactions.producer
         now = dt.datetime.now(dt.UTC)
         try:
-            for origin, anomaly in found.anomalies:
+            for one in found.anomalies:
                 try:
-                    value = anomaly_json(origin.value() or b"", anomaly, now)
+                    value = anomaly_json(one.origin.value, one.anomaly, now)
                 # JSON only to the decoder, or nested too deeply; the indexer rejects it with a dead letter.
                 except (ValueError, TypeError) as error:
                     self._log.warning(
@@ -53,56 +52,43 @@ class Outbox:
                     continue
                 producer.produce(
                     ANOMALIES_TOPIC,
-                    key=origin.key(),
+                    key=one.origin.key,
                     value=value,
-                    headers={TRADE_OFFSET: str(origin.offset())},
+                    headers=_headers(one),
                     partition=number,
                 )
-            for origin, reason in found.rejected:
-                publish_rejected_message(producer, DETECTOR.service, reason, origin)
+            for message, reason in found.rejected:
+                publish_rejected_message(producer, DETECTOR.service, reason, message)
         except KafkaException as failure:
             self._transactions.fail(failure)
 
-    def save(self, number: int, key: bytes, value: bytes | None) -> None:
-        """Write one of a partition's checkpoints; None removes it."""
+    def tell(self, events: list[FeedEvent]) -> None:
+        """Publish what was noticed of feeds."""
         try:
-            self._transactions.producer.produce(CHECKPOINTS_TOPIC, key=key, value=value, partition=number)
+            for event in events:
+                self._transactions.producer.produce(
+                    FEED_EVENTS_TOPIC, key=event.venue.encode(), value=encode_feed_event(event)
+                )
         except KafkaException as failure:
             self._transactions.fail(failure)
 
-    def withdraw(self, number: int, anomalies: list[StandingAnomaly]) -> None:
-        """Withdraw anomalies of a partition."""
+    def withdraw(self, number: int, anomalies: list[StandingAnomaly], clock_ns: int) -> None:
+        """Withdraw anomalies of a partition, whose tape's clock was `clock_ns` at the reset."""
         try:
             for anomaly in anomalies:
-                publish_retraction(self._transactions.producer, number, *anomaly)
+                publish_retraction(self._transactions.producer, number, *anomaly, clock_ns)
         except KafkaException as failure:
             self._transactions.fail(failure)
 
-    def commit(self, fence: list[TopicPartition], group: GroupMetadata) -> None:
-        """Commit what was published since `begin`.
 
-        Parameters
-        ----------
-        fence
-            Offsets to commit, even if unchanged: only with them does the broker check that this detector
-            still owns the partitions, and a stalled one must not overwrite its successor's checkpoints.
-        group
-            This detector's group membership.
-        """
-        began_s = time.monotonic()
-        self._transactions.commit(fence, group)
-        COMMIT_SECONDS.labels(DETECTOR.service).observe(time.monotonic() - began_s)
-        self.open_since_s = None
-
-    def abort(self, reason: str) -> None:
-        """Abort the open transaction, if there is one."""
-        if self.open_since_s is not None:
-            self._transactions.abort(reason)
-
-    def discard(self) -> None:
-        """Forget the open transaction, which was aborted or will time out."""
-        self.open_since_s = None
-
-    def reopen(self) -> None:
-        """Register the transactional id again, after a fence or a transaction timeout."""
-        self._transactions.open()
+def _headers(one: Judged) -> dict[str, str | bytes | None]:
+    headers: dict[str, str | bytes | None] = {
+        TRADE_OFFSET: str(one.origin.offset),
+        TAPE_CLOCK: str(one.clock_ns),
+        BROUGHT_AT: str(one.brought_ns),
+    }
+    if one.origin.time_ms > 0:
+        headers[TRADE_TIME] = str(one.origin.time_ms)
+    if one.is_again:
+        headers[JUDGED_AGAIN] = "1"
+    return headers

@@ -1,14 +1,22 @@
 """A partition of `trades` in the detector: its engine, what to publish and what to save."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
 
 from services.common.kafka.records import Record
 from services.contracts.anomaly import Anomaly
+from services.contracts.tape_clock import UNKNOWN, ClockReading
 from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.detector.engine.batch import SessionKey
+from services.detector.engine.columns import to_columns
 from services.detector.engine.engine import Engine
-from services.detector.engine.state import OutOfOrder
+from services.detector.engine.growth import Prints
+from services.detector.engine.state import OutOfOrder, SessionState
+from services.detector.engine.tape_clock import TapeClock
 from services.detector.live.checkpoint import (
     PARTITION_KEY,
     PartitionCheckpoint,
@@ -40,7 +48,9 @@ class Recovered:
         Offset before which the partition's anomalies must be withdrawn before new ones are published;
         None without a reset.
     letters_from
-        Messages rejected before this offset have a dead letter from an earlier epoch.
+        Messages before this offset were judged in an earlier epoch, and rejected ones have a dead letter.
+    clock
+        The tape's clock at `publish_from`.
     """
 
     engine: Engine
@@ -51,21 +61,59 @@ class Recovered:
     stale: tuple[bytes, ...] = ()
     retract_until: int | None = None
     letters_from: int = 0
+    clock: ClockReading = UNKNOWN
+
+
+class Origin(msgspec.Struct, gc=False, frozen=True, array_like=True):
+    """The message of an anomaly's trade, which a later revision is written from again."""
+
+    offset: int
+    key: bytes | None
+    value: bytes
+    time_ms: int = 0
+    """When it came into the topic, since 1970; 0 if an older version has saved it."""
+
+
+_origins = msgspec.msgpack.Decoder(Origin)
+
+
+class Judged(NamedTuple):
+    """An anomaly, or a revision of one."""
+
+    origin: Origin
+    anomaly: Anomaly
+    clock_ns: int
+    """The tape's clock just before the trade that brings it, ns since 1970."""
+    brought_ns: int
+    """That trade's event time, ns since 1970."""
+    is_again: bool
+    """Whether its trade was judged in an earlier epoch."""
+
+
+class JudgedTrades(NamedTuple):
+    """The trades that a batch of messages brought."""
+
+    trades: list[Trade]
+    sessions: list[SessionKey]
+    """The sessions that they belong to."""
 
 
 @dataclass
 class Detected:
     """Results of a batch of messages; those before the committed offset have none."""
 
-    anomalies: list[tuple[Record, Anomaly]] = field(default_factory=list)
+    anomalies: list[Judged] = field(default_factory=list)
     rejected: list[tuple[Record, str]] = field(default_factory=list)
     trades: int = 0
     out_of_order: OutOfOrder = field(default_factory=OutOfOrder)
+    held_back: Counter[str] = field(default_factory=Counter)
+    """Detections that were held back, by line of the profile."""
     reconciled: int = 0
     replayed: int = 0
     new_symbols: dict[str, bool] = field(default_factory=dict)
     """Symbols that are new since the partition was assigned, and whether they are their messages' keys."""
     newest_event_time: str = ""
+    judged: JudgedTrades = field(default_factory=lambda: JudgedTrades([], []))
 
 
 @dataclass
@@ -109,7 +157,8 @@ class WatchedPartition:
         self.position = recovered.replay_from
         """Next offset to read."""
         self.publish_from = recovered.publish_from
-        self._letters_from = max(recovered.letters_from, recovered.publish_from)
+        self._letters_from = recovered.letters_from
+        self._clock = TapeClock(recovered.clock)
         self.replay_from = recovered.replay_from
         """Offset from which a restart would replay."""
 
@@ -117,6 +166,29 @@ class WatchedPartition:
     def is_replaying(self) -> bool:
         """Whether it is still before the committed offset."""
         return self.position < self.publish_from
+
+    @property
+    def clock(self) -> ClockReading:
+        """The tape's clock at `position`, or at the committed offset while it is replaying."""
+        return self._clock.reading
+
+    @property
+    def can_copy(self) -> bool:
+        """Whether sessions can be copied."""
+        return self._engine.checkpointable
+
+    def copy_session(self, session: SessionKey) -> SessionState | None:
+        """Return a session's state; None if it is not open, or the profile's state cannot be copied."""
+        if not self.can_copy:
+            return None
+        try:
+            return self._engine.save(session)
+        except KeyError:
+            return None
+
+    def take_remarks(self) -> list[str]:
+        """Return sentences on symbols that a detector turned out not to judge since the last call."""
+        return self._engine.take_remarks()
 
     def detect(self, messages: list[Record]) -> Detected:
         """Run the next messages through the engine."""
@@ -155,17 +227,41 @@ class WatchedPartition:
                 continue
             trades.append(trade)
             origins.append(message)
-        before = self._engine.out_of_order
-        found.anomalies = [(origins[at], anomaly) for at, anomaly in self._engine.detect(trades)]
+        before, held_before = self._engine.out_of_order, self._engine.held_back
+        found.anomalies = self._judge(trades, origins) if trades else []
         found.out_of_order = self._engine.out_of_order - before
+        found.held_back = self._engine.held_back - held_before
         found.trades = len(trades)
         if trades:
             found.newest_event_time = trades[-1].timestamp
         self.position = messages[-1].offset() + 1
-        self._note_changes(first_offset)
+        found.judged = JudgedTrades(trades, self._note_changes(first_offset))
         return found
 
-    def _note_changes(self, since: int) -> None:
+    def _judge(self, trades: list[Trade], messages: list[Record]) -> list[Judged]:
+        """Run trades through the engine, each with its message."""
+
+        def origin(at: int) -> bytes:
+            message = messages[at]
+            _, time_ms = message.timestamp()
+            return msgspec.msgpack.encode(
+                Origin(message.offset(), message.key(), message.value() or b"", time_ms)
+            )
+
+        columns = to_columns(trades, self._engine.time_zone)
+        found = self._engine.detect_columns(columns, Prints(lambda at: trades[at].trade_id, origin))
+        if messages[0].offset() < self.publish_from:  # the clock was committed with that offset
+            return []
+        clock_ns = self._clock.advance(columns.event_ns)
+        judged = []
+        for at, anomaly, encoded in found:
+            own = _origins.decode(encoded)
+            is_again = own.offset < self._letters_from
+            judged.append(Judged(own, anomaly, int(clock_ns[at]), int(columns.event_ns[at]), is_again))
+        return judged
+
+    def _note_changes(self, since: int) -> list[SessionKey]:
+        """Note what is to be saved since an offset; returns the sessions that were given a trade."""
         changes = self._engine.take_changes()
         for session in changes.touched:
             unsaved = self._unsaved.setdefault(session.symbol, _Unsaved(since))
@@ -175,6 +271,7 @@ class WatchedPartition:
             unsaved = self._unsaved.setdefault(session.symbol, _Unsaved(since))
             unsaved.dropped.add(session)
             unsaved.changed.discard(session)
+        return changes.touched
 
     def checkpoints(self) -> list[tuple[bytes, bytes | None]]:
         """Return keys and values to write now, together with the offset `position`.

@@ -1,12 +1,10 @@
 """Restores a partition's engine from its checkpoints."""
 
-import structlog
-from confluent_kafka import TopicPartition
+from dataclasses import replace
 
-from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.reading import read_to_end
-from services.common.process.shutdown import Stop
-from services.contracts.topics import CHECKPOINTS_TOPIC
+import structlog
+
+from services.contracts.tape_clock import UNKNOWN, ClockReading
 from services.detector.engine.engine import Engine
 from services.detector.live.checkpoint import (
     PARTITION_KEY,
@@ -24,36 +22,13 @@ class _UnusableError(Exception):
     """The checkpoints cannot be used; the message says why."""
 
 
-def load(kafka: KafkaConnection, numbers: list[int], stop: Stop) -> dict[int, dict[bytes, bytes]]:
-    """Read partitions of `detector-checkpoints`.
-
-    Parameters
-    ----------
-    kafka
-        Connection to Kafka.
-    numbers
-        The partitions.
-    stop
-        Ends the reading early; the result must not be used then.
-
-    Returns
-    -------
-    dict
-        By partition, the newest value of each key.
-    """
-    newest: dict[int, dict[bytes, bytes]] = {number: {} for number in numbers}
-    starts = [TopicPartition(CHECKPOINTS_TOPIC, number, 0) for number in numbers]
-    for message in read_to_end(kafka, starts, stop):
-        key, value = message.key() or b"", message.value()
-        if value is None:
-            newest[message.partition()].pop(key, None)
-        else:
-            newest[message.partition()][key] = value
-    return newest
-
-
 def recover(
-    stored: dict[bytes, bytes], number: int, committed: int, beginning: int, profile: Profile
+    stored: dict[bytes, bytes],
+    number: int,
+    committed: int,
+    beginning: int,
+    profile: Profile,
+    clock: ClockReading = UNKNOWN,
 ) -> Recovered:
     """Rebuild the state of a partition's symbols from its checkpoints.
 
@@ -69,6 +44,8 @@ def recover(
         The first offset that is still in `trades`.
     profile
         What counts as unusual.
+    clock
+        The tape's clock, as it was committed with that offset.
 
     Returns
     -------
@@ -94,6 +71,8 @@ def recover(
             retract_until=partition.retract_until if partition else None,
             letters_from=partition.letters_from if partition else 0,
         )
+    if recovered.retract_until is None:  # else it is the clock of the epoch before
+        recovered = replace(recovered, clock=clock)
     if recovered.replay_from < beginning or (recovered.replay_from == beginning > 0 and not recovered.skip):
         log.warning(
             "the first trades to replay were removed by the topic's retention: anomalies right after the "

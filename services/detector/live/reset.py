@@ -13,13 +13,14 @@ from services.common.errors import TapewatchError
 from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.end_offsets import EndOffsets, watermarks
+from services.common.kafka.reading import newest_by_key
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
 from services.detector.engine.engine import Engine
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, encode
-from services.detector.live.recovery import load, next_epoch, partition_record
+from services.detector.live.recovery import next_epoch, partition_record
 from services.detector.profiles.profile import Profile
 
 LEAVE_TIMEOUT_S = 10.0
@@ -47,7 +48,7 @@ def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, 
         _wait_until_alone(admin, stop)
         topic = admin.list_topics(TRADES_TOPIC, REQUEST_TIMEOUT_S).topics[TRADES_TOPIC]
         layout = Engine(profile).state_schema
-        stored = load(kafka, list(topic.partitions), stop)
+        stored = newest_by_key(kafka, CHECKPOINTS_TOPIC, list(topic.partitions), stop)
         all_committed = consumer.committed(
             [TopicPartition(TRADES_TOPIC, number) for number in topic.partitions], timeout=REQUEST_TIMEOUT_S
         )
@@ -71,7 +72,10 @@ def reset(kafka: KafkaConnection, profile: Profile, transactions: Transactions, 
             transactions.producer.produce(
                 CHECKPOINTS_TOPIC, key=PARTITION_KEY, value=encode(record), partition=number
             )
-            beginnings.append(TopicPartition(TRADES_TOPIC, number, beginning))
+            # The clock goes with the retractions, which come next.
+            beginnings.append(
+                TopicPartition(TRADES_TOPIC, number, beginning, metadata=committed.metadata or "")
+            )
         if stop.requested:
             return False
         transactions.commit(beginnings, consumer.consumer_group_metadata())

@@ -13,7 +13,7 @@ from confluent_kafka import Producer, TopicPartition
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import read_to_end
 from services.common.process.shutdown import Stop
-from services.contracts.anomaly import TRADE_OFFSET
+from services.contracts.anomaly import JUDGED_AGAIN, TAPE_CLOCK, TRADE_OFFSET
 from services.contracts.retraction import TRADE_ID, retraction_headers
 from services.contracts.topics import ANOMALIES_TOPIC
 
@@ -74,8 +74,12 @@ def _trade_offset(headers: dict[str, bytes | None]) -> int:
 
 
 def publish_retraction(
-    producer: Producer, number: int, key: bytes | None, trade_id: str, timestamp: str
+    producer: Producer, number: int, key: bytes | None, trade_id: str, timestamp: str, clock_ns: int
 ) -> None:
-    """Publish the withdrawal of an anomaly, after it in the same partition."""
-    headers: dict[str, str | bytes | None] = {**retraction_headers(trade_id, timestamp)}
+    """Publish the withdrawal of an anomaly, after it in the same partition; the tape's clock is a header."""
+    headers: dict[str, str | bytes | None] = {
+        **retraction_headers(trade_id, timestamp),
+        TAPE_CLOCK: str(clock_ns),
+        JUDGED_AGAIN: "1",
+    }
     producer.produce(ANOMALIES_TOPIC, value=None, key=key, headers=headers, partition=number)

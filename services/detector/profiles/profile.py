@@ -1,31 +1,37 @@
 """Profiles: detectors and their parameters, for all symbols or for one, from YAML."""
 
-import codecs
 import hashlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     RootModel,
     SerializeAsAny,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    ValidationInfo,
     create_model,
     model_serializer,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from services.common.config.yaml_file import read_yaml_file
 from services.common.errors import TapewatchError
 from services.contracts.detectors import DETECTORS
 from services.detector.detectors.loading import load_detector
-from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.parameters import PROFILE_FOLDER, Parameters
+from services.detector.detectors.usual_day import UsualDay
+from services.detector.profiles.calendar import CalendarEvent
+from services.detector.profiles.suppress import Suppress
 
 FOLDER = Path(__file__).parent
+NEVER_CLOSES = "24/7"
+"""The code of the calendar of markets that never close."""
 BUILT_IN = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
@@ -45,6 +51,13 @@ _IN_EVERY_HASH = (
     "price_history_forest",
 )
 """Written as null where they are off, so that the hash of profiles without them does not change."""
+
+
+ADJUSTMENTS = ("suppress", "calendar")
+"""Fields of a profile that change what the detectors have found."""
+
+USUAL_DAY = "usual_day"
+"""Field of a profile, and of a symbol beside its detectors."""
 
 
 class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
@@ -71,7 +84,7 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, given: object) -> object:
+    def _read(cls, given: object, info: ValidationInfo) -> object:
         if not isinstance(given, dict):
             return given
         kinds: dict[str, Any] = {}
@@ -80,7 +93,7 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
                 raise ValidationError.from_exception_data("Detectors", [_unknown(str(name), parameters)])
             kinds[name] = (None if parameters is None else load_detector(name).parameters, ...)
         # A model created for the given names, so that errors name their location.
-        read = create_model("Detectors", **kinds).model_validate(given)
+        read = create_model("Detectors", **kinds).model_validate(given, context=info.context)
         found = {name: getattr(read, name) for name in DETECTORS if name in given}
         return {name: parameters for name, parameters in found.items() if parameters is not None}
 
@@ -92,7 +105,10 @@ class Detectors(RootModel[dict[str, SerializeAsAny[Parameters]]]):
 
 
 def _unknown(name: str, given: object) -> InitErrorDetails:
-    near = get_close_matches(name, DETECTORS, 1)
+    if name == USUAL_DAY:
+        text = "not a detector: move it beside `detectors`, or into a symbol of `symbols`"
+        return InitErrorDetails(type=PydanticCustomError("misplaced", text), loc=(name,), input=given)
+    near = get_close_matches(name, [*DETECTORS, USUAL_DAY], 1)
     fix = f"did you mean {near[0]}?" if near else f"known detectors: {', '.join(DETECTORS)}"
     text = f"unknown detector; {fix} (services/contracts/detectors.py registers them)"
     return InitErrorDetails(type=PydanticCustomError("unknown_detector", text), loc=(name,), input=given)
@@ -108,21 +124,51 @@ class Profile(_Strict):
     """Whether a symbol starts a new session each trading day."""
     detectors: Detectors = Detectors()
     symbols: dict[str, dict[str, dict[str, Any] | None]] = {}
-    """Parameters that differ for a symbol, by symbol, in the form of `detectors`."""
+    """Parameters that differ for a symbol, by symbol, in the form of `detectors`; and its `usual_day`."""
+    suppress: tuple[Suppress, ...] = ()
+    """What holds detections back."""
+    calendar: tuple[CalendarEvent, ...] = ()
+    """Moments at which anomalies mean something else."""
+    usual_day: UsualDay | None = None
+    """What a day of any symbol usually has, where the symbol's own does not say otherwise."""
 
     def for_symbol(self, symbol: str) -> Detectors:
         """Return the detectors' parameters with the symbol's own in place."""
         own = self.symbols.get(symbol)
-        return (
-            self.detectors
-            if own is None
-            else Detectors.model_validate(_merged(self.detectors.model_dump(), own))
-        )
+        if own is None:
+            return self.detectors
+        detectors = {name: parameters for name, parameters in own.items() if name != USUAL_DAY}
+        return Detectors.model_validate(_merged(self.detectors.model_dump(), detectors))
+
+    def usual_day_of(self, symbol: str) -> UsualDay | None:
+        """Return what a symbol's day usually has; None if nobody knows."""
+        own = self.symbols.get(symbol, {})
+        if USUAL_DAY not in own:
+            return self.usual_day
+        general = {} if self.usual_day is None else {USUAL_DAY: self.usual_day.model_dump(exclude_none=True)}
+        merged = _merged(general, {USUAL_DAY: own[USUAL_DAY]})[USUAL_DAY]
+        return None if merged is None else UsualDay.model_validate(merged)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_lists(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that the hash of profiles without them does not change.
+        optional = (*ADJUSTMENTS, USUAL_DAY)
+        return {name: value for name, value in serialize(self).items() if value or name not in optional}
+
+    @property
+    def size_unit(self) -> str:
+        """What a size counts, for sentences: shares, but coins in markets that never close."""
+        return "coins" if self.exchange == NEVER_CLOSES else "shares"
 
     @property
     def hash(self) -> str:
         """A short hash that changes whenever the profile does."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def built_in_profile(hash_: str) -> "Profile | None":
+    """Return the built-in profile that has a hash; None if none has."""
+    return next((one for one in map(load_profile, BUILT_IN) if one.hash == hash_), None)
 
 
 def load_profile(source: str | Path | None = None) -> Profile:
@@ -141,25 +187,10 @@ def load_profile(source: str | Path | None = None) -> Profile:
     """
     name = str(source or "default")
     path = FOLDER / f"{name}.yaml" if name in BUILT_IN else Path(name)
-    try:
-        text = _text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
-            reason, fix = error.strerror, "Give a file, or one of the built-in profiles"
-        else:
-            reason, fix = "not UTF-8", "Save it as UTF-8, or give one of the built-in profiles"
-        raise TapewatchError(
-            f"The profile {name} cannot be read: {reason}.", f"{fix}: {', '.join(BUILT_IN)}."
-        ) from error
-    try:
-        given = _Loader(text).get_single_data() or {}
-        node = yaml.compose(text)
-    except yaml.YAMLError as error:
-        raise TapewatchError(f"The profile {name} is not YAML: {error}.", "Fix the line it names.") from error
-    if not isinstance(given, dict):
-        raise TapewatchError(
-            f"The profile {name} is not a mapping.", "Begin with lines such as `detectors:`."
-        )
+    file = read_yaml_file(
+        path, f"The profile {name}", f"give one of the built-in profiles: {', '.join(BUILT_IN)}", "detectors:"
+    )
+    given = file.given
     base_name = given.pop("base", "default")
     if name not in BUILT_IN:
         if base_name not in BUILT_IN:
@@ -174,35 +205,19 @@ def load_profile(source: str | Path | None = None) -> Profile:
         given = {**base, **given, "detectors": own}
     place = ""
     try:
-        profile = Profile.model_validate(given)
+        profile = Profile.model_validate(given, context={PROFILE_FOLDER: path.parent})
         for symbol in profile.symbols:
             place = f"symbols.{symbol}."
             profile.for_symbol(symbol)
+            place += f"{USUAL_DAY}."
+            profile.usual_day_of(symbol)
     except ValidationError as error:
-        faults = "; ".join(_describe(fault, place, node) for fault in error.errors())
+        faults = "; ".join(file.describe(fault, place) for fault in error.errors())
         raise TapewatchError(
             f"The profile {name} is invalid: {faults}.",
             "Compare it with docs/detection.md, which lists all parameters.",
         ) from error
     return profile
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes every key as the text that stands there: `ON`, `NO`, `TRUE` and `0700` are tickers."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        self.flatten_mapping(node)
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                key.tag = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
-        return super().construct_mapping(node, deep)
-
-
-def _text(path: Path) -> str:
-    """Read a file in UTF-8, or in UTF-16 with a byte order mark, as Windows writes it."""
-    content = path.read_bytes()
-    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _merged(general: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -215,18 +230,3 @@ def _merged(general: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = parameters
     return merged
-
-
-def _describe(fault: ErrorDetails, place: str, node: yaml.Node | None) -> str:
-    """Describe an error, with the line of the closest key in the file."""
-    keys = [*place.rstrip(".").split(".")] if place else []
-    keys += [str(part) for part in fault["loc"]]
-    line = 1
-    while keys and isinstance(node, yaml.MappingNode):
-        pairs = {key.value: (key, value) for key, value in node.value}
-        if keys[0] not in pairs:
-            break
-        key, node = pairs[keys.pop(0)]
-        line = key.start_mark.line + 1
-    where = place + ".".join(str(part) for part in fault["loc"])
-    return f"line {line}: {where}: {fault['msg']}"

@@ -1,11 +1,14 @@
 """Formats a profile as YAML, with comments."""
 
 import re
+from itertools import groupby
 from typing import Any
 
 import yaml
 
-from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
+from services.detector.profiles.profile import ADJUSTMENTS, BUILT_IN, USUAL_DAY, Profile, load_profile
+
+_CURVE = re.compile(r"^( *)by_quarter_hour: \{(.*)\}$", re.MULTILINE)
 
 
 def profile_text(profile: Profile, base: str | None, comments: list[str], of_symbol: dict[str, str]) -> str:
@@ -30,6 +33,7 @@ def profile_text(profile: Profile, base: str | None, comments: list[str], of_sym
         for name in ("exchange", "sessions")
         if (value := getattr(profile, name)) != getattr(before, name)
     }
+    general |= profile.model_dump(mode="json", include={*ADJUSTMENTS, USUAL_DAY}, exclude_none=True)
     detectors = _differing(before.detectors.model_dump(), profile.detectors.model_dump())
     if detectors:
         general["detectors"] = detectors
@@ -61,7 +65,15 @@ def _yaml(content: dict[str, Any]) -> str:
     """Return a mapping as YAML; an inner mapping without further mappings is written on one line."""
     style = None if any(isinstance(value, dict) for value in content.values()) else False
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=style, allow_unicode=True, width=4096)
-    return text.rstrip("\n")
+    return _CURVE.sub(_by_hour, text.rstrip("\n"))
+
+
+def _by_hour(curve: re.Match[str]) -> str:
+    """Write the quarters of each hour on a line of their own."""
+    indent, entries = curve[1], re.findall(r"(\d\d:\d\d)'?: ([^,]+)", curve[2])
+    hours = groupby(entries, key=lambda entry: entry[0][:2])
+    lines = [", ".join(f'"{time}": {share}' for time, share in hour) for _, hour in hours]
+    return f"{indent}by_quarter_hour: {{\n" + ",\n".join(f"{indent}  {line}" for line in lines) + "}"
 
 
 def _one_line(text: str) -> str:

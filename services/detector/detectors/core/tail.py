@@ -11,7 +11,7 @@ A tail in a state record is four numbers: the threshold, the mean excess over it
 in trades and in excesses.
 """
 
-from math import log
+from math import exp, log
 
 import numpy as np
 from numba import njit
@@ -22,6 +22,11 @@ from services.detector.engine.record import Record
 
 ALERT = 4.0
 """The alert line on the scale of evidence."""
+
+JUST_LOW = 1.2 * ALERT
+"""The most evidence of what is unusual, and no error: a severity of `low`."""
+LOW_ROOM = 0.04 * ALERT
+"""Room between that and `medium`, in which such things keep their order."""
 
 LN10 = 2.302585092994046
 
@@ -51,6 +56,9 @@ class TailParameters(Parameters):
         0.0, ge=0, description="evidence added at the alert, for a detector whose alerts are more reliable"
     )
     evidence_slope: float = Field(1.0, gt=0, description="growth of evidence with rarity beyond the alert")
+    join_s: float = Field(
+        0.0, ge=0, description="a flag so soon after the last one is part of the same anomaly"
+    )
 
     def __init_subclass__(cls, **_defaults: float) -> None:
         super().__init_subclass__()
@@ -130,6 +138,14 @@ def evidence_of(rarity: float, p: Record) -> float:
     if rarity < p.alert_rarity:
         return ALERT * rarity / p.alert_rarity
     return ALERT + p.evidence_offset + p.evidence_slope * (rarity - p.alert_rarity)
+
+
+@njit(cache=True)
+def low_of(evidence: float) -> float:
+    """Bound evidence to a severity of `low`; what has more still ranks before what has less."""
+    if evidence <= JUST_LOW:
+        return evidence
+    return JUST_LOW + LOW_ROOM * (1.0 - exp(JUST_LOW - evidence))
 
 
 @njit(cache=True)

@@ -1,6 +1,6 @@
 """The compiled walk over a batch that measures each trade once, for all calibrated detectors."""
 
-from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from coniferest.isoforest import IsolationForest as Forest
@@ -12,8 +12,18 @@ from services.detector.detectors.activity.burst import (
     set_burst_back,
     start_burst,
 )
+from services.detector.detectors.activity.fast_market import (
+    FastMarketParameters,
+    is_small_burst,
+    is_small_distance,
+    measure_level,
+    measure_market,
+    start_market,
+)
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.forest_rows import PAGE_ROWS, ForestRows
+from services.detector.detectors.core.pace import PACE_PRIOR, USUAL_S, learns_from
+from services.detector.detectors.core.record import record_of, record_type
 from services.detector.detectors.core.state import (
     BURST_TIMES,
     FOREST,
@@ -22,7 +32,7 @@ from services.detector.detectors.core.state import (
     MEASURES,
     STATE,
 )
-from services.detector.detectors.core.tail import ALERT, start_tail
+from services.detector.detectors.core.tail import ALERT, JUST_LOW, low_of, start_tail
 from services.detector.detectors.multivariate.isolation_forest import (
     IsolationForestParameters,
     fit_forest,
@@ -34,8 +44,18 @@ from services.detector.detectors.price.off_market_price import (
     measure_price,
     remember_price,
     start_price,
+    step_of,
 )
-from services.detector.detectors.scheduled.auction_cross import AuctionCrossParameters, measure_cross
+from services.detector.detectors.scheduled.auction_cross import (
+    AuctionCrossParameters,
+    is_reopening_print,
+    measure_cross,
+)
+from services.detector.detectors.scheduled.scheduled_burst import (
+    ScheduledBurstParameters,
+    is_scheduled,
+    is_scheduled_move,
+)
 from services.detector.detectors.serialize import one_record, records
 from services.detector.detectors.size.unusual_size import (
     UnusualSizeParameters,
@@ -58,8 +78,16 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "burst": BurstParameters,
     "isolation_forest": IsolationForestParameters,
     "auction_cross": AuctionCrossParameters,
+    "scheduled_burst": ScheduledBurstParameters,
+    "fast_market": FastMarketParameters,
 }
 """Parameters by detector; one that does not run has its defaults, as others build on it."""
+
+CALENDAR = {"auction_cross": ("open_ns", "close_ns"), "scheduled_burst": ("beat_open_ns", "beat_close_ns")}
+"""Which fields of a session's record hold the auctions' times for a detector; 0 where it does not run."""
+
+USUAL = "usual_shares"
+"""The field that holds the shares of the profile's usual day; 0 without one."""
 
 
 class FeatureWalk:
@@ -76,12 +104,13 @@ class FeatureWalk:
 
     def __init__(self, context: DetectorContext) -> None:
         self._running = context.running
-        self._auction_times = lru_cache(maxsize=64)(context.auction_times)
+        self._auction_times = context.auction_times
+        self._usual_day_of = context.usual_day_of
         self._states = np.zeros(0, STATE)
         self._rows = ForestRows()
         self._sessions: dict[int, tuple[SessionKey, IsolationForestParameters | None]] = {}
         self._forests: dict[int, tuple[int, Forest]] = {}
-        self._records = {name: np.zeros(0, _dtype(kind)) for name, kind in PARAMETERS.items()}
+        self._records = {name: np.zeros(0, record_type(kind)) for name, kind in PARAMETERS.items()}
         self._refit_least: int | None = None
 
     def open(self, slot: int, session: SessionKey) -> None:
@@ -90,10 +119,14 @@ class FeatureWalk:
         self._states = grown(self._states, slot)
         for name, kind in PARAMETERS.items():
             self._records[name] = grown(self._records[name], slot)
-            self._records[name][slot] = _record(running.get(name) or kind())
+            self._records[name][slot] = record_of(running.get(name) or kind())
         self._states[slot] = np.zeros((), STATE)
-        if "auction_cross" in running and session.day:
-            self._states[slot]["open_ns"], self._states[slot]["close_ns"] = self._auction_times(session.day)
+        for name, times in CALENDAR.items():
+            if name in running and session.day:
+                for field, time_ns in zip(times, self._auction_times(session.day), strict=True):
+                    self._states[slot][field] = time_ns
+        usual = self._usual_day_of(session.symbol) if session.day else None
+        self._states[slot][USUAL] = 0.0 if usual is None else usual.shares or 0.0
         forest = running.get("isolation_forest")
         forest = forest if isinstance(forest, IsolationForestParameters) else None
         self._rows.open(slot, keeps=forest is not None)
@@ -120,8 +153,8 @@ class FeatureWalk:
             raise ValueError(f"it is of {trades} trades")
         first = self._first_row(slot, trades)
         rows = records(saved[STATE.itemsize :], _ROW, trades - first)
-        for time in ("open_ns", "close_ns"):  # the calendar's
-            head[time] = self._states[slot][time]
+        for field in (*chain.from_iterable(CALENDAR.values()), USUAL):
+            head[field] = self._states[slot][field]
         self._states[slot] = head
         self._rows.make_room(np.array([slot]), np.array([trades]))
         self._rows.write(slot, first, rows)
@@ -180,6 +213,8 @@ class FeatureWalk:
             parameters["burst"],
             parameters["isolation_forest"],
             parameters["auction_cross"],
+            parameters["scheduled_burst"],
+            parameters["fast_market"],
             measures,
         )
         if self._refit_least is not None:
@@ -266,6 +301,8 @@ def _walk(
     burst_parameters: np.ndarray,
     forest_parameters: np.ndarray,
     auction_parameters: np.ndarray,
+    scheduled_parameters: np.ndarray,
+    fast_parameters: np.ndarray,
     measures: np.ndarray,
 ) -> None:
     """Measure trades in order and remember each in its session's record."""
@@ -276,12 +313,15 @@ def _walk(
         price_p = price_parameters[slot]
         size_p = size_parameters[slot]
         burst_p = burst_parameters[slot]
+        fast_p = fast_parameters[slot]
         x = price[i]
         z = size[i]
         is_priced = eligible[i] & PRICE_ELIGIBLE != 0
         is_sized = eligible[i] & VOLUME_ELIGIBLE != 0
         if s.trades == 0:
             s.size_ns = event_ns[i]
+            s.pace_ns = event_ns[i]
+            s.usual_pace = PACE_PRIOR * USUAL_S
             start_size(s, size_p)
             start_tail(s.tails[FOREST], forest_parameters[slot])
         if is_priced and s.priced == 0:
@@ -289,31 +329,55 @@ def _walk(
             s.last_price = x
             start_price(s, price_p, event_ns[i], x)
             start_burst(s, burst_p, event_ns[i])
+            start_market(s, fast_p, event_ns[i], x)
         if event_ns[i] < max(s.last_ns, s.size_ns):
             set_clock_back(s, event_ns[i])
+        learns = learns_from(s, event_ns[i])
         lowest, highest, middle = -1e300, 1e300, 0.0
+        is_reopening = False
         if is_priced:
-            lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], out)
+            measure_market(s, fast_p, event_ns[i], z if is_sized else 0.0, step_of(s), out)
+            lowest, highest, middle = measure_price(s, price_p, event_ns[i], x, side[i], learns, out)
+            if s.level_ns > 0 or out.price_evidence >= ALERT:
+                measure_level(s, fast_p, event_ns[i], x, out)
+            if out.price_evidence > JUST_LOW and (
+                is_small_distance(s, fast_p, event_ns[i], out.distance)
+                or is_scheduled_move(s, scheduled_parameters[slot], event_ns[i], out.distance)
+            ):
+                out.price_evidence = JUST_LOW
         else:
             x = s.last_price
         if is_sized:
-            is_cross = measure_cross(s, auction_parameters[slot], event_ns[i], z, side[i], out)
-            measure_size(s, size_p, event_ns[i], x, z, side[i], lowest, highest, is_cross, out)
+            is_cross = measure_cross(s, auction_parameters[slot], event_ns[i], x, z, side[i], out)
+            is_reopening = is_priced and is_reopening_print(
+                s, auction_parameters[slot], event_ns[i], z, side[i]
+            )
+            measure_size(s, size_p, event_ns[i], x, z, side[i], lowest, highest, is_cross, learns, out)
+            if is_reopening:  # unusual, and no error
+                out.price_evidence = min(out.price_evidence, JUST_LOW)
+                out.size_evidence = min(out.size_evidence, JUST_LOW)
         if is_priced:
             measure_burst(s, burst_p, event_ns[i], x, out)
+            if out.burst_evidence > JUST_LOW and is_small_burst(s, fast_p, out.burst_drift, step_of(s)):
+                out.burst_evidence = low_of(out.burst_evidence)
+            if is_scheduled(s, scheduled_parameters[slot], event_ns[i], out.burst_evidence):
+                if max(out.price_evidence, out.size_evidence) < ALERT:
+                    out.is_scheduled = 1.0
+                else:  # what else is found of this trade stays an alert
+                    out.burst_evidence = min(out.burst_evidence, 0.99 * ALERT)
         place = s.trades & (FOREST_ROWS - 1)
         row = pages[page_of[slot, place // PAGE_ROWS], place % PAGE_ROWS]
         row[0] = out.price_value
         row[1] = out.size_ratio
         row[2] = out.burst_value
         if is_priced:
-            remember_price(s, price_p, event_ns[i], x, middle)
+            remember_price(s, price_p, event_ns[i], x, middle, learns, is_reopening)
             s.second_last_ns = s.last_ns
             s.last_ns = event_ns[i]
             s.last_price = x
             s.priced += 1
         if is_sized:
-            remember_size(s, size_p, z, side[i])
+            remember_size(s, size_p, z, side[i], learns)
             s.size_ns = event_ns[i]
             s.last_side = side[i]
             s.sized += 1
@@ -327,6 +391,9 @@ def set_clock_back(s: Record, now_ns: int) -> None:
     s.second_last_ns = min(s.second_last_ns, now_ns)
     s.size_ns = min(s.size_ns, now_ns)
     s.off_grid_ns = min(s.off_grid_ns, now_ns)
+    s.change_ns = min(s.change_ns, now_ns)
+    s.first_ns = min(s.first_ns, now_ns)
+    s.left_ns = min(s.left_ns, now_ns)
     for j in range(len(s.anchor_ns)):
         s.anchor_ns[j] = min(s.anchor_ns[j], now_ns)
     set_burst_back(s, now_ns)
@@ -349,15 +416,3 @@ def _shares(forest: Forest, rows: np.ndarray) -> np.ndarray:
     shortness = np.nan_to_num(longest - signature)
     total = shortness.sum(axis=1, keepdims=True)
     return np.where(total > 0, shortness / np.where(total > 0, total, 1.0), 1.0 / rows.shape[1])
-
-
-def _dtype(kind: type[Parameters]) -> np.dtype:
-    """Return the layout in which compiled code reads a kind of parameters."""
-    return np.dtype(
-        [(name, "i8" if field.annotation is int else "f8") for name, field in kind.model_fields.items()],
-        align=True,
-    )
-
-
-def _record(parameters: Parameters) -> tuple[float, ...]:
-    return tuple(parameters.model_dump().values())

@@ -16,7 +16,8 @@ from services.contracts.trade import mean_size_text, size_text
 from services.detector.detectors.base import Detector, Flags, StateStore, score_beyond
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
-from services.detector.detectors.serialize import one_record, records
+from services.detector.detectors.price.value_windows import ValueWindows
+from services.detector.detectors.serialize import one_record
 from services.detector.engine.batch import (
     ANCHOR_ELIGIBLE,
     PRICE_ELIGIBLE,
@@ -83,10 +84,10 @@ class ZScore(Detector):
 
     def __init__(self, context: DetectorContext) -> None:
         self._parameters_of = context.parameters_of(self.name, ZScoreParameters)
+        self._unit = context.size_unit
         self._parameters = np.zeros(0, _PARAMETERS)
         self._last_price = np.zeros(0)
-        self._windows = np.zeros((0, 2), _WINDOW)
-        self._values = np.zeros((0, 2, 0))
+        self._windows = ValueWindows(_WINDOW)
 
     @property
     def state_store(self) -> StateStore:
@@ -100,36 +101,21 @@ class ZScore(Detector):
         self._parameters[slot] = (own.window_trades, own.min_trades, own.threshold_sigmas)
         self._last_price = grown(self._last_price, slot)
         self._last_price[slot] = np.nan
-        self._windows = grown(self._windows, slot)
-        self._windows[slot] = np.zeros(2, _WINDOW)
-        self._values = grown(self._values, slot)
-        if own.window_trades > self._values.shape[2]:
-            wider = np.zeros((*self._values.shape[:2], own.window_trades))
-            wider[:, :, : self._values.shape[2]] = self._values
-            self._values = wider
+        self._windows.open(slot, own.window_trades)
 
     def save(self, slot: int) -> bytes:
-        """See `StateStore`; what lies beyond a window's count is an earlier session's and is left out."""
+        """See `StateStore`."""
         head = np.zeros((), _SAVED)
         head["last_price"] = self._last_price[slot]
-        head["windows"] = self._windows[slot]
-        counts = self._windows[slot]["count"]
-        values = [self._values[slot, row, :count].tobytes() for row, count in enumerate(counts)]
-        return head.tobytes() + b"".join(values)
+        head["windows"] = self._windows.state[slot]
+        return head.tobytes() + self._windows.save(slot)
 
     def restore(self, slot: int, saved: bytes) -> None:
         """See `StateStore`."""
         head = one_record(saved[: _SAVED.itemsize], _SAVED)
         window_trades = self._parameters[slot]["window_trades"]
-        counts, places = head["windows"]["count"], head["windows"]["next"]
-        if not ((counts >= 0) & (counts <= window_trades) & (places >= 0) & (places < window_trades)).all():
-            raise ValueError(f"its windows are not of {window_trades} trades")
-        returns, sizes = counts.tolist()
-        values = records(saved[_SAVED.itemsize :], np.dtype(np.float64), returns + sizes)
+        self._windows.restore(slot, head["windows"], saved[_SAVED.itemsize :], window_trades)
         self._last_price[slot] = head["last_price"]
-        self._windows[slot] = head["windows"]
-        self._values[slot, 0, :returns] = values[:returns]
-        self._values[slot, 1, :sizes] = values[returns:]
 
     def flag(self, batch: Batch) -> Flags:
         """See `Detector`; value is the z-score farther from the expected 0, and threshold has its sign."""
@@ -140,8 +126,8 @@ class ZScore(Detector):
             batch.eligible,
             self._parameters,
             self._last_price,
-            self._windows,
-            self._values,
+            self._windows.state,
+            self._windows.values,
         )
         limit_of_each = self._parameters["threshold_sigmas"][batch.slot]
         at = np.flatnonzero(np.abs(known[:, :2]).max(axis=1, initial=0.0) > limit_of_each)
@@ -154,7 +140,7 @@ class ZScore(Detector):
             log_return - mean_return, return_z, out=np.zeros(len(at)), where=return_z != 0
         )
         reasons = [
-            _reason(is_return, *numbers)
+            _reason(self._unit, is_return, *numbers)
             for is_return, *numbers in zip(
                 by_return.tolist(),
                 value.tolist(),
@@ -181,6 +167,7 @@ class ZScore(Detector):
 
 
 def _reason(
+    size_unit: str,
     is_return: bool,
     sigmas: float,
     limit: float,
@@ -197,7 +184,7 @@ def _reason(
         f"{abs(sigmas):.1f} standard deviations of {100 * sigma_return:.2g}% {side} the mean change "
         f"of the last {trades:,} trades"
         if is_return
-        else f"{size_text(shares)} shares in one trade are, on a logarithmic scale, {abs(sigmas):.1f} "
+        else f"{size_text(shares)} {size_unit} in one trade are, on a logarithmic scale, {abs(sigmas):.1f} "
         f"standard deviations {side} the {mean_size_text(usual_shares)} usual in the last {trades:,} trades"
     )
     return f"{seen}; the limit is {limit:.4g} standard deviations"

@@ -32,6 +32,7 @@ class HighVolume(Detector):
 
     def __init__(self, context: DetectorContext) -> None:
         self._parameters_of = context.parameters_of(self.name, HighVolumeParameters)
+        self._unit = context.size_unit
         self._threshold_shares = np.zeros(0)
         self._state = np.zeros(0, _STATE)
 
@@ -66,7 +67,7 @@ class HighVolume(Detector):
         seen = trades_before[at]
         expected = shares_before[at] / np.maximum(seen, 1)
         reasons = [
-            f"{size_text(shares)} shares in one trade, above the limit of {size_text(limit_shares)}"
+            f"{size_text(shares)} {self._unit} in one trade, above the limit of {size_text(limit_shares)}"
             + (f"; the earlier trades of this session averaged {mean_size_text(mean)}" if trades else "")
             for shares, limit_shares, mean, trades in zip(
                 size.tolist(), limit.tolist(), expected.tolist(), seen.tolist(), strict=True
