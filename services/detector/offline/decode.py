@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.detector.engine.columns import TradeColumns, to_columns
+from services.detector.engine.growth import Prints
 from services.sources.base import Chunk, Source
 
 
@@ -27,6 +28,11 @@ class DecodedChunk:
     trades: list[Trade]
     columns: TradeColumns
     rejected: int
+
+    @property
+    def prints(self) -> Prints:
+        """What identifies the trades; an anomaly's origin is its trade's JSON."""
+        return Prints(lambda at: self.trades[at].trade_id, self.values.__getitem__)
 
 
 def decode_chunk(source: Source, chunk: Chunk, time_zone: str) -> DecodedChunk:

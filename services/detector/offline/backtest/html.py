@@ -62,6 +62,7 @@ def html_page(report: Report) -> str:
         "<h1>Tapewatch backtest</h1>",
         f'<p class="dim">{escape(span)} · {escape(", ".join(report.files))}</p>',
         f'<div class="figures">{figures}</div>',
+        *(f"<p>{escape(remark)}</p>" for remark in report.remarks),
     ]
     if tally.anomalies:
         colors = label_colors(tally.labels)
@@ -75,6 +76,15 @@ def html_page(report: Report) -> str:
             _striking(tally),
             "<h2>By primary label</h2>",
             _labels(tally),
+        ]
+    if report.held_back:
+        rows = "".join(
+            f'<tr><td>{escape(line)}</td><td class="n">{count:,}</td></tr>'
+            for line, count in report.held_back.items()
+        )
+        parts += [
+            "<h2>Held back by the profile</h2>",
+            f'<table><tr><th>line</th><th class="n">detections</th></tr>{rows}</table>',
         ]
     if tally.trades:
         parts += ["<h2>By symbol</h2>", _rates("symbol", symbols[:ROWS_SHOWN], len(symbols))]

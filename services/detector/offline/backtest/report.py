@@ -4,7 +4,8 @@ import datetime as dt
 import heapq
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -148,6 +149,11 @@ class Tally:
             for hour, trades in sorted(self._hour_trades.items())
         ]
 
+    @property
+    def symbol_days(self) -> int:
+        """How many days of symbols the trades are of."""
+        return len(self._session_trades)
+
     def sessions(self) -> list[Rate]:
         """Return the sessions, those with the highest alert rate first."""
         rates = [
@@ -199,6 +205,10 @@ class Report:
         Trades that did not come in order.
     seconds
         Duration.
+    remarks
+        Sentences on symbols that a detector does not judge.
+    held_back
+        How many detections each line of the profile's `suppress` and `calendar` held back.
     """
 
     tally: Tally
@@ -207,6 +217,8 @@ class Report:
     bad_rows: int
     out_of_order: OutOfOrder
     seconds: float
+    remarks: list[str] = field(default_factory=list)
+    held_back: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self) -> list[tuple[str, str]]:
         """Return the overall figures, with names."""
@@ -219,6 +231,10 @@ class Report:
             ("anomalies", f"{self.tally.anomalies:,}"),
             ("of these info", f"{rate.info:,}"),
             ("flagged per 1,000 trades, info aside", f"{rate.per_1000:.3f}"),
+            (
+                "flagged per symbol and day, info aside",
+                f"{rate.flagged / max(self.tally.symbol_days, 1):,.1f}",
+            ),
             ("seconds", f"{self.seconds:.1f} ({rate.trades / max(self.seconds, 1e-9):,.0f} trades/s)"),
         ]
 
@@ -234,8 +250,11 @@ def terminal_report(report: Report) -> Group:
     parts: list[RenderableType] = [summary]
     if warning := report.out_of_order.warning(tally.trades):
         parts.append(Text(warning, style="bold red"))
+    parts += [Text(remark, style="yellow") for remark in report.remarks]
     if tally.anomalies:
         parts.append(_label_table(tally))
+    if report.held_back:
+        parts.append(_held_back_table(report.held_back))
     if tally.trades:
         symbols, sessions = tally.symbols(), tally.sessions()
         parts.append(_rate_table("By hour, exchange time", "hour", tally.hours()))
@@ -257,6 +276,15 @@ def _label_table(tally: Tally) -> Table:
     for label in tally.labels:
         counts = [tally.severities[label, severity] for severity in SEVERITIES]
         table.add_row(Text(label), *map(_count, counts), _count(sum(counts)), _count(tally.also[label]))
+    return table
+
+
+def _held_back_table(held_back: Mapping[str, int]) -> Table:
+    table = _table("Held back by the profile")
+    table.add_column("line")
+    table.add_column("detections", justify="right")
+    for line, count in held_back.items():
+        table.add_row(Text(line), _count(count))
     return table
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from services.common.process.atomic_file import replaced_when_done
 from services.contracts.anomaly import anomaly_json
 from services.detector.engine.engine import Engine
 from services.detector.offline.backtest.html import html_page
+from services.detector.offline.backtest.last_revisions import LastRevisions
 from services.detector.offline.backtest.report import Report, Tally, terminal_report
 from services.detector.offline.decode import decode_chunk
 from services.detector.profiles.profile import load_profile
@@ -57,7 +59,10 @@ def run_backtest(
     began_s = time.monotonic()
     console = Console(stderr=True)
     with ExitStack() as stack:
-        lines = stack.enter_context(_opened(output)) if output else None
+        file = stack.enter_context(_opened(output)) if output else None
+        # A later revision replaces a line, which a pipe cannot do.
+        lines = stack.enter_context(tempfile.TemporaryFile()) if output else None
+        growing = stack.enter_context(LastRevisions())
         page = stack.enter_context(_opened(html)) if html else None
         with progress_bar(console) as bar:
             for source in sources:
@@ -67,12 +72,22 @@ def run_backtest(
                     rejected += decoded.rejected
                     tally.add_trades(decoded.columns)
                     now = dt.datetime.now(dt.UTC)
-                    for at, anomaly in engine.detect_columns(decoded.columns):
-                        tally.add_anomaly(decoded.trades[at], anomaly)
+                    for at, anomaly, origin in engine.detect_columns(decoded.columns, decoded.prints):
+                        line = anomaly_json(origin, anomaly, now)
+                        if anomaly.first_trade is None:
+                            tally.add_anomaly(decoded.trades[at], anomaly)
+                            line += b"\n"
+                        else:
+                            line = growing.add(anomaly.first_trade, line)
                         if lines:
-                            lines.write(anomaly_json(decoded.values[at], anomaly, now) + b"\n")
+                            lines.write(line)
                     done = f"{tally.trades:,} trades, {tally.anomalies:,} anomalies"
                     bar.update(task, completed=chunk.position, description=f"{source.name}: {done}")
+        for trade, anomaly in growing.anomalies():
+            tally.add_anomaly(trade, anomaly)
+        if file and lines:
+            lines.seek(0)
+            file.writelines(growing.filled(lines))
         report = Report(
             tally=tally,
             profile=profile.name,
@@ -80,6 +95,8 @@ def run_backtest(
             bad_rows=rejected,
             out_of_order=engine.out_of_order,
             seconds=time.monotonic() - began_s,
+            remarks=engine.take_remarks(),
+            held_back=engine.held_back,
         )
         if page:
             page.write(html_page(report).encode())

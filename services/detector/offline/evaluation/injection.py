@@ -91,7 +91,13 @@ class _Event:
     side: list[str]
 
 
-def inject(trades: pl.DataFrame, seed: int | Sequence[int], rate: float = EVENTS_PER_TRADE) -> Injected:
+def inject(
+    trades: pl.DataFrame,
+    seed: int | Sequence[int],
+    rate: float = EVENTS_PER_TRADE,
+    kinds: Sequence[str] = KINDS,
+    taken: np.ndarray | None = None,
+) -> Injected:
     """Inject anomalies into a day, equal numbers of each kind.
 
     Parameters
@@ -103,6 +109,10 @@ def inject(trades: pl.DataFrame, seed: int | Sequence[int], rate: float = EVENTS
         Random seed; the same seed and trades give the same result.
     rate
         Anomalies per trade; a burst counts as one.
+    kinds
+        The kinds, names in `KINDS`.
+    taken
+        For each trade whether no anomaly may be next to it, shape (trades,); None if all are free.
 
     Returns
     -------
@@ -110,9 +120,9 @@ def inject(trades: pl.DataFrame, seed: int | Sequence[int], rate: float = EVENTS
         The day; it has fewer anomalies than requested if it has too few suitable places.
     """
     rng = np.random.default_rng(seed)
-    day = _SortedDay(trades)
+    day = _SortedDay(trades, taken)
     events = []
-    for kind in _draw_kinds(rng, round(rate * len(trades))):
+    for kind in _draw_kinds(rng, round(rate * len(trades)), kinds):
         for _ in range(TRIES):
             at = day.draw_anchor(rng)
             event = _burst(rng, day, at) if kind == "burst" else _single(rng, day, at, kind)
@@ -126,7 +136,7 @@ def inject(trades: pl.DataFrame, seed: int | Sequence[int], rate: float = EVENTS
 class _SortedDay:
     """A day's columns sorted by symbol, each symbol's trades in the file's order; all of shape (trades,)."""
 
-    def __init__(self, trades: pl.DataFrame) -> None:
+    def __init__(self, trades: pl.DataFrame, taken: np.ndarray | None) -> None:
         count = len(trades)
         symbol = trades["symbol"].rank("dense").to_numpy()
         self.row = np.argsort(symbol, kind="stable")  # row in the file
@@ -158,7 +168,7 @@ class _SortedDay:
             # Trades of one packet have the same number, so nothing fits between them.
             & (np.roll(sequence, -1) != sequence)
         )
-        self._is_reserved = np.zeros(count, np.bool_)
+        self._is_reserved = np.zeros(count, np.bool_) if taken is None else taken[self.row]
 
     def draw_anchor(self, rng: np.random.Generator) -> int:
         """Draw a position for an anomaly, uniformly over the trades or over time."""
@@ -192,11 +202,11 @@ class _SortedDay:
         self._is_reserved[max(0, first - KEEP_APART_TRADES) : last + KEEP_APART_TRADES + 1] = True
 
 
-def _draw_kinds(rng: np.random.Generator, count: int) -> list[str]:
+def _draw_kinds(rng: np.random.Generator, count: int, kinds: Sequence[str]) -> list[str]:
     """Return equal numbers of each kind, a remainder of randomly chosen kinds, in random order."""
-    whole, odd = divmod(count, len(KINDS))
-    kinds = list(KINDS) * whole + [KINDS[k] for k in rng.permutation(len(KINDS))[:odd]]
-    return [kinds[k] for k in rng.permutation(count)]
+    whole, odd = divmod(count, len(kinds))
+    drawn = list(kinds) * whole + [kinds[k] for k in rng.permutation(len(kinds))[:odd]]
+    return [drawn[k] for k in rng.permutation(count)]
 
 
 def _single(rng: np.random.Generator, day: _SortedDay, at: int, kind: str) -> _Event | None:

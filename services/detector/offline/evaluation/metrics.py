@@ -80,6 +80,7 @@ def figures(judged: Judged) -> dict[str, float]:
         "ap": average_precision(judged),
         "ap_price": average_precision(judged, PRICE_KINDS),
         "ap_off_market_small": average_precision(judged, ("off_market_small",)),
+        "ap_burst": average_precision(judged, ("burst",)),
         **{name: _share(events) for name, events in found.items()},
         "bursts_flagged": _share(flagged[judged.kind == "burst"]),
         "fat_fingers_in_0.1_percent": _share(found["recall_in_0.1_percent"][judged.kind == "fat_finger"]),

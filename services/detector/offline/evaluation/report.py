@@ -1,71 +1,33 @@
 """The report of an evaluation: tables for the terminal, and JSON for other programs."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 from rich.console import Console
 from rich.table import Table
 
 from services.common.process.atomic_file import replaced_when_done
+from services.detector.offline.evaluation.limits import (
+    FIGURES,
+    MIXED_FIGURES,
+    MIXED_STOCK_FIGURES,
+    SCENARIO_FIGURES,
+    STOCK_KIND_FIGURES,
+    Days,
+    Figure,
+    Result,
+    results_of,
+)
 from services.detector.offline.evaluation.reshape import STOCK_KINDS
+from services.detector.offline.evaluation.scenario_report import natural_table, scenario_table, scenarios_of
+from services.detector.offline.evaluation.selection import CLASSIC
 from services.sources.synthetic.kinds import KINDS
 
-Days = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure and its limits.
-
-    Parameters
-    ----------
-    name
-        Name, as in `metrics.figures`.
-    title
-        Title for display.
-    required, target
-        Limits that the mean must reach and should reach; upper limits if `less_is_better`.
-    required_each_day
-        Limit that the worst day must reach; None if only the mean counts.
-    less_is_better
-        Whether lower values are better, as for false alarms.
-    """
-
-    name: str
-    title: str
-    required: float
-    target: float
-    required_each_day: float | None = None
-    less_is_better: bool = False
-
-    def reaches(self, value: float, limit: float) -> bool:
-        """Tell whether a value reaches a limit."""
-        return value <= limit if self.less_is_better else value >= limit
-
-
-FIGURES = (
-    Figure("ap", "AP, all kinds", 0.80, 0.85, required_each_day=0.75),
-    Figure("ap_price", "AP, price kinds", 0.99, 0.999),
-    Figure("ap_off_market_small", "AP, errors of 0.1-0.4 %", 0.85, 0.92),
-    Figure("recall_in_0.05_percent", "found in 0.05 % of trades", 0.76, 0.80),
-    Figure("recall_in_0.1_percent", "found in 0.1 % of trades", 0.82, 0.87),
-    Figure("bursts_flagged", "bursts flagged", 0.90, 0.95),
-    Figure("fat_fingers_in_0.1_percent", "fat fingers in 0.1 %", 0.33, 0.45),
-    Figure("false_alarms_per_1000", "false alarms per 1000", 0.8, 0.4, less_is_better=True),
-    Figure("flagged_per_1000", "flagged per 1000, clean day", 0.9, 0.5, less_is_better=True),
-)
-
-_ALARMS = Figure("false_alarms_per_1000", "false alarms", 1.5, 0.8, less_is_better=True)
-STOCK_KIND_FIGURES = {
-    stock.name: (Figure("ap", "AP", required, target), _ALARMS)
-    for stock, required, target in zip(STOCK_KINDS[1:], (0.65, 0.70, 0.85), (0.80, 0.80, 0.88), strict=True)
-}
-"""Limits for other kinds of stock."""
+PLAIN = STOCK_KINDS[0].name
 
 
 @dataclass(frozen=True)
@@ -82,6 +44,10 @@ class Evaluation:
         Rate of the injected anomalies.
     days
         Results as `run.evaluate_day` yields them, with `file`.
+    selection
+        The kinds that were injected, as given to `run_evaluate`.
+    scenario_days
+        Results of the second injector's kinds as `ScenarioDay.evaluate` yields them, with `file` and `run`.
     """
 
     profile: str
@@ -90,49 +56,18 @@ class Evaluation:
     runs: int
     events_per_trade: float
     days: Days
+    selection: str = CLASSIC
+    scenario_days: Days = field(default_factory=list)
 
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures of the ranking, with their limits."""
+        return FIGURES if self.selection == CLASSIC else MIXED_FIGURES
 
-@dataclass(frozen=True)
-class Result:
-    """A measured figure: its `mean` over days and runs, the `worst` day's mean; None if not measured."""
-
-    title: str
-    mean: float | None
-    worst: float | None
-    required: float
-    target: float
-    meets_required: bool
-    meets_target: bool
-
-
-def results_of(days: Days, figures: tuple[Figure, ...]) -> dict[str, Result]:
-    """Aggregate the figures of several days, by name."""
-    results = {}
-    for figure in figures:
-        by_file: dict[object, list[float]] = {}
-        for day in days:
-            value = day["figures"].get(figure.name, np.nan)
-            if not np.isnan(value):
-                by_file.setdefault(day["file"], []).append(value)
-        means = [float(np.mean(values)) for values in by_file.values()]
-        if not means:
-            results[figure.name] = Result(
-                figure.title, None, None, figure.required, figure.target, False, False
-            )
-            continue
-        mean = float(np.mean(means))
-        worst = max(means) if figure.less_is_better else min(means)
-        of_each = figure.required_each_day
-        results[figure.name] = Result(
-            figure.title,
-            mean,
-            worst,
-            figure.required,
-            figure.target,
-            figure.reaches(mean, figure.required) and (of_each is None or figure.reaches(worst, of_each)),
-            figure.reaches(mean, figure.target) and (of_each is None or figure.reaches(worst, of_each)),
-        )
-    return results
+    @property
+    def stock_figures(self) -> Mapping[str, tuple[Figure, ...]]:
+        """The figures with other limits for other kinds of stock."""
+        return STOCK_KIND_FIGURES if self.selection == CLASSIC else MIXED_STOCK_FIGURES
 
 
 def kinds_of(days: Days) -> dict[str, dict[str, Any]]:
@@ -158,50 +93,95 @@ def kinds_of(days: Days) -> dict[str, dict[str, Any]]:
     return kinds
 
 
-def write_evaluation(evaluation: Evaluation, output: Path) -> None:
-    """Write all figures as JSON; an existing file is replaced only when the new one is complete."""
-    plain, *others = _by_stock(evaluation.days).items()
-    document = {
-        **asdict(evaluation),
-        "figures": {name: asdict(result) for name, result in results_of(plain[1], FIGURES).items()},
-        "kinds": kinds_of(plain[1]),
-        "stocks": {
-            stock: {
-                "figures": {
-                    name: asdict(result) for name, result in results_of(days, _all_figures(stock)).items()
-                },
-                "kinds": kinds_of(days),
-            }
-            for stock, days in others
-        },
-    }
+def write_evaluation(evaluation: Evaluation, output: Path, beside: Evaluation | None = None) -> None:
+    """Write all figures as JSON, with those of another profile in the field `beside`.
+
+    An existing file is replaced only when the new one is complete.
+    """
+    document = _document(evaluation)
+    if beside is not None:
+        document["beside"] = _document(beside)
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     with replaced_when_done(output) as unfinished:
         unfinished.write_bytes(text)
 
 
+def _document(evaluation: Evaluation) -> dict[str, Any]:
+    stocks = _by_stock(evaluation.days)
+    document = {
+        **asdict(evaluation),
+        "figures": {},
+        "kinds": {},
+        "stocks": {
+            stock: {
+                "figures": _as_json(results_of(days, _all_figures(evaluation, stock))),
+                "kinds": kinds_of(days),
+            }
+            for stock, days in stocks.items()
+        },
+        "scenario_figures": _as_json(results_of(evaluation.scenario_days, SCENARIO_FIGURES)),
+        "scenarios": scenarios_of(evaluation.scenario_days),
+    }
+    if PLAIN in stocks:
+        document |= document["stocks"].pop(PLAIN)
+    return document
+
+
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print the tables of figures and kinds."""
     stocks = _by_stock(evaluation.days)
-    plain, *others = stocks.items()
-    files = len({day["file"] for day in evaluation.days})
-    about = (
-        f"profile {evaluation.profile} ({evaluation.profile_hash}), "
+    files = len({day["file"] for day in (*evaluation.days, *evaluation.scenario_days)})
+    console.print(
+        f"Evaluation: profile {evaluation.profile} ({evaluation.profile_hash}), "
         f"days {files}, runs {evaluation.runs}, seed {evaluation.seed}"
     )
-    results = results_of(plain[1], FIGURES)
-    rows = [(figure.title, figure, results[figure.name]) for figure in FIGURES]
-    console.print(_figures_table(f"Evaluation: {about}", rows))
-    console.print(_kinds_table(kinds_of(plain[1])))
-    if others:
-        rows = []
-        for stock, days in others:
-            results = results_of(days, STOCK_KIND_FIGURES[stock])
-            rows += [
-                (f"{stock}: {figure.title}", figure, results[figure.name])
-                for figure in STOCK_KIND_FIGURES[stock]
-            ]
+    if plain := stocks.pop(PLAIN, None):
+        results = results_of(plain, evaluation.figures)
+        rows = [(figure.title, figure, results[figure.name]) for figure in evaluation.figures]
+        console.print(_figures_table("Six kinds, ranked", rows))
+        console.print(_kinds_table(kinds_of(plain)))
+    rows = []
+    for stock, days in stocks.items():
+        figures = evaluation.stock_figures[stock]
+        results = results_of(days, figures)
+        rows += [(f"{stock}: {figure.title}", figure, results[figure.name]) for figure in figures]
+    if rows:
         console.print(_figures_table("Other kinds of stock, made from the same days", rows))
+    if evaluation.scenario_days:
+        results = results_of(evaluation.scenario_days, SCENARIO_FIGURES)
+        rows = [(figure.title, figure, results[figure.name]) for figure in SCENARIO_FIGURES]
+        console.print(_figures_table("All kinds of the second injector", rows))
+        scenarios = scenarios_of(evaluation.scenario_days)
+        console.print(scenario_table(scenarios))
+        console.print(natural_table(scenarios))
+
+
+def print_beside(evaluation: Evaluation, other: Evaluation, console: Console) -> None:
+    """Print the figures of two profiles on the same days and anomalies side by side."""
+    table = Table(title="Two profiles, the same anomalies", title_justify="left")
+    table.add_column("figure", no_wrap=True)
+    for one in (evaluation, other):
+        table.add_column(one.profile, justify="right")
+    stocks, others = _by_stock(evaluation.days), _by_stock(other.days)
+    compared = [
+        (
+            figure.title if stock == PLAIN else f"{stock}: {figure.title}",
+            results_of(days, (figure,))[figure.name],
+            results_of(others[stock], (figure,))[figure.name],
+        )
+        for stock, days in stocks.items()
+        for figure in (evaluation.figures if stock == PLAIN else evaluation.stock_figures[stock])
+    ]
+    if evaluation.scenario_days:
+        first, second = (results_of(one.scenario_days, SCENARIO_FIGURES) for one in (evaluation, other))
+        compared += [(figure.title, first[figure.name], second[figure.name]) for figure in SCENARIO_FIGURES]
+    for title, ours, theirs in compared:
+        table.add_row(title, _number(ours.mean), _number(theirs.mean))
+    console.print(table)
+
+
+def _as_json(results: dict[str, Result]) -> dict[str, Any]:
+    return {name: asdict(result) for name, result in results.items()}
 
 
 def _by_stock(days: Days) -> dict[str, Days]:
@@ -211,16 +191,16 @@ def _by_stock(days: Days) -> dict[str, Days]:
     return stocks
 
 
-def _all_figures(stock: str) -> tuple[Figure, ...]:
+def _all_figures(evaluation: Evaluation, stock: str) -> tuple[Figure, ...]:
     """Return all figures, with the limits for this kind of stock where they differ."""
-    own = {figure.name: figure for figure in STOCK_KIND_FIGURES[stock]}
-    return tuple(own.get(figure.name, figure) for figure in FIGURES)
+    own = {figure.name: figure for figure in evaluation.stock_figures.get(stock, ())}
+    return tuple(own.get(figure.name, figure) for figure in evaluation.figures)
 
 
 def _figures_table(title: str, rows: list[tuple[str, Figure, Result]]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("figure", no_wrap=True)
-    for heading in ("mean", "worst day", "required", "target"):
+    for heading in ("mean", "95 % interval", "worst day", "required", "target"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for row_title, figure, result in rows:
@@ -231,6 +211,7 @@ def _figures_table(title: str, rows: list[tuple[str, Figure, Result]]) -> Table:
         table.add_row(
             row_title,
             _number(result.mean),
+            "-" if result.interval is None else " to ".join(map(_number, result.interval)),
             _number(result.worst),
             required,
             f"{figure.target:g}",

@@ -44,7 +44,8 @@ def choose_alerts(rarities: np.ndarray, detectors: list[str], given: Alerts, all
         return count_flagged(rarities, detectors, alerts) <= allowed
 
     start = {detector: _within(alert) for detector, alert in given.items()}
-    if "unusual_size" in start:
+    # A higher one was shifted with the others before: to adjust it alone would undo that.
+    if start.get("unusual_size", np.inf) <= HIGHEST_SIZE_ALERT:
 
         def with_size(alert: float) -> Alerts:
             return {**start, "unusual_size": _rounded(alert)}

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.detector.detectors.base import Flags
 from services.detector.detectors.context import DetectorContext
+from services.detector.detectors.core.state import SECOND_NS
 from services.detector.detectors.price.price_history_forest import (
     PriceHistoryForest,
     PriceHistoryForestParameters,
@@ -18,6 +20,7 @@ from services.detector.detectors.price.price_history_forest import (
 from services.detector.detectors.price.rapid_price_change import RapidPriceChangeParameters
 from services.detector.detectors.price.z_score import ZScoreParameters
 from services.detector.detectors.size.high_volume import HighVolumeParameters
+from services.detector.engine.batch import Batch
 from services.detector.engine.columns import TradeColumns
 from services.detector.engine.engine import Engine
 from services.detector.engine.sessions import Sessions
@@ -85,6 +88,7 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
     engine = Engine(profile.model_copy(update={"detectors": detectors, "symbols": {}}))
     values: dict[str, list[np.ndarray]] = {rule.detector: [] for rule in RULES}
     flagged = {name: 0 for name in detectors.running if name in BY_RARITY}
+    last_flag_ns: dict[str, dict[int, int]] = {}
     rarities: list[np.ndarray] = []
     judged = 0
     for piece in _pieces(columns, on_progress):
@@ -96,7 +100,7 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
             for rule, seen_values in values.items():
                 seen_values.append(np.abs(found.flags[rule].value))
             for name in flagged:
-                flagged[name] += len(found.flags[name].at)
+                flagged[name] += _count_stretches(found.flags[name], batch, last_flag_ns.setdefault(name, {}))
             if batch.measures is not None:
                 at = find_standing_out(batch.measures, [])
                 rarities.append(rarities_of(batch.measures[at], batch.event_ns[at], own))
@@ -108,6 +112,27 @@ def measure_day(columns: TradeColumns, profile: Profile, symbol: str, on_progres
                 found_by = by_detector[:, column]
                 measured[name] = MeasuredValues(np.sort(found_by[found_by > 0]), flags_at_threshold=True)
     return MeasuredDay(judged, engine.out_of_order.all, measured, flagged)
+
+
+def _count_stretches(flags: Flags, batch: Batch, last_ns: dict[int, int]) -> int:
+    """Count the stretches that begin among flags: each is one anomaly.
+
+    Parameters
+    ----------
+    flags
+        A detector's flags.
+    batch
+        The trades.
+    last_ns
+        When each slot's last flag was; updated.
+    """
+    count = 0
+    joins_s = np.broadcast_to(flags.join_s, len(flags.at)).tolist()
+    for at, join_s in zip(flags.at.tolist(), joins_s, strict=True):
+        slot, now_ns = int(batch.slot[at]), int(batch.event_ns[at])
+        count += slot not in last_ns or now_ns - last_ns[slot] > join_s * SECOND_NS or join_s == 0
+        last_ns[slot] = now_ns
+    return count
 
 
 def measure_forest(

@@ -7,13 +7,16 @@ import numpy as np
 
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import DETECTORS
-from services.detector.detectors.activity.burst import BurstParameters
 from services.detector.detectors.core.detector import TailDetector
-from services.detector.detectors.core.state import SECOND_NS
+from services.detector.detectors.core.state import NATURAL_CROSS, SECOND_NS
 from services.detector.detectors.core.tail import ALERT, TailParameters
 from services.detector.detectors.loading import load_detector
+from services.detector.detectors.patterns.time_of_day import midnight_ns
+from services.detector.detectors.patterns.volume_surge import VolumeSurgeParameters
+from services.detector.engine.batch import SessionKey
 from services.detector.engine.engine import Engine
 from services.detector.offline.decode import decode_chunk
+from services.detector.offline.tuning.usual_day import DayVolume
 from services.detector.profiles.profile import Detectors, Profile
 from services.sources.base import Source
 
@@ -30,6 +33,8 @@ BY_RARITY: dict[str, type[TailDetector]] = {
 }
 """Detectors that flag by rarity."""
 
+ANY_RARITY = 99.0
+"""Rarity of what is flagged at any alert."""
 MIN_RARITY = 2.5
 """Rarity from which a trade is kept; no alert is ever set as low as this."""
 
@@ -56,6 +61,8 @@ class Measured:
         Infinite for a trade that a fixed rule flags, whatever the alerts.
     priors
         Mean of the state at the end of its sessions, weighted by their numbers of trades.
+    volumes
+        What each of its days had, by day; an endless session is one of them, without a name.
     """
 
     trades: int = 0
@@ -63,6 +70,7 @@ class Measured:
     days: list[str] = field(default_factory=list)
     rarities: np.ndarray = field(default_factory=lambda: np.zeros((0, len(BY_RARITY))))
     priors: Priors = field(default_factory=dict)
+    volumes: dict[str, DayVolume] = field(default_factory=dict)
 
 
 def measure_days(
@@ -102,9 +110,15 @@ def measure_days(
                         rarities[session.symbol] = []
                         ends[session.symbol] = {}
                         parameters[session.symbol] = profile.for_symbol(session.symbol)
+                prints = batch.prints[1]
+                for slot, session in sessions.items():
+                    if session.day not in measured[session.symbol].volumes:
+                        volume = _new_volume(session, parameters[session.symbol], engine.time_zone)
+                        measured[session.symbol].volumes[session.day] = volume
+                    measured[session.symbol].volumes[session.day].add(prints[prints.slot == slot])
                 rule_flags = []
-                for at, anomaly in engine.anomalies(flagged):
-                    if anomaly.severity == Severity.INFO:
+                for at, anomaly, _ in engine.anomalies(flagged):
+                    if anomaly.severity == Severity.INFO or not anomaly.is_first:
                         continue
                     measured[columns.symbol[at]].flagged += 1
                     if any(detection.detector not in BY_RARITY for detection in anomaly.detections):
@@ -129,6 +143,13 @@ def measure_days(
     return dict(sorted(measured.items()))
 
 
+def _new_volume(session: SessionKey, parameters: Detectors, time_zone: str) -> DayVolume:
+    surge = parameters.get("volume_surge")
+    apart_s = (surge if isinstance(surge, VolumeSurgeParameters) else VolumeSurgeParameters()).apart_s
+    start_ns = midnight_ns(session.day, time_zone) if session.day else 0
+    return DayVolume(start_ns, int(apart_s * SECOND_NS))
+
+
 def running_by_rarity(parameters: Detectors) -> dict[str, TailParameters]:
     """Return the parameters of each detector of `BY_RARITY` that runs."""
     found = {name: parameters.get(name) for name in BY_RARITY}
@@ -141,7 +162,7 @@ def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray
     is_odd = np.zeros(len(measures), bool)
     for kind in BY_RARITY.values():
         is_odd |= measures[kind.evidence] >= 1.6
-    is_odd &= measures["is_cross"] == 0
+    is_odd &= measures["is_cross"] != NATURAL_CROSS
     is_odd[rule_flags] = True
     return np.flatnonzero(is_odd)
 
@@ -149,7 +170,7 @@ def find_standing_out(measures: np.ndarray, rule_flags: list[int]) -> np.ndarray
 def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detectors) -> np.ndarray:
     """Return the rarities that detectors compare to their alerts, shape (k, 4); 0 if one does not run.
 
-    The burst detector flags once per episode, so only the rarest trade of an episode has its rarity.
+    A stretch is one anomaly, so only its rarest trade has its rarity.
     """
     rarities = np.zeros((len(measures), len(BY_RARITY)))
     running = running_by_rarity(parameters)
@@ -157,29 +178,32 @@ def rarities_of(measures: np.ndarray, event_ns: np.ndarray, parameters: Detector
         p = running.get(name)
         if p is None:
             continue
-        if isinstance(p, BurstParameters):
-            rarities[:, column] = _once_per_episode(measures["burst_rarity"], event_ns, p)
-            continue
         evidence = measures[kind.evidence]
         rarity = np.where(
             evidence < ALERT,
             evidence * p.alert_rarity / ALERT,
-            p.alert_rarity + (evidence - ALERT - p.evidence_offset) / p.evidence_slope,
+            # What is kept `low` has less evidence than its rarity gives, and is flagged nevertheless.
+            p.alert_rarity + np.maximum(evidence - ALERT - p.evidence_offset, 0.0) / p.evidence_slope,
         )
         is_repeat = np.abs(evidence - REPEAT_FACTOR * ALERT) < 1e-9
-        rarities[:, column] = np.where(is_repeat, 0.0, rarity)
-    rarities[measures["is_cross"] != 0] = 0.0
+        own = np.where(is_repeat, 0.0, rarity)
+        if name == "burst":
+            own = np.where(measures["is_scheduled"] == 1, 0.0, own)
+        if name == "unusual_size":  # no alert is above a block's
+            own = np.where(measures["is_block"] == 1, ANY_RARITY, own)
+        rarities[:, column] = _once_per_stretch(own, event_ns, p.join_s) if p.join_s > 0 else own
+    rarities[measures["is_cross"] == NATURAL_CROSS] = 0.0
     return rarities
 
 
-def _once_per_episode(rarity: np.ndarray, event_ns: np.ndarray, p: BurstParameters) -> np.ndarray:
-    """Keep only the highest rarity of each episode (the first of equals); set the others to 0."""
+def _once_per_stretch(rarity: np.ndarray, event_ns: np.ndarray, join_s: float) -> np.ndarray:
+    """Keep only the highest rarity of each stretch (the first of equals); set the others to 0."""
     kept = np.zeros(len(rarity))
     places = np.flatnonzero(rarity >= MIN_RARITY)
     if len(places):
-        starts = np.flatnonzero(np.diff(event_ns[places]) >= p.episode_s * SECOND_NS) + 1
-        for episode in np.split(places, starts):
-            rarest = episode[np.argmax(rarity[episode])]
+        starts = np.flatnonzero(np.diff(event_ns[places]) > join_s * SECOND_NS) + 1
+        for stretch in np.split(places, starts):
+            rarest = stretch[np.argmax(rarity[stretch])]
             kept[rarest] = rarity[rarest]
     return kept
 

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
+from services.common.errors import TapewatchError
+from services.detector.profiles.profile import BUILT_IN, Profile, built_in_profile, load_profile
 from services.detector.profiles.write import profile_text
 
-__all__ = ["Profile", "configuration", "load_profile", "profile_names"]
+__all__ = ["Profile", "configuration", "load_profile", "profile_names", "profile_of", "tuned_profile"]
 
 _PROFILE_KEY = re.compile(r"^(detectors|symbols|base)\s*:", re.MULTILINE)
 _LARGEST_PROFILE_BYTES = 5_000_000
@@ -14,8 +15,28 @@ _LARGEST_PROFILE_BYTES = 5_000_000
 
 def profile_names(folder: Path) -> list[str]:
     """Return the built-in profiles, and the names of the files in a folder that look like profiles."""
+    built_in = sorted(BUILT_IN, key=lambda name: name != "default")
+    return [*built_in, *(path.name for path in _profile_files(folder))]
+
+
+def profile_of(hash_: str, folder: Path) -> Profile | None:
+    """Return the profile with this hash among those of `profile_names`; None if it is none of them."""
+    built_in = built_in_profile(hash_)
+    if built_in is not None:
+        return built_in
+    for path in _profile_files(folder):
+        try:
+            profile = load_profile(path)
+        except TapewatchError:  # another program's file
+            continue
+        if profile.hash == hash_:
+            return profile
+    return None
+
+
+def _profile_files(folder: Path) -> list[Path]:
     found = sorted(path for pattern in ("*.yaml", "*.yml") for path in folder.glob(pattern))
-    return [*sorted(BUILT_IN, key=lambda name: name != "default"), *(p.name for p in found if _is_profile(p))]
+    return [path for path in found if _is_profile(path)]
 
 
 def _is_profile(path: Path) -> bool:
@@ -49,9 +70,13 @@ def configuration(
     comments
         Comment lines for the top.
     """
+    return profile_text(tuned_profile(profile, symbol, chosen), source, comments, {})
+
+
+def tuned_profile(profile: Profile, symbol: str, chosen: dict[str, dict[str, float] | None]) -> Profile:
+    """Return the profile whose text is the `configuration` of the same choices."""
     symbols = {name: dict(own) for name, own in profile.symbols.items()}
     own = symbols.setdefault(symbol, {})
     for detector, parameters in chosen.items():
         own[detector] = None if parameters is None else {**(own.get(detector) or {}), **parameters}
-    tuned = profile.model_copy(update={"name": "tuned", "symbols": symbols})
-    return profile_text(tuned, source, comments, {})
+    return profile.model_copy(update={"name": "tuned", "symbols": symbols})

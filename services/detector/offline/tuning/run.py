@@ -1,6 +1,7 @@
 """`tapewatch tune`: proposes a profile whose alerts meet a budget for each symbol, from past days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,17 +12,24 @@ from rich.table import Table
 from rich.text import Text
 
 from services.common.errors import TapewatchError
+from services.common.exchange_calendar import ExchangeCalendar
 from services.common.process.atomic_file import replaced_when_done
 from services.contracts.detectors import DETECTORS
+from services.detector.detectors.usual_day import UsualDay, quarter_text
 from services.detector.offline.backtest.run import progress_bar
 from services.detector.offline.tuning.alerts import Alerts, choose_alerts, count_flagged
+from services.detector.offline.tuning.evidence.candidates import find_candidates
+from services.detector.offline.tuning.evidence.changes import changes
+from services.detector.offline.tuning.evidence.document import check_folder, write_evidence
+from services.detector.offline.tuning.evidence.draw import draw
 from services.detector.offline.tuning.measure import (
     BY_RARITY,
     Measured,
     measure_days,
     running_by_rarity,
 )
-from services.detector.profiles.profile import Profile, load_profile
+from services.detector.offline.tuning.usual_day import LEAST_DAYS, UsualDays, usual_days
+from services.detector.profiles.profile import USUAL_DAY, Profile, load_profile
 from services.detector.profiles.write import profile_text
 from services.sources.base import Source
 
@@ -64,8 +72,17 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """What to draw for people to review: where to write it, by which seed, and how many of each threshold."""
+
+    folder: Path
+    seed: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """Result for one symbol: alerts and alert rates (per 1,000 trades) before and after tuning."""
+    """Result for one symbol: its usual day; alerts and alert rates (per 1,000 trades) before and after."""
 
     symbol: str
     days: list[str]
@@ -75,10 +92,20 @@ class Tuned:
     has_own_alerts: bool
     given: Alerts
     alerts: Alerts
+    full_days: int
+    usual_day: UsualDay | None
+
+    def a_day(self, per_1000: float) -> float:
+        """Return a rate of alerts as a desk counts them: alerts of the symbol in a day."""
+        return per_1000 * self.trades / 1000 / max(len(self.days), 1)
 
 
 def run_tune(
-    sources: Sequence[Source], budget_per_1000: float, profile_name: str | None, output: Path
+    sources: Sequence[Source],
+    budget_per_1000: float,
+    profile_name: str | None,
+    output: Path,
+    samples: Samples | None = None,
 ) -> int:
     """Propose priors and alerts for each symbol from past days, as a profile ready for `--profile`.
 
@@ -92,6 +119,8 @@ def run_tune(
         The profile to start from: a built-in one or a file; None for the default.
     output
         The YAML file to write; an existing one is replaced only when tuning is complete.
+    samples
+        What to draw of the prints above and below the new thresholds; None for nothing.
 
     Raises
     ------
@@ -104,10 +133,12 @@ def run_tune(
             f"The budget of {budget_per_1000:g} per 1,000 trades is out of range.",
             f"Give a number of flagged trades per 1,000 above 0 and at most {LARGEST_BUDGET:g}, such as 0.5.",
         )
-    profile = load_profile(profile_name)
+    if samples is not None:
+        check_folder(samples.folder)
+    before = load_profile(profile_name)
     console = Console(stderr=True)
     with replaced_when_done(output) as unfinished:
-        profile, tuned = tune(sources, profile, budget_per_1000, console)
+        profile, tuned = tune(sources, before, budget_per_1000, console)
         profile = profile.model_copy(update={"name": output.stem})
         comments = [
             f"Proposed by `tapewatch tune` for a budget of {budget_per_1000:g} per 1,000 trades, from",
@@ -120,7 +151,28 @@ def run_tune(
         )
         unfinished.write_text(text, encoding="utf-8")
     console.print(_table(tuned, budget_per_1000))
+    console.print(_usual_table(tuned))
+    console.print(Text(f"What changed since the profile {before.name}", style="bold"))
+    for sentence in changes(before, profile):
+        console.print(Text(f"  {sentence}"))
+    if samples is not None:
+        _write_samples(sources, before, profile, samples, console)
     return 0
+
+
+def _write_samples(
+    sources: Sequence[Source], before: Profile, profile: Profile, samples: Samples, console: Console
+) -> None:
+    with _progress(sources, console, "drawing samples") as on_progress:
+        found = find_candidates(sources, profile, on_progress)
+    evidence = draw(found, before, profile, samples.seed, samples.count)
+    path = write_evidence(evidence, samples.folder)
+    console.print(
+        Text(
+            f"{len(evidence.prints):,} prints to review are in {path}: start the dashboard in its folder, or "
+            "the one above, and open the page Tuning. `tapewatch evidence` says what the reviews say."
+        )
+    )
 
 
 def tune(
@@ -150,6 +202,9 @@ def tune(
     before = _run(sources, profile, console, "measuring")
     if not before:
         raise TapewatchError("The files have no trades.", "Give files of past days with trades.")
+    volumes = {symbol: one.volumes for symbol, one in before.items()}
+    usual = usual_days(volumes, ExchangeCalendar(profile.exchange).missing_ns)
+    profile = _with_usual_days(profile, usual)
     given = {
         symbol: {name: p.alert_rarity for name, p in running_by_rarity(profile.for_symbol(symbol)).items()}
         for symbol in before
@@ -182,6 +237,8 @@ def tune(
             has_own_alerts=budget_per_1000 * one.trades / 1000 >= MIN_FLAGS,
             given=given[symbol],
             alerts=alerts[symbol],
+            full_days=usual.days[symbol],
+            usual_day=profile.usual_day_of(symbol) if symbol in usual.of_symbol else None,
         )
         for symbol, one in before.items()
     ]
@@ -196,6 +253,15 @@ def _nothing_to_tune(profile: Profile) -> TapewatchError:
 
 
 def _run(sources: Sequence[Source], profile: Profile, console: Console, title: str) -> dict[str, Measured]:
+    with _progress(sources, console, title) as on_progress:
+        return measure_days(sources, profile, on_progress)
+
+
+@contextmanager
+def _progress(
+    sources: Sequence[Source], console: Console, title: str
+) -> Iterator[Callable[[Source, int], None]]:
+    """Show a bar, and return what moves it."""
     with progress_bar(console) as bar:
         sizes = [source.size for source in sources]
         task = bar.add_task(title, total=None if None in sizes else sum(filter(None, sizes)))
@@ -205,7 +271,7 @@ def _run(sources: Sequence[Source], profile: Profile, console: Console, title: s
             done[id(source)] = position
             bar.update(task, completed=sum(done.values()), description=f"{title}: {source.name}")
 
-        return measure_days(sources, profile, on_progress)
+        yield on_progress
 
 
 def _choices(measured: dict[str, Measured], budget_per_1000: float) -> list[Choice]:
@@ -284,6 +350,17 @@ def _with(profile: Profile, measured: dict[str, Measured], alerts: dict[str, Ale
     return profile.model_copy(update={"symbols": symbols})
 
 
+def _with_usual_days(profile: Profile, usual: UsualDays) -> Profile:
+    """Return the profile with usual days in place of its own, where there are any."""
+    symbols = {symbol: dict(own) for symbol, own in profile.symbols.items()}
+    for symbol, day in usual.of_symbol.items():
+        symbols.setdefault(symbol, {})[USUAL_DAY] = {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in day.model_dump(exclude_none=True).items()
+        }
+    return profile.model_copy(update={"symbols": symbols, USUAL_DAY: usual.of_all or profile.usual_day})
+
+
 def _span(tuned: list[Tuned]) -> str:
     days = sorted({day for one in tuned for day in one.days if day})
     if not days:
@@ -294,9 +371,10 @@ def _span(tuned: list[Tuned]) -> str:
 def _line(one: Tuned) -> str:
     days = f"{len(one.days)} day{'s' if len(one.days) != 1 else ''}"
     shared = "" if one.has_own_alerts else "; too few trades for alerts of its own"
+    usual = "" if one.usual_day else f"; too few full days ({one.full_days} of {LEAST_DAYS}) for a usual day"
     return (
         f"{one.trades:,} trades of {days}; flagged per 1,000: {one.before:.3f} before, {one.after:.3f} "
-        f"with these{shared}"
+        f"with these, {one.a_day(one.after):.3g} a day{shared}{usual}"
     )
 
 
@@ -313,6 +391,7 @@ def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
         "trades",
         "before",
         "after",
+        "a day",
         *(f"{DETECTORS[one].short_title} alert" for one in BY_RARITY),
     ):
         table.add_column(name, justify="right")
@@ -322,10 +401,38 @@ def _table(tuned: list[Tuned], budget_per_1000: float) -> Table:
             f"{one.trades:,}",
             f"{one.before:.3f}",
             Text(f"{one.after:.3f}", style="green" if one.after <= budget_per_1000 else "yellow"),
+            f"{one.a_day(one.before):,.1f} → {one.a_day(one.after):,.1f}",
             *(_moved(one, detector) for detector in BY_RARITY),
         )
     if len(tuned) > ROWS_SHOWN:
         table.caption = f"and {len(tuned) - ROWS_SHOWN:,} more"
+    return table
+
+
+def _usual_table(tuned: list[Tuned]) -> Table:
+    table = Table(
+        title="Usual day, from the full days",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("symbol")
+    for name in ("full days", "moments", "shares", "busiest quarter of an hour"):
+        table.add_column(name, justify="right")
+    for one in tuned[:ROWS_SHOWN]:
+        day, curve = one.usual_day, one.usual_day.curve if one.usual_day else ()
+        busiest = max(range(len(curve)), key=curve.__getitem__, default=0)
+        table.add_row(
+            Text(one.symbol),
+            f"{one.full_days}",
+            f"too few: {LEAST_DAYS} are needed" if day is None else f"{day.moments or 0:,.0f}",
+            "" if day is None else f"{day.shares or 0:,.0f}",
+            f"{quarter_text(busiest)}: {curve[busiest]:.1%}"
+            if curve
+            else "that of all symbols"
+            if day
+            else "",
+        )
     return table
 
 
