@@ -1,0 +1,43 @@
+"""From a model's raw output to a probability: isotonic regression, corrected for the true rate.
+
+Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates", KDD 2002;
+Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+Neural Computation 2002.
+"""
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from services.detector.models.manifest import Scaling
+
+
+def calibrated(
+    scaling: Scaling, raw: np.ndarray, label: np.ndarray, weight: np.ndarray, true_rate: float
+) -> Scaling:
+    """Return a scaling with the curve from raw outputs to probabilities.
+
+    Parameters
+    ----------
+    scaling
+        What is done to the inputs.
+    raw, label, weight
+        Of trades that the model has not learnt from, shape (n,); both labels occur.
+    true_rate
+        Share of anomalies among real trades, which is not that among these.
+    """
+    regression = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw, label, sample_weight=weight)
+    # No trade is certain: as if one more anomaly, and one more ordinary trade, had been anywhere.
+    anomalies, all_weight = float(weight[label > 0].sum()), float(weight.sum())
+    least, most = 1 / (all_weight + 2), 1 - 1 / (anomalies + 2)
+    probability = np.clip(regression.y_thresholds_.astype(np.float64), least, most)
+    odds = probability / (1 - probability) * _odds(true_rate) / _odds(anomalies / all_weight)
+    return Scaling(
+        [float(one) for one in regression.X_thresholds_],
+        [float(one) for one in odds / (1 + odds)],
+        scaling.center,
+        scaling.scale,
+    )
+
+
+def _odds(rate: float) -> float:
+    return rate / (1 - rate)
