@@ -26,7 +26,12 @@ class Batch:
     size_bytes: int = 0
     removals: int = 0
     """Entries without a content."""
+    has_skipped: bool = False
+    """Whether records were left out of it, so that their offsets count even without an entry."""
     _began_s: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.entries) or self.has_skipped
 
     def add(self, record: Record, entry: Entry) -> bool:
         """Take one more; returns False if there is no room for it, or something about the same target."""
@@ -34,7 +39,8 @@ class Batch:
         targets = self.targets
         size_bytes = self.size_bytes + len(content or b"")
         if not targets:
-            self._began_s = time.monotonic()
+            if not self.has_skipped:
+                self._began_s = time.monotonic()
         elif target in targets or len(targets) >= MAX_BATCH_RECORDS or size_bytes > MAX_BATCH_BYTES:
             return False
         targets.add(target)
@@ -45,6 +51,12 @@ class Batch:
             self.removals += 1
         return True
 
+    def skip(self) -> None:
+        """Note that a record was left out."""
+        if not self:
+            self._began_s = time.monotonic()
+        self.has_skipped = True
+
     @property
     def room(self) -> int:
         """How many more records it takes."""
@@ -53,7 +65,7 @@ class Batch:
     @property
     def is_due(self) -> bool:
         """Whether it is full, or has waited long enough for more."""
-        return bool(self.entries) and (
+        return bool(self) and (
             self.room == 0
             or self.size_bytes >= MAX_BATCH_BYTES
             or time.monotonic() - self._began_s >= FLUSH_AFTER_S

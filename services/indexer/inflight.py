@@ -6,6 +6,7 @@ its own.
 """
 
 import threading
+import time
 from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from confluent_kafka import Message
 from services.common.kafka.records import Record
 from services.common.process.background import in_background
 from services.indexer.batch import Batch, Offsets
-from services.indexer.sinks.base import Rejected, Sink
+from services.indexer.keeping.base import OffsetKeeper
+from services.indexer.sinks.base import Rejected
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,14 @@ class Acknowledged:
     offsets
         To be committed now.
     last
-        The last record of the batch.
+        The last record of the batch; None if it has only offsets.
     """
 
     rejected: list[tuple[Record, str]]
     written: Counter[str]
     removed: int
     offsets: Offsets
-    last: Record
+    last: Record | None
 
 
 def _count_topics(records: list[Record]) -> Counter[str]:
@@ -54,6 +56,7 @@ class _Sent:
     batch: Batch
     offsets: Offsets
     is_owned: bool = True
+    sent_at_s: float = field(default_factory=time.monotonic)
     answer: Future[list[Rejected]] = field(init=False)
 
 
@@ -62,13 +65,16 @@ class InFlight:
 
     Parameters
     ----------
-    sink
+    keeper
         Writes them; called in threads.
+    connections
+        How many may be written at the same time.
     """
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._most = 2 * sink.connections
+    def __init__(self, keeper: OffsetKeeper, connections: int) -> None:
+        self._keeper = keeper
+        self._connections = connections
+        self._most = 2 * connections
         """Maximum number of batches that are being sent or wait for an older one's answer."""
         self._sent: deque[_Sent] = deque()
         self._answered = threading.Event()
@@ -84,7 +90,7 @@ class InFlight:
     def accepts(self, batch: Batch) -> bool:
         """Whether a batch may go now."""
         return (
-            sum(not sent.answer.done() for sent in self._sent) < self._sink.connections
+            sum(not sent.answer.done() for sent in self._sent) < self._connections
             and len(self._sent) < self._most
             and all(batch.targets.isdisjoint(sent.batch.targets) for sent in self._sent)
         )
@@ -92,7 +98,7 @@ class InFlight:
     def send(self, batch: Batch, offsets: Offsets) -> None:
         """Send a batch; `offsets` are to be committed when it is acknowledged."""
         sent = _Sent(batch, offsets)
-        sent.answer = in_background(self._sink.write, batch.entries, lambda: sent.is_owned)
+        sent.answer = in_background(self._keeper.write, batch, offsets, lambda: sent.is_owned)
         sent.answer.add_done_callback(lambda _: self._answered.set())
         self._sent.append(sent)
 
@@ -104,6 +110,13 @@ class InFlight:
         """Wait until a batch has been answered since the last call."""
         self._answered.wait(within_s)
         self._answered.clear()
+
+    @property
+    def unanswered_s(self) -> float:
+        """How long the sink has owed the oldest one's answer, in seconds; 0 if it owes none."""
+        if not self._sent or self._sent[0].answer.done():
+            return 0.0
+        return time.monotonic() - self._sent[0].sent_at_s
 
     @property
     def oldest_is_done(self) -> bool:
@@ -132,7 +145,8 @@ class InFlight:
                     written[record.topic()] -= 1
                     removed += at not in rejected_at
         letters = [(batch.records[item.at], item.reason) for item in rejected]
-        return Acknowledged(letters, +written, removed, sent.offsets, batch.records[-1])
+        last = batch.records[-1] if batch.records else None
+        return Acknowledged(letters, +written, removed, sent.offsets, last)
 
     def abandon(self) -> None:
         """Keep waiting for all, as they may still be written, but neither commit nor repeat any."""

@@ -2,11 +2,12 @@
 
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from services.common.observability.counters import COMMIT_SECONDS
 from services.common.process.readiness import ThrottledWarning
 from services.indexer.batch import Offsets
+from services.indexer.letters import Letters
 
 COMMIT_EVERY_S = 0.5
 TRY_AGAIN_S = 1.0
@@ -20,17 +21,17 @@ class OffsetCommitter:
 
     Parameters
     ----------
-    producer
-        Has the dead letters; nothing is committed before they are safe.
+    letters
+        The dead letters; nothing is committed before they are safe.
     where
         The broker, for the log.
     service
         The process's name, for its metrics.
     """
 
-    def __init__(self, producer: Producer, where: str, service: str) -> None:
+    def __init__(self, letters: Letters, where: str, service: str) -> None:
         self._commit_time = COMMIT_SECONDS.labels(service)
-        self._producer = producer
+        self._letters = letters
         self._where = where
         self._requested: Offsets = {}
         self._committed: Offsets = {}
@@ -66,7 +67,7 @@ class OffsetCommitter:
             A dead letter was rejected.
         """
         left = self._left()
-        if not left or self._producer.flush(0):
+        if not left or not self._letters.are_safe(0):
             return
         offsets = [TopicPartition(*partition, offset) for partition, offset in left.items()]
         try:

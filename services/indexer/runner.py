@@ -1,25 +1,22 @@
 """Reads, has a sink write, and commits; survives servers that go away and partitions that move.
 
 Offsets are committed in the order of the batches, each after its acknowledgement, so a restart can only send
-again what is already there under the same ids.
+again what is already there under the same ids. A store that keeps the offsets itself has them earlier, with
+the batch.
 """
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from services.common.config.settings import Settings
-from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_producer
 from services.common.kafka.connection import kafka_connection
 from services.common.kafka.consumer_loop import ConsumerLoop
-from services.common.kafka.dead_letters import publish_rejected_message
 from services.common.kafka.lag import Lag
-from services.common.kafka.offsets import find_starts
 from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from services.common.process.instance import claim_instance
@@ -28,19 +25,29 @@ from services.contracts.components import Component
 from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 from services.indexer.batch import Batch, Offsets
 from services.indexer.inflight import InFlight
+from services.indexer.keeping.base import OffsetKeeper
+from services.indexer.keeping.in_kafka import KeptInKafka
+from services.indexer.keeping.in_store import KeptInStore
+from services.indexer.letters import Letters
 from services.indexer.metrics import Tally
 from services.indexer.offset_committer import OffsetCommitter
-from services.indexer.sinks.base import RejectedRecordError, Sink, StoppedError
+from services.indexer.sinks.base import (
+    IdempotentSink,
+    RejectedRecordError,
+    Sink,
+    StoppedError,
+    TransactionalSink,
+)
 
 POLL_S = 0.05
 PATIENCE_S = 2.0
 """While a batch takes longer than this, the partitions are paused, which drops records read ahead."""
 
+SILENT_S = 5.0
+"""A sink that owes an answer for longer than this is said to be waited for."""
+
 REVOKE_S = 3.0
 """How long a rebalance waits for batches in flight."""
-
-SAY_REJECTED_EVERY_S = 1.0
-"""Minimum time between log lines about rejections; they give a count and an example."""
 
 
 class Runner:
@@ -79,12 +86,13 @@ class Runner:
         # No time limit for delivery: a broker that goes away is waited for.
         self._producer: Producer = new_producer(self._kafka, **{"message.timeout.ms": 0})
         self._tally = Tally(self._service)
+        self._letters = Letters(self._producer, self._service, self._tally, stop, health)
+        self._keeper = self._keeper_of(sink)
         self._batch = Batch()
-        self._in_flight = InFlight(sink)
+        self._in_flight = InFlight(self._keeper, sink.connections)
+        self._is_waiting = False
         self._handed_over = 0
         """How often partitions were handed over; everything read before that must be forgotten."""
-        self._say_rejected_s = -math.inf
-        self._rejected_unsaid = 0
         self._loop = ConsumerLoop(
             self._kafka,
             component.group,
@@ -96,6 +104,14 @@ class Runner:
             self._client_config,
         )
         self._lag = Lag(self._service, self._loop, list(sink.topics))
+
+    def _keeper_of(self, sink: Sink) -> OffsetKeeper:
+        """Return what keeps the offsets of a sink."""
+        if isinstance(sink, TransactionalSink):
+            return KeptInStore(sink, self._letters, self._kafka, self._stop)
+        if isinstance(sink, IdempotentSink):
+            return KeptInKafka(sink, self._letters)
+        raise TypeError(f"{type(sink).__name__} is of no kind of sink")
 
     def run(self, until_idle_s: float | None) -> None:
         """Work; see `run_index`."""
@@ -116,7 +132,7 @@ class Runner:
 
     def _client_config(self) -> dict[str, object]:
         """Give each client an account of its own commits: an answer for one that was left never comes."""
-        self._commits = OffsetCommitter(self._producer, f"Kafka at {self._kafka}", self._service)
+        self._commits = OffsetCommitter(self._letters, f"Kafka at {self._kafka}", self._service)
         return {
             "client.id": self._client_id,
             # All partitions go at once at a rebalance, so all that was read goes with them.
@@ -136,7 +152,9 @@ class Runner:
         if self._batch.is_due:
             self._dispatch(dict(self._loop.positions.next_offsets))
         self._settle()
-        is_idle = not (records or self._batch.entries or self._in_flight or self._loop.has_aside)
+        # Also if no batch waits behind the one that it owes an answer for.
+        self._note_waiting(self._in_flight.unanswered_s >= SILENT_S)
+        is_idle = not (records or self._batch or self._in_flight or self._loop.has_aside)
         if is_idle:
             self._request_all_that_was_read()
         self._commits.poll(self._loop.consumer)
@@ -145,7 +163,7 @@ class Runner:
 
     def _request_all_that_was_read(self) -> None:
         """Have all committed, messages that became dead letters at the end included, if all is answered."""
-        if not (self._batch.entries or self._in_flight.has_owned):
+        if not (self._batch or self._in_flight.has_owned):
             self._commits.request(self._loop.positions.next_offsets)
 
     def _unanswered(self) -> Counter[str]:
@@ -160,7 +178,7 @@ class Runner:
             try:
                 entry = prepare(record)
             except RejectedRecordError as error:
-                self._reject(record, str(error))
+                self._keeper.reject(self._batch, record, str(error))
                 continue
             if not self._batch.add(record, entry):
                 self._dispatch(self._batch.offsets)
@@ -171,8 +189,8 @@ class Runner:
     def _dispatch(self, offsets: Offsets) -> None:
         """Send what was gathered, as soon as it may go; `offsets` are to be committed when it has arrived."""
         # A rebalance meanwhile leaves an empty batch.
-        self._stay_until(lambda: not self._batch.entries or self._in_flight.accepts(self._batch))
-        if self._batch.entries:
+        self._stay_until(lambda: not self._batch or self._in_flight.accepts(self._batch))
+        if self._batch:
             self._in_flight.send(self._batch, offsets)
             self._batch = Batch()
 
@@ -200,12 +218,12 @@ class Runner:
                 if not is_paused:
                     self._loop.pause()
                 is_paused = True
-                self._health.ready, self._health.detail = False, f"waiting for {self._sink.title}"
+                self._note_waiting(True)
                 self._loop.listen(POLL_S)
                 self._lag.update(self._unanswered, is_paused=True)
         if is_paused:
             self._loop.resume()
-            self._health.ready = self._loop.is_settled and not self._stop.requested
+            self._note_waiting(False)
 
     def _settle(self) -> None:
         """Have the batches committed that have arrived, oldest first."""
@@ -214,12 +232,21 @@ class Runner:
             if acknowledged is None:
                 continue
             for record, reason in acknowledged.rejected:
-                self._reject(record, reason)
+                self._keeper.settle(record, reason)
             self._tally.add(acknowledged.written, acknowledged.removed)
-            if acknowledged.last.topic() in (TRADES_TOPIC, ANOMALIES_TOPIC):  # others are about other times
-                self._tally.note_event(acknowledged.last.value() or b"")
+            last = acknowledged.last
+            if last and last.topic() in (TRADES_TOPIC, ANOMALIES_TOPIC):  # others are about other times
+                self._tally.note_event(last.value() or b"")
             self._commits.request(acknowledged.offsets)
         self._commits.poll(self._loop.consumer)
+
+    def _note_waiting(self, is_waiting: bool) -> None:
+        """Be not ready while the sink is waited for."""
+        if is_waiting:
+            self._health.ready, self._health.detail = False, f"waiting for {self._sink.title}"
+        elif self._is_waiting:
+            self._health.ready = self._loop.is_settled and not self._stop.requested
+        self._is_waiting = is_waiting
 
     def _finish_commits(self) -> None:
         self._loop.pause()
@@ -231,8 +258,8 @@ class Runner:
             self._loop.listen(POLL_S)
 
     def restore(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Resume after the committed offsets, or at the topic's current beginning."""
-        starts = find_starts(self._loop.consumer, partitions)
+        """Resume after the offsets that are kept, or at the topic's current beginning."""
+        starts = self._keeper.starts(self._loop.consumer, partitions)
         return [start.at(start.offset) for start in starts]
 
     def started(self, seconds: float) -> None:
@@ -248,7 +275,7 @@ class Runner:
             self._in_flight.wait(POLL_S)
             self._settle()
         # Its answer would come too late, but it arrives before this instance asks for new partitions.
-        self._producer.flush(max(0.0, deadline_s - time.monotonic()))
+        self._letters.are_safe(max(0.0, deadline_s - time.monotonic()))
         if not self._loop.has_aside:
             self._request_all_that_was_read()
         self._commits.send(self._loop.consumer)
@@ -264,34 +291,3 @@ class Runner:
         self._batch = Batch()
         self._in_flight.abandon()
         self._commits.forget()
-
-    def _reject(self, record: Record, reason: str) -> None:
-        """Write a dead letter, even if another service may write one too: it may not be running."""
-        while True:
-            try:
-                publish_rejected_message(self._producer, self._service, reason, record, self._delivered)
-                break
-            except BufferError:  # the client's queue is full: Kafka takes letters more slowly than they come
-                if self._stop.grace_expired:
-                    raise StoppedError from None
-                self._health.beat()
-                self._producer.poll(POLL_S)
-        self._tally.add_dead_letter()
-        self._rejected_unsaid += 1
-        if time.monotonic() >= self._say_rejected_s:
-            self._log.warning(
-                "dead letters",
-                count=self._rejected_unsaid,
-                topic=record.topic(),
-                offset=record.offset(),
-                error=reason[:300],
-            )
-            self._say_rejected_s = time.monotonic() + SAY_REJECTED_EVERY_S
-            self._rejected_unsaid = 0
-
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        """Hear of a failed delivery; called within `flush` or `poll`, so before anything is committed."""
-        if error is not None:
-            raise TapewatchError(
-                f"Kafka did not accept a dead letter: {error.str()}.", "Check the broker, then start again."
-            )

@@ -1,8 +1,7 @@
 """From a sink's name to its class."""
 
-from importlib import import_module
-
 from services.common.errors import TapewatchError
+from services.common.extras import load_with_extra
 from services.contracts.sinks import SINKS, SinkSpec
 from services.indexer.sinks.base import Sink
 
@@ -28,14 +27,5 @@ def load_sink(spec: SinkSpec) -> type[Sink]:
     TapewatchError
         A package that it needs is not installed.
     """
-    module, _, name = spec.code.partition(":")
-    try:
-        found: type[Sink] = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        if not spec.extra or (error.name or "").startswith("services"):
-            raise
-        raise TapewatchError(
-            f"This sink needs the package {error.name}, which is not installed.",
-            f"Install it: pip install 'tapewatch[{spec.extra}]'.",
-        ) from error
+    found: type[Sink] = load_with_extra(spec.code, "This sink needs", spec.extra)
     return found

@@ -17,16 +17,31 @@ import orjson
 
 from services.common.kafka.records import Headers, Record
 from services.contracts.indices import (
+    ALERT_DELIVERIES_INDEX_PREFIX,
+    ALERTS_INDEX_PREFIX,
     ANOMALIES_INDEX_PREFIX,
     CORRECTIONS_INDEX_PREFIX,
     FEED_EVENTS_INDEX_PREFIX,
+    MAX_ID_BYTES,
+    PROFILES_INDEX,
+    SILENCES_INDEX,
     TRADES_INDEX_PREFIX,
 )
 from services.contracts.retraction import TIMESTAMP, TRADE_ID
-from services.contracts.topics import ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, TRADES_TOPIC
+from services.contracts.topics import (
+    ALERT_DELIVERIES_TOPIC,
+    ALERTS_TOPIC,
+    ANOMALIES_TOPIC,
+    CORRECTIONS_TOPIC,
+    FEED_EVENTS_TOPIC,
+    PROFILES_TOPIC,
+    SILENCES_TOPIC,
+    TRADES_TOPIC,
+)
 from services.contracts.trade import FIRST_YEAR, LAST_YEAR
 from services.indexer.sinks.base import Entry, RejectedRecordError
 
+_DAILY, _MONTHLY, _ALL = 10, 7, 0
 _DAY_FORM = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 
 
@@ -38,14 +53,14 @@ class _Kind:
     ----------
     prefix
         Of the index's name; the day or the month of `@timestamp` follows.
-    is_daily
-        Whether there is an index for each day, not for each month.
+    period_chars
+        How much of the day, as in 2024-12-02, follows: `_DAILY`, `_MONTHLY`, or `_ALL` for one index.
     id_field
         The field that is the id; None where the id is a digest of the document.
     """
 
     prefix: str
-    is_daily: bool
+    period_chars: int
     id_field: str | None
 
     @cached_property
@@ -63,16 +78,19 @@ class _Kind:
 
 
 _KINDS = {
-    TRADES_TOPIC: _Kind(TRADES_INDEX_PREFIX, is_daily=True, id_field="trade_id"),
-    ANOMALIES_TOPIC: _Kind(ANOMALIES_INDEX_PREFIX, is_daily=False, id_field="trade_id"),
-    CORRECTIONS_TOPIC: _Kind(CORRECTIONS_INDEX_PREFIX, is_daily=False, id_field="correction_id"),
-    FEED_EVENTS_TOPIC: _Kind(FEED_EVENTS_INDEX_PREFIX, is_daily=False, id_field=None),
+    TRADES_TOPIC: _Kind(TRADES_INDEX_PREFIX, _DAILY, id_field="trade_id"),
+    ANOMALIES_TOPIC: _Kind(ANOMALIES_INDEX_PREFIX, _MONTHLY, id_field="trade_id"),
+    CORRECTIONS_TOPIC: _Kind(CORRECTIONS_INDEX_PREFIX, _MONTHLY, id_field="correction_id"),
+    FEED_EVENTS_TOPIC: _Kind(FEED_EVENTS_INDEX_PREFIX, _MONTHLY, id_field=None),
+    # Every revision of an alert has the time of its first anomaly, and so replaces the one before.
+    ALERTS_TOPIC: _Kind(ALERTS_INDEX_PREFIX, _MONTHLY, id_field="alert_id"),
+    ALERT_DELIVERIES_TOPIC: _Kind(ALERT_DELIVERIES_INDEX_PREFIX, _MONTHLY, id_field=None),
+    SILENCES_TOPIC: _Kind(SILENCES_INDEX, _ALL, id_field="silence_id"),
+    PROFILES_TOPIC: _Kind(PROFILES_INDEX, _ALL, id_field=None),
 }
 _DAY = re.compile(rf"{_DAY_FORM}(?=T)", re.ASCII)
 _LINE_END, _BACKSLASH = b"\n\\"
 DAYS_KEPT = 4096
-MAX_ID_BYTES = 512
-"""Elasticsearch's limit for an `_id`."""
 _DIGEST_BYTES = 16
 
 
@@ -82,7 +100,7 @@ def to_document(record: Record, /) -> Entry:
     Parameters
     ----------
     record
-        Of `trades`, `anomalies`, `corrections` or `feed-events`. An anomaly without a value is a retraction.
+        Of one of the topics in `_KINDS`. An anomaly without a value is a retraction.
 
     Raises
     ------
@@ -165,8 +183,7 @@ def _target_start(topic: str, day: bytes) -> bytes:
     if not FIRST_YEAR <= day[:4].decode() <= LAST_YEAR:
         raise RejectedRecordError(f"the day {day.decode()} is not from {FIRST_YEAR} to {LAST_YEAR}")
     kind = _KINDS[topic]
-    period = day if kind.is_daily else day[:7]
-    index = kind.prefix.encode() + period.replace(b"-", b".")
+    index = kind.prefix.encode() + day[: kind.period_chars].replace(b"-", b".")
     return b'{"index":{"_index":"%b","_id":' % index
 
 

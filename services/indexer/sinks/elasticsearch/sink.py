@@ -1,4 +1,4 @@
-"""Trades, anomalies, corrections and events of feeds as documents of Elasticsearch, each under its id."""
+"""Trades and what was found, told and said of them as documents of Elasticsearch, each under its id."""
 
 from collections.abc import Callable
 
@@ -6,18 +6,20 @@ from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
 from services.common.observability.health import Health
 from services.common.process.shutdown import Stop
-from services.contracts.topics import ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, TRADES_TOPIC
-from services.indexer.sinks.base import Entry, Rejected, Sink
+from services.contracts.topics import (
+    INDEXED,
+)
+from services.indexer.sinks.base import Entry, IdempotentSink, Rejected
 from services.indexer.sinks.elasticsearch.bulk import BulkAnswers, BulkSender
 from services.indexer.sinks.elasticsearch.documents import to_document
 from services.indexer.sinks.elasticsearch.preflight import wait_until_set_up
 
 
-class ElasticsearchSink(Sink):
-    """Sends bulk requests over `connections` connections; see `Sink`."""
+class ElasticsearchSink(IdempotentSink):
+    """Sends bulk requests over `connections` connections; see `IdempotentSink`."""
 
     title = "Elasticsearch"
-    topics = (TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
+    topics = INDEXED
     connections = 4
 
     def __init__(self, settings: Settings, stop: Stop) -> None:
