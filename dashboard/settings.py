@@ -35,6 +35,9 @@ class DashboardSettings(Settings):
     exchange: str = "XNAS"
     """Market identifier code of the exchange whose days and clock are shown: the profile's `exchange`."""
 
+    ahead_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """Days ahead of the clock that count as sessions, for a simulated market that is dated ahead."""
+
     refresh_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
     """Seconds from one refresh of a live page to the next."""
 

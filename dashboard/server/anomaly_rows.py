@@ -5,6 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from dashboard.server.elastic import search
+from services.common.elastic.client import Elasticsearch
+from services.contracts.indices import ANOMALIES_INDICES
+
 SHOWN_FIELDS = (
     "@timestamp",
     "trade_id",
@@ -18,8 +22,37 @@ SHOWN_FIELDS = (
     "message",
     "detections.label",
     "detections.score",
+    "last_trade",
+    "count",
 )
 """Fields of an anomaly that `to_anomaly_rows` reads."""
+
+
+def find_anomalies(client: Elasticsearch, trade_ids: Sequence[str]) -> pd.DataFrame:
+    """Return anomalies by their ids as `to_anomaly_rows` lays them out, the newest first.
+
+    Parameters
+    ----------
+    client
+        Client of the cluster.
+    trade_ids
+        At most as many as a page shows; those that are not indexed are left out.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    answer = search(
+        client,
+        ANOMALIES_INDICES,
+        query={"bool": {"filter": [{"terms": {"trade_id": list(trade_ids)}}]}},
+        sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date_nanos"}}],
+        size=max(len(trade_ids), 1),
+        track_total_hits=False,
+        source_includes=SHOWN_FIELDS,
+    )
+    return rows_of(answer)
 
 
 def rows_of(answer: dict[str, Any]) -> pd.DataFrame:
@@ -42,10 +75,13 @@ def to_anomaly_rows(sources: Sequence[dict[str, Any]]) -> pd.DataFrame:
                 "labels": source["anomalies"],
                 "label": strongest["label"] if strongest else source["anomalies"][0],
                 "message": source["message"],
+                "last_trade": source.get("last_trade"),
+                "count": source.get("count") or 1,
             }
         )
     columns = ["time", "trade_id", "symbol", "price", "size", "side"]
-    frame = pd.DataFrame(rows, columns=[*columns, "severity", "score", "labels", "label", "message"])
+    columns += ["severity", "score", "labels", "label", "message", "last_trade", "count"]
+    frame = pd.DataFrame(rows, columns=columns)
     frame["time"] = pd.to_datetime(frame["time"], format="ISO8601", utc=True)
     return frame
 

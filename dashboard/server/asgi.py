@@ -11,12 +11,15 @@ from pathlib import Path
 
 import streamlit
 import uvicorn
+from streamlit.commands import navigation
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.bootstrap import load_config_options
 
-import dashboard.pages.overview.page  # noqa: F401  # so that the first visitor need not wait for it
+import dashboard.pages.overview.page
+import dashboard.pages.symbol.page  # noqa: F401  # so that the first visitor need not wait for them
 from dashboard.server.hosts import EVERY_ADDRESS, KnownHosts, own_hosts
 from dashboard.server.preload import BrowserCode
+from dashboard.server.sign_in import check_sign_in
 from dashboard.settings import DashboardSettings
 from dashboard.ui.exchange import exchange
 from services.common.errors import TapewatchError
@@ -26,6 +29,8 @@ APP = Path(__file__).parents[1] / "app.py"
 # They win over any config.toml in the current or the home folder.
 OPTIONS = {
     "browser.gatherUsageStats": False,
+    # Its own button saves a table as it is on the screen, with texts that a spreadsheet takes for formulas.
+    "client.disableDataExport": True,
     "client.showErrorDetails": "none",  # the log has them; a person at the screen cannot act on a traceback
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
@@ -36,11 +41,16 @@ OPTIONS = {
     "logger.enableRich": False,
     "server.fileWatcherType": "none",
     "server.headless": True,
+    # So dark that what Streamlit writes at 60 % of it, such as captions, has WCAG's contrast of 4.5.
+    "theme.light.textColor": "#0e1117",
     # Streamlit's own red would read as an alarm.
-    "theme.light.primaryColor": "#2f6bd0",
+    "theme.light.primaryColor": "#2860be",
     "theme.dark.primaryColor": "#7ba7f5",
     "ui.hideTopBar": True,
 }
+
+# The app itself says that there is no such page: Streamlit's dialog would lie over that and over the links.
+navigation.send_page_not_found = lambda *_, **__: None
 
 
 def main(host: str, port: int) -> None:
@@ -53,11 +63,12 @@ def main(host: str, port: int) -> None:
     port
         TCP port, 1 to 65535.
     """
+    load_config_options(OPTIONS | {"server.address": host, "server.port": port})
     try:
         exchange()
+        check_sign_in()
     except TapewatchError as error:
         sys.exit(str(error))
-    load_config_options(OPTIONS | {"server.address": host, "server.port": port})
     # Until the app has called `st.navigation` once, Streamlit takes a folder `pages` beside it for the pages:
     # the first visitor of any page but the overview would be told that it is not found.
     PagesManager.uses_pages_directory = False

@@ -2,27 +2,32 @@
 
 import datetime as dt
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import ContextVar, copy_context
 from typing import Any
 
+from dashboard.server.answers import SharingNode
 from dashboard.ui.time_ranges import TimeRange
 from services.common.elastic.client import Elasticsearch, new_client
 from services.common.elastic.errors import explain_errors
+from services.contracts.iso_time import iso_utc
 
 TIMEOUT_S = 10.0
 _CONNECTIONS = 8
-_AT_ONCE = 4
+_THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="together")
+"""Kept, as a thread takes milliseconds to start."""
+_is_in_thread = ContextVar("is_in_thread", default=False)
 
 
 def open_client(url: str) -> Elasticsearch:
-    """Return a client whose requests give up after `TIMEOUT_S`; connects to nothing yet.
+    """Return a client whose requests give up after `TIMEOUT_S`, for all visitors; connects to nothing yet.
 
     Raises
     ------
     TapewatchError
         The URL or the settings for logging in are invalid.
     """
-    return new_client(url, connections=_CONNECTIONS).options(request_timeout=TIMEOUT_S)
+    return new_client(url, connections=_CONNECTIONS, node=SharingNode).options(request_timeout=TIMEOUT_S)
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
@@ -33,8 +38,18 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
     TapewatchError
         The first of them that fails, in the order given.
     """
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
+    if _is_in_thread.get():  # which would wait for a thread as others do
+        return [call() for call in calls]
+    # In a copy of the context each: what becomes of its requests is noted for who called.
+    futures = [_THREADS.submit(copy_context().run, _in_thread, call) for call in calls]
+    # All are waited for: none may go on for a caller that has gone.
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+def _in_thread(call: Callable[[], object]) -> object:
+    _is_in_thread.set(True)
+    return call()
 
 
 def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any]:
@@ -62,10 +77,33 @@ def search(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any
     return answer
 
 
+def search_first(client: Elasticsearch, index: str, **arguments: Any) -> dict[str, Any] | None:
+    """Return the first document of a `search`; None without any.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    hits = search(client, index, size=1, track_total_hits=False, **arguments)["hits"]["hits"]
+    return hits[0]["_source"] if hits else None
+
+
 def aggregate(
-    client: Elasticsearch, index: str, filters: list[dict[str, Any]], aggs: dict[str, Any]
+    client: Elasticsearch,
+    index: str,
+    filters: list[dict[str, Any]],
+    aggs: dict[str, Any],
+    same: str | None = None,
 ) -> dict[str, Any]:
     """Return the aggregations alone; empty if there is no such index yet.
+
+    Parameters
+    ----------
+    client, index, filters, aggs
+        What is asked.
+    same
+        Names what there is to read: with it, an answer is new enough for `SAME_FOR_S`.
 
     Raises
     ------
@@ -73,7 +111,14 @@ def aggregate(
         Elasticsearch does not answer, or rejects the request.
     """
     answer = search(
-        client, index, query={"bool": {"filter": filters}}, aggs=aggs, size=0, track_total_hits=False
+        client,
+        index,
+        query={"bool": {"filter": filters}},
+        aggs=aggs,
+        size=0,
+        track_total_hits=False,
+        # Any text may stand there: equal ones are answered by the same copies of the shards.
+        preference=same,
     )
     aggregations: dict[str, Any] = answer.get("aggregations", {})
     return aggregations
@@ -98,8 +143,9 @@ def from_ms(epoch_ms: float) -> dt.datetime:
 
 def during(time_range: TimeRange) -> dict[str, Any]:
     """Match documents of a time range."""
-    return {"range": {"@timestamp": {"gte": _iso(time_range.start), "lt": _iso(time_range.end)}}}
+    return {"range": {"@timestamp": {"gte": iso_utc(time_range.start), "lt": iso_utc(time_range.end)}}}
 
 
-def _iso(time: dt.datetime) -> str:
-    return time.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def by_time(width_s: float) -> dict[str, Any]:
+    """Cut time into buckets of so many seconds; those without documents are left out."""
+    return {"field": "@timestamp", "fixed_interval": f"{round(1000 * width_s)}ms", "min_doc_count": 1}

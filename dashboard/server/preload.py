@@ -1,9 +1,10 @@
-"""The code that a browser needs for the overview: named in the page itself, and answered from memory.
+"""The code that a browser needs for the pages at `/`: named in the page itself, and answered from memory.
 
 Streamlit's page fetches the code of each kind of element when the first element of that kind comes, from
 files that Streamlit opens again for each request. Named in the page, the code is loaded before any element.
 """
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
@@ -18,20 +19,45 @@ AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 KINDS = (
     "ArrowVegaLiteChart",
+    "BidiComponent",
     "Button",
     "ButtonGroup",
     "Checkbox",
-    "DataFrame",
     "Html",
     "Metric",
     "Multiselect",
     "PageLink",
     "Selectbox",
     "Slider",
+    "TextInput",
     "embed",
     "loadVegaEmbed",
 )
-"""Names of the scripts of the overview's elements; in a file's name a hash follows."""
+"""Names of the scripts of these pages' elements; in a file's name a hash follows."""
+
+PATHS = ("alerts", "anomaly", "health", "search", "tuning")
+"""Pages beside `/`."""
+
+# Without it, Streamlit's code takes a page's name for a folder that the dashboard is served in, and asks
+# there first: two errors in the browser's console at each visit.
+_BASE = f"""<script>{{
+  const parts = location.pathname.split("/").filter(Boolean);
+  if ({json.dumps(PATHS)}.includes(parts.at(-1))) parts.pop();
+  window.__streamlit = {{ BACKEND_BASE_URL: `${{location.origin}}/${{parts.join("/")}}` }};
+}}</script>"""
+
+WORDS = {
+    "Streamlit server is not responding. Are you connected to the internet?": (
+        "The dashboard does not answer: it is being restarted, or the network is down. "
+        "This page goes on by itself when it answers again."
+    ),
+    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": (
+        "The dashboard does not answer. This page goes on by itself when it answers again. "
+        "If it was stopped, start it:"
+    ),
+    "streamlit run yourscript.py": "tapewatch dashboard",
+}
+"""What Streamlit's code tells visitors in words for its developers, and what it tells them here."""
 
 PAGE = Path(streamlit.__file__).with_name("static") / "index.html"
 _FOLDER = "static/js"
@@ -41,7 +67,7 @@ _IMPORT = re.compile(r'(?:from|import)"\./([^"/]+\.js)"')
 
 
 class BrowserCode:
-    """An app that answers for the page at `/` and its code, and has another app answer all else.
+    """An app that answers for the pages and their code, and has another app answer all else.
 
     Parameters
     ----------
@@ -52,9 +78,10 @@ class BrowserCode:
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
         page = page_with_code()
-        self._answers = {"/": _answer(page.encode(), "text/html; charset=utf-8", "no-cache")}
+        html = _answer(page.encode(), "text/html; charset=utf-8", "no-cache")
+        self._answers = dict.fromkeys(("/", *(f"/{path}" for path in PATHS)), html)
         for name in _NAMED.findall(page):
-            body = (_SCRIPTS / name).read_bytes()
+            body = in_own_words((_SCRIPTS / name).read_bytes())
             # A script of another content has another name.
             keeping = "public, immutable, max-age=31536000"
             self._answers[f"/{_FOLDER}/{name}"] = _answer(body, "text/javascript; charset=utf-8", keeping)
@@ -79,7 +106,16 @@ def page_with_code() -> str:
         for name in wanted
         if name not in _NAMED.findall(page)
     ]
+    # Before all other scripts: the first one reads it.
+    page = page.replace("<head>", f"<head>{_BASE}", 1)
     return page.replace("</head>", "".join(links) + "</head>", 1)
+
+
+def in_own_words(script: bytes) -> bytes:
+    """Return a script with `WORDS` put right."""
+    for theirs, ours in WORDS.items():
+        script = script.replace(theirs.encode(), ours.encode())
+    return script
 
 
 def with_imports(names: Iterable[str]) -> list[str]:

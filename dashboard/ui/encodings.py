@@ -5,10 +5,17 @@ from collections.abc import Iterable
 import altair as alt
 
 from dashboard.ui.palette import SIDE_COLORS, SIDE_NAMES, VEGA_PATHS, label_shapes
+from dashboard.ui.zone import zone
 from services.contracts.anomaly import SEVERITY_COLORS
 
 SHARES_LABEL = "format(datum.value, datum.value < 1 ? '~g' : '~s')"
 """How an axis writes numbers of shares: `20k`, and `0.25` of one."""
+
+
+def time_tooltip() -> list[alt.Tooltip]:
+    """Say the field `local`, a time by the chosen clock, and `utc`."""
+    utc = alt.Tooltip("utc:N", title="Time (UTC)")
+    return [utc] if zone().is_utc else [alt.Tooltip("local:N", title=zone().heading), utc]
 
 
 def severity_color() -> alt.Color:

@@ -11,6 +11,15 @@ from services.contracts import trade
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import by_label
 
+CHIP_COLORS = {
+    Severity.INFO: "#6a6f78",
+    Severity.LOW: "#4a68b8",
+    Severity.MEDIUM: "#a437f3",
+    Severity.HIGH: "#bf5200",
+    Severity.CRITICAL: "#e71d40",
+}
+"""The severities' colours where white text is on them, as in tables: so dark that it can be read."""
+
 SEVERITY_SIZES = {
     Severity.INFO: 50,
     Severity.LOW: 70,
@@ -31,6 +40,14 @@ CANDLE_COLORS = {"up": SIDE_COLORS["buys"], "down": SIDE_COLORS["sells"]}
 PRICE_COLOR = "#75889c"
 RING_COLOR = "#2f8fd0"
 """Colour of the ring around the selected marker."""
+
+EXPECTED_COLOR = "#5a8f29"
+"""Of what detectors expected: bands, and limits as broken lines."""
+
+VWAP_COLOR = "#c2569b"
+
+STRETCH_COLOR = "#c08a1e"
+"""Of the stretch of an anomaly that has grown."""
 
 CORRECTION_COLOR = "#3f7d9e"
 CANCELLED_SIGN, CORRECTED_SIGN = "✕", "✎"

@@ -3,7 +3,9 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from dashboard.ui.clock import Clock
 from dashboard.ui.exchange import exchange
 
 MAX_BUCKETS = 600
@@ -12,11 +14,19 @@ MAX_BUCKETS = 600
 MAX_CANDLES = 150
 """More would be too narrow to tell a body from a wick."""
 
-BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
+BUCKETS_S = (
+    *(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200),
+)
 DAY_S = 86_400
+
+LIVE_WITHIN = dt.timedelta(hours=12)
+"""A tape whose newest trade is older is of an earlier day: a replay, or over."""
 
 _SPANS = (5, 20)
 _HOUR = dt.timedelta(hours=1)
+_FIVE_MINUTES = dt.timedelta(minutes=5)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,59 @@ class Period:
         return TimeRange(_midnight(self.first), _midnight(self.last + dt.timedelta(days=1)))
 
 
+@dataclass(frozen=True)
+class Rolling:
+    """The last minutes, which move on: up to the clock while the tape is live, else to its newest trade."""
+
+    name: str
+    """Value in the address of a view, such as `15m`."""
+    words: str
+    """Such as `15 minutes`."""
+    length: dt.timedelta
+    step: dt.timedelta
+    """The end is a multiple of it, so that charts do not move at every refresh."""
+    end: dt.datetime
+    """UTC; not included."""
+    sessions: int = 1
+
+    @property
+    def title(self) -> str:
+        """Title in the list of sessions."""
+        return f"Last {self.words}"
+
+    @property
+    def time_range(self) -> TimeRange:
+        """So long up to the end."""
+        return TimeRange(self.end - self.length, self.end)
+
+
+_ROLLING = (
+    ("15m", "15 minutes", dt.timedelta(minutes=15), dt.timedelta(minutes=1)),
+    ("1h", "hour", dt.timedelta(hours=1), dt.timedelta(minutes=5)),
+)
+ROLLING_NAMES = tuple(name for name, *_ in _ROLLING)
+
+
+AnyPeriod = TypeVar("AnyPeriod", bound=Period | Rolling)
+
+
+def rolling(newest: dt.datetime, now: dt.datetime) -> list[Rolling]:
+    """List the ranges that move on.
+
+    Parameters
+    ----------
+    newest
+        Time of the newest trade that is not of the future.
+    now
+        UTC. What is less than `LIVE_WITHIN` from it is live: a tape that stops leaves its last minutes empty.
+    """
+    last = now if abs(now - newest) < LIVE_WITHIN else newest
+    return [
+        Rolling(name, words, length, step, _floor(last, step) + step)
+        for name, words, length, step in _ROLLING
+    ]
+
+
 def periods(sessions: Sequence[dt.date]) -> list[Period]:
     """List what can be looked at.
 
@@ -72,14 +135,38 @@ def periods(sessions: Sequence[dt.date]) -> list[Period]:
     return single + [Period(sessions[length - 1], sessions[0], length) for length in lengths]
 
 
-def to_full_hours(first: dt.datetime, last: dt.datetime) -> TimeRange:
-    """Widen the times of the first and the last trade to full hours, which stay put while trades arrive."""
-    start = first.replace(minute=0, second=0, microsecond=0)
-    return TimeRange(start, last.replace(minute=0, second=0, microsecond=0) + _HOUR)
+def find_period(choices: Sequence[AnyPeriod], name: str | None) -> AnyPeriod | None:
+    """Return the period of this name; of `last-5` the longest span, where there are fewer sessions.
+
+    Parameters
+    ----------
+    choices
+        As `periods` and `rolling` list them.
+    name
+        As an address has it.
+    """
+    found = next((period for period in choices if period.name == name), None)
+    if found is None and name in {f"last-{length}" for length in _SPANS}:
+        return max(choices, key=lambda period: (isinstance(period, Period), period.sessions))
+    return found
 
 
-def bucket_width_s(time_range: TimeRange, most: int = MAX_BUCKETS) -> int:
-    """Return the smallest round number of seconds that cuts a range into `most` buckets at most.
+def to_round_times(first: dt.datetime, last: dt.datetime) -> TimeRange:
+    """Widen the times of the first and the last trade to round ones, which stay put while trades arrive.
+
+    Full hours; within the first hour of a session full five minutes, so that a live feed that has just begun
+    fills its chart.
+    """
+    step = _HOUR if last - first >= _HOUR else _FIVE_MINUTES
+    return TimeRange(_floor(first, step), _floor(last, step) + step)
+
+
+def _floor(time: dt.datetime, step: dt.timedelta) -> dt.datetime:
+    return time - (time - _EPOCH) % step
+
+
+def bucket_width_s(time_range: TimeRange, most: int = MAX_BUCKETS) -> float:
+    """Return the smallest round number of seconds, or part of one, for `most` buckets at most.
 
     Buckets begin at multiples of their width, so a range that does not has a part of one more: the width
     leaves room for it.
@@ -92,21 +179,12 @@ def bucket_width_s(time_range: TimeRange, most: int = MAX_BUCKETS) -> int:
     return days * DAY_S
 
 
-def at_exchange(time_range: TimeRange) -> str:
-    """Say when a range is at the exchange, such as `04:00 to 20:00 in New York`."""
-    zone = exchange().zone
-    start, end = time_range.start.astimezone(zone), time_range.end.astimezone(zone)
-    is_one_day = start.date() == (end - dt.timedelta(microseconds=1)).date()
-    form = "%H:%M" if is_one_day else "%d %b %H:%M"
-    return f"{start:{form}} to {end:{form}} in {exchange().city}"
-
-
-def exchange_clock_js(time_range: TimeRange) -> str:
-    """Return an expression of Vega that turns `datum.value` into the exchange's clock, as if that were UTC.
+def clock_js(time_range: TimeRange, clock: Clock) -> str:
+    """Return an expression of Vega that turns `datum.value` into a clock's time, as if that were UTC.
 
     Vega knows UTC and the browser's zone only. The clock may be put forward or back within the range.
     """
-    zone = exchange().zone
+    zone = clock.zone
     hours = int((time_range.end - time_range.start) / _HOUR) + 1
     expression = ""
     offset_ms = None

@@ -84,6 +84,11 @@ def was_changed() -> bool:
     return bool(st.session_state.get(_WRITTEN) != st.query_params.to_dict())
 
 
+def have_read_again() -> None:
+    """Have the page take its view from the address, as if that had changed."""
+    st.session_state[_WRITTEN] = None
+
+
 def take_unread() -> list[str]:
     """Return the names of the parameters that could not be read since the last call, sorted."""
     names = sorted(_unread())

@@ -1,333 +1,227 @@
-"""The overview's queries to Elasticsearch; the size of every answer is bounded."""
+"""The overview's queries to Elasticsearch; the size of every answer is bounded, however many symbols."""
 
-import datetime as dt
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, rows_of
-from dashboard.server.elastic import aggregate, counts_of, during, search
-from dashboard.ui.palette import SIDES
-from dashboard.ui.time_ranges import MAX_BUCKETS, MAX_CANDLES, TimeRange, bucket_width_s
+from dashboard.pages.overview.incidents import Sighting
+from dashboard.pages.overview.state import SEVERITIES, View
+from dashboard.server.anomaly_rows import SHOWN_FIELDS, passing, rows_of, to_anomaly_rows
+from dashboard.server.elastic import aggregate, by_time, counts_of, during, search
+from dashboard.server.prices import only_price, price_of_one
+from dashboard.server.sessions import same_trades
+from dashboard.ui.time_ranges import TimeRange, bucket_width_s
 from services.common.elastic.client import Elasticsearch
-from services.contracts.anomaly import Severity
-from services.contracts.indices import ANOMALIES_INDICES, FEED_EVENTS_INDICES, TRADES_INDICES
-from services.review.corrections import Standing, VenueCorrection, find_corrected
+from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDICES
 
-MAX_ANOMALIES = 500
-"""Largest number of anomalies marked in the chart."""
+MAX_RANKED = 30
+"""Symbols that are ranked, each a lane of the heat map."""
 
-MAX_LISTED = 100
-"""Largest number of anomalies in the table."""
+MAX_COLUMNS = 80
+"""Stretches of time that the heat map is cut into."""
 
-MAX_LABELS = 50
+MAX_LISTED = 6
+"""Anomalies in each of the lists of the newest and of the worst."""
 
-MAX_CROSSES = 500
-"""Largest number of cancelled prints marked in the chart."""
+MAX_SIGHTINGS = 5_000
+"""Anomalies among which incidents are looked for: the newest."""
 
-MAX_FEED_EVENTS = 1_000
-EVENTS_BEFORE = dt.timedelta(days=1)
-"""A halt or an outage that began so long before the chart's beginning is still seen."""
+MAX_CANDIDATES = 1_000
+"""Symbols that each index proposes for the ranking. Of one index the ranking is exact; of several, in a time
+range across the end of a month, a symbol that is in none of them among the first thousand is not ranked."""
 
-MAX_SOURCES = 10
-URGENT = (Severity.CRITICAL, Severity.HIGH)
+_COUNTED_EXACTLY = 40_000
+"""Number of symbols up to which their count is all but exact; the most that Elasticsearch can do."""
 
-
-@dataclass(frozen=True)
-class TradeSummary:
-    """The trades of one symbol in a time range."""
-
-    trades: int
-    shares: float
-    bucket_s: int
-    """Width of a bucket."""
-    buckets: pd.DataFrame
-    """A row for each bucket with trades, `MAX_BUCKETS` at most, in order of time: `start`, `end` (UTC),
-    `trades`, `low`, `high`, `first` and `last` (price of the oldest and the newest trade), `buys`, `sells`,
-    `no_side` (shares). Without candles, `first` is NaN."""
-    sources: tuple[str, ...] = ()
-    """Where the trades come from."""
+_NEWEST_FIRST = [{"@timestamp": "desc"}, {"trade_id": "asc"}]
+_WORST_FIRST = [{"score": "desc"}, *_NEWEST_FIRST]
 
 
 @dataclass(frozen=True)
-class AnomalySummary:
-    """The anomalies of one symbol in a time range."""
+class Anomalies:
+    """The anomalies of all symbols in a time range."""
 
     by_severity: dict[str, int]
-    """Number of anomalies by severity, each counted once."""
-    by_label: dict[str, int]
-    """Number of anomalies by label; one with several labels is counted for each."""
-    chosen: int
-    """How many pass the filter."""
-    rows: pd.DataFrame
-    """The highest-scored of those chosen, highest first, `MAX_ANOMALIES` at most: `time` (UTC), `trade_id`,
-    `symbol`, `price`, `size`, `side`, `severity`, `score`, `labels` (list), `label` (of the highest-scored
-    detection), `message`."""
+    """Number of anomalies by severity, those that are not shown included."""
+    symbols: int
+    """How many symbols have anomalies that are shown."""
+    cells: pd.DataFrame
+    """As `to_cells` returns them, of all symbols together, whose name is empty."""
+    ranked: list[str]
+    """Symbols: those with the most critical anomalies first, then by the high ones, and so on; `MAX_RANKED`
+    at most."""
+    newest: pd.DataFrame
+    worst: pd.DataFrame
+    """As `to_anomaly_rows` lays them out, `MAX_LISTED` at most; the worst by severity, then by score."""
 
 
 @dataclass(frozen=True)
-class Cancelled:
-    """The trades that venues took back, of all symbols, in a time range and after it."""
+class Ranking:
+    """The anomalies of the ranked symbols in a time range, the worst symbol first."""
 
-    corrections: dict[str, VenueCorrection]
-    """By `trade_id`."""
-    prints: pd.DataFrame
-    """Those of one symbol in the time range, `MAX_CROSSES` at most: `time` (UTC), `trade_id`, `price`,
-    `size`."""
+    by_severity: dict[str, dict[str, int]]
+    """By symbol: number of anomalies by severity, the most urgent first; those without any are left out."""
+    cells: pd.DataFrame
+    """As `to_cells` returns them."""
+    last: pd.DataFrame
+    """The newest anomaly of each symbol, in the order of the ranking, as `to_anomaly_rows` lays it out."""
 
 
 @dataclass(frozen=True)
-class AnomalyList:
-    """The first of the anomalies that pass a filter."""
+class Price:
+    """Prices of a symbol in a time range."""
 
-    passing: int
-    """How many pass."""
-    rows: pd.DataFrame
-    """As in `AnomalySummary.rows`, in the order asked for, `MAX_LISTED` at most."""
+    first: float
+    last: float
+
+    @property
+    def change(self) -> float:
+        """From the first trade to the last, as a share of the first."""
+        return self.last / self.first - 1 if self.first else 0.0
 
 
-def summarize_trades(
-    client: Elasticsearch,
-    symbol: str,
-    time_range: TimeRange,
-    candles: bool = False,
-    hidden: Collection[str] = (),
-) -> TradeSummary:
-    """Return counts, prices and volumes by time.
+def summarize_anomalies(client: Elasticsearch, view: View, time_range: TimeRange) -> Anomalies:
+    """Return counts by time, the ranking, the newest and the worst.
 
     Parameters
     ----------
     client
         Elasticsearch client.
-    symbol
-        The symbol.
+    view
+        Its labels and severities choose the anomalies, its `find` the symbols that are ranked.
     time_range
         Time range of the events.
-    candles
-        Whether to add the first price of each bucket; there are then fewer buckets, at most `MAX_CANDLES`.
-    hidden
-        The `trade_id`s of trades that are left out.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer, or rejects the request.
     """
-    width_s = bucket_width_s(time_range, MAX_CANDLES if candles else MAX_BUCKETS)
-    first = {"first": _price_of_one("asc")} if candles else {}
-    answer = aggregate(
+    width_s = bucket_width_s(time_range, MAX_COLUMNS)
+    shown = passing((), view.shown)
+    answer = search(
         client,
-        TRADES_INDICES,
-        [during(time_range), {"term": {"symbol": symbol}}, *_without(hidden)],
-        {
-            "sources": {"terms": {"field": "source", "size": MAX_SOURCES}},
-            "buckets": {
-                "date_histogram": {
-                    "field": "@timestamp",
-                    "fixed_interval": f"{width_s}s",
-                    "min_doc_count": 1,
-                },
+        ANOMALIES_INDICES,
+        query={"bool": {"filter": [during(time_range), *passing(view.labels, ())]}},
+        aggs={
+            "by_severity": _by_severity(),
+            "shown": {
+                "filter": {"bool": {"filter": shown}},
                 "aggs": {
-                    "low": {"min": {"field": "price"}},
-                    "high": {"max": {"field": "price"}},
-                    **first,
-                    "last": _price_of_one("desc"),
-                    "sides": {
-                        "terms": {"field": "side", "size": len(SIDES)},
-                        "aggs": {"shares": {"sum": {"field": "size"}}},
-                    },
+                    "symbols": {"cardinality": {"field": "symbol", "precision_threshold": _COUNTED_EXACTLY}},
+                    "over_time": _over_time(width_s),
+                    "worst": _worst(),
+                    "found": {"filter": _named(view.find), "aggs": {"ranked": _ranked()}},
                 },
             },
         },
-    )
-    buckets = to_buckets(answer["buckets"]["buckets"] if answer else [], width_s)
-    shares = float(buckets[list(SIDES.values())].to_numpy().sum())
-    sources = tuple(counts_of(answer, "sources"))
-    return TradeSummary(int(buckets["trades"].sum()), shares, width_s, buckets, sources)
-
-
-def find_cancelled(client: Elasticsearch, symbol: str, time_range: TimeRange) -> Cancelled:
-    """Return what venues took back.
-
-    Parameters
-    ----------
-    client
-        Elasticsearch client.
-    symbol
-        Of the prints.
-    time_range
-        Time range of the prints; a correction comes after its trade, however long.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer, or rejects the request.
-    """
-    found = find_corrected(client, Standing.CANCELLED, since=time_range.start)
-    columns = ["@timestamp", "trade_id", "price", "size"]
-    sources: list[dict[str, Any]] = []
-    if found:
-        among = {"terms": {"trade_id": list(found)}}
-        answer = search(
-            client,
-            TRADES_INDICES,
-            query={"bool": {"filter": [during(time_range), {"term": {"symbol": symbol}}, among]}},
-            sort=[{"@timestamp": "desc"}],
-            size=MAX_CROSSES,
-            track_total_hits=False,
-            source_includes=columns,
-        )
-        sources = [hit["_source"] for hit in answer["hits"]["hits"]]
-    prints = pd.DataFrame(sources, columns=columns).rename(columns={"@timestamp": "time"})
-    prints["time"] = pd.to_datetime(prints["time"], format="ISO8601", utc=True)
-    return Cancelled(found, prints)
-
-
-def find_feed_events(client: Elasticsearch, symbol: str, time_range: TimeRange) -> list[dict[str, Any]]:
-    """Return what happened to feeds as far as a symbol is concerned, in order of time.
-
-    Parameters
-    ----------
-    client
-        Elasticsearch client.
-    symbol
-        Events of it, and of whole feeds.
-    time_range
-        Time range; events of `EVENTS_BEFORE` it are returned, too. The newest `MAX_FEED_EVENTS` at most.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer, or rejects the request.
-    """
-    concerned = [{"term": {"symbol": symbol}}, {"bool": {"must_not": [{"exists": {"field": "symbol"}}]}}]
-    since = TimeRange(time_range.start - EVENTS_BEFORE, time_range.end)
-    answer = search(
-        client,
-        FEED_EVENTS_INDICES,
-        query={"bool": {"filter": [during(since)], "should": concerned, "minimum_should_match": 1}},
-        sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date_nanos"}}],
-        size=MAX_FEED_EVENTS,
+        post_filter={"bool": {"filter": shown}},
+        sort=_NEWEST_FIRST,
+        size=MAX_LISTED,
         track_total_hits=False,
-    )
-    return [hit["_source"] for hit in reversed(answer["hits"]["hits"])]
-
-
-def _without(trade_ids: Collection[str]) -> list[dict[str, Any]]:
-    """Leave these trades out."""
-    return [{"bool": {"must_not": [{"terms": {"trade_id": list(trade_ids)}}]}}] if trade_ids else []
-
-
-def find_anomalies(
-    client: Elasticsearch,
-    symbol: str,
-    time_range: TimeRange,
-    labels: Sequence[str] = (),
-    severities: Sequence[str] = (),
-    hidden: Collection[str] = (),
-) -> AnomalySummary:
-    """Return how many anomalies there are, and the highest-scored ones that pass the filter.
-
-    Parameters
-    ----------
-    client
-        Elasticsearch client.
-    symbol
-        The symbol.
-    time_range
-        Time range of the events.
-    labels, severities
-        An anomaly passes with any of the labels and any of the severities; empty for all.
-    hidden
-        The `trade_id`s of trades whose anomalies are left out.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer, or rejects the request.
-    """
-    answer = search(
-        client,
-        ANOMALIES_INDICES,
-        query={"bool": {"filter": [during(time_range), {"term": {"symbol": symbol}}, *_without(hidden)]}},
-        aggs={
-            "by_severity": {"terms": {"field": "severity", "size": MAX_LABELS}},
-            "by_label": {"terms": {"field": "anomalies", "size": MAX_LABELS}},
-        },
-        # The counts above are of all, the rows of the chosen.
-        post_filter={"bool": {"filter": passing(labels, severities)}},
-        sort=[{"score": "desc"}, {"@timestamp": "desc"}, {"trade_id": "asc"}],
-        size=MAX_ANOMALIES,
-        track_total_hits=True,
         source_includes=SHOWN_FIELDS,
     )
-    aggregations = answer.get("aggregations", {})
-    return AnomalySummary(
-        counts_of(aggregations, "by_severity"),
-        counts_of(aggregations, "by_label"),
-        answer["hits"]["total"]["value"],
+    found = answer.get("aggregations")
+    if not found:
+        return Anomalies({}, 0, to_cells({}, width_s), [], rows_of(answer), rows_of(answer))
+    return Anomalies(
+        counts_of(found, "by_severity"),
+        found["shown"]["symbols"]["value"],
+        to_cells({"": found["shown"]["over_time"]["buckets"]}, width_s),
+        list(counts_of(found["shown"]["found"], "ranked")),
         rows_of(answer),
+        _worst_of(found["shown"]["worst"]["buckets"]),
     )
 
 
-def list_anomalies(
-    client: Elasticsearch,
-    symbol: str | None,
-    time_range: TimeRange,
-    labels: Sequence[str] = (),
-    severities: Sequence[str] = (),
-    hidden: Collection[str] = (),
-    by_score: bool = False,
-) -> AnomalyList:
-    """Return how many anomalies pass the filter, and the first of them.
+def rank(client: Elasticsearch, view: View, symbols: Sequence[str], time_range: TimeRange) -> Ranking:
+    """Return the anomalies of some symbols, as `Anomalies.ranked` has them, by time and by severity.
 
     Parameters
     ----------
     client
         Elasticsearch client.
-    symbol
-        The symbol; None for all of them.
+    view
+        Its labels and severities choose the anomalies.
+    symbols
+        `MAX_RANKED` at most; those without anomalies are left out.
     time_range
         Time range of the events.
-    labels, severities
-        An anomaly passes with any of the labels and any of the severities; empty for all.
-    hidden
-        The `trade_id`s of trades whose anomalies are left out.
-    by_score
-        Whether to sort by score, highest first, instead of by time, newest first.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer, or rejects the request.
     """
-    of_symbol = [] if symbol is None else [{"term": {"symbol": symbol}}]
-    answer = search(
+    width_s = bucket_width_s(time_range, MAX_COLUMNS)
+    newest = {"size": 1, "sort": _NEWEST_FIRST, "_source": list(SHOWN_FIELDS)}
+    answer = aggregate(
         client,
         ANOMALIES_INDICES,
-        query={
-            "bool": {
-                "filter": [
-                    during(time_range),
-                    *of_symbol,
-                    *passing(labels, severities),
-                    *_without(hidden),
-                ]
+        [during(time_range), *passing(view.labels, view.shown), {"terms": {"symbol": list(symbols)}}],
+        {
+            "symbols": {
+                "terms": {"field": "symbol", "size": MAX_RANKED},
+                "aggs": {
+                    "by_severity": _by_severity(),
+                    "over_time": _over_time(width_s),
+                    "newest": {"top_hits": newest},
+                },
             }
         },
-        sort=[*([{"score": "desc"}] if by_score else []), {"@timestamp": "desc"}, {"trade_id": "asc"}],
-        size=MAX_LISTED,
-        track_total_hits=True,
-        source_includes=SHOWN_FIELDS,
     )
-    return AnomalyList(answer["hits"]["total"]["value"], rows_of(answer))
+    buckets = {bucket["key"]: bucket for bucket in (answer["symbols"]["buckets"] if answer else [])}
+    counts = {symbol: counts_of(bucket, "by_severity") for symbol, bucket in buckets.items()}
+    # By the counts of all indices, which the ranking of several does not have.
+    ranked = sorted(buckets, key=lambda symbol: ([-counts[symbol].get(s, 0) for s in SEVERITIES], symbol))
+    return Ranking(
+        {symbol: {s: counts[symbol][s] for s in SEVERITIES if s in counts[symbol]} for symbol in ranked},
+        to_cells({symbol: buckets[symbol]["over_time"]["buckets"] for symbol in ranked}, width_s),
+        to_anomaly_rows([buckets[symbol]["newest"]["hits"]["hits"][0]["_source"] for symbol in ranked]),
+    )
 
 
-def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: TimeRange) -> dict[str, int]:
-    """Return how many critical or high anomalies each of these symbols has.
+def find_sightings(client: Elasticsearch, view: View, time_range: TimeRange) -> list[Sighting]:
+    """Return when the anomalies that are shown were, the newest `MAX_SIGHTINGS` at most, in any order.
+
+    Raises
+    ------
+    TapewatchError
+        Elasticsearch does not answer, or rejects the request.
+    """
+    answer = search(
+        client,
+        ANOMALIES_INDICES,
+        query={"bool": {"filter": [during(time_range), *passing(view.labels, view.shown)]}},
+        sort=[{"@timestamp": "desc"}],
+        size=MAX_SIGHTINGS,
+        track_total_hits=False,
+        source=False,
+        docvalue_fields=["@timestamp", "trade_id", "symbol", "severity"],
+        filter_path="hits.hits.fields",
+    )
+    fields = [hit["fields"] for hit in answer.get("hits", {}).get("hits", [])]
+    times = pd.to_datetime([one["@timestamp"][0] for one in fields], format="ISO8601", utc=True)
+    at_ns = times.as_unit("ns").asi8.tolist()
+    return [
+        Sighting(at, one["trade_id"][0], one["symbol"][0], one["severity"][0])
+        for at, one in zip(at_ns, fields, strict=True)
+    ]
+
+
+def find_prices(client: Elasticsearch, symbols: Sequence[str], time_range: TimeRange) -> dict[str, Price]:
+    """Return the first and the last price of each symbol that has trades.
+
+    Parameters
+    ----------
+    client
+        Elasticsearch client.
+    symbols
+        `MAX_RANKED` at most.
+    time_range
+        Time range of the trades.
 
     Raises
     ------
@@ -338,62 +232,88 @@ def count_urgent(client: Elasticsearch, symbols: Sequence[str], time_range: Time
         return {}
     answer = aggregate(
         client,
-        ANOMALIES_INDICES,
-        [
-            during(time_range),
-            {"terms": {"symbol": list(symbols)}},
-            {"terms": {"severity": [str(severity) for severity in URGENT]}},
-        ],
-        {"symbols": {"terms": {"field": "symbol", "size": len(symbols)}}},
-    )
-    counts = counts_of(answer, "symbols")
-    return {symbol: counts.get(symbol, 0) for symbol in symbols}
-
-
-def to_buckets(buckets: Sequence[dict[str, Any]], width_s: int) -> pd.DataFrame:
-    """Lay an answer's buckets out as `TradeSummary.buckets`.
-
-    Parameters
-    ----------
-    buckets
-        Buckets of the date histogram, n of them, each with at least one trade.
-    width_s
-        Seconds.
-    """
-    rows = []
-    for bucket in buckets:
-        shares = {side["key"]: side["shares"]["value"] for side in bucket["sides"]["buckets"]}
-        rows.append(
-            {
-                "start": bucket["key"],
-                "trades": bucket["doc_count"],
-                "low": bucket["low"]["value"],
-                "high": bucket["high"]["value"],
-                "first": _only_price(bucket["first"]) if "first" in bucket else math.nan,
-                "last": _only_price(bucket["last"]),
-                **{column: float(shares.get(side, 0)) for side, column in SIDES.items()},
+        TRADES_INDICES,
+        [during(time_range), {"terms": {"symbol": list(symbols)}}],
+        {
+            "symbols": {
+                "terms": {"field": "symbol", "size": len(symbols)},
+                "aggs": {"first": price_of_one("asc"), "last": price_of_one("desc")},
             }
-        )
-    columns = ["start", "trades", "low", "high", "first", "last", *SIDES.values()]
-    frame = pd.DataFrame(rows, columns=columns)
-    frame["start"] = pd.to_datetime(frame["start"].astype("int64"), unit="ms", utc=True)
-    frame.insert(1, "end", frame["start"] + pd.Timedelta(seconds=width_s))
-    return frame
-
-
-def _price_of_one(order: str) -> dict[str, Any]:
-    """Ask for the price of a bucket's oldest (`asc`) or newest (`desc`) trade."""
-    sequence = {"order": order, "unmapped_type": "long"}
+        },
+        same_trades(client, time_range),
+    )
     return {
-        "top_hits": {
-            "size": 1,
-            "_source": False,
-            "docvalue_fields": ["price"],
-            "sort": [{"@timestamp": order}, {"sequence": sequence}],
-        }
+        bucket["key"]: Price(only_price(bucket["first"]), only_price(bucket["last"]))
+        for bucket in (answer["symbols"]["buckets"] if answer else [])
     }
 
 
-def _only_price(answer: dict[str, Any]) -> float:
-    (hit,) = answer["hits"]["hits"]
-    return float(hit["fields"]["price"][0])
+def to_cells(lanes: dict[str, list[dict[str, Any]]], width_s: float) -> pd.DataFrame:
+    """Lay an answer's stretches of time with anomalies out.
+
+    Parameters
+    ----------
+    lanes
+        By symbol: buckets of a date histogram, n in all.
+    width_s
+        Seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n rows in the order given: `symbol`, `start`, `end` (UTC), `count`, `worst` (severity), and a count
+        for each of `SEVERITIES`.
+    """
+    rows = []
+    for symbol, buckets in lanes.items():
+        for bucket in buckets:
+            counts = counts_of(bucket, "by_severity")
+            worst = next((severity for severity in SEVERITIES if severity in counts), SEVERITIES[-1])
+            by_severity = (counts.get(severity, 0) for severity in SEVERITIES)
+            rows.append((symbol, bucket["key"], bucket["doc_count"], worst, *by_severity))
+    frame = pd.DataFrame(rows, columns=["symbol", "start", "count", "worst", *SEVERITIES])
+    frame["start"] = pd.to_datetime(frame["start"].astype("int64"), unit="ms", utc=True)
+    frame.insert(2, "end", frame["start"] + pd.Timedelta(milliseconds=round(1000 * width_s)))
+    return frame
+
+
+def _by_severity() -> dict[str, Any]:
+    return {"terms": {"field": "severity", "size": len(SEVERITIES)}}
+
+
+def _over_time(width_s: float) -> dict[str, Any]:
+    return {"date_histogram": by_time(width_s), "aggs": {"by_severity": _by_severity()}}
+
+
+def _worst() -> dict[str, Any]:
+    # The highest-scored of each severity, as severities have no order of their own in the index.
+    highest = {"size": MAX_LISTED, "sort": _WORST_FIRST, "_source": list(SHOWN_FIELDS)}
+    return {
+        "filters": {"filters": {severity: {"term": {"severity": severity}} for severity in SEVERITIES}},
+        "aggs": {"highest": {"top_hits": highest}},
+    }
+
+
+def _worst_of(buckets: dict[str, Any]) -> pd.DataFrame:
+    hits = [hit for severity in SEVERITIES for hit in buckets[severity]["highest"]["hits"]["hits"]]
+    return rows_of({"hits": {"hits": hits[:MAX_LISTED]}})
+
+
+def _ranked() -> dict[str, Any]:
+    return {
+        "terms": {
+            "field": "symbol",
+            "size": MAX_RANKED,
+            "shard_size": MAX_CANDIDATES,
+            "order": [*({severity: "desc"} for severity in SEVERITIES), {"_key": "asc"}],
+        },
+        "aggs": {severity: {"filter": {"term": {"severity": severity}}} for severity in SEVERITIES},
+    }
+
+
+def _named(find: str) -> dict[str, Any]:
+    """Match symbols with this text in their name, in small letters or capitals; an empty one matches all."""
+    if not find:
+        return {"match_all": {}}
+    plain = "".join(f"\\{sign}" if sign in "\\*?" else sign for sign in find)
+    return {"wildcard": {"symbol": {"value": f"*{plain}*", "case_insensitive": True}}}

@@ -9,6 +9,8 @@ import streamlit as st
 
 from dashboard.server.elastic import search
 from dashboard.ui.times import format_times
+from dashboard.ui.zone import zone
+from services.common.durations import duration_text
 from services.common.elastic.client import Elasticsearch
 from services.contracts.indices import FEED_EVENTS_INDICES
 from services.sources.feeds.health import HEALTHY, FeedHealth, FeedStatus
@@ -21,6 +23,7 @@ _BADGES: Mapping[FeedStatus, tuple[Literal["green", "blue", "orange", "red", "gr
     FeedStatus.QUIET: ("green", ":material/bedtime:"),
     FeedStatus.WAITING: ("gray", ":material/hourglass_empty:"),
     FeedStatus.FILLING: ("blue", ":material/sync:"),
+    FeedStatus.STALLED: ("red", ":material/sync_problem:"),
     FeedStatus.SILENT: ("red", ":material/volume_off:"),
     FeedStatus.AWAY: ("red", ":material/link_off:"),
 }
@@ -30,6 +33,7 @@ EXPLANATIONS = {
     FeedStatus.QUIET: "The connection is alive; nobody trades at the moment.",
     FeedStatus.WAITING: "Connected; no print has come yet.",
     FeedStatus.FILLING: "Live prints wait while missing ones are read from the venue's history.",
+    FeedStatus.STALLED: "Live prints wait, but history does not bring what is missing. It is asked again.",
     FeedStatus.SILENT: "Connected, but no record of any kind comes: the feed is about to connect again.",
     FeedStatus.AWAY: "The feed connects again after growing waits; what it misses is read from history then.",
 }
@@ -54,9 +58,13 @@ def _show_feed(feed: FeedHealth) -> None:
                 st.metric(name, value)
                 st.caption(note or "\u00a0")
     if feed.status not in HEALTHY:
-        reasons = [f"{reason} ({count:,})" for reason, count in feed.reconnects.items()]
-        if reasons:
-            st.text(f"Connections ended so far: {', '.join(reasons[:5])}")
+        for title, reasons in (
+            ("Connections ended so far", feed.reconnects),
+            ("Questions to history that failed so far", feed.history_failures),
+        ):
+            if reasons:
+                listed = [f"{reason} ({count:,})" for reason, count in reasons.items()]
+                st.text(f"{title}: {', '.join(listed[:5])}")
 
 
 def numbers(feed: FeedHealth) -> list[tuple[str, str, str]]:
@@ -80,12 +88,7 @@ def numbers(feed: FeedHealth) -> list[tuple[str, str, str]]:
 
 def age(seconds: float | None) -> str:
     """Write an age in the largest unit that fits; `none` for None."""
-    if seconds is None:
-        return "none"
-    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length_s:
-            return f"{seconds // length_s:,.0f} {unit}"
-    return f"{max(seconds, 0.0):.1f} s"
+    return "none" if seconds is None else duration_text(seconds, decimals=1)
 
 
 def _conditions(unknown: int) -> str:
@@ -105,7 +108,7 @@ def show_feed_events(client: Elasticsearch) -> None:
         height=EVENTS_HEIGHT,
         key="feed-events",
         column_config={
-            "Time (UTC)": st.column_config.TextColumn(width=175),
+            zone().heading: st.column_config.TextColumn(width=175),
             "Feed": st.column_config.TextColumn(width=110),
             "Event": st.column_config.TextColumn(width=110),
             "Symbol": st.column_config.TextColumn(width=100),
@@ -140,7 +143,7 @@ def to_event_table(events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
     return pd.DataFrame(
         {
-            "Time (UTC)": format_times(times),
+            zone().heading: format_times(times),
             "Feed": [event["venue"] for event in events],
             "Event": [event["event"].replace("_", " ") for event in events],
             "Symbol": [event.get("symbol") or "all" for event in events],
@@ -158,4 +161,4 @@ def _end(value: int | str | None) -> str:
         return ""
     if isinstance(value, int):
         return f"{value:,}"
-    return dt.datetime.fromisoformat(value).strftime("%H:%M:%S.%f")[:-3]
+    return dt.datetime.fromisoformat(value).astimezone(zone().zone).strftime("%H:%M:%S.%f")[:-3]

@@ -2,11 +2,14 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
+from dashboard.pages.pipeline.channels import channels_health, show_channels
+from dashboard.pages.pipeline.dead_letters import show_dead_letters
 from dashboard.pages.pipeline.feeds import show_feed_events, show_feeds
 from dashboard.pages.pipeline.probe import (
     ElasticsearchState,
@@ -18,24 +21,29 @@ from dashboard.pages.pipeline.probe import (
     probe_elasticsearch,
     targets,
 )
+from dashboard.pages.pipeline.selftest import show_selftest
 from dashboard.settings import DashboardSettings
-from dashboard.ui.error_boundary import error_boundary
-from dashboard.ui.exchange import exchange
-from dashboard.ui.markdown import as_markdown
+from dashboard.ui.error_boundary import error_boundary, show_error
+from dashboard.ui.markdown import as_markdown, show_text
+from dashboard.ui.palette import CHIP_COLORS
+from dashboard.ui.times import format_time
+from dashboard.ui.zone import zone
 from services.common.elastic.client import Elasticsearch
 from services.common.observability.rates import RATE_WINDOW_S
-from services.contracts.components import Component
+from services.common.observability.selftest import selftest_health
+from services.contracts.anomaly import Severity
+from services.contracts.components import FEED, Component
 from services.contracts.sinks import COMPONENTS
 
 BadgeColor = Literal["red", "orange", "green", "gray"]
 
 STATE_COLORS = {
-    Status.WORKING: "#0f9d8a",
-    Status.NOT_READY: "#fb720c",
-    Status.STUCK: "#e71d40",
-    Status.NO_ANSWER: "#e71d40",
-    Status.NOT_RUNNING: "#8a8f98",
-    Status.UNKNOWN: "#8a8f98",
+    Status.WORKING: "#0b7f70",
+    Status.NOT_READY: CHIP_COLORS[Severity.HIGH],
+    Status.STUCK: CHIP_COLORS[Severity.CRITICAL],
+    Status.NO_ANSWER: CHIP_COLORS[Severity.CRITICAL],
+    Status.NOT_RUNNING: CHIP_COLORS[Severity.INFO],
+    Status.UNKNOWN: CHIP_COLORS[Severity.INFO],
 }
 CLUSTER_COLORS: dict[str, BadgeColor] = {"green": "green", "yellow": "orange", "red": "red"}
 NUMBERS = (
@@ -57,6 +65,12 @@ NUMBERS = (
 _BEFORE = "health-before"
 
 
+@st.cache_resource
+def known_names() -> dict[str, str]:
+    """Return which service was found at an address last: one that has stopped cannot say what it is."""
+    return {}
+
+
 def show(client: Elasticsearch) -> None:
     """Show the page, and refresh it every few seconds if that is switched on."""
     settings = DashboardSettings()
@@ -71,11 +85,24 @@ def show(client: Elasticsearch) -> None:
 def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
     """Show the current states; each part by itself, so that one that fails hides no other."""
     with error_boundary():
-        services = probe_all(targets(every_instance(addresses)))
+        names = known_names()
+        where = [
+            replace(one, name=one.name or names.get(one.address, ""))
+            for one in targets(every_instance(addresses))
+        ]
+        services = probe_all(where)
+        names.update({one.address: one.name for one in services if one.version is not None})
         show_services(services, addresses)
+        show_dead_letters()
         if feeds := [feed for service in services for feed in service.feeds]:
             st.subheader("Feeds", anchor=False)
             show_feeds(feeds)
+        if health := selftest_health([service.samples for service in services]):
+            st.subheader("Selftest", anchor=False)
+            show_selftest(health)
+        if channels := channels_health([service.samples for service in services]):
+            st.subheader("Alert channels", anchor=False)
+            show_channels(channels)
     st.subheader("Elasticsearch", anchor=False)
     with error_boundary():  # one for both, which the same outage would fail
         show_elasticsearch(probe_elasticsearch(client))
@@ -84,7 +111,10 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
 
 def show_services(services: Sequence[ServiceState], addresses: Sequence[str]) -> None:
     """Show what is wrong with services, and the numbers of each; the next call shows means since this one."""
-    st.caption(f"As of {dt.datetime.now(dt.UTC):%H:%M:%S} UTC. Rates are over the last {RATE_WINDOW_S} s.")
+    st.caption(
+        f"As of {format_time(dt.datetime.now(dt.UTC), '%H:%M:%S')}. "
+        f"Rates are over the last {RATE_WINDOW_S} s."
+    )
     show_problems(services, addresses)
     with st.container(horizontal=True):
         for service in services:
@@ -103,8 +133,8 @@ def show_services(services: Sequence[ServiceState], addresses: Sequence[str]) ->
         },
     )
     st.caption(
-        "Per second and total: trades published, trades scored, documents indexed. "
-        "Behind: messages not processed yet. "
+        "Per second and total: trades published, trades scored, anomalies put into alerts, documents "
+        "indexed. Behind: messages not processed yet. "
         "Event lag: age of the newest event processed; days, when a past day is replayed. "
         "Commit and bulk: mean time since the last refresh, or since the start if nothing happened "
         "since. Checkpoint: size of the largest session in the last save. "
@@ -142,6 +172,8 @@ def start_hint(component: Component) -> str:
     """Say how to start a component: as a command, or under docker compose."""
     if not DashboardSettings().in_compose:
         return component.start_hint
+    if component == FEED:
+        return "To watch a market live: `FEED=coinbase:BTC-USD,ETH-USD docker compose --profile live up`."
     if component.runs_always:
         return f"Start it: `docker compose up --detach {component.service}`."
     return (
@@ -165,8 +197,10 @@ def show_card(service: ServiceState) -> None:
 def show_elasticsearch(state: ElasticsearchState) -> None:
     """Show the state of the cluster and its newest documents."""
     now = dt.datetime.now(dt.UTC)
-    if state.cluster is None:
-        st.text("The dashboard's user lacks the privilege `monitor`, so the cluster's state is unknown.")
+    if state.problem is not None:
+        show_error("Elasticsearch does not answer.", state.problem)
+    elif state.cluster is None:
+        show_text("The dashboard's user lacks the privilege `monitor`, so the cluster's state is unknown.")
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(state.cluster.status, color=CLUSTER_COLORS.get(state.cluster.status, "gray"))
@@ -181,10 +215,10 @@ def show_elasticsearch(state: ElasticsearchState) -> None:
             ("Anomalies", _number(anomalies.count), *_moments(anomalies.newest, now)),
             ("Anomalies, by time of detection", "", *_moments(state.indexed.newest_detection, now)),
         ],
-        columns=["Indexed", "Documents", "Newest (UTC)", exchange().city, "Ago"],
+        columns=["Indexed", "Documents", f"Newest ({zone().city})", "Ago"],
     )
     st.dataframe(
-        table.drop(columns=exchange().city) if exchange().is_utc else table,
+        table,
         hide_index=True,
         width="stretch",
         key="indexed",
@@ -274,13 +308,11 @@ def _many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
-def _moments(time: dt.datetime | None, now: dt.datetime) -> tuple[str, str, str]:
-    """Write a time in UTC, at the exchange, and as how long ago it was."""
+def _moments(time: dt.datetime | None, now: dt.datetime) -> tuple[str, str]:
+    """Write a time by the chosen clock, and as how long ago it was."""
     if time is None:
-        return "", "", ""
-    form = "%Y-%m-%d %H:%M:%S"
-    local = time.astimezone(exchange().zone)
-    return f"{time:{form}}", f"{local:{form}}", span((now - time).total_seconds())
+        return "", ""
+    return f"{time.astimezone(zone().zone):%Y-%m-%d %H:%M:%S}", span((now - time).total_seconds())
 
 
 def _badge_color(state: Status) -> BadgeColor:

@@ -5,14 +5,15 @@ import http.client
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dashboard.server.indexed_data import IndexedData, find_indexed_data
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import AuthorizationException, explain_errors
+from services.common.errors import TapewatchError
 from services.common.observability.samples import Samples, to_samples
-from services.contracts.components import PORT_STEP, PORTS_TRIED
+from services.contracts.components import FEED, PORT_STEP, PORTS_TRIED, PRODUCER
 from services.contracts.sinks import COMPONENTS
 from services.sources.feeds.health import FeedHealth, feeds_health
 
@@ -93,6 +94,8 @@ class ServiceState:
         Messages that a restart would read again.
     feeds
         The live feeds that it reads.
+    samples
+        All of its metrics.
     """
 
     address: str
@@ -113,6 +116,7 @@ class ServiceState:
     checkpoint_bytes: float | None = None
     checkpoint_age_messages: float | None = None
     feeds: tuple[FeedHealth, ...] = ()
+    samples: Samples = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,13 +154,16 @@ class ElasticsearchState:
     Parameters
     ----------
     cluster
-        None if the dashboard's user lacks the privilege to query it.
+        None if the dashboard's user lacks the privilege to query it, or it does not answer.
     indexed
-        How much it holds, and how new that is.
+        How much it holds, and how new that is; as it was last, if it does not answer.
+    problem
+        Why it does not answer.
     """
 
     cluster: ClusterState | None
     indexed: IndexedData
+    problem: TapewatchError | None = None
 
 
 def every_instance(addresses: Sequence[str]) -> list[str]:
@@ -209,7 +216,8 @@ def probe_all(where: Sequence[Target]) -> list[ServiceState]:
     -------
     list
         In the order given. A service that need not run is left out if it does not; one that must is left
-        out if an instance of it runs at another target that was looked at.
+        out if an instance of it runs at another target that was looked at, and the producer if a feed
+        publishes in its place.
     """
     with ThreadPoolExecutor(max_workers=max(1, len(where))) as pool:
         found = list(pool.map(probe, where))
@@ -218,12 +226,14 @@ def probe_all(where: Sequence[Target]) -> list[ServiceState]:
     return [
         one
         for one, target in zip(found, where, strict=True)
-        if one.state not in absent or (target.must_run and not _stands_elsewhere(one, where, running))
+        if one.state not in absent or (target.must_run and not _has_stand_in(one, where, running))
     ]
 
 
-def _stands_elsewhere(one: ServiceState, where: Sequence[Target], running: set[str]) -> bool:
-    """Tell whether a usual port is only taken, so that the service has moved on to the next."""
+def _has_stand_in(one: ServiceState, where: Sequence[Target], running: set[str]) -> bool:
+    """Tell whether a service is not missed: its port is only taken, or a feed publishes in its place."""
+    if one.name == PRODUCER.service and FEED.service in running:
+        return True
     return one.name in running and any(not target.must_run for target in where)
 
 
@@ -268,8 +278,8 @@ def _health(address: str) -> tuple[Status, str]:
         except (OSError, http.client.HTTPException, ValueError):
             return Status.NO_ANSWER, f"It did not answer {path} within {TIMEOUT_S:g} s."
         if status != 200:
-            # `/readyz` says what the service is waiting for.
-            why = text.strip()[:300]
+            # `/readyz` says what the service is waiting for, some with these words.
+            why = text.strip()[:300].removeprefix("waiting for ")
             return (
                 bad,
                 f"It is waiting for {why}." if bad == Status.NOT_READY else f"{why[:1].upper()}{why[1:]}.",
@@ -332,6 +342,7 @@ def to_state(address: str, samples: Samples, state: Status, why: str) -> Service
         checkpoint_bytes=_sum(samples, "tapewatch_checkpoint_session_bytes"),
         checkpoint_age_messages=_sum(samples, "tapewatch_checkpoint_age_messages"),
         feeds=feeds_health(samples),
+        samples=samples,
     )
 
 
@@ -353,7 +364,11 @@ def probe_elasticsearch(client: Elasticsearch) -> ElasticsearchState:
     TapewatchError
         It does not answer, or rejects the request.
     """
-    return ElasticsearchState(_cluster(client), find_indexed_data(client))
+    try:
+        cluster, problem = _cluster(client), None
+    except TapewatchError as error:
+        cluster, problem = None, error
+    return ElasticsearchState(cluster, find_indexed_data(client), problem)
 
 
 def _cluster(client: Elasticsearch) -> ClusterState | None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dashboard.pages.search.queries import Filters, Order, to_query, to_sort
+from dashboard.server.anomaly_search import Filters, Order, to_query, to_sort
 from dashboard.ui.csv_cells import as_cell
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.paging import Hit, read_pages
@@ -100,7 +100,7 @@ def _to_rows(client: Elasticsearch, hits: Sequence[Hit]) -> list[Row]:
             "time": source["@timestamp"],
             "labels": source["anomalies"],
             "profile": source.get("model", {}).get("profile"),
-            "correction": corrections[hit["_id"]].sentence if hit["_id"] in corrections else None,
+            "correction": corrections[hit["_id"]].sentence() if hit["_id"] in corrections else None,
         }
         if verdict is not None:
             row |= {name: getattr(verdict, name) for name in SCHEMA.names[-4:]}

@@ -9,11 +9,21 @@ from services.common.elastic.client import Elasticsearch
 from services.review.verdicts import read_verdicts
 
 MAX_LABELS_EXPORTED = 200_000
-LABEL_COLUMNS = ("trade_id", "verdict", "symbol", "@timestamp", "recorded_at", "recorded_by", "comment")
+LABEL_COLUMNS = (
+    "trade_id",
+    "verdict",
+    "symbol",
+    "@timestamp",
+    "recorded_at",
+    "recorded_by",
+    "comment",
+    "alert_id",
+)
+"""The last one names the alert whose case was closed with the verdict; empty for one on an anomaly."""
 
 
 def export_labels(client: Elasticsearch, on_rows: Callable[[int], object]) -> bytes:
-    """Return the verdicts as labels for training: CSV, UTF-8, ordered by time.
+    """Return the verdicts as labels for training: CSV, UTF-8, in the order of `read_verdicts`.
 
     Parameters
     ----------

@@ -9,8 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.tuning.charts import threshold_chart
 from dashboard.pages.tuning.controls import key_of, number_input, parsed, setting, switch
-from dashboard.pages.tuning.kept import kept
+from dashboard.pages.tuning.sent import show_sent
 from dashboard.pages.tuning.state import choose, one_of
+from dashboard.server.kept import kept
+from dashboard.ui.progress import Progress
 from dashboard.ui.time_ranges import Period
 from dashboard.ui.url_state import note_control, read
 from services.common.elastic.client import Elasticsearch
@@ -18,8 +20,7 @@ from services.common.exchange_calendar import ExchangeCalendar
 from services.detector.offline.tuning.day import MeasuredDay, measure_day, measure_forest
 from services.detector.offline.tuning.indexed_day import (
     MAX_TRADES,
-    OnProgress,
-    TradeColumns,
+    IndexedDay,
     count_trades,
     read_trades,
 )
@@ -28,6 +29,7 @@ from services.detector.offline.tuning.profile_choice import (
     configuration,
     load_profile,
     profile_names,
+    tuned_profile,
 )
 from services.detector.offline.tuning.thresholds import (
     CONTAMINATION,
@@ -72,17 +74,17 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
                 return
         question.empty()
 
-    def columns() -> TradeColumns:
-        with _Progress("Reading trades") as bar:
+    def tape() -> IndexedDay:
+        with Progress("Reading trades") as bar:
             return days.get(
                 day_key,
                 lambda: read_trades(client, symbol, times.start, times.end, trades, time_zone, bar),
             )
 
     def measured() -> MeasuredDay:
-        tape = columns()
-        with _Progress("Measuring trades") as bar:
-            return measure_day(tape, profile, symbol, bar)
+        columns = tape().columns
+        with Progress("Measuring trades") as bar:
+            return measure_day(columns, profile, symbol, bar)
 
     found = results.get(key, measured)
     late = f"; {found.late_trades:,} late or repeated ones skipped" if found.late_trades else ""
@@ -95,7 +97,7 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
             chosen[rule.detector] = show_rule(rule, found, profile, symbol)
     with places[-1]:
         forest_key = (*key, "forest")
-        chosen[CONTAMINATION.detector] = show_forest(forest_key, columns, profile, symbol)
+        chosen[CONTAMINATION.detector] = show_forest(forest_key, tape, profile, symbol)
     alerts = alerts_of(profile, symbol)
     if alerts:
         st.subheader("Calibrated detectors", anchor=False)
@@ -106,6 +108,7 @@ def show_day(client: Elasticsearch, symbol: str, period: Period, source: str) ->
         for place, alert in zip(_grid(len(alerts)), alerts, strict=True):
             with place:
                 chosen[alert.detector] = show_alert(alert, found, profile, symbol)
+    show_sent(day_key, tape, tuned_profile(profile, symbol, chosen), symbol)
     show_configuration(profile, source, symbol, period, chosen)
 
 
@@ -142,7 +145,7 @@ def show_alert(
 
 
 def show_forest(
-    key: object, columns: Callable[[], TradeColumns], profile: Profile, symbol: str
+    key: object, tape: Callable[[], IndexedDay], profile: Profile, symbol: str
 ) -> dict[str, float] | None:
     """Do the same as `show_rule` for the forest's contamination, once it is asked for: it takes long."""
     rule = CONTAMINATION
@@ -165,9 +168,9 @@ def show_forest(
         place.empty()
 
     def counts() -> tuple[int, dict[float, int]]:
-        tape = columns()
-        with _Progress("Fitting forests") as bar:
-            return len(tape), measure_forest(tape, profile, symbol, bar)
+        columns = tape().columns
+        with Progress("Fitting forests") as bar:
+            return len(columns), measure_forest(columns, profile, symbol, bar)
 
     trades, by_contamination = results.get(key, counts)
     curve = curve_through(by_contamination)
@@ -199,23 +202,6 @@ def show_configuration(
     )
     st.code(command, language="shell", wrap_lines=True)
     st.code(text, language="yaml")
-
-
-class _Progress:
-    """A bar that shows how many trades are done, until the end of the block."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-
-    def __enter__(self) -> OnProgress:
-        self._bar = st.progress(0.0, f"{self._title} …")
-        return self._move
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.empty()
-
-    def _move(self, done: int, of: int) -> None:
-        self._bar.progress(min(done / max(of, 1), 1.0), f"{self._title}: {done:,} of {of:,}")
 
 
 def _grid(places: int) -> list[DeltaGenerator]:

@@ -1,0 +1,38 @@
+"""Addresses that lead from the overview to a symbol, or to another stretch of time."""
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from dashboard.pages.overview.state import View, address_of
+from dashboard.ui.time_ranges import TimeRange
+
+
+def symbol_address(view: View, symbol: str, time_range: TimeRange | None = None) -> dict[str, str]:
+    """Return the query parameters of a symbol's page, with the view's session, time and filters.
+
+    Parameters
+    ----------
+    view
+        The view of all symbols.
+    symbol
+        The symbol.
+    time_range
+        The stretch that is shown; None for the view's own.
+    """
+    return {"symbol": symbol} | _texts(view, time_range)
+
+
+def symbol_url(view: View, symbol: str) -> str:
+    """Return the address of a symbol's page, relative to the overview."""
+    return f"?{urlencode(symbol_address(view, symbol))}"
+
+
+def moment_url(view: View, time_range: TimeRange) -> str:
+    """Return the address of the overview of another stretch of time."""
+    return f"?{urlencode(_texts(view, time_range))}"
+
+
+def _texts(view: View, time_range: TimeRange | None) -> dict[str, str]:
+    parts = address_of(replace(view, time_range=time_range or view.time_range))
+    joined = {name: ",".join(part) if isinstance(part, tuple) else part for name, part in parts.items()}
+    return {name: str(part) for name, part in joined.items() if part}

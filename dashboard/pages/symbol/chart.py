@@ -1,0 +1,90 @@
+"""Shared by the symbol page's charts: a specification with its data, and the time axes."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import altair as alt
+import pandas as pd
+
+from dashboard.ui.clock import UTC_CLOCK
+from dashboard.ui.kept_charts import END, LABELS, START
+from dashboard.ui.zone import zone
+
+SPAN = "span"
+"""Selection in both charts: a time range that was dragged with the mouse."""
+
+SILENT: dict[str, Any] = {"aria": False}
+"""For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
+
+TICKS = 16
+"""About so many are on a time axis."""
+
+Y_AXIS_WIDTH = 48
+"""The same for both charts, so that their time axes lie exactly above each other."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A specification of Vega-Lite, and the data that it names."""
+
+    spec: dict[str, Any]
+    datasets: dict[str, pd.DataFrame]
+    """Data frames by name; times in milliseconds since 1970."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return both as `st.vega_lite_chart` takes them."""
+        return self.spec | {"datasets": self.datasets}
+
+
+def bottom_axis(field: str) -> alt.X:
+    """Return a time axis below the chart, by the chosen clock; see `on_time_axis`."""
+    return _time_axis(field, zone().heading, "bottom")
+
+
+def top_axis(field: str) -> alt.X:
+    """Return the same axis above the chart, as grid lines alone: the chart below has its labels."""
+    axis = _time_axis(field, "", "top")
+    return axis.title(None).axis(orient="top", grid=True, tickCount=TICKS, labels=False, ticks=False)
+
+
+def _time_axis(field: str, title: str, side: Literal["top", "bottom"]) -> alt.X:
+    return alt.X(
+        f"{field}:T",
+        title=title,
+        scale=alt.Scale(type="utc", domain=[START, END], nice=False),
+        axis=alt.Axis(
+            orient=side,
+            grid=True,
+            labelExpr=LABELS,
+            labelOverlap=True,
+            labelSeparation=10,
+            labelFlush=True,
+            labelBound=True,  # else a label that sticks out makes this chart narrower than the other
+            tickCount=TICKS,
+        ),
+    )
+
+
+def span_tooltip() -> list[alt.Tooltip]:
+    """Return what a tooltip says of a bucket's time, from `spans`."""
+    utc = alt.Tooltip("utc:N", title="UTC")
+    return [utc] if zone().is_utc else [alt.Tooltip("local:N", title=zone().city), utc]
+
+
+def spans(buckets: pd.DataFrame) -> dict[str, Any]:
+    """Say when a bucket is, `2026-03-02 15:30:00 to 15:32:00`, in UTC and by the chosen clock."""
+    spans = {}
+    # Of buckets of a second or more, the milliseconds say nothing.
+    length = 8 if (buckets["start"].dt.microsecond == 0).all() else 12
+    for name, clock in (("utc", UTC_CLOCK), ("local", zone())):
+        start, end = (clock.local(buckets[column]) for column in ("start", "end"))
+        till = end.dt.strftime("%H:%M:%S.%f").str[:length]
+        spans[name] = start.dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[: 11 + length] + " to " + till
+    return spans
+
+
+def serializable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write times as milliseconds since 1970: a browser reads them the same in every time zone."""
+    times = frame.select_dtypes("datetimetz").columns
+    epoch = pd.Timestamp(0, tz="UTC")
+    return frame.assign(**{name: (frame[name] - epoch) / pd.Timedelta(milliseconds=1) for name in times})
