@@ -1,32 +1,25 @@
-"""Imports `tapewatch.ndjson` into Kibana, unless it was imported before."""
+"""Brings Kibana's objects into Kibana: what is missing, and never over what a person changed."""
 
-import base64
-import hashlib
-import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-import urllib3
-from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout
-
+from infra.kibana.client import NO_ANSWER, Key, Kibana, Login, key_of
+from infra.kibana.content.all_objects import all_objects, version
+from infra.kibana.memory import Memory
+from infra.kibana.objects.saved_object import TAG, SavedObject, TimeRange
 from services.common.errors import TapewatchError
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 
-FILE = Path(__file__).with_name("tapewatch.ndjson")
-
-TIMEOUT_S = 60.0
-STATUS_TIMEOUT_S = 5.0
-_PAGE = 1000
-_KINDS = {"index-pattern": "data view", "search": "search", "lens": "chart", "dashboard": "dashboard"}
-
-Key = tuple[str, str]
-"""Type and id, which identify a saved object."""
-
-Login = tuple[str, str]
-"""User and password."""
+_KINDS = {
+    "index-pattern": "data view",
+    "search": "search",
+    "lens": "chart",
+    "links": "links",
+    "dashboard": "dashboard",
+    "tag": "tag",
+}
+_TAG_KEY = ("tag", TAG)
 
 
 def wait_for_kibana(kibana_url: str, login: Login | None, stop: Stop) -> bool:
@@ -51,159 +44,114 @@ def wait_for_kibana(kibana_url: str, login: Login | None, stop: Stop) -> bool:
     TapewatchError
         If something other than Kibana answers, or Kibana rejects the user.
     """
-    kibana = _Kibana(kibana_url, login)
-    return wait_for_server(kibana.check_ready, (HTTPError, _NotReadyError), f"Kibana at {kibana.url}", stop)
+    kibana = Kibana(kibana_url, login)
+    return wait_for_server(kibana.check_ready, NO_ANSWER, f"Kibana at {kibana.url}", stop)
 
 
-def import_objects(kibana_url: str, login: Login | None = None) -> list[str]:
-    """Import the objects unless this version of them was imported before; return one line for each change.
+def import_objects(
+    kibana_url: str,
+    login: Login | None,
+    note: Callable[[str], None],
+    *,
+    times: TimeRange | None = None,
+    dashboard_url: str | None = None,
+    overwrite: bool = False,
+) -> list[str]:
+    """Put back the objects that are missing; return one line for each change.
 
-    Changes that users made to an object are kept until the file's content changes.
+    What exists stays as people left it, except for what it opens with, as long as nobody chose another time
+    range.
 
     Parameters
     ----------
     kibana_url, login
         See `wait_for_kibana`.
+    note
+        Called if the objects are of another version than these.
+    times
+        What dashboards and searches open with; None if that is not known: what they opened with before.
+    dashboard_url
+        Address of Tapewatch's own dashboard as readers reach it; None for objects without links to it.
+    overwrite
+        Import all objects, over those of the same id, with all that people changed.
 
     Raises
     ------
     TapewatchError
         If Kibana does not answer, or rejects the import.
     """
-    objects = [json.loads(line) for line in FILE.read_text().splitlines()]
-    version = _version(objects)
-    kibana = _Kibana(kibana_url, login)
+    kibana = Kibana(kibana_url, login)
     try:
-        descriptions = kibana.find({one["type"] for one in objects})
-        if all(_key(one) in descriptions for one in objects) and all(
-            version in descriptions[_key(one)] for one in objects if _bears_version(one)
-        ):
-            return []
-        for one in filter(_bears_version, objects):
-            one["attributes"]["description"] += f" ({version})"
-        kibana.put(objects)
-    except (HTTPError, _NotReadyError) as error:
+        return _import(kibana, note, times, dashboard_url, overwrite=overwrite)
+    except NO_ANSWER as error:
         raise TapewatchError(
             f"Kibana at {kibana.url} does not answer: {error}.",
             "Check its log, then run `tapewatch setup` again.",
         ) from error
+
+
+def _import(
+    kibana: Kibana,
+    note: Callable[[str], None],
+    times: TimeRange | None,
+    dashboard_url: str | None,
+    *,
+    overwrite: bool,
+) -> list[str]:
+    found = kibana.find(set(_KINDS))
+    before = Memory.of(found.get(_TAG_KEY, ""))
+    times = times or before.times
+    ours = all_objects(times, dashboard_url)
+    current = version(dashboard_url)
+    there = [key_of(one) for one in ours if key_of(one) in found]
+    is_whole = overwrite or not there
+    after = Memory(current if is_whole else before.version, times)
+    moved = [] if is_whole or times == before.times else _opening_with(times, before.times, kibana, there)
+    new = [one for one in ours if is_whole or key_of(one) not in found]
+    if is_whole or after != before or _TAG_KEY not in found:
+        new.insert(0, after.as_tag())
+    if new or moved:
+        kibana.put([*new, *moved])
+    if after.version != current:
+        note(
+            "Kibana's objects are of another version of Tapewatch, or link to another address: `tapewatch "
+            "setup --overwrite` replaces them, also what people changed in them"
+        )
     return [
-        f"{'changed' if _key(one) in descriptions else 'created'} in Kibana: "
-        f"{_KINDS[one['type']]} {one['attributes'].get('name', one['attributes']['title'])}"
-        for one in objects
+        *_lines([one for one in new if key_of(one) not in found], "created"),
+        *_lines([one for one in new if key_of(one) in found and one["type"] != "tag"], "reset"),
+        *([f"Kibana opens with {times.start} to {times.end}"] if moved else []),
     ]
 
 
-class _NotReadyError(Exception):
-    """Kibana is starting, or has lost Elasticsearch."""
+def _opening_with(
+    times: TimeRange, before: TimeRange, kibana: Kibana, keys: Iterable[Key]
+) -> list[SavedObject]:
+    """Return the objects that open with the time range of before, with the new one in its place."""
+    timed = [key for key in keys if key[0] in ("dashboard", "search")]
+    exported = kibana.export(timed) if timed else []
+    changed = [(one, _replaced(one["attributes"], before, times)) for one in exported]
+    return [one | {"attributes": new} for one, new in changed if new != one["attributes"]]
 
 
-class _Kibana:
-    """A minimal client for Kibana's API; its methods raise urllib3's HTTPError if Kibana does not answer.
-
-    Parameters
-    ----------
-    url
-        Kibana's URL, without user and password, and without a trailing slash.
-    login
-        User and password; None if Kibana requires no login.
-    """
-
-    def __init__(self, url: str, login: Login | None) -> None:
-        self.url = url
-        self._headers = {"kbn-xsrf": "tapewatch"}
-        if login is not None:
-            token = base64.b64encode(":".join(login).encode()).decode()
-            self._headers["authorization"] = f"Basic {token}"
-        self._pool = urllib3.PoolManager(retries=False)
-
-    def check_ready(self) -> None:
-        """Raise `_NotReadyError` until it is."""
-        self._ask("GET", "/api/status", STATUS_TIMEOUT_S)
-
-    def find(self, types: set[str]) -> dict[Key, str]:
-        """Return the descriptions of all objects of some types, "" if an object has none."""
-        found: dict[Key, str] = {}
-        page = 0
-        while True:
-            page += 1
-            answer = self._ask(
-                "GET",
-                "/api/saved_objects/_find",
-                fields=[
-                    *(("type", one) for one in sorted(types)),
-                    ("fields", "title"),
-                    ("fields", "description"),
-                    ("per_page", str(_PAGE)),
-                    ("page", str(page)),
-                ],
-            )
-            found |= {_key(one): one["attributes"].get("description", "") for one in answer["saved_objects"]}
-            if page * _PAGE >= answer["total"]:
-                return found
-
-    def put(self, objects: list[dict[str, Any]]) -> None:
-        """Import objects over those of the same type and id."""
-        lines = "".join(json.dumps(one) + "\n" for one in objects)
-        answer = self._ask(
-            "POST",
-            "/api/saved_objects/_import?overwrite=true",
-            fields={"file": (FILE.name, lines, "application/x-ndjson")},
-        )
-        if not answer["success"]:
-            rejected = "; ".join(
-                f"{one['type']} {one['id']}: {one['error']['type']}" for one in answer.get("errors", [])
-            )
-            raise TapewatchError(
-                f"Kibana at {self.url} did not import everything: {rejected or answer}.",
-                "Tapewatch's objects need Kibana 8.12 or newer.",
-            )
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        timeout_s: float = TIMEOUT_S,
-        **arguments: Any,
-    ) -> Mapping[str, Any]:
-        answer = self._pool.request(
-            method,
-            self.url + path,
-            headers=self._headers,
-            timeout=Timeout(timeout_s),
-            redirect=False,
-            **arguments,
-        )
-        if answer.status == 503:
-            raise _NotReadyError("it is not ready yet")
-        if answer.status in (401, 403):
-            raise TapewatchError(
-                f"Kibana at {self.url} rejects the user ({answer.status}).",
-                "Set TAPEWATCH_KIBANA_USER and TAPEWATCH_KIBANA_PASSWORD_FILE to a user that may manage "
-                "saved objects.",
-            )
-        try:
-            content = answer.json() if answer.status == 200 else None
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            raise TapewatchError(
-                f"Kibana at {self.url} rejected {path.partition('?')[0]} "
-                f"({answer.status}): {answer.data[:200].decode(errors='replace')}",
-                "Check that it is Kibana 8.12 or newer, and that the URL has its base path if it has one.",
-            )
-        return content
+def _replaced(value: Any, before: TimeRange, after: TimeRange) -> Any:  # noqa: ANN401
+    """Replace a time range wherever Kibana's version keeps it in a dashboard's or a search's attributes."""
+    if isinstance(value, list):
+        return [_replaced(one, before, after) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    new = {name: _replaced(one, before, after) for name, one in value.items()}
+    for start, end in (("from", "to"), ("timeFrom", "timeTo")):
+        if (value.get(start), value.get(end)) == (before.start, before.end):
+            new |= {start: after.start, end: after.end}
+    return new
 
 
-def _version(objects: list[dict[str, Any]]) -> str:
-    text = json.dumps(objects, sort_keys=True)
-    return f"objects {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+def _lines(objects: Collection[SavedObject], what: str) -> list[str]:
+    return [f"{what} in Kibana: {_KINDS[one['type']]} {_name(one)}" for one in objects]
 
 
-def _bears_version(one: dict[str, Any]) -> bool:
-    """Whether an object's description states the imported version; those of dashboards do."""
-    return bool(one["type"] == "dashboard")
-
-
-def _key(one: Mapping[str, Any]) -> Key:
-    return one["type"], one["id"]
+def _name(one: SavedObject) -> str:
+    attributes = one["attributes"]
+    name: str = attributes.get("name") or attributes["title"]
+    return name
