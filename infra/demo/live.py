@@ -4,14 +4,16 @@ import contextlib
 import json
 import time
 import urllib.request
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from services.common.errors import TapewatchError
 from services.common.observability.samples import to_samples
 from services.contracts.components import FEED
 from services.sources.feeds.health import FeedHealth, FeedStatus, feeds_health
-from services.sources.feeds.registry import kind_of, open_venue
+from services.sources.feeds.registry import kind_of, open_venue, parse_feed
+from services.sources.feeds.session import CANNOT_CONNECT, CONNECTED
 
 ALWAYS_OPEN_PROFILE, ALWAYS_OPEN_EXCHANGE = "crypto", "24/7"
 USUAL_PROFILE, USUAL_EXCHANGE = "default", "XNAS"
@@ -74,21 +76,14 @@ class LiveFeed:
 
 
 def parse_live(text: str, url: str | None, rest_url: str | None, duration_s: float | None) -> LiveFeed:
-    """Read `VENUE:SYMBOL[,SYMBOL…]`, such as `coinbase:BTC-USD,ETH-USD` or `alpaca:iex:AAPL`.
+    """Read what to watch, as `parse_feed` does.
 
     Raises
     ------
     TapewatchError
         A part is missing.
     """
-    venue, _, symbols = text.rpartition(":")
-    named = tuple(part.strip() for part in symbols.split(",") if part.strip())
-    if not venue or not named:
-        raise TapewatchError(
-            f"{text!r} does not name a venue and its symbols.",
-            "Give both, such as coinbase:BTC-USD,ETH-USD.",
-        )
-    return LiveFeed(venue, named, url, rest_url, duration_s)
+    return LiveFeed(*parse_feed(text), url, rest_url, duration_s)
 
 
 class FeedWatch:
@@ -118,15 +113,19 @@ class FeedWatch:
             return f"starting the feed of {title}" if not self.published else "the feed does not answer"
         if not self.published:
             if not state.is_connected:
-                where = f" at {self._feed.url}" if self._feed.url else ""
-                return f"connecting to {self._feed.venue}{where}; then waiting for the first print"
+                venue = f"{self._feed.venue} at {self._feed.url}" if self._feed.url else self._feed.venue
+                trouble = why_not_connected(_entries(self._log_file))
+                if trouble:
+                    return f"{venue} cannot be reached, trying again: {trouble}"
+                return f"connecting to {venue}; then waiting for the first print"
             waited_s = time.monotonic() - self._began_s
             return f"connected; waiting {waited_s:.0f} s for the first print of {title}"
         return f"{state.venue}: {describe(state)}"
 
     def _state(self) -> FeedHealth | None:
         if self._address is None:
-            self._address = _metrics_address(self._log_file)
+            entries = (entry for entry in _entries(self._log_file) if entry.get("event") == "metrics")
+            self._address = next((str(entry["address"]) for entry in entries), None)
         if self._address is None:
             return None
         with contextlib.suppress(OSError, ValueError):
@@ -154,12 +153,22 @@ def describe(state: FeedHealth) -> str:
     return " · ".join(parts)
 
 
-def _metrics_address(log_file: Path) -> str | None:
+def why_not_connected(log: Iterable[dict[str, Any]]) -> str:
+    """Return the reason of a feed's last failure to connect, empty if it has none or has connected since."""
+    reason = ""
+    for entry in log:
+        if entry.get("event") == CONNECTED:
+            reason = ""
+        elif entry.get("event") == CANNOT_CONNECT:
+            reason = str(entry.get("reason", ""))
+    return reason
+
+
+def _entries(log_file: Path) -> Iterator[dict[str, Any]]:
     if not log_file.exists():
-        return None
+        return
     for line in log_file.read_text(errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             entry = json.loads(line)
-            if isinstance(entry, dict) and entry.get("event") == "metrics":
-                return str(entry["address"])
-    return None
+            if isinstance(entry, dict):
+                yield entry

@@ -7,24 +7,30 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import ApiError, TransportError
-from services.common.kafka.clients import READS_ONLY, REQUEST_TIMEOUT_S, new_admin, new_consumer
+from services.common.errors import TapewatchError
+from services.common.kafka.clients import REQUEST_TIMEOUT_S, new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.end_offsets import EndOffsets
-from services.common.kafka.offsets import Positions
-from services.common.kafka.reading import READ_AT_ONCE, partition_numbers
-from services.contracts.components import DETECTOR, INDEXER
+from services.common.kafka.letter_count import LetterCount
+from services.common.kafka.reading import partition_numbers
+from services.contracts.anomaly import Severity
+from services.contracts.components import ALERTER, DETECTOR, INDEXER, SENDER_GROUP
 from services.contracts.indices import ANOMALIES_INDICES, FEED_EVENTS_INDICES, TRADES_INDICES
+from services.contracts.sinks import SINKS
 from services.contracts.topics import (
+    ALERTS_TOPIC,
     ANOMALIES_TOPIC,
-    CORRECTIONS_TOPIC,
-    DEAD_LETTERS_TOPIC,
-    FEED_EVENTS_TOPIC,
+    INDEXED,
     TRADES_TOPIC,
 )
+from services.indexer.sinks.loading import load_sink
 
-STRIKING_PER_LABEL = 4
-_OF_FEEDS = (CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
-_INDEXED = (TRADES_TOPIC, ANOMALIES_TOPIC, *_OF_FEEDS)
+STRIKING_ASKED = 20
+"""Of a label: several may belong to one event."""
+
+_OTHERS = tuple(topic for topic in INDEXED if topic not in (TRADES_TOPIC, ANOMALIES_TOPIC))
+_STORAGE = SINKS["postgres"]
+_GROUPS = (DETECTOR.group, INDEXER.group, ALERTER.group, SENDER_GROUP)
 
 
 @dataclass
@@ -36,13 +42,19 @@ class PipelineState:
     trades_indexed: int = 0
     anomalies: int = 0
     anomalies_indexed: int = 0
-    of_feeds: int = 0
-    """Messages in `corrections` and `feed-events`."""
-    of_feeds_indexed: int = 0
+    others: int = 0
+    """Messages in the other topics that are indexed."""
+    others_indexed: int = 0
+    trades_stored: int | None = None
+    """Trades in Postgres; None where its sink does not run."""
+    storage_lag: int = 0
+    """Messages of all its topics that the sink for Postgres has not committed."""
+    alerter_lag: int = 0
+    """Anomalies that are not decided, and alerts that are not sent."""
     dead_letters: int = 0
-    searchable: int = 0
+    searchable: int = field(default=0, compare=False)
     """Anomalies that a search already finds."""
-    labels: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict, compare=False)
     """Searchable anomalies by label; an anomaly may have several labels."""
 
     def counting(self, trades: int) -> "PipelineState":
@@ -51,14 +63,24 @@ class PipelineState:
         Parameters
         ----------
         trades
-            Trades published. A live feed commits every few of them, and each commit takes offsets.
+            Trades published; each commit takes offsets besides.
         """
+        stored = None
+        if self.trades_stored is not None:
+            stored = max(0, trades - (self.trades - self.trades_stored))
         return replace(
             self,
             trades=trades,
             detected=max(0, trades - self.detector_lag),
             trades_indexed=max(0, trades - (self.trades - self.trades_indexed)),
+            trades_stored=stored,
         )
+
+    @property
+    def loading(self) -> list[str]:
+        """Services that have done nothing yet though there are trades: at first a detector is compiled."""
+        done = {DETECTOR.service: self.detected, INDEXER.service: self.trades_indexed}
+        return [service for service, count in done.items() if self.trades and not count]
 
     @property
     def detector_lag(self) -> int:
@@ -68,28 +90,47 @@ class PipelineState:
     @property
     def indexer_lag(self) -> int:
         """Messages of all its topics that the indexer has not committed."""
-        done = self.trades_indexed + self.anomalies_indexed + self.of_feeds_indexed
-        return self.trades + self.anomalies + self.of_feeds - done
+        done = self.trades_indexed + self.anomalies_indexed + self.others_indexed
+        return self.trades + self.anomalies + self.others - done
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether every service is done with what is there."""
+        return self.detector_lag == self.indexer_lag == self.storage_lag == self.alerter_lag == 0
 
 
 class PipelineProgress:
-    """Reads the pipeline's state; keeps the last one while a server does not answer."""
+    """Reads the pipeline's state; keeps the last one while a server does not answer.
 
-    def __init__(self, kafka: KafkaConnection, client: Elasticsearch) -> None:
+    Parameters
+    ----------
+    kafka, client
+        Where the state is read.
+    has_storage
+        Whether the sink for Postgres runs.
+    """
+
+    def __init__(self, kafka: KafkaConnection, client: Elasticsearch, *, has_storage: bool = False) -> None:
         admin = new_admin(kafka)
         self._of_ends = EndOffsets(kafka)
         self._partitions = [
-            TopicPartition(topic, number) for topic in _INDEXED for number in partition_numbers(admin, topic)
+            TopicPartition(topic, number) for topic in INDEXED for number in partition_numbers(admin, topic)
         ]
         self._client = client
-        self._letters = _LetterCount(kafka)
-        self._group_readers = {group: new_consumer(kafka, group) for group in (DETECTOR.group, INDEXER.group)}
+        self._letters = LetterCount(kafka)
+        groups = list(_GROUPS)
+        self._stored_topics: tuple[str, ...] = ()
+        if has_storage:
+            groups.append(_STORAGE.component.group)
+            self._stored_topics = load_sink(_STORAGE).topics
+        self._group_readers = {group: new_consumer(kafka, group) for group in groups}
         self.state = PipelineState()
 
     def close(self) -> None:
         """Close the consumers."""
-        for consumer in (*self._group_readers.values(), self._letters.consumer):
+        for consumer in self._group_readers.values():
             consumer.close()
+        self._letters.close()
         self._of_ends.close()
 
     def refresh(self) -> PipelineState:
@@ -98,6 +139,9 @@ class PipelineProgress:
             # In this order, so that a service never seems to be ahead of the trades.
             detector = self._committed(DETECTOR.group)
             indexer = self._committed(INDEXER.group)
+            stored = self._committed(_STORAGE.component.group) if self._stored_topics else {}
+            sender = self._committed(SENDER_GROUP)
+            alerter = self._committed(ALERTER.group)
             ends = self._ends()
             searchable, labels = self.labels()
             self.state = PipelineState(
@@ -106,13 +150,19 @@ class PipelineProgress:
                 trades_indexed=indexer.get(TRADES_TOPIC, 0),
                 anomalies=ends[ANOMALIES_TOPIC],
                 anomalies_indexed=indexer.get(ANOMALIES_TOPIC, 0),
-                of_feeds=sum(ends[topic] for topic in _OF_FEEDS),
-                of_feeds_indexed=sum(indexer.get(topic, 0) for topic in _OF_FEEDS),
-                dead_letters=self._letters.so_far(),
+                others=sum(ends[topic] for topic in _OTHERS),
+                others_indexed=sum(indexer.get(topic, 0) for topic in _OTHERS),
+                trades_stored=stored.get(TRADES_TOPIC, 0) if self._stored_topics else None,
+                storage_lag=sum(ends[topic] - stored.get(topic, 0) for topic in self._stored_topics),
+                alerter_lag=ends[ANOMALIES_TOPIC]
+                - alerter.get(ANOMALIES_TOPIC, 0)
+                + ends[ALERTS_TOPIC]
+                - sender.get(ALERTS_TOPIC, 0),
+                dead_letters=self._letters.so_far(0.0),
                 searchable=searchable,
                 labels=labels,
             )
-        except (KafkaException, ApiError, TransportError):
+        except (KafkaException, ApiError, TransportError, TapewatchError):
             pass
         return self.state
 
@@ -147,17 +197,18 @@ class PipelineProgress:
         return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     def striking(self) -> list[dict[str, Any]]:
-        """Return the anomalies with the highest scores of each label, each once, highest score first."""
+        """Return the anomalies with the highest scores of each label, each once, without natural ones."""
         answer = self._client.search(
             index=ANOMALIES_INDICES,
             size=0,
+            query={"bool": {"must_not": [{"term": {"severity": Severity.INFO}}]}},
             aggs={
                 "labels": {
-                    "terms": {"field": "anomalies", "size": 20},
+                    "terms": {"field": "anomalies", "size": 50},
                     "aggs": {
                         "top": {
                             "top_hits": {
-                                "size": STRIKING_PER_LABEL,
+                                "size": STRIKING_ASKED,
                                 "sort": [{"score": "desc"}, {"@timestamp": "asc"}],
                             }
                         }
@@ -167,11 +218,18 @@ class PipelineProgress:
         )
         buckets = answer.get("aggregations", {}).get("labels", {}).get("buckets", [])
         hits = {hit["_id"]: hit["_source"] for bucket in buckets for hit in bucket["top"]["hits"]["hits"]}
-        return sorted(hits.values(), key=lambda anomaly: -anomaly["score"])
+        return list(hits.values())
+
+    def severities(self) -> dict[str, int]:
+        """Return the number of searchable anomalies by severity."""
+        by_severity = {"severities": {"terms": {"field": "severity"}}}
+        answer = self._client.search(index=ANOMALIES_INDICES, size=0, aggs=by_severity)
+        buckets = answer.get("aggregations", {}).get("severities", {}).get("buckets", [])
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     def _ends(self) -> dict[str, int]:
         """Return, for each topic, the sum of its partitions' end offsets."""
-        ends = dict.fromkeys(_INDEXED, 0)
+        ends = dict.fromkeys(INDEXED, 0)
         by_partition = self._of_ends.ask(self._partitions, IsolationLevel.READ_UNCOMMITTED)
         for (topic, _), end in by_partition.items():
             ends[topic] += end
@@ -188,23 +246,3 @@ class PipelineProgress:
         for partition in consumer.committed(self._partitions, timeout=REQUEST_TIMEOUT_S):
             committed[partition.topic] = committed.get(partition.topic, 0) + max(partition.offset, 0)
         return committed
-
-
-class _LetterCount:
-    """Counts dead letters by reading them: offsets would also count transaction markers."""
-
-    def __init__(self, kafka: KafkaConnection) -> None:
-        self.consumer = new_consumer(kafka, READS_ONLY)
-        numbers = partition_numbers(self.consumer, DEAD_LETTERS_TOPIC)
-        self.consumer.assign([TopicPartition(DEAD_LETTERS_TOPIC, number, 0) for number in numbers])
-        self._positions = Positions()
-        self._count = 0
-
-    def so_far(self, timeout_s: float = 0.0) -> int:
-        self._count += len(self._positions.split(self.consumer.consume(READ_AT_ONCE, timeout_s)))
-        return self._count
-
-    def to_the_end(self, ends: EndOffsets) -> int:
-        while not self._positions.at_end(self.consumer, ends):
-            self.so_far(timeout_s=0.1)
-        return self._count

@@ -27,6 +27,10 @@ MANIFESTS = (
 
 _IMAGE = re.compile(r"^(?: +image: |ARG \w+=)(?!tapewatch-)(\S+:\S+)$", re.M)
 _TAG = re.compile(r"(\D*\d+\.\d+\.)(\d+)(.*)")
+_TAG_OF_TWO = re.compile(r"(\D*\d+\.)(\d+)((?!\.?\d).*)")
+_VERSIONS_OF_TWO = ("postgres",)
+"""Images whose patches are the second number."""
+
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -110,19 +114,33 @@ class Registry:
         return str(given.get("token") or given["access_token"])
 
 
-def newest_patch(tag: str, tags: Sequence[str]) -> str:
+def newest_patch(name: str, tag: str, tags: Sequence[str]) -> str:
     """Return the tag with the highest patch among those that are like this one otherwise.
+
+    Parameters
+    ----------
+    name
+        The image's.
+    tag, tags
+        The one that is pinned now, and all that there are.
 
     Raises
     ------
     TapewatchError
-        The tag has no version of three numbers, or there is none like it.
+        The tag has no version of three numbers (of two, for Postgres), or there is none like it.
     """
-    own = _TAG.fullmatch(tag)
+    has_two = name in _VERSIONS_OF_TWO
+    pattern = _TAG_OF_TWO if has_two else _TAG
+    own = pattern.fullmatch(tag)
     if own is None:
-        raise TapewatchError(f"The tag {tag} has no version of three numbers.", "Pin one such as v1.2.3.")
+        count, example = ("two", "18.6") if has_two else ("three", "v1.2.3")
+        raise TapewatchError(
+            f"The tag {tag} has no version of {count} numbers.", f"Pin one such as {example}."
+        )
     found = [
-        match for one in tags if (match := _TAG.fullmatch(one)) and (match[1], match[3]) == (own[1], own[3])
+        match
+        for one in tags
+        if (match := pattern.fullmatch(one)) and (match[1], match[3]) == (own[1], own[3])
     ]
     if not found:
         raise TapewatchError(f"There is no tag like {tag}.", "Correct it, then run `make lock-images` again.")
@@ -136,7 +154,7 @@ def lock(files: Sequence[Path], usual_registry: str) -> list[str]:
     locked: dict[str, str] = {}
     for reference in sorted({one for text in texts.values() for one in _IMAGE.findall(text)}):
         image = Image.parse(reference, usual_registry)
-        tag = newest_patch(image.tag, list(registry.tags(image)))
+        tag = newest_patch(image.name, image.tag, list(registry.tags(image)))
         locked[reference] = f"{image.name}:{tag}@{registry.digest(image, tag)}"
     for file, text in texts.items():  # only now: all or none
         file.write_text(_IMAGE.sub(lambda found: found[0].replace(found[1], locked[found[1]]), text))

@@ -3,24 +3,34 @@
 `docker compose run --rm kafka-secrets NAME` shows a user's password, or the certificates to trust: `ca.crt`.
 """
 
-import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from infra.docker.secret_files import ROOT, show, write_once
+from infra.docker.secret_files import ROOT, hand_out, let_others_read, make_passwords, show, write_once
 
 ADMIN = "tapewatch-admin"
-USERS = (ADMIN, "tapewatch-producer", "tapewatch-detector", "tapewatch-indexer", "tapewatch-reader")
+USERS = (
+    ADMIN,
+    "tapewatch-producer",
+    "tapewatch-feed",
+    "tapewatch-detector",
+    "tapewatch-alerter",
+    "tapewatch-indexer",
+    "tapewatch-reader",
+    "tapewatch-operator",
+)
 ALL = "kafka-passwords"
 BROKER = "kafka-broker"
 HANDED_OUT = {
     ALL: ADMIN,
     BROKER: ADMIN,
     "kafka-producer": "tapewatch-producer",
+    "kafka-feed": "tapewatch-feed",
     "kafka-detector": "tapewatch-detector",
+    "kafka-alerter": "tapewatch-alerter",
     "kafka-indexer": "tapewatch-indexer",
     "kafka-reader": "tapewatch-reader",
 }
@@ -51,17 +61,14 @@ authorityKeyIdentifier = keyid
 
 def main(root: Path = ROOT) -> None:
     """Create the files that do not exist yet; keep existing ones."""
-    for user in USERS:
-        write_once(root / ALL / f"{user}.password", secrets.token_urlsafe(24))
+    make_passwords(root / ALL, USERS)
     if not (root / ALL / CA).exists():
         _make_certificates(root)
-    for volume, user in HANDED_OUT.items():
-        shutil.copy(root / ALL / f"{user}.password", root / volume / "password")
+    hand_out(root / ALL, root, HANDED_OUT)
+    for volume in HANDED_OUT:
         if volume != ALL:
             shutil.copy(root / ALL / CA, root / volume / CA)
-    for volume in READ_BY_OTHERS:
-        for path in (root / volume).iterdir():
-            path.chmod(0o644)
+    let_others_read(root, READ_BY_OTHERS)
 
 
 def _make_certificates(root: Path) -> None:

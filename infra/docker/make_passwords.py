@@ -4,10 +4,9 @@
 """
 
 import secrets
-import shutil
 import sys
 
-from infra.docker.secret_files import ROOT, show, write_once
+from infra.docker.secret_files import ROOT, hand_out, make_passwords, show, write_once
 
 ALL = ROOT / "passwords"
 USERS = (
@@ -32,10 +31,8 @@ KIBANA_KEYS = ("security", "encryptedSavedObjects", "reporting")
 
 def main() -> None:
     """Create the files that do not exist yet; keep existing ones."""
-    for user in USERS:
-        write_once(ALL / f"{user}.password", secrets.token_urlsafe(24))
-    for volume, user in HANDED_OUT.items():
-        shutil.copy(ALL / f"{user}.password", ROOT / volume / "password")
+    make_passwords(ALL, USERS)
+    hand_out(ALL, ROOT, HANDED_OUT)
     write_once(ROOT / "kibana" / "kibana.yml", _kibana_settings())
 
 

@@ -1,4 +1,4 @@
-"""Publishes the trade files of the folder `DATA_DIR`, or a generated day without one.
+"""Publishes the trade files of the folder `DATA_DIR`, or a generated day without one and without a live feed.
 
 Kafka knows each file by its content, so a restart resumes, and publishes nothing twice. What can heal, such
 as a process that was killed, is started again; a mistake in a setting ends this program with what is wrong.
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 FOLDER = Path("/data")
-GENERATED = Path("/tmp/day.csv.zst")  # noqa: S108 - the container's own, in memory
+GENERATED = Path("/tmp/generated-day.csv.zst")  # noqa: S108 - the container's own, in memory
 LABELS = Path("/tmp/labels.csv")  # noqa: S108
 TRADE_FILE = re.compile(r"[^.].*\.(csv|dbn|parquet)(\.(gz|bz2|xz|zst|zip))?|[^.].*\.zip", re.IGNORECASE)
 CHECK = "--check"
@@ -29,7 +29,7 @@ class Mistake(Exception):  # noqa: N818 - it is one
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Publish what the settings `DATA_DIR` and `SPEED` say; return the exit code."""
+    """Publish what the settings `DATA_DIR`, `SPEED` and `FEED` say; return the exit code."""
     supervisor = Supervisor()  # first, so that a stop is heeded from the beginning
     try:
         speed = speed_flags(environment.get("SPEED", ""))
@@ -38,6 +38,9 @@ def main(environment: Mapping[str, str]) -> int:
     except Mistake as mistake:
         return told(mistake)
     tapewatch = [sys.executable, "-m", "cli.main"]
+    if not files and environment.get("FEED"):
+        print("FEED names a live market, so no generated day is published beside it.")
+        return 0
     if not files:
         generate = [*tapewatch, "generate", "--output", str(GENERATED), "--labels", str(LABELS)]
         # In processes of their own, whose memory is free again when the day is published.
@@ -121,8 +124,9 @@ def check_nothing_else_is_there(path: Path) -> int:
     except TapewatchError as error:
         return told(f"{error.cause} {error.hint}")
     return told(
-        "The topic trades has trades of files already, and a generated day beside them would mislead. "
-        "Set DATA_DIR to publish more files, or start from scratch: docker compose down --volumes"
+        "The topic trades has other trades already, and a generated day beside them would mislead. "
+        "Set DATA_DIR to publish files, or FEED for a live market, or start from scratch: "
+        "docker compose down --volumes"
     )
 
 

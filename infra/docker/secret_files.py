@@ -1,7 +1,9 @@
 """Files of secrets, made at the stack's first start in volumes of the containers that need them."""
 
+import secrets
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path("/run/tapewatch")
@@ -17,6 +19,25 @@ def write_once(path: Path, text: str) -> None:
     part.touch(mode=0o600)
     part.write_text(text)
     part.rename(path)
+
+
+def make_passwords(folder: Path, users: Iterable[str]) -> None:
+    """Make a password for each user that has none yet, in `USER.password`."""
+    for user in users:
+        write_once(folder / f"{user}.password", secrets.token_urlsafe(24))
+
+
+def hand_out(folder: Path, root: Path, users: Mapping[str, str]) -> None:
+    """Copy a user's password from the folder of all into `password` of a volume, for each volume."""
+    for volume, user in users.items():
+        shutil.copy(folder / f"{user}.password", root / volume / "password")
+
+
+def let_others_read(root: Path, volumes: Iterable[str]) -> None:
+    """Let every user read what is in some volumes: that of their only container is one of its image's own."""
+    for volume in volumes:
+        for path in (root / volume).iterdir():
+            path.chmod(0o644)
 
 
 def show(name: str, files: Mapping[str, Path]) -> int:

@@ -26,6 +26,7 @@ from services.common.kafka.coordinator import (
     find_stuck_coordinator,
 )
 from services.common.kafka.preflight import check_topics as check_topic_settings
+from services.contracts.components import SENDER_GROUP
 from services.contracts.indices import NEEDED_TEMPLATES
 from services.contracts.sinks import COMPONENTS
 from services.contracts.topics import TOPICS, TRADES_TOPIC
@@ -137,12 +138,9 @@ def check_coordinators(kafka: KafkaConnection, timeout_s: float = PROBE_TIMEOUT_
     try:
         topics = new_admin(kafka).list_topics(timeout=REQUEST_TIMEOUT_S).topics
         topic = TRADES_TOPIC if TRADES_TOPIC in topics else OFFSETS_TOPIC
+        groups = [component.group for component in COMPONENTS.values() if component.group]
         return judge_coordinators(
-            [
-                find_stuck_coordinator(kafka, component.group, topic, timeout_s)
-                for component in COMPONENTS.values()
-                if component.group
-            ]
+            [find_stuck_coordinator(kafka, group, topic, timeout_s) for group in (*groups, SENDER_GROUP)]
         )
     except KafkaException:
         return _without_broker("Groups")
@@ -221,8 +219,8 @@ def check_templates(client: Elasticsearch) -> Diagnosis:
             "Templates",
             f"the cluster's setting {AUTO_CREATE} keeps documents from creating the index {uncreatable}, and "
             "the indexer waits with them",
-            f"Set {AUTO_CREATE} to true, or to patterns that allow trades-*, anomalies-*, corrections-* and "
-            "feed-events-*.",
+            f"Set {AUTO_CREATE} to true, or to patterns that allow trades-*, anomalies-*, corrections-*, "
+            "feed-events-*, alerts-*, alert-deliveries-* and silences.",
         )
     return Diagnosis("Templates", f"all {len(NEEDED_TEMPLATES)}")
 

@@ -16,9 +16,13 @@ from infra.doctor.checks import (
     check_templates,
 )
 from infra.doctor.feeds import check_feed
+from infra.doctor.selftest import check_selftest
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
+from services.common.errors import TapewatchError
+from services.common.extras import load_with_extra
 from services.common.kafka.connection import kafka_connection
+from services.common.postgres.settings import PostgresSettings
 
 
 def run_doctor(settings: Settings) -> int:
@@ -38,8 +42,23 @@ def run_doctor(settings: Settings) -> int:
             check_elasticsearch(client, settings.elasticsearch),
             check_templates(client),
             check_sizes(client),
+            *_postgres(PostgresSettings()),
+            check_selftest(),
         ]
     return _show(diagnoses)
+
+
+def _postgres(settings: PostgresSettings) -> list[Diagnosis]:
+    """Check Postgres, if anything is set about it."""
+    if not settings.model_fields_set:
+        return []
+    try:
+        check = load_with_extra(
+            "infra.doctor.postgres:check_postgres", "The check of Postgres needs", extra="postgres"
+        )
+    except TapewatchError as error:
+        return [Diagnosis("Postgres", error.cause, error.hint)]
+    return [check(settings)]
 
 
 def run_feed_doctor(name: str, url: str | None, rest_url: str | None) -> int:

@@ -23,6 +23,8 @@ class DataDir:
     ----------
     path
         The folder, created if it does not exist; None for a temporary one, which `close` removes.
+    prefix
+        How names of temporary folders begin; those that were abandoned are removed by the next one.
 
     Raises
     ------
@@ -30,11 +32,11 @@ class DataDir:
         If another stack uses the folder, or it cannot be created or written to.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, prefix: str = _TEMPORARY_PREFIX) -> None:
         self._is_temporary = path is None
         if path is None:
-            _remove_abandoned()
-            path = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX))
+            _remove_abandoned(prefix)
+            path = Path(tempfile.mkdtemp(prefix=prefix))
         self.path = path.absolute()
         if "," in str(self.path):
             raise TapewatchError(
@@ -85,9 +87,9 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def _remove_abandoned() -> None:
+def _remove_abandoned(prefix: str) -> None:
     """Remove the temporary folders of killed stacks, whose locks are free."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY_PREFIX}*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         lock_file = folder / _LOCK_NAME
         # Folders of other users, and those another process is just creating, must be left alone.
         with contextlib.suppress(OSError):

@@ -12,10 +12,10 @@ ROLES = Path(__file__).parents[1] / "elasticsearch" / "roles"
 USERS = {
     "tapewatch-indexer": "tapewatch-indexer",
     "tapewatch-dashboard": "tapewatch-dashboard",
-    "tapewatch-kibana-setup": "kibana_admin",
+    "tapewatch-kibana-setup": "tapewatch-kibana-setup",
     "tapewatch-reader": "tapewatch-kibana-reader",
 }
-"""Role by user; `kibana_admin` is Elasticsearch's own."""
+"""Role by user."""
 
 BUILT_IN_USERS = ("kibana_system",)
 """Users that are there already, without a password until one is set."""

@@ -20,14 +20,21 @@ from confluent_kafka.admin import (
 from infra.setup.passwords import given_passwords
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import READS_ONLY
-from services.contracts.components import DETECTOR, INDEXER
+from services.contracts.components import ALERTER, DETECTOR, SENDER_GROUP
+from services.contracts.sinks import SINKS
 from services.contracts.topics import (
+    ALERT_DELIVERIES_TOPIC,
+    ALERTER_CHECKPOINTS_TOPIC,
+    ALERTS_TOPIC,
     ANOMALIES_TOPIC,
     CHECKPOINTS_TOPIC,
     CORRECTIONS_TOPIC,
     DEAD_LETTERS_TOPIC,
     FEED_EVENTS_TOPIC,
+    INDEXED,
+    PROFILES_TOPIC,
     PROGRESS_TOPIC,
+    SILENCES_TOPIC,
     TOPICS,
     TRADES_TOPIC,
 )
@@ -48,45 +55,69 @@ class KafkaUser:
     ----------
     reads, writes
         Topics.
-    group
-        Consumer group that it joins; empty for none.
+    groups
+        Consumer groups that it joins.
     transactions
-        What its transactional ids begin with; empty for none.
+        What its transactional ids begin with.
     writes_plainly
         Whether it also writes without a transaction.
     sees_groups
-        Whether it may ask how far Tapewatch's groups have read.
+        What the names of the groups begin with of which it may ask how far they have read; empty for none.
     """
 
     reads: tuple[str, ...]
     writes: tuple[str, ...] = ()
-    group: str = ""
-    transactions: str = ""
+    groups: tuple[str, ...] = ()
+    transactions: tuple[str, ...] = ()
     writes_plainly: bool = False
-    sees_groups: bool = False
+    sees_groups: str = ""
 
 
 USERS = {
     "tapewatch-producer": KafkaUser(
         reads=(PROGRESS_TOPIC,),
         writes=(TRADES_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC),
-        transactions=f"{_PREFIX}producer-",
+        transactions=(f"{_PREFIX}producer-",),
+    ),
+    "tapewatch-feed": KafkaUser(
+        reads=(PROGRESS_TOPIC,),
+        writes=(TRADES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC, DEAD_LETTERS_TOPIC, PROGRESS_TOPIC),
+        transactions=(f"{_PREFIX}feed-",),
     ),
     "tapewatch-detector": KafkaUser(
         reads=(TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC),
-        writes=(ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, CHECKPOINTS_TOPIC),
-        group=DETECTOR.group,
-        transactions=f"{DETECTOR.group}-",
+        writes=(ANOMALIES_TOPIC, DEAD_LETTERS_TOPIC, CHECKPOINTS_TOPIC, FEED_EVENTS_TOPIC, PROFILES_TOPIC),
+        groups=(DETECTOR.group,),
+        transactions=(f"{DETECTOR.group}-",),
+    ),
+    "tapewatch-alerter": KafkaUser(
+        reads=(
+            ANOMALIES_TOPIC,
+            CORRECTIONS_TOPIC,
+            TRADES_TOPIC,
+            ALERTS_TOPIC,
+            ALERT_DELIVERIES_TOPIC,
+            SILENCES_TOPIC,
+            ALERTER_CHECKPOINTS_TOPIC,
+        ),
+        writes=(ALERTS_TOPIC, ALERT_DELIVERIES_TOPIC, ALERTER_CHECKPOINTS_TOPIC, DEAD_LETTERS_TOPIC),
+        groups=(ALERTER.group, SENDER_GROUP),
+        transactions=(f"{ALERTER.group}-", f"{SENDER_GROUP}-"),
+        # The detectors' offsets carry the tape's clock.
+        sees_groups=DETECTOR.group,
     ),
     "tapewatch-indexer": KafkaUser(
-        reads=(TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC),
+        reads=INDEXED,
         writes=(DEAD_LETTERS_TOPIC,),
-        group=INDEXER.group,
+        groups=tuple(spec.component.group for spec in SINKS.values()),
         writes_plainly=True,
     ),
-    "tapewatch-reader": KafkaUser(reads=tuple(TOPICS), sees_groups=True),
+    "tapewatch-reader": KafkaUser(reads=tuple(TOPICS), sees_groups=_PREFIX),
+    "tapewatch-operator": KafkaUser(
+        reads=(SILENCES_TOPIC, ALERT_DELIVERIES_TOPIC), writes=(SILENCES_TOPIC,), writes_plainly=True
+    ),
 }
-"""For the services, and one for people."""
+"""For the services, and two for people: one who looks, and one who silences alerts."""
 
 
 def rights(user: str) -> set[AclBinding]:
@@ -100,14 +131,14 @@ def rights(user: str) -> set[AclBinding]:
         for topic in {*given.reads, *given.writes}
     ]
     wanted.append((ResourceType.GROUP, READS_ONLY, literal, AclOperation.DESCRIBE))
-    if given.group:
-        wanted.append((ResourceType.GROUP, given.group, literal, AclOperation.READ))
-    if given.transactions:
-        wanted.append((ResourceType.TRANSACTIONAL_ID, given.transactions, prefixed, AclOperation.WRITE))
+    wanted += [(ResourceType.GROUP, group, literal, AclOperation.READ) for group in given.groups]
+    wanted += [
+        (ResourceType.TRANSACTIONAL_ID, one, prefixed, AclOperation.WRITE) for one in given.transactions
+    ]
     if given.writes_plainly:
         wanted.append((ResourceType.BROKER, _CLUSTER, literal, AclOperation.IDEMPOTENT_WRITE))
     if given.sees_groups:
-        wanted.append((ResourceType.GROUP, _PREFIX, prefixed, AclOperation.DESCRIBE))
+        wanted.append((ResourceType.GROUP, given.sees_groups, prefixed, AclOperation.DESCRIBE))
     return {
         AclBinding(kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
         for kind, name, pattern, operation in wanted

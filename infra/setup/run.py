@@ -1,12 +1,17 @@
-"""`tapewatch setup`: topics, templates, lifecycle, access, Kibana's objects, made or brought up to date."""
+"""`tapewatch setup`: topics, templates, tables, access, Kibana's objects, made or brought up to date."""
 
+import datetime as dt
 from collections.abc import Callable
 
 import structlog
 
 from infra.kibana.import_objects import import_objects, wait_for_kibana
+from infra.kibana.objects.saved_object import TimeRange
+from infra.kibana.opening import opening_times
 from infra.setup.access import set_up_roles, set_up_users
 from infra.setup.cluster import find_abilities
+from infra.setup.first_indices import create_first_indices
+from infra.setup.histories import set_up_histories
 from infra.setup.kafka_access import set_up_kafka_access
 from infra.setup.lifecycle import set_up_lifecycle
 from infra.setup.settings import SetupSettings
@@ -18,6 +23,7 @@ from services.common.elastic.errors import ApiError, explain_rejection
 from services.common.elastic.preflight import wait_for_cluster
 from services.common.elastic.product import check_product
 from services.common.errors import TapewatchError
+from services.common.extras import load_with_extra
 from services.common.kafka.clients import new_admin
 from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_topics
@@ -30,21 +36,27 @@ def run_setup(
     stop: Stop,
     note: Callable[[str], None] | None = None,
     kibana_only: bool = False,
+    postgres_only: bool = False,
+    overwrite: bool = False,
 ) -> int:
     """Set everything up, waiting for servers that are still starting; a second run changes nothing.
 
     Parameters
     ----------
     settings
-        Addresses of Kafka, Elasticsearch and optionally Kibana, and the settings to create.
+        Addresses of Kafka, Elasticsearch and optionally Postgres and Kibana, and the settings to create.
     report
         Called with one line for each change.
     stop
         Ends the waiting.
     note
-        Called with what was left out because this cluster lacks it; None for the log.
+        Called with what was left out, and why; None for the log.
     kibana_only
-        Leave Kafka and Elasticsearch alone.
+        Leave Kafka and Postgres alone, and only read from Elasticsearch.
+    postgres_only
+        Leave all else alone.
+    overwrite
+        Replace Kibana's objects, also what people changed in them.
 
     Returns
     -------
@@ -57,10 +69,17 @@ def run_setup(
         A server rejected a request, or a setting is invalid.
     """
     kibana_login = settings.kibana_login()
+    note = note or structlog.get_logger().info
     changes: list[str] = []
+    if kibana_only and postgres_only:
+        raise TapewatchError("Kibana alone and Postgres alone were both asked for.", "Ask for one at a time.")
     if kibana_only and settings.kibana is None:
         raise TapewatchError("No Kibana is given.", "Set TAPEWATCH_KIBANA to its URL.")
-    if not kibana_only:
+    if postgres_only and settings.postgres_admin is None:
+        raise TapewatchError(
+            "No Postgres is given.", "Set TAPEWATCH_POSTGRES_ADMIN to the URL of the database with its user."
+        )
+    if not (kibana_only or postgres_only):
         with new_client(settings.elasticsearch, settings=settings) as client:
             kafka = kafka_connection(settings)
             if not wait_for_topics(kafka, [], stop):
@@ -70,16 +89,48 @@ def run_setup(
             admin = new_admin(kafka)
             changes += set_up_topics(admin, settings.partitions)
             changes += set_up_kafka_access(admin, settings.kafka_secrets_dir)
-            changes += set_up_elasticsearch(client, settings, note or structlog.get_logger().info)
-    if settings.kibana is not None:
+            changes += set_up_elasticsearch(client, settings, note)
+    if settings.postgres_admin is not None and not kibana_only:
+        postgres_changes = _set_up_postgres(settings, stop)
+        if postgres_changes is None:
+            return 128 + (stop.signal or 0)
+        changes += postgres_changes
+    if settings.kibana is not None and not postgres_only:
         if not wait_for_kibana(settings.kibana, kibana_login, stop):
             return 128 + (stop.signal or 0)
-        changes += import_objects(settings.kibana, kibana_login)
+        changes += import_objects(
+            settings.kibana,
+            kibana_login,
+            note,
+            times=_opening_times(settings, note),
+            dashboard_url=settings.dashboard_url,
+            overwrite=overwrite,
+        )
     for change in changes:
         report(change)
     if not changes:
         report("everything is set up already")
     return 0
+
+
+def _set_up_postgres(settings: SetupSettings, stop: Stop) -> list[str] | None:
+    """Wait for Postgres and set it up; returns None if a stop came first."""
+    # Only now: without a database to set up, its package is not needed.
+    set_up = load_with_extra(
+        "infra.setup.postgres:set_up_when_ready", "The setup of Postgres needs", extra="postgres"
+    )
+    changes: list[str] | None = set_up(settings, stop)
+    return changes
+
+
+def _opening_times(settings: SetupSettings, note: Callable[[str], None]) -> TimeRange | None:
+    """Return what Kibana opens with; None, and a note, if Elasticsearch does not tell."""
+    with new_client(settings.elasticsearch, settings=settings) as client:
+        try:
+            return opening_times(client, dt.datetime.now(dt.UTC))
+        except TapewatchError as error:
+            note(f"what Kibana opens with stays as it is, as the newest session is not known: {error}")
+            return None
 
 
 def wait_for_elasticsearch(client: Elasticsearch, url: str, stop: Stop) -> bool:
@@ -127,6 +178,11 @@ def set_up_elasticsearch(
     else:
         note("this Elasticsearch has no lifecycle policies: indices stay until they are deleted by hand")
     changes += set_up_templates(client, abilities)
+    changes += set_up_histories(client)
+    try:
+        changes += create_first_indices(client)  # after the templates that they are made from
+    except ApiError as error:  # which takes a right that nothing else here needs
+        note(f"no first indices were made, and until there are trades, Kibana's panels show errors: {error}")
     try:
         if old := whole_size_indices(client):
             note(describe_whole_sizes(old))

@@ -9,10 +9,11 @@ from services.common.config.secret_files import given_secret
 from services.common.config.settings import Settings
 from services.common.config.urls import HttpUrl
 from services.common.errors import TapewatchError
+from services.common.postgres.settings import PostgresTrust
 from services.contracts.topics import DEFAULT_PARTITIONS
 
 
-class SetupSettings(Settings):
+class SetupSettings(Settings, PostgresTrust):
     """Each can be set as `TAPEWATCH_<NAME>`; an empty variable counts as one that is not set.
 
     Raises
@@ -31,20 +32,33 @@ class SetupSettings(Settings):
     kibana_password_file: Path | None = None
     """File with the password; safer than a variable."""
 
+    dashboard_url: HttpUrl | None = None
+    """URL of Tapewatch's dashboard as readers of Kibana reach it; None for objects without links to it."""
+
     secrets_dir: Path | None = None
     """Folder of `USER.password` files; `setup` gives Tapewatch's users these passwords."""
 
     kafka_secrets_dir: Path | None = None
     """The same for Kafka's users, where the broker asks for a login."""
 
+    postgres_admin: str | None = None
+    """URL of the database to set up and the user who may, without a password; None to leave Postgres out."""
+
+    postgres_admin_password: SecretStr | None = None
+    postgres_admin_password_file: Path | None = None
+    """File with that user's password; safer than a variable."""
+
+    postgres_secrets_dir: Path | None = None
+    """Folder of `ROLE.password` files for the roles that the sink and readers log in with."""
+
     partitions: Annotated[int, Field(ge=1, le=512)] = DEFAULT_PARTITIONS
     """Partitions of topics that `setup` creates; further detectors or indexers are standbys."""
 
     trades_kept_days: Annotated[int, Field(ge=1)] = 30
-    """How long an index of trades is kept, from its creation."""
+    """How long an index of trades, or a day of them in Postgres, is kept, from its creation."""
 
     anomalies_kept_days: Annotated[int, Field(ge=1)] = 365
-    """How long an index of anomalies is kept, from its creation."""
+    """How long an index of anomalies, or a day of them in Postgres, is kept, from its creation."""
 
     def kibana_login(self) -> tuple[str, str] | None:
         """Return user and password for Kibana; None if neither is set.

@@ -5,7 +5,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from services.common.errors import TapewatchError
 from services.common.kafka.preflight import check_partitions
-from services.contracts.topics import DEFAULT_PARTITIONS, SAME_PARTITIONS, TOPICS
+from services.contracts.topics import DEFAULT_PARTITIONS, ONE_PARTITION, SAME_PARTITIONS, TOPICS
 
 TIMEOUT_S = 30.0
 
@@ -33,14 +33,15 @@ def set_up_topics(admin: AdminClient, partitions: int = DEFAULT_PARTITIONS) -> l
         check_partitions(counts)
         partitions = next((counts[name] for name in SAME_PARTITIONS if name in counts), partitions)
         missing = [name for name in TOPICS if name not in existing]
+        wanted = {name: 1 if name in ONE_PARTITION else partitions for name in missing}
         if missing:
             created = admin.create_topics(
-                [NewTopic(name, partitions, config=TOPICS[name]) for name in missing],
+                [NewTopic(name, wanted[name], config=TOPICS[name]) for name in missing],
                 operation_timeout=TIMEOUT_S,
             )
             for name, future in created.items():
                 future.result()
-                changes.append(f"created topic {name} ({_counted(partitions)})")
+                changes.append(f"created topic {name} ({_counted(wanted[name])})")
         changes += _correct_settings(admin, [name for name in TOPICS if name in existing])
     except KafkaException as error:
         raise TapewatchError(
