@@ -2,7 +2,9 @@
 
 `tapewatch feed` reads a venue that runs here (`benchmarks/feed_venue.py`) and publishes to the embedded
 Kafka, with transactions, as in production. Its processor time, all of its threads, is taken from the
-operating system when it has connected and when all prints are committed; so its start is not in it.
+operating system when it has connected and when all prints are committed; so its start is not in it. The
+peer, `benchmarks/feed_reader.py`, reads the same frames and counts the prints in them. Both go in alternating
+pairs: the figures are medians, the ratio is the median of the pairs' ratios.
 
 For the latency `tapewatch detect` runs beside it. Each print is stamped when its frame is sent; a consumer in
 this process takes the time when an anomaly can be read from `anomalies`, committed. All of them share the
@@ -18,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,19 @@ from services.common.kafka.clients import new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.contracts.topics import ANOMALIES_TOPIC
 
-SYMBOLS = "AAA-USD,BBB-USD,CCC-USD,DDD-USD,EEE-USD"
+PAIRS = 3
+COST_S = 10.0
 SECONDS = 20.0
 WARM_UP_S = 5.0
 START_TIMEOUT_S = 60.0
 SETTLE_S = 3.0
-PROFILE = "crypto"
+PROFILE = """
+base: crypto
+detectors:
+  off_market_price: {join_s: 0}
+  mixed_prices: null
+"""
+"""Each wrong price is an anomaly of its own, however soon it comes after another."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,8 @@ class Load:
         Prints a frame.
     target_us
         Processor time a print that is asked for, in microseconds.
+    symbols
+        Others than another run's of the same feed, which has their places.
     """
 
     feed: str
@@ -60,38 +71,66 @@ class Load:
     rate: int
     per_frame: int
     target_us: int
+    symbols: str = ""
+
+    def of_run(self, run: int) -> "Load":
+        """Return the same with symbols that no other run has."""
+        return replace(
+            self, symbols=",".join(f"{letters}{run}-USD" for letters in ("AA", "BB", "CC", "DD", "EE"))
+        )
 
 
-LOADS = (Load("coinbase", "coinbase", 5_000, 1, 50), Load("alpaca:sip", "alpaca", 20_000, 200, 20))
+COSTS = (Load("coinbase", "coinbase", 5_000, 1, 50), Load("alpaca:sip", "alpaca", 20_000, 200, 20))
+LATENCY = COSTS[0].of_run(0)
 
 
 def measure() -> list[Row]:
     """Measure both."""
     with running_kafka() as bootstrap, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        rows = [_cost(load, bootstrap, folder) for load in LOADS]
-        return [*rows, *_latency(LOADS[0], bootstrap, folder)]
+        rows = [_cost(load, bootstrap, folder) for load in COSTS]
+        return [*rows, *_latency(LATENCY, bootstrap, folder)]
 
 
 def _cost(load: Load, bootstrap: str, folder: Path) -> Row:
-    with _venue(load, SECONDS) as venue, _feed(load, venue, bootstrap, folder) as feed:
-        before_s = _processor_s(feed.pid)
-        sent = json.loads(venue.line())["sent"]
-        time.sleep(SETTLE_S)
-        spent_s = _processor_s(feed.pid) - before_s
-    figure = spent_s / sent * 1e6
-    note(f"feed: {load.feed} {figure:.1f} µs a print")
-    name = f"feed: {load.feed}, {load.rate:,} prints a second, {load.per_frame} a frame"
-    return Row(name, figure, "µs of processor a print", target=f"{load.target_us} at most")
+    ours, plain = [], []
+    for pair in range(1, PAIRS + 1):
+        run = load.of_run(pair)
+        with running_venue(run, COST_S) as venue, running_feed(run, venue, bootstrap, folder) as feed:
+            ours.append(_us_a_print(feed, venue))
+        with running_venue(run, COST_S) as venue, _reader(run, venue, folder) as reader:
+            plain.append(_us_a_print(reader, venue))
+        figures = f"{ours[-1]:.1f} µs a print, the peer {plain[-1]:.1f}"
+        note(f"feed: {load.feed}, pair {pair} of {PAIRS}: {figures}")
+    return Row(
+        f"feed: {load.feed}, {load.rate:,} prints a second, {load.per_frame} a frame",
+        statistics.median(ours),
+        "µs of processor a print",
+        f"websockets, JSON and a count: {statistics.median(plain):.3g}",
+        statistics.median(a / b for a, b in zip(ours, plain, strict=True)),
+        f"{load.target_us} µs at most",
+    )
+
+
+def _us_a_print(reader: "subprocess.Popen[bytes]", venue: "Venue") -> float:
+    """Return the processor time of a connected process for all that the venue sends, by prints."""
+    before_s = _processor_s(reader.pid)
+    sent = int(json.loads(venue.line())["sent"])
+    time.sleep(SETTLE_S)
+    return (_processor_s(reader.pid) - before_s) / sent * 1e6
 
 
 def _latency(load: Load, bootstrap: str, folder: Path) -> list[Row]:
+    profile = folder / "apart.yaml"
+    profile.write_text(PROFILE)
     detector = start_child(
-        command("detect", "--profile", PROFILE), log_file=folder / "detector.log", env=environment(bootstrap)
+        command("detect", "--profile", str(profile)),
+        log_file=folder / "detector.log",
+        env=environment(bootstrap),
     )
     try:
-        _wait_for(folder / "detector.log", '"assigned"')
-        with _venue(load, WARM_UP_S + SECONDS) as venue, _feed(load, venue, bootstrap, folder):
+        wait_for(folder / "detector.log", '"caught up"')
+        with running_venue(load, WARM_UP_S + SECONDS) as venue, running_feed(load, venue, bootstrap, folder):
             begins_s = time.time() + WARM_UP_S
             seconds = _anomaly_delays(bootstrap, begins_s, begins_s + SECONDS)
     finally:
@@ -122,6 +161,8 @@ def _anomaly_delays(bootstrap: str, begins_s: float, ends_s: float) -> list[floa
             if message is None or message.error() is not None or message.value() is None:
                 continue
             anomaly: dict[str, Any] = json.loads(message.value() or b"{}")
+            if anomaly.get("revision", 1) > 1:
+                continue  # of a print that was sent long before
             sent_s = datetime.fromisoformat(anomaly["@timestamp"][:26] + "+00:00").timestamp()
             if begins_s <= sent_s < ends_s:
                 delays.append(now_s - sent_s)
@@ -130,11 +171,11 @@ def _anomaly_delays(bootstrap: str, begins_s: float, ends_s: float) -> list[floa
     return delays
 
 
-class _Venue:
+class Venue:
     """A running venue."""
 
     def __init__(self, load: Load, seconds: float) -> None:
-        arguments = [load.layout, str(load.rate), str(load.per_frame), str(seconds)]
+        arguments = [load.layout, load.symbols, str(load.rate), str(load.per_frame), str(seconds)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.feed_venue", *arguments],
             cwd=PROJECT,
@@ -151,8 +192,9 @@ class _Venue:
 
 
 @contextmanager
-def _venue(load: Load, seconds: float) -> Iterator[_Venue]:
-    venue = _Venue(load, seconds)
+def running_venue(load: Load, seconds: float) -> Iterator[Venue]:
+    """Run a venue that sends a load for so long."""
+    venue = Venue(load, seconds)
     try:
         yield venue
     finally:
@@ -161,7 +203,9 @@ def _venue(load: Load, seconds: float) -> Iterator[_Venue]:
 
 
 @contextmanager
-def _feed(load: Load, venue: _Venue, bootstrap: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def running_feed(
+    load: Load, venue: Venue, bootstrap: str, folder: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the feed, from when it has connected."""
     key = folder / "key"
     key.write_text("benchmark")
@@ -170,19 +214,34 @@ def _feed(load: Load, venue: _Venue, bootstrap: str, folder: Path) -> Iterator["
     address = f"127.0.0.1:{venue.port}"
     urls = ("--url", f"ws://{address}", "--rest-url", f"http://{address}")
     feed = start_child(
-        command("feed", load.feed, "--symbols", SYMBOLS, *urls),
+        command("feed", load.feed, "--symbols", load.symbols, *urls),
         log_file=log,
         env=environment(bootstrap) | variables,
     )
     try:
-        _wait_for(log, '"connected"')
+        wait_for(log, '"connected"')
         yield feed
     finally:
         feed.terminate()
         feed.wait(30)
 
 
-def _wait_for(log: Path, text: str) -> None:
+@contextmanager
+def _reader(load: Load, venue: Venue, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the peer, from when it has connected."""
+    log = folder / f"reader-{time.monotonic_ns()}.log"
+    module = [sys.executable, "-m", "benchmarks.feed_reader"]
+    reader = start_child([*module, f"ws://127.0.0.1:{venue.port}", load.layout], log_file=log, cwd=PROJECT)
+    try:
+        wait_for(log, "connected")
+        yield reader
+    finally:
+        reader.terminate()
+        reader.wait(30)
+
+
+def wait_for(log: Path, text: str) -> None:
+    """Wait until a process has logged a text; raises TapewatchError if it does not."""
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while not log.exists() or text not in log.read_text():
         if time.monotonic() > deadline_s:

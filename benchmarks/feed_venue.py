@@ -1,23 +1,22 @@
 """A venue that sends prints at a rate, for the benchmark of feeds: Coinbase's messages, or Alpaca's arrays.
 
-    python -m benchmarks.feed_venue coinbase 5000 1 30
+    python -m benchmarks.feed_venue coinbase AAA-USD,BBB-USD 5000 1 30
 
-The arguments are the layout, prints a second, prints a frame, and seconds. It prints its port first. Each
-print is stamped when it is sent; every thousandth is ten per cent off the others.
+The arguments are the layout, symbols, prints a second, prints a frame, and seconds. It prints its port first.
+Each print is stamped when it is sent; every thousandth is ten per cent off the others.
 """
 
 import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-SYMBOLS = ("AAA-USD", "BBB-USD", "CCC-USD", "DDD-USD", "EEE-USD")
 OFF_EVERY = 1_000
 CENTS = 10_000
 
@@ -33,19 +32,19 @@ def cents_of(number: int) -> int:
     return cents * 11 // 10 if number % OFF_EVERY == OFF_EVERY - 1 else cents
 
 
-def coinbase(number: int, time: str) -> str:
+def coinbase(symbols: Sequence[str], number: int, time: str) -> str:
     """Return a print as Coinbase sends it."""
-    symbol, cents = SYMBOLS[number % len(SYMBOLS)], cents_of(number)
+    symbol, cents = symbols[number % len(symbols)], cents_of(number)
     return (
-        f'{{"type":"match","trade_id":{number // len(SYMBOLS) + 1},"maker_order_id":"a","taker_order_id":"b",'
+        f'{{"type":"match","trade_id":{number // len(symbols) + 1},"maker_order_id":"a","taker_order_id":"b",'
         f'"side":"sell","size":"0.{number % 997 + 1:08d}","price":"{cents // 100}.{cents % 100:02d}",'
         f'"product_id":"{symbol}","sequence":{number},"time":"{time}"}}'
     )
 
 
-def alpaca(number: int, time: str) -> str:
+def alpaca(symbols: Sequence[str], number: int, time: str) -> str:
     """Return a print as Alpaca sends it, one of an array."""
-    symbol, cents = SYMBOLS[number % len(SYMBOLS)], cents_of(number)
+    symbol, cents = symbols[number % len(symbols)], cents_of(number)
     return (
         f'{{"T":"t","S":"{symbol}","i":{number + 1},"x":"V","p":{cents // 100}.{cents % 100:02d},'
         f'"s":{number % 300 + 1},"c":["@"],"t":"{time}","z":"C"}}'
@@ -61,10 +60,15 @@ def no_history(_: ServerConnection, request: Request) -> Response | None:
 
 
 async def send(
-    connection: ServerConnection, layout: str, rate: float, per_frame: int, seconds: float
+    connection: ServerConnection,
+    layout: str,
+    symbols: Sequence[str],
+    rate: float,
+    per_frame: int,
+    seconds: float,
 ) -> None:
     """Greet a client as the venue does, and send it prints for so long."""
-    make: Callable[[int, str], str] = {"coinbase": coinbase, "alpaca": alpaca}[layout]
+    make = {"coinbase": coinbase, "alpaca": alpaca}[layout]
     if layout == "alpaca":
         await connection.send('[{"T":"success","msg":"connected"}]')
         await connection.recv()
@@ -77,7 +81,7 @@ async def send(
         if wait_s > 0.0005:
             await asyncio.sleep(wait_s)
         now = iso(time.time_ns())
-        prints = [make(number, now) for number in range(first, first + per_frame)]
+        prints = [make(symbols, number, now) for number in range(first, first + per_frame)]
         await connection.send(prints[0] if layout == "coinbase" else f"[{','.join(prints)}]")
     print(json.dumps({"sent": count, "seconds": time.monotonic() - began_s}), flush=True)
     await connection.wait_closed()
@@ -85,10 +89,11 @@ async def send(
 
 async def main() -> None:
     """Serve until standard input ends."""
-    layout, rate, per_frame, seconds = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    layout, symbols = sys.argv[1], sys.argv[2].split(",")
+    rate, per_frame, seconds = float(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
 
     async def handle(connection: ServerConnection) -> None:
-        await send(connection, layout, rate, per_frame, seconds)
+        await send(connection, layout, symbols, rate, per_frame, seconds)
 
     async with serve(handle, "127.0.0.1", 0, process_request=no_history, compression=None) as server:
         print(json.dumps({"port": next(iter(server.sockets)).getsockname()[1]}), flush=True)

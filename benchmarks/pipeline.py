@@ -15,7 +15,21 @@ from rich.table import Table
 from benchmarks.rows import Row
 from services.common.errors import TapewatchError
 
-BENCHMARKS = ("producer", "feed", "detector", "classic", "service", "promise", "indexer", "dashboard")
+BENCHMARKS = (
+    "producer",
+    "feed",
+    "detector",
+    "features",
+    "selftest",
+    "memory",
+    "classic",
+    "service",
+    "alerts",
+    "promise",
+    "indexer",
+    "postgres",
+    "dashboard",
+)
 """Modules of this folder, each with `measure() -> list[Row]`."""
 
 _WIDTH_OF_A_FILE = 240

@@ -26,6 +26,13 @@ def setup(
     kibana_only: Annotated[
         bool, typer.Option("--kibana-only", help="Import Kibana's objects, and leave all else alone.")
     ] = False,
+    postgres_only: Annotated[
+        bool, typer.Option("--postgres-only", help="Set up Postgres, and leave all else alone.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace Kibana's objects, also what people changed in them."),
+    ] = False,
 ) -> None:
     """Create topics, index templates, lifecycle, users and Kibana's objects; a second run changes nothing."""
     from infra.setup.run import run_setup
@@ -35,7 +42,16 @@ def setup(
 
     configure_logs("setup")
     settings = settings_from(SetupSettings, kafka, elasticsearch)
-    raise typer.Exit(run_setup(settings, typer.echo, Stop(), kibana_only=kibana_only))
+    raise typer.Exit(
+        run_setup(
+            settings,
+            typer.echo,
+            Stop(),
+            kibana_only=kibana_only,
+            postgres_only=postgres_only,
+            overwrite=overwrite,
+        )
+    )
 
 
 @commands.command()

@@ -1,6 +1,7 @@
 """`tapewatch feed`: a live market."""
 
 import datetime as dt
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,21 @@ def feed(
         typer.Argument(
             metavar="[VENUE]",
             help="coinbase, binance, kraken, alpaca:iex, alpaca:sip, massive, massive:delayed, "
-            "databento:DATASET",
+            "massive:minute, massive:delayed-minute, massive:daily, databento:DATASET",
         ),
     ] = None,
     symbols: Annotated[
         str, typer.Option(metavar="A,B", help="Symbols as the venue writes them, such as BTC-USD,ETH-USD.")
     ] = "",
+    start: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            metavar="DAY",
+            formats=["%Y-%m-%d"],
+            help="Begin with the venue's history from this day on, of symbols that were not published yet "
+            "(Alpaca and Massive).",
+        ),
+    ] = None,
     url: FeedUrl = None,
     rest_url: FeedRestUrl = None,
     duration: FeedDuration = None,
@@ -45,7 +55,8 @@ def feed(
     from services.common.process.logs import configure_logs
     from services.producer.feed_replay import run_replay
     from services.producer.feed_service import run_feed
-    from services.sources.feeds.recording import FileRecording
+    from services.sources.feeds.beginning import beginning
+    from services.sources.feeds.recording import NO_RECORDING, FileRecording
     from services.sources.feeds.registry import open_venue
 
     configure_logs("feed")
@@ -57,10 +68,9 @@ def feed(
     if venue == "stdin":
         raise typer.Exit(_publish_standard_input(map_spec, settings))
     opened = open_venue(venue or "", _listed(symbols), url, rest_url)
-    if record is None:
-        raise typer.Exit(run_feed(opened, settings, duration))
-    with FileRecording(record) as recording:
-        raise typer.Exit(run_feed(opened, settings, duration, recording))
+    first_places = {} if start is None else beginning(opened, start.date())
+    with nullcontext(NO_RECORDING) if record is None else FileRecording(record) as recording:
+        raise typer.Exit(run_feed(opened, settings, duration, recording, first_places))
 
 
 @commands.command()
@@ -93,8 +103,8 @@ def reconcile(
     for report in reports:
         typer.echo(
             f"{report.symbol}: {report.of_venue:,} prints at {venue}, {report.published:,} published; "
-            f"{len(report.missing):,} were missing and are published now, {len(report.different):,} differ, "
-            f"{len(report.unknown):,} are not in its record, {len(report.corrections):,} corrections"
+            f"{report.missing:,} were missing and are published now, {len(report.different):,} differ, "
+            f"{len(report.unknown):,} are not in its record, {report.corrections:,} corrections"
         )
         if report.unread:
             typer.echo(f"  {report.unread:,} rows of its record cannot be read")

@@ -6,7 +6,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli import dead_letters, environment, feeds, offline, pipeline, screens
+from cli import (
+    alerts,
+    dead_letters,
+    environment,
+    feeds,
+    generated,
+    models,
+    offline,
+    pipeline,
+    screens,
+    silences,
+    training,
+)
 from services.common.errors import TapewatchError
 
 app = typer.Typer(
@@ -16,9 +28,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (pipeline, feeds, environment, offline, screens):
+for group in (pipeline, alerts, feeds, environment, offline, generated, training, screens):
     app.add_typer(group.commands)
 app.add_typer(dead_letters.commands, name="dead-letters")
+app.add_typer(models.commands, name="models")
+app.add_typer(silences.commands, name="silence")
 
 
 def main() -> None:

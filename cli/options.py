@@ -26,7 +26,10 @@ Files = Annotated[
 ]
 FilesOrRange = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[FILE]", help="Databento trades; globs. Or give --from and --to."),
+    typer.Argument(
+        metavar="[FILE]",
+        help="Databento trades; globs; a folder of `tapewatch export`. Or give --from and --to.",
+    ),
 ]
 Prices = Annotated[
     PriceForm | None,

@@ -80,13 +80,16 @@ def detect(
 @commands.command()
 def index(
     sink: Annotated[
-        str, typer.Option(metavar="NAME", help="Target; each sink reads the topics on its own.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Target, elasticsearch or postgres; each sink reads the topics on its own."
+        ),
     ] = DEFAULT_SINK,
     until_idle: UntilIdle = None,
     kafka: Kafka = None,
     elasticsearch: ElasticsearchUrl = None,
 ) -> None:
-    """Index trades and anomalies into Elasticsearch."""
+    """Index trades and anomalies into Elasticsearch, or store them as rows of Postgres."""
     from services.common.process.logs import configure_logs
     from services.indexer.service import run_index
     from services.indexer.sinks.loading import find_sink

@@ -51,6 +51,12 @@ def demo(
     dashboard_port: Annotated[
         int, typer.Option(min=1, max=65535, help="The dashboard, on 127.0.0.1.")
     ] = 8501,
+    storage: Annotated[
+        bool, typer.Option("--storage", help="Store everything in an embedded Postgres, too.")
+    ] = False,
+    postgres_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Postgres, on 127.0.0.1, with --storage.")
+    ] = 5432,
 ) -> None:
     """Run the whole pipeline on this machine, from trades to anomalies on the screen."""
     from infra.demo.live import parse_live
@@ -58,4 +64,13 @@ def demo(
 
     files = [name for name in data.split(",") if name]
     feed = parse_live(live, url, rest_url, duration) if live else None
-    raise typer.Exit(run_demo(DemoConfig(files, feed, once, kafka_port, elasticsearch_port, dashboard_port)))
+    config = DemoConfig(
+        data=files,
+        live=feed,
+        once=once,
+        kafka_port=kafka_port,
+        elasticsearch_port=elasticsearch_port,
+        dashboard_port=dashboard_port,
+        postgres_port=postgres_port if storage else None,
+    )
+    raise typer.Exit(run_demo(config))

@@ -9,6 +9,8 @@ import pandas as pd
 
 from services.common.errors import TapewatchError
 
+_DAY_NS = 86_400 * 1_000_000_000
+
 
 class ExchangeCalendar:
     """One exchange's calendar.
@@ -43,16 +45,38 @@ class ExchangeCalendar:
     def auction_times(self, day: str) -> tuple[int, int]:
         """Return a day's opening and closing auction in ns since 1970; (0, 0) if it has none.
 
-        The day is `YYYY-MM-DD`. Holidays have none, nor do days outside the calendar's range.
+        The day is `YYYY-MM-DD`. Holidays have none, nor do days outside the calendar's range, nor do markets
+        that trade around the clock.
         """
+        calendar = self._with(day)
+        if calendar is None:
+            return 0, 0
+        open_ns, close_ns = calendar.session_open(day).value, calendar.session_close(day).value
+        return (0, 0) if close_ns - open_ns >= _DAY_NS else (open_ns, close_ns)
+
+    def is_open(self, at_ns: int) -> bool:
+        """Tell whether a time, in ns since 1970, is in regular hours; extended hours are not."""
+        at = pd.Timestamp(at_ns, unit="ns", tz="UTC")
+        day = str(at.tz_convert(self.time_zone).date())
+        calendar = self._with(day)
+        return calendar is not None and bool(calendar.session_open(day) <= at < calendar.session_close(day))
+
+    def missing_ns(self, day: str) -> int | None:
+        """Return how much shorter a day is than most of its year; None for one without a session."""
+        calendar = self._with(day)
+        if calendar is None:
+            return None
+        lengths = calendar.closes - calendar.opens
+        return int(lengths.mode().iloc[0].value - lengths[day].value)
+
+    def _with(self, day: str) -> exchange_calendars.ExchangeCalendar | None:
+        """Return the calendar of a day's year, None if the day has no session."""
         try:
             calendar = _year(self._code, int(day[:4]))
         except ValueError:
-            return 0, 0
+            return None
         # `is_session` rejects the days of a year before its first session.
-        if pd.Timestamp(day) not in calendar.sessions:
-            return 0, 0
-        return calendar.session_open(day).value, calendar.session_close(day).value
+        return calendar if pd.Timestamp(day) in calendar.sessions else None
 
 
 @lru_cache(maxsize=64)

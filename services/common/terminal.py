@@ -1,5 +1,6 @@
 """What looks the same in every terminal report."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -18,6 +19,21 @@ SEVERITY_STYLES = {
     Severity.INFO: "dim",
 }
 """rich styles, from the most urgent to the least."""
+
+# Controls, invisible marks that turn the writing direction, line ends other than \n, half surrogates.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Write what a terminal would obey or hide as an escape, such as `\x1b`; `keep` stays as it is."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in _INVISIBLE and char not in keep
+        else char
+        for char in text
+    )
 
 
 class Striking(NamedTuple):

@@ -70,6 +70,19 @@ FEED = Component(
     is_required=False,
 )
 
+ALERTER = Component(
+    service="alerter",
+    metrics_port=9105,
+    unit="anomalies",
+    rate_metric="tapewatch_anomalies_per_second",
+    total_metric="tapewatch_alerted_anomalies_total",
+    start_hint="To be told of anomalies: `tapewatch alert --rules FILE`.",
+    group="tapewatch-alerter",
+    is_required=False,
+)
+SENDER_GROUP = "tapewatch-alert-sender"
+"""Consumer group of the alerter's senders, one of which reads `alerts` at a time."""
+
 
 DEFAULT_SINK = "elasticsearch"
 

@@ -34,3 +34,11 @@ def encode_correction(correction: Correction) -> bytes:
     """Return the topic's message; `trade_id` is in it even where it is null."""
     fields = msgspec.to_builtins(correction) | {"trade_id": correction.trade_id}
     return msgspec.json.encode(fields)
+
+
+_decoder = msgspec.json.Decoder(Correction)
+
+
+def decode_correction(value: bytes) -> Correction:
+    """Return the correction of a message; raises `msgspec.MsgspecError` if it is none."""
+    return _decoder.decode(value)

@@ -5,6 +5,8 @@ A new detector is a file and an entry here. Its code is loaded only when a profi
 
 from dataclasses import dataclass
 
+from services.contracts.anomaly import Severity
+
 
 @dataclass(frozen=True)
 class Family:
@@ -65,8 +67,18 @@ class DetectorSpec:
         Its own color, shape and style; its family's by default.
     has_alert_rarity
         Whether it has the parameter `alert_rarity`: how rare a flagged trade is; `tapewatch tune` sets it.
+    absorbs
+        Labels that are part of what it finds: while an anomaly of it and one of them would stand side by
+        side, they are one anomaly, with its label first.
+    stands_apart
+        The severity from which what is more severe than it, and no pattern, is not part of it; None for none.
+    explains_ratio
+        A price so far from the expected one, as a share of it, is part of it whatever its severity.
     is_expected
         Whether its anomalies are natural and expected: they have severity `info`, and its label comes first.
+    explains
+        Whether it explains what it absorbs, prices on its way and bursts, so that the anomaly has its score,
+        not the highest.
     """
 
     name: str
@@ -80,7 +92,11 @@ class DetectorSpec:
     shape: str = ""
     terminal_style: str = ""
     has_alert_rarity: bool = False
+    absorbs: frozenset[str] = frozenset()
+    stands_apart: Severity | None = Severity.HIGH
+    explains_ratio: float = 0.0
     is_expected: bool = False
+    explains: bool = False
 
     def __post_init__(self) -> None:
         for name, usual in (
@@ -95,6 +111,13 @@ class DetectorSpec:
             object.__setattr__(self, "short_title", self.title)
 
 
+PRICE_UNIT = "price per share"
+SIZE_UNIT = "in shares"
+"""Units in which a value and its expected one can be told apart by a share of the latter."""
+
+REOPENS_WITHIN = 0.1
+"""Where nothing was heard of a price for minutes, it comes back within this share, if it is right."""
+
 _CODE = "services.detector.detectors"
 
 DETECTORS: dict[str, DetectorSpec] = {
@@ -104,15 +127,23 @@ DETECTORS: dict[str, DetectorSpec] = {
             name="auction_cross",
             label="Auction Cross",
             family=SCHEDULED,
-            unit="in shares",
+            unit=SIZE_UNIT,
             code=f"{_CODE}.scheduled.auction_cross:AuctionCross",
+            is_expected=True,
+        ),
+        DetectorSpec(
+            name="scheduled_burst",
+            label="Scheduled Burst",
+            family=SCHEDULED,
+            unit="burst intensity; 0 means no burst",
+            code=f"{_CODE}.scheduled.scheduled_burst:ScheduledBurst",
             is_expected=True,
         ),
         DetectorSpec(
             name="off_market_price",
             label="Off-Market Price",
             family=PRICE,
-            unit="price per share",
+            unit=PRICE_UNIT,
             code=f"{_CODE}.price.off_market_price:OffMarketPrice",
             short_title="price",
             has_alert_rarity=True,
@@ -121,7 +152,7 @@ DETECTORS: dict[str, DetectorSpec] = {
             name="unusual_size",
             label="Unusual Size",
             family=SIZE,
-            unit="in shares",
+            unit=SIZE_UNIT,
             code=f"{_CODE}.size.unusual_size:UnusualSize",
             short_title="size",
             has_alert_rarity=True,
@@ -136,6 +167,25 @@ DETECTORS: dict[str, DetectorSpec] = {
             has_alert_rarity=True,
         ),
         DetectorSpec(
+            name="fast_market",
+            label="Fast Market",
+            family=ACTIVITY,
+            unit=PRICE_UNIT,
+            code=f"{_CODE}.activity.fast_market:FastMarket",
+            shape="diamond",
+            absorbs=frozenset(
+                {
+                    "Off-Market Price",
+                    "Burst",
+                    "Unusual Size",
+                    "Volume Surge",
+                    "One-Sided Flow",
+                    "Isolation Forest Anomaly",
+                }
+            ),
+            explains=True,
+        ),
+        DetectorSpec(
             name="isolation_forest",
             label="Isolation Forest Anomaly",
             family=MULTIVARIATE,
@@ -146,10 +196,98 @@ DETECTORS: dict[str, DetectorSpec] = {
             has_alert_rarity=True,
         ),
         DetectorSpec(
+            name="round_number_fill",
+            label="Round-Number Fill",
+            family=SCHEDULED,
+            unit="equal prints",
+            code=f"{_CODE}.patterns.print_storm:RoundNumberFill",
+            is_expected=True,
+        ),
+        DetectorSpec(
+            name="print_storm",
+            label="Print Storm",
+            family=PATTERN,
+            unit="equal prints",
+            code=f"{_CODE}.patterns.print_storm:PrintStorm",
+            absorbs=frozenset({"Burst", "Unusual Size", "Column Change", "Isolation Forest Anomaly"}),
+        ),
+        DetectorSpec(
+            name="odd_lot_flood",
+            label="Odd-Lot Flood",
+            family=PATTERN,
+            unit="small prints a second",
+            code=f"{_CODE}.patterns.odd_lot_flood:OddLotFlood",
+            absorbs=frozenset(
+                {
+                    "Print Storm",
+                    "Matched Pairs",
+                    "Burst",
+                    "Unusual Size",
+                    "Off-Market Price",
+                    "Isolation Forest Anomaly",
+                }
+            ),
+        ),
+        DetectorSpec(
+            name="volume_surge",
+            label="Volume Surge",
+            family=PATTERN,
+            unit="in usual volumes",
+            code=f"{_CODE}.patterns.volume_surge:VolumeSurge",
+            absorbs=frozenset({"Burst", "Unusual Size", "Off-Market Price", "Isolation Forest Anomaly"}),
+        ),
+        DetectorSpec(
+            name="one_sided_flow",
+            label="One-Sided Flow",
+            family=PATTERN,
+            unit="lead of one side, 0 to 1",
+            code=f"{_CODE}.patterns.one_sided_flow:OneSidedFlow",
+            absorbs=frozenset({"Burst", "Unusual Size", "Off-Market Price", "Isolation Forest Anomaly"}),
+        ),
+        DetectorSpec(
+            name="price_ramp",
+            label="Price Ramp",
+            family=PATTERN,
+            unit="in usual moves of so many prints",
+            code=f"{_CODE}.patterns.price_ramp:PriceRamp",
+            absorbs=frozenset(
+                {
+                    "Fast Market",
+                    "Column Change",
+                    "Off-Market Price",
+                    "Burst",
+                    "Unusual Size",
+                    "One-Sided Flow",
+                    "Isolation Forest Anomaly",
+                }
+            ),
+        ),
+        DetectorSpec(
+            name="marking_the_close",
+            label="Marking the Close",
+            family=PATTERN,
+            unit="price per share",
+            code=f"{_CODE}.patterns.marking_the_close:MarkingTheClose",
+            absorbs=frozenset(
+                {"Fast Market", "Off-Market Price", "Burst", "Unusual Size", "Isolation Forest Anomaly"}
+            ),
+            stands_apart=None,
+        ),
+        DetectorSpec(
+            name="matched_pairs",
+            label="Matched Pairs",
+            family=PATTERN,
+            unit="turns of the side",
+            code=f"{_CODE}.patterns.matched_pairs:MatchedPairs",
+            absorbs=frozenset(
+                {"Off-Market Price", "Unusual Size", "Column Change", "Isolation Forest Anomaly"}
+            ),
+        ),
+        DetectorSpec(
             name="high_volume",
             label="High Volume",
             family=SIZE,
-            unit="in shares",
+            unit=SIZE_UNIT,
             code=f"{_CODE}.size.high_volume:HighVolume",
             color="#6a51c9",
             shape="triangle-up",
@@ -180,6 +318,130 @@ DETECTORS: dict[str, DetectorSpec] = {
             unit="isolation, 0 to 1",
             code=f"{_CODE}.price.price_history_forest:PriceHistoryForest",
             title="Isolation Forest on the price history",
+        ),
+        DetectorSpec(
+            name="luld_band",
+            label="Would-Be LULD Band",
+            family=RULEBOOK,
+            unit=PRICE_UNIT,
+            code=f"{_CODE}.rulebook.luld_band:LuldBandDetector",
+        ),
+        DetectorSpec(
+            name="clearly_erroneous",
+            label="Would-Be Clearly Erroneous",
+            family=RULEBOOK,
+            unit=PRICE_UNIT,
+            code=f"{_CODE}.rulebook.clearly_erroneous:ClearlyErroneousDetector",
+            color="#c49a6c",
+        ),
+        DetectorSpec(
+            name="clock_ahead",
+            label="Clock Ahead",
+            family=DATA_QUALITY,
+            unit="in seconds",
+            code=f"{_CODE}.data_quality.clock_ahead:ClockAhead",
+            absorbs=frozenset({"Silence", "Off-Market Price", "Late Arrival"}),
+            stands_apart=None,
+        ),
+        DetectorSpec(
+            name="silence",
+            label="Silence",
+            family=DATA_QUALITY,
+            unit="in seconds",
+            code=f"{_CODE}.data_quality.silence:Silence",
+            absorbs=frozenset({"Off-Market Price", "Unusual Size"}),
+            explains_ratio=REOPENS_WITHIN,
+        ),
+        DetectorSpec(
+            name="stuck_clock",
+            label="Stuck Clock",
+            family=DATA_QUALITY,
+            unit="turns at one time stamp",
+            code=f"{_CODE}.data_quality.stuck_clock:StuckClock",
+            absorbs=frozenset({"Silence", "Off-Market Price", "Late Arrival", "Burst"}),
+            stands_apart=None,
+        ),
+        DetectorSpec(
+            name="stuck_price",
+            label="Stuck Price",
+            family=DATA_QUALITY,
+            unit="in seconds",
+            code=f"{_CODE}.data_quality.stuck_price:StuckPrice",
+            absorbs=frozenset({"Off-Market Price"}),
+            explains_ratio=REOPENS_WITHIN,
+        ),
+        DetectorSpec(
+            name="level_shift",
+            label="Level Shift",
+            family=DATA_QUALITY,
+            unit="price per share",
+            code=f"{_CODE}.data_quality.level_shift:LevelShift",
+            absorbs=frozenset({"Stuck Price", "Off-Market Price", "Burst", "Column Change"}),
+            stands_apart=None,
+        ),
+        DetectorSpec(
+            name="mixed_prices",
+            label="Mixed Prices",
+            family=DATA_QUALITY,
+            unit="price per share",
+            code=f"{_CODE}.data_quality.mixed_prices:MixedPrices",
+            absorbs=frozenset({"Level Shift", "Off-Market Price", "Burst", "Column Change"}),
+            stands_apart=None,
+        ),
+        DetectorSpec(
+            name="repeated_feed",
+            label="Repeated Feed",
+            family=DATA_QUALITY,
+            unit="share of prints that come in pairs",
+            code=f"{_CODE}.data_quality.repeated_feed:RepeatedFeed",
+        ),
+        DetectorSpec(
+            name="late_print",
+            label="Late Print",
+            family=DATA_QUALITY,
+            unit="price per share",
+            code=f"{_CODE}.data_quality.late_print:LatePrint",
+            absorbs=frozenset({"Off-Market Price"}),
+            stands_apart=None,
+        ),
+        DetectorSpec(
+            name="late_arrival",
+            label="Late Arrival",
+            family=DATA_QUALITY,
+            unit="in seconds",
+            code=f"{_CODE}.data_quality.late_arrival:LateArrival",
+            absorbs=frozenset({"Column Change"}),
+        ),
+        DetectorSpec(
+            name="column_change",
+            label="Column Change",
+            family=DATA_QUALITY,
+            unit="share of prints",
+            code=f"{_CODE}.data_quality.column_change:ColumnChange",
+            absorbs=frozenset(
+                {
+                    "Off-Market Price",
+                    "Unusual Size",
+                    "Burst",
+                    "Odd-Lot Flood",
+                    "Volume Surge",
+                    "One-Sided Flow",
+                    "Repeated Feed",
+                    "Stuck Clock",
+                    "Stuck Price",
+                }
+            ),
+        ),
+        DetectorSpec(
+            name="level_z_score",
+            label="Z-Score",
+            family=PRICE,
+            unit="in standard deviations",
+            code=f"{_CODE}.price.level_z_score:LevelZScore",
+            title="Z-Score on levels",
+            color="#8c6d31",
+            shape="square",
+            terminal_style="green",
         ),
     )
 }

@@ -28,6 +28,11 @@ SINKS = {
     "elasticsearch": SinkSpec(
         components.INDEXER, "services.indexer.sinks.elasticsearch.sink:ElasticsearchSink", extra="indexer"
     ),
+    "postgres": SinkSpec(
+        components.indexer("postgres", 9106),
+        "services.indexer.sinks.postgres.sink:PostgresSink",
+        extra="postgres",
+    ),
 }
 """By the name that `tapewatch index --sink NAME` takes."""
 
@@ -37,6 +42,7 @@ COMPONENTS = {
         components.PRODUCER,
         components.FEED,
         components.DETECTOR,
+        components.ALERTER,
         *(spec.component for spec in SINKS.values()),
     )
 }

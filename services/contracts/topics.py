@@ -8,11 +8,19 @@ CHECKPOINTS_TOPIC = "detector-checkpoints"
 PROGRESS_TOPIC = "producer-progress"
 CORRECTIONS_TOPIC = "corrections"
 FEED_EVENTS_TOPIC = "feed-events"
+ALERTS_TOPIC = "alerts"
+ALERT_DELIVERIES_TOPIC = "alert-deliveries"
+ALERTER_CHECKPOINTS_TOPIC = "alerter-checkpoints"
+SILENCES_TOPIC = "silences"
+PROFILES_TOPIC = "profiles"
 
 TRADE_MAX_BYTES = 1_000_000
 """Largest message in `trades`; `dead-letters` takes more, to hold whatever `trades` held."""
 
 DEAD_LETTER_MAX_BYTES = 2_000_000
+
+PROFILE_MAX_BYTES = 2_000_000
+"""Longest message in `profiles`: some 5,000 symbols with thresholds and usual days of their own."""
 
 DEFAULT_PARTITIONS = 6
 """How many partitions `tapewatch setup` gives topics that it creates, unless told otherwise."""
@@ -50,8 +58,37 @@ TOPICS: dict[str, dict[str, str]] = {
         "segment.bytes": str(32 << 20),
     },
     PROGRESS_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact"},
+    ALERTS_TOPIC: _kept(days=90, max_bytes=TRADE_MAX_BYTES),
+    ALERT_DELIVERIES_TOPIC: _kept(days=90, max_bytes=TRADE_MAX_BYTES),
+    ALERTER_CHECKPOINTS_TOPIC: {
+        **_APPEND_TIME,
+        "cleanup.policy": "compact",
+        "max.message.bytes": str(DEAD_LETTER_MAX_BYTES),
+        "segment.bytes": str(32 << 20),
+    },
+    SILENCES_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact"},
+    PROFILES_TOPIC: {
+        **_APPEND_TIME,
+        "cleanup.policy": "compact",
+        "max.message.bytes": str(PROFILE_MAX_BYTES + RECORD_OVERHEAD_BYTES),
+    },
 }
 """Settings by topic."""
 
-SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC)
+SAME_PARTITIONS = (TRADES_TOPIC, ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, ALERTER_CHECKPOINTS_TOPIC)
 """Topics with equal numbers of partitions: what belongs to a trade is in the partition of the same number."""
+
+INDEXED = (
+    TRADES_TOPIC,
+    ANOMALIES_TOPIC,
+    CORRECTIONS_TOPIC,
+    FEED_EVENTS_TOPIC,
+    ALERTS_TOPIC,
+    ALERT_DELIVERIES_TOPIC,
+    SILENCES_TOPIC,
+    PROFILES_TOPIC,
+)
+"""Topics that Elasticsearch has a copy of."""
+
+ONE_PARTITION = (ALERTS_TOPIC, ALERT_DELIVERIES_TOPIC, SILENCES_TOPIC, PROFILES_TOPIC)
+"""Topics with a single partition: they are small, and what is in them is read and sent in one order."""

@@ -25,6 +25,9 @@ FIRST_YEAR, LAST_YEAR = "1970", "2261"
 SIDE_COLORS = {"B": "#0f9d8a", "A": "#b0703c", "N": "#8a8f98"}
 """Colours of trades by the aggressor's side: buys, sells and those without, wherever they are drawn."""
 
+SIDE_WORDS = {"B": "Buy", "A": "Sell", "N": "No side"}
+"""The sides in words, wherever people read them."""
+
 
 class Trade(msgspec.Struct, gc=False, frozen=True):
     """The fields that detection needs; a message may have more."""
@@ -57,6 +60,8 @@ class Trade(msgspec.Struct, gc=False, frozen=True):
     """When the tape showed it, in the form of `timestamp`, where the source needs it for the order."""
     reconciled: bool = False
     """Whether it came after its session, from the venue's own record of the day: it is not judged live."""
+    extra: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """What the source has besides, as it stands there: of any names and types."""
 
 
 def size_text(size: float) -> str:

@@ -14,6 +14,7 @@ from services.common.kafka.preflight import wait_for_topics
 from services.common.kafka.records import Record
 from services.common.kafka.transactions import StoppedWaitingError, TransactionAbortedError, Transactions
 from services.common.process.shutdown import Stop
+from services.common.terminal import visible
 from services.contracts import dead_letter
 from services.contracts.topics import (
     ANOMALIES_TOPIC,
@@ -26,7 +27,6 @@ from services.contracts.topics import (
 from services.dead_letters.letters import History, Letter, LetterId, MessageOrigin, Origins, RowOrigin, State
 from services.dead_letters.reading import Reader, StoppedError, check_found, parse_ids
 from services.dead_letters.replays import load_history
-from services.dead_letters.view import visible
 
 TRANSACTIONAL_ID = "tapewatch-dead-letters"
 _ORIGINS = (TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)

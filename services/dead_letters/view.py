@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,6 +11,8 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from services.common.terminal import visible
+from services.contracts.iso_time import iso_utc
 from services.dead_letters.letters import Letter, State, as_text
 
 HEX_SHOWN_BYTES = 4_096
@@ -23,23 +24,9 @@ LEAST_ERROR_CHARS = 16
 
 STATE_STYLES = {State.NEW: "yellow", State.REPLAYED: "green", State.FAILED_AGAIN: "bold red"}
 
-# Controls, invisible marks that turn the writing direction, line ends other than \n, half surrogates.
-_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
 _DEEPEST_INDENT = 20
 _HEX_LINE_BYTES = 16
-
-
-def visible(text: str, keep: str = "") -> str:
-    r"""Write what a terminal would obey or hide as an escape, such as `\x1b`; `keep` stays as it is."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char.encode("unicode_escape").decode()
-        if unicodedata.category(char) in _INVISIBLE and char not in keep
-        else char
-        for char in text
-    )
 
 
 def time_text(at_ms: int) -> str:
@@ -52,7 +39,7 @@ def letter_fields(letter: Letter, state: State) -> dict[str, object]:
     at = dt.datetime.fromtimestamp(letter.at_ms / 1000, dt.UTC)
     return {
         "id": str(letter.id),
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": iso_utc(at, "milliseconds"),
         "state": state.value,
         "key": None if letter.key is None else as_text(letter.key),
         "size_bytes": letter.size_bytes,

@@ -1,7 +1,9 @@
 """How far a feed was published: one record for the feed and one for each symbol, in `producer-progress`.
 
 The records of symbols that moved are committed in the transaction of their trades, and the feed's own record
-with each transaction. Keys are `feed:<venue>` and `feed:<venue>:<symbol>`; values are JSON.
+with each transaction. A third kind has the corrections whose trades are still looked for; it is committed
+when these change. Keys are `feed:<venue>`, `feed:<venue>:<symbol>` and `feed-corrections:<venue>`; values are
+JSON.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,10 @@ from services.common.kafka.connection import KafkaConnection
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
 from services.producer.progress_records import newest_records
+from services.sources.feeds.messages import ReferringCorrection
 from services.sources.feeds.place import Place
+
+_PREFIX = b"feed:"
 
 
 class FeedRecord(msgspec.Struct, frozen=True):
@@ -52,6 +57,21 @@ class SymbolRecord(msgspec.Struct, frozen=True):
     place: Place
 
 
+class WaitingRecord(msgspec.Struct, frozen=True):
+    """The record of corrections that wait.
+
+    Parameters
+    ----------
+    feed
+        The feed's name.
+    corrections
+        Those whose trades are still looked for in history.
+    """
+
+    feed: str
+    corrections: tuple[ReferringCorrection, ...]
+
+
 class _Found(msgspec.Struct, frozen=True):
     """What stands under a key that begins like a symbol's: its record, or another feed's own."""
 
@@ -64,16 +84,27 @@ class FeedProgress(msgspec.Struct, frozen=True):
 
     feed: FeedRecord
     places: dict[str, Place]
+    waiting: tuple[ReferringCorrection, ...]
+
+
+def is_of_a_feed(key: bytes) -> bool:
+    """Whether a record of `producer-progress` is a feed's, not a file's."""
+    return key.startswith(_PREFIX)
 
 
 def feed_key(feed: str) -> bytes:
     """Return the key of a feed's own record."""
-    return f"feed:{feed}".encode()
+    return _PREFIX + feed.encode()
 
 
 def symbol_key(feed: str, symbol: str) -> bytes:
     """Return the key of a symbol's record."""
-    return f"feed:{feed}:{symbol}".encode()
+    return feed_key(feed) + f":{symbol}".encode()
+
+
+def waiting_key(feed: str) -> bytes:
+    """Return the key of the record of corrections that wait."""
+    return f"feed-corrections:{feed}".encode()
 
 
 def load_feed_progress(kafka: KafkaConnection, feed: str, stop: Stop) -> FeedProgress | None:
@@ -84,8 +115,8 @@ def load_feed_progress(kafka: KafkaConnection, feed: str, stop: Stop) -> FeedPro
     TapewatchError
         A record cannot be read.
     """
-    own, prefix = feed_key(feed), symbol_key(feed, "")
-    newest = newest_records(kafka, lambda key: key == own or key.startswith(prefix), stop)
+    own, prefix = (feed_key(feed), waiting_key(feed)), symbol_key(feed, "")
+    newest = newest_records(kafka, lambda key: key in own or key.startswith(prefix), stop)
     if newest is None or stop.requested:
         return None
     return feed_progress(feed, newest)
@@ -108,8 +139,11 @@ def feed_progress(feed: str, newest: Mapping[bytes, bytes | None]) -> FeedProgre
         A record cannot be read.
     """
     own = feed_key(feed)
-    stored = newest.get(own)
+    stored, stored_waiting = newest.get(own), newest.get(waiting_key(feed))
     try:
+        corrections = (
+            msgspec.json.decode(stored_waiting, type=WaitingRecord).corrections if stored_waiting else ()
+        )
         record = msgspec.json.decode(stored, type=FeedRecord) if stored else FeedRecord(feed)
         places = {}
         for key, value in newest.items():
@@ -121,4 +155,4 @@ def feed_progress(feed: str, newest: Mapping[bytes, bytes | None]) -> FeedProgre
             f"The progress records of the feed {feed} in {PROGRESS_TOPIC} cannot be read: {error}.",
             "They were written by another version of Tapewatch: run the feed with that one.",
         ) from error
-    return FeedProgress(record, places)
+    return FeedProgress(record, places, corrections)

@@ -29,9 +29,11 @@ from services.producer.feed_progress import (
     FeedProgress,
     FeedRecord,
     SymbolRecord,
+    WaitingRecord,
     feed_key,
     load_feed_progress,
     symbol_key,
+    waiting_key,
 )
 from services.producer.metrics import Tally
 from services.producer.produce_trades import produce_trades
@@ -145,6 +147,9 @@ class FeedPublisher:
             producer.produce(
                 PROGRESS_TOPIC, key=symbol_key(self._feed, symbol), value=msgspec.json.encode(record)
             )
+        if batch.waiting is not None:
+            waiting = WaitingRecord(self._feed, batch.waiting)
+            producer.produce(PROGRESS_TOPIC, key=waiting_key(self._feed), value=msgspec.json.encode(waiting))
         own = FeedRecord(self._feed, self._owner, self._transaction, entries)
         producer.produce(PROGRESS_TOPIC, key=feed_key(self._feed), value=msgspec.json.encode(own))
         producer.poll(0)

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import structlog
 
@@ -25,6 +27,7 @@ from services.contracts.topics import (
 )
 from services.producer.feed_publisher import FeedPublisher
 from services.producer.metrics import Tally
+from services.sources.feeds.place import Place
 from services.sources.feeds.recording import NO_RECORDING, Recording
 from services.sources.feeds.session import Session
 from services.sources.feeds.venue import Venue
@@ -39,7 +42,11 @@ END_S = 3.0
 
 
 def run_feed(
-    venue: Venue, settings: Settings, duration_s: float | None = None, recording: Recording = NO_RECORDING
+    venue: Venue,
+    settings: Settings,
+    duration_s: float | None = None,
+    recording: Recording = NO_RECORDING,
+    first_places: Mapping[str, Place] = MappingProxyType({}),
 ) -> int:
     """Publish a venue's feed until a stop.
 
@@ -53,6 +60,8 @@ def run_feed(
         End by itself after so long, in seconds; None for never.
     recording
         Keeps what the venue sends.
+    first_places
+        Where to begin with symbols that were not published yet; else with their first live print.
 
     Returns
     -------
@@ -78,7 +87,8 @@ def run_feed(
             progress = publisher.claim()
             if progress is None:
                 return 0
-            session = Session(venue, progress.places, recording)
+            places = {**first_places, **progress.places}
+            session = Session(venue, places, recording, waiting=progress.waiting)
             resuming = len(progress.places.keys() & session.watched)
             log.info("publishing", symbols=list(venue.symbols)[:20], resuming=resuming)
             reader = FeedReader(session)
@@ -110,9 +120,9 @@ class FeedReader:
         self._thread.start()
 
     @property
-    def is_caught_up(self) -> bool:
-        """Whether the feed is connected and misses nothing that it knows of."""
-        return self._session.is_caught_up
+    def why_behind(self) -> str | None:
+        """Why the feed may miss prints that the venue has; None if it misses nothing that it knows of."""
+        return self._session.why_behind
 
     def _run(self) -> None:
         try:
@@ -147,8 +157,8 @@ def _publish(
     try:
         while not stop.requested and not reader.has_ended and (ends_s is None or time.monotonic() < ends_s):
             health.beat()
-            health.ready = reader.is_caught_up
-            health.detail = "connecting to the venue, or filling gaps"
+            why_behind = reader.why_behind
+            health.ready, health.detail = why_behind is None, why_behind or ""
             batch = reader.handoff.take(TAKE_S)
             if not batch.is_empty:
                 began_s = time.monotonic()

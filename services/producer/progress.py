@@ -10,6 +10,7 @@ from services.common.errors import TapewatchError
 from services.common.kafka.connection import KafkaConnection
 from services.common.process.shutdown import Stop
 from services.contracts.topics import PROGRESS_TOPIC
+from services.producer.feed_progress import is_of_a_feed
 from services.producer.pending import Pending
 from services.producer.progress_records import newest_records
 from services.sources.base import Cursor
@@ -66,10 +67,18 @@ def load_progress(kafka: KafkaConnection, key: str, stop: Stop) -> Progress | No
     """Read the newest record of a source; None if it was never published, or a stop came first."""
     records = newest_records(kafka, lambda one: one == key.encode(), stop)
     found = None if records is None else records.get(key.encode())
-    if found is None:
-        return None
+    return None if found is None else _decoded(key, found)
+
+
+def published_sources(kafka: KafkaConnection, stop: Stop) -> list[Progress]:
+    """Read the newest record of every source that is no feed; empty if a stop came first."""
+    records = newest_records(kafka, lambda key: not is_of_a_feed(key), stop) or {}
+    return [_decoded(key.decode(), value) for key, value in records.items() if value]
+
+
+def _decoded(key: str, value: bytes) -> Progress:
     try:
-        return msgspec.json.decode(found, type=Progress)
+        return msgspec.json.decode(value, type=Progress)
     except msgspec.DecodeError as error:
         raise TapewatchError(
             f"The progress record {key} in {PROGRESS_TOPIC} cannot be read: {error}.",

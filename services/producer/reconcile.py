@@ -2,12 +2,15 @@
 
 What is missing is published under the same ids, marked `reconciled`: it is indexed, not judged live. What
 differs is reported and stays as it is. A second run finds nothing missing.
+
+A day may have millions of prints: of a published one only its id and a number for its values are kept, of the
+venue's record a page at a time, and what is missing is published as soon as it fills a transaction.
 """
 
 import asyncio
 import datetime as dt
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -29,7 +32,7 @@ from services.contracts.trade import NotATradeError, Trade, decode_trade
 from services.sources.base import Source
 from services.sources.feeds.day import pages_of_day
 from services.sources.feeds.history import History, HistoryUnavailableError
-from services.sources.feeds.messages import Page, Print
+from services.sources.feeds.messages import Print
 from services.sources.feeds.trade_text import Times
 from services.sources.feeds.venue import Venue
 
@@ -58,13 +61,13 @@ class SymbolReport:
     of_venue, published
         How many prints the venue's record and the topic have.
     missing
-        Prints that the topic lacks.
+        How many of its prints the topic lacks.
     different
         Ids of prints whose price or size differ.
     unknown
         Ids of published prints that the venue's record lacks.
     corrections
-        What the venue's record says of corrected prints.
+        How many corrections of prints it has.
     unread
         Rows of it that cannot be read: how many.
     problem
@@ -74,10 +77,10 @@ class SymbolReport:
     symbol: str
     of_venue: int = 0
     published: int = 0
-    missing: list[Print] = field(default_factory=list)
+    missing: int = 0
     different: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    corrections: list[Correction] = field(default_factory=list)
+    corrections: int = 0
     unread: int = 0
     problem: str = ""
 
@@ -85,6 +88,128 @@ class SymbolReport:
     def is_doubtful(self) -> bool:
         """Whether a person has to look at it."""
         return bool(self.different or self.unknown or self.unread or self.problem)
+
+
+class Comparison:
+    """A symbol's published trades, against the venue's record, whose prints come in any order.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    """
+
+    def __init__(self, symbol: str) -> None:
+        self.report = SymbolReport(symbol)
+        self.number: int | None = None
+        """The venue's number of any published trade; None without one."""
+        self._values: dict[str, int | None] = {}  # by id; None once the venue's record was seen to have it
+
+    def add_published(self, trade: Trade) -> None:
+        """Add a trade of the topic; all of them come before the first print of the venue's record."""
+        if self.number is None:
+            self.number = trade.sequence
+        self._values[trade.trade_id] = _values_of(trade)
+        self.report.published = len(self._values)
+
+    def is_missing(self, one: Print) -> bool:
+        """Compare a print of the venue's record; returns whether it has to be published."""
+        if one.trade_id not in self._values:
+            self._values[one.trade_id] = None
+            self.report.of_venue += 1
+            self.report.missing += 1
+            return True
+        published = self._values[one.trade_id]
+        if published is not None:
+            self._values[one.trade_id] = None
+            self.report.of_venue += 1
+            if published != _values_of(decode_trade(one.value)):
+                self.report.different.append(one.trade_id)
+        return False
+
+    def finish(self) -> None:
+        """Say that the venue's record is complete: what it has not had, it lacks."""
+        report = self.report
+        report.unknown = sorted(trade_id for trade_id, values in self._values.items() if values is not None)
+        self._values.clear()
+        structlog.get_logger().info(
+            "compared",
+            symbol=report.symbol,
+            of_venue=report.of_venue,
+            published=report.published,
+            missing=report.missing,
+            different=len(report.different),
+            unknown=len(report.unknown),
+        )
+
+
+def _values_of(trade: Trade) -> int:
+    """Return a number that stands for what a venue and the topic may differ in."""
+    return hash(f"{trade.price!r} {float(trade.size)!r} {trade.side}")
+
+
+class MissingPublisher:
+    """Publishes what is missing, and corrections, which have the same ids however often they come.
+
+    Parameters
+    ----------
+    kafka
+        Connection to Kafka.
+    feed
+        The feed's name.
+    stop
+        Ends the waiting for an unavailable broker.
+    """
+
+    def __init__(self, kafka: KafkaConnection, feed: str, stop: Stop) -> None:
+        self._kafka = kafka
+        self._name = f"tapewatch-reconcile-{feed}"
+        self._stop = stop
+        self._messages: list[tuple[str, bytes, bytes]] = []
+        self._transactions: Transactions | None = None
+
+    def trade(self, one: Print) -> None:
+        """Add a trade; raises as `flush`."""
+        self._add(TRADES_TOPIC, one.symbol, reconciled(one.value))
+
+    def correction(self, one: Correction) -> None:
+        """Add a correction; raises as `flush`."""
+        self._add(CORRECTIONS_TOPIC, one.symbol, encode_correction(one))
+
+    def _add(self, topic: str, symbol: str, value: bytes) -> None:
+        self._messages.append((topic, symbol.encode(), value))
+        if len(self._messages) >= AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Publish what was added and is not published yet.
+
+        Raises
+        ------
+        TapewatchError
+            Kafka does not take it.
+        StoppedWaitingError
+            A stop came while the broker was unavailable.
+        """
+        if not self._messages:
+            return
+        if self._transactions is None:
+            self._transactions = Transactions(self._kafka, self._name, self._stop, lambda: None)
+        transactions = self._transactions
+        try:
+            transactions.begin()
+            try:
+                for topic, key, value in self._messages:
+                    transactions.producer.produce(topic, key=key, value=value)
+            except (KafkaException, BufferError) as error:
+                transactions.abort(str(error))
+            transactions.commit()
+        except TransactionAbortedError as error:
+            raise TapewatchError(
+                f"Kafka did not take what was missing: {error}.",
+                "Run the same command again: it publishes only what is still missing.",
+            ) from error
+        self._messages.clear()
 
 
 def run_reconcile(
@@ -125,40 +250,36 @@ def run_reconcile(
             f"{day} is not over at {venue.name}, so its record is not complete.",
             f"Reconcile it {SETTLED_NS // 60_000_000_000} minutes after its end, or a day before it.",
         )
-    published = published_trades(kafka, venue, start_ns, end_ns, stop)
+    comparisons = {symbol: Comparison(symbol) for symbol in venue.symbols}
+    publisher = MissingPublisher(kafka, venue.name, stop)
+    reports: list[SymbolReport] = []
     try:
-        reports = asyncio.run(_compare(venue, published, start_ns, end_ns, file, stop))
+        _read_published(kafka, venue, comparisons, start_ns, end_ns, stop)
+        if file is None:
+            asyncio.run(_compare(venue, comparisons, publisher, start_ns, end_ns, stop, reports))
+        else:
+            _compare_file(file, comparisons, publisher, start_ns, end_ns, stop, reports)
+        if not stop.requested:
+            publisher.flush()
     except StoppedWaitingError:
-        return 128 + (stop.signal or 0), []
-    if stop.requested:
         return 128 + (stop.signal or 0), reports
-    try:
-        _publish(kafka, venue.name, reports, stop)
-    except StoppedWaitingError:
+    if stop.requested:
         return 128 + (stop.signal or 0), reports
     if any(report.is_doubtful for report in reports):
         return DIFFERENT_CODE, reports
     return (MISSING_CODE if any(report.missing for report in reports) else 0), reports
 
 
-def published_trades(
-    kafka: KafkaConnection, venue: Venue, start_ns: int, end_ns: int, stop: Stop
-) -> dict[str, dict[str, Trade]]:
-    """Return the venue's trades of a day in the topic, by symbol and id.
-
-    Parameters
-    ----------
-    kafka
-        Connection to Kafka.
-    venue
-        The venue; its symbols are read.
-    start_ns, end_ns
-        The day, as in `pages_of_day`.
-    stop
-        Ends the reading.
-    """
-    found: dict[str, dict[str, Trade]] = {symbol: {} for symbol in venue.symbols}
-    keys = {symbol.encode() for symbol in venue.symbols}
+def _read_published(
+    kafka: KafkaConnection,
+    venue: Venue,
+    comparisons: dict[str, Comparison],
+    start_ns: int,
+    end_ns: int,
+    stop: Stop,
+) -> None:
+    """Add the venue's trades of a day in the topic."""
+    keys = {symbol.encode() for symbol in comparisons}
     source = f'"source":"{venue.source}"'.encode()
     times = Times()
     start, end = times.text(start_ns), times.text(end_ns)
@@ -171,8 +292,7 @@ def published_trades(
             continue
         shown = trade.tape_time or trade.timestamp
         if start <= shown < end:
-            found[trade.symbol][trade.trade_id] = trade
-    return found
+            comparisons[trade.symbol].add_published(trade)
 
 
 def _starts(kafka: KafkaConnection, at_ms: int) -> list[TopicPartition]:
@@ -190,12 +310,15 @@ def _starts(kafka: KafkaConnection, at_ms: int) -> list[TopicPartition]:
 
 async def _compare(
     venue: Venue,
-    published: Mapping[str, Mapping[str, Trade]],
+    comparisons: dict[str, Comparison],
+    publisher: MissingPublisher,
     start_ns: int,
     end_ns: int,
-    file: Source | None,
     stop: Stop,
-) -> list[SymbolReport]:
+    reports: list[SymbolReport],
+) -> None:
+    """Compare with the venue's history, symbol by symbol."""
+
     async def nap(seconds: float) -> None:
         ends_s = time.monotonic() + seconds
         while (left_s := ends_s - time.monotonic()) > 0:
@@ -204,63 +327,48 @@ async def _compare(
             await asyncio.sleep(min(left_s, 0.2))
 
     history = History(venue, nap)
-    in_file = None if file is None else prints_of(file, venue.symbols, start_ns, end_ns)
-    reports: list[SymbolReport] = []
-    for symbol in venue.symbols:
-        known = published[symbol]
-        number = next((trade.sequence for trade in known.values()), None)
-        report = SymbolReport(symbol, published=len(known))
-        of_venue: dict[str, Print] = {}
-        pages = pages_of_day(venue, history, symbol, start_ns, end_ns, number)
-        if in_file is not None:
-            of_venue, pages = in_file[symbol], _no_pages()
+    for symbol, comparison in comparisons.items():
+        report = comparison.report
         try:
-            async for page in pages:
-                _add(report, of_venue, page, start_ns, end_ns)
+            async for page in pages_of_day(venue, history, symbol, start_ns, end_ns, comparison.number):
+                for one in page.prints:
+                    if start_ns <= one.tape_ns < end_ns and comparison.is_missing(one):
+                        publisher.trade(one)
+                for correction in page.corrections:
+                    publisher.correction(correction)
+                report.corrections += len(page.corrections)
+                report.unread += len(page.bad)
                 if stop.requested:
-                    return reports
+                    return
         except (HistoryUnavailableError, ValueError) as error:
             report.problem = str(error)
-            reports.append(report)
-            continue
-        report.of_venue = len(of_venue)
-        report.missing = [one for trade_id, one in of_venue.items() if trade_id not in known]
-        report.unknown = sorted(known.keys() - of_venue.keys())
-        report.different = [
-            trade_id
-            for trade_id, one in of_venue.items()
-            if trade_id in known and _differs(decode_trade(one.value), known[trade_id])
-        ]
-        structlog.get_logger().info(
-            "compared",
-            symbol=symbol,
-            of_venue=report.of_venue,
-            published=report.published,
-            missing=len(report.missing),
-            different=len(report.different),
-            unknown=len(report.unknown),
-        )
+        else:
+            comparison.finish()
         reports.append(report)
-    return reports
 
 
-def _add(report: SymbolReport, of_venue: dict[str, Print], page: Page, start_ns: int, end_ns: int) -> None:
-    of_venue |= {one.trade_id: one for one in page.prints if start_ns <= one.tape_ns < end_ns}
-    report.corrections += page.corrections
-    report.unread += len(page.bad)
+def _compare_file(
+    file: Source,
+    comparisons: dict[str, Comparison],
+    publisher: MissingPublisher,
+    start_ns: int,
+    end_ns: int,
+    stop: Stop,
+    reports: list[SymbolReport],
+) -> None:
+    """Compare with the venue's file of the day."""
+    for one in prints_of(file, comparisons.keys(), start_ns, end_ns):
+        if comparisons[one.symbol].is_missing(one):
+            publisher.trade(one)
+        if stop.requested:
+            return
+    for comparison in comparisons.values():
+        comparison.finish()
+        reports.append(comparison.report)
 
 
-async def _no_pages() -> AsyncIterator[Page]:
-    pages: tuple[Page, ...] = ()
-    for page in pages:
-        yield page
-
-
-def prints_of(
-    file: Source, symbols: Sequence[str], start_ns: int, end_ns: int
-) -> dict[str, dict[str, Print]]:
-    """Return a file's prints of a day, by symbol and id; parameters as in `pages_of_day`."""
-    found: dict[str, dict[str, Print]] = {symbol: {} for symbol in symbols}
+def prints_of(file: Source, symbols: Collection[str], start_ns: int, end_ns: int) -> Iterator[Print]:
+    """Yield a file's prints of a day; parameters as in `pages_of_day`."""
     for chunk in file.chunks():
         tape_ns = (
             pl.coalesce("tape_time", "ts_event")
@@ -275,44 +383,7 @@ def prints_of(
             trades.select("symbol", "trade_id", "tape_ns").iter_rows(), file.to_json(trades), strict=True
         ):
             symbol, trade_id, at_ns = row
-            found[symbol][trade_id] = Print(symbol, trade_id, at_ns, 0, value)
-    return found
-
-
-def _differs(one: Trade, other: Trade) -> bool:
-    return (one.price, one.size, one.side) != (other.price, other.size, other.side)
-
-
-def _publish(kafka: KafkaConnection, feed: str, reports: Iterable[SymbolReport], stop: Stop) -> None:
-    """Publish what is missing, and corrections, which have the same ids however often they come."""
-    messages = [
-        (TRADES_TOPIC, one.symbol.encode(), reconciled(one.value))
-        for report in reports
-        for one in report.missing
-    ]
-    messages += [
-        (CORRECTIONS_TOPIC, one.symbol.encode(), encode_correction(one))
-        for report in reports
-        for one in report.corrections
-    ]
-    if not messages:
-        return
-    transactions = Transactions(kafka, f"tapewatch-reconcile-{feed}", stop, lambda: None)
-    for first in range(0, len(messages), AT_ONCE):
-        part = messages[first : first + AT_ONCE]
-        try:
-            transactions.begin()
-            try:
-                for topic, key, value in part:
-                    transactions.producer.produce(topic, key=key, value=value)
-            except (KafkaException, BufferError) as error:
-                transactions.abort(str(error))
-            transactions.commit()
-        except TransactionAbortedError as error:
-            raise TapewatchError(
-                f"Kafka did not take what was missing: {error}.",
-                "Run the same command again: it publishes only what is still missing.",
-            ) from error
+            yield Print(symbol, trade_id, at_ns, 0, value)
 
 
 def reconciled(value: bytes) -> bytes:

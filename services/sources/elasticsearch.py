@@ -10,7 +10,7 @@ import polars as pl
 
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import explain_errors
-from services.common.elastic.paging import TAPE_ORDER, read_pages
+from services.common.elastic.paging import TAPE_ORDER, Sort, read_pages
 from services.common.errors import TapewatchError
 from services.contracts.indices import TRADES_INDEX_PREFIX
 from services.contracts.trade import NotATradeError, Trade, decode_trade
@@ -37,6 +37,8 @@ class IndexRange(Source):
         Event times, UTC; the end is not included.
     symbol
         One symbol, or None for all.
+    order
+        What they are sorted by.
 
     Raises
     ------
@@ -47,9 +49,15 @@ class IndexRange(Source):
     encoding = Encoding("elasticsearch")
 
     def __init__(
-        self, client: Elasticsearch, start: dt.datetime, end: dt.datetime, symbol: str | None
+        self,
+        client: Elasticsearch,
+        start: dt.datetime,
+        end: dt.datetime,
+        symbol: str | None,
+        order: Sort = TAPE_ORDER,
     ) -> None:
         self._client = client
+        self._order = order
         times = {"gte": f"{start:%Y-%m-%dT%H:%M:%S}Z", "lt": f"{end:%Y-%m-%dT%H:%M:%S}Z"}
         filters: list[dict[str, object]] = [{"range": {"@timestamp": times}}]
         if symbol is not None:
@@ -63,6 +71,18 @@ class IndexRange(Source):
                 f"No indexed trades for {self.name}.", "Widen the range, or index those trades first."
             )
 
+    def count_with(self, field: str) -> int:
+        """Return how many of them have a field.
+
+        Raises
+        ------
+        TapewatchError
+            Elasticsearch does not answer, or rejects the request.
+        """
+        query = {"bool": {"filter": [self._query, {"exists": {"field": field}}]}}
+        with explain_errors(self._client):
+            return int(self._client.count(index=INDICES, query=query)["count"])
+
     @property
     def identity(self) -> str:
         """See `Source.identity`: the range."""
@@ -74,7 +94,7 @@ class IndexRange(Source):
         The cursor is the number of documents read, which is of use only while nothing is indexed.
         """
         read = 0
-        for hits in read_pages(self._client, INDICES, self._query, TAPE_ORDER, self.size, PAGE_DOCUMENTS):
+        for hits in read_pages(self._client, INDICES, self._query, self._order, self.size, PAGE_DOCUMENTS):
             first_line = read + 1
             read += len(hits)
             if not isinstance(after, int) or read > after:

@@ -17,7 +17,7 @@ class Encoding:
     Parameters
     ----------
     source
-        What the field `source` says.
+        What the field `source` says; None where `fields` have it as a column.
     fields
         Columns that become fields of the trade, after those that every trade has, in this order; columns that
         a file lacks are left out, as are nulls. Text and lists of it are `PLAIN_TEXT`; a list has at least
@@ -26,12 +26,15 @@ class Encoding:
         Those of them that are ns since 1970, to be written as ISO 8601.
     extra
         Columns of any type for the object `extra`, which takes any name.
+    as_json
+        Those of `fields` whose text is JSON already.
     """
 
-    source: str
+    source: str | None
     fields: tuple[str, ...] = ("sequence",)
     times: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    as_json: tuple[str, ...] = ()
 
 
 def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
@@ -57,11 +60,11 @@ def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
         _size(trades.schema["size"]),
         ',"side":"',
         pl.col("side"),
-        f'","source":"{encoding.source}"',
+        '"' if encoding.source is None else f'","source":"{encoding.source}"',
     ]
     for name in encoding.fields:
         if name in trades.columns:
-            parts += _field(name, trades[name], name in encoding.times)
+            parts += _field(name, trades[name], name in encoding.times, name in encoding.as_json)
     if encoding.extra:
         parts += [',"extra":', pl.struct(encoding.extra).struct.json_encode()]
     parts.append("}")
@@ -69,12 +72,12 @@ def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
     return trades.select(text.cast(pl.Binary)).to_series().to_list()
 
 
-def _field(name: str, values: pl.Series, is_time: bool) -> list[pl.Expr | str]:
+def _field(name: str, values: pl.Series, is_time: bool, is_json: bool) -> list[pl.Expr | str]:
     """Write a field, with its comma before it; nothing where its value is null."""
     text: list[pl.Expr | str]
     if is_time:
         text = [f',"{name}":"', _iso(name), '"']
-    elif values.dtype == pl.String:
+    elif values.dtype == pl.String and not is_json:
         text = [f',"{name}":"', pl.col(name), '"']
     elif isinstance(values.dtype, pl.List):
         text = [f',"{name}":["', pl.col(name).list.join('","'), '"]']
@@ -104,7 +107,8 @@ def _price(kind: pl.DataType) -> pl.Expr:
     """
     if isinstance(kind, pl.Decimal):
         return pl.col("price").cast(pl.String).str.replace(r"(\.\d+?)0+$", "${1}")
-    magnitude = pl.col("price").abs()
+    # Without a sign: the least price has no positive counterpart of 64 bits with one.
+    magnitude = pl.col("price").abs().reinterpret(signed=False)
     return pl.concat_str(
         pl.when(pl.col("price") < 0).then(pl.lit("-")).otherwise(pl.lit("")),
         magnitude // PRICE_SCALE,

@@ -7,6 +7,8 @@ from pathlib import Path
 from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow, Source
 from services.sources.compression import BrokenFileError, first_bytes, unsupported_kind
+from services.sources.exported.layout import DAY, day_folders, is_export
+from services.sources.exported.source import Exported
 from services.sources.file import FileSource
 from services.sources.options import NO_OPTIONS, FileOptions
 from services.sources.registry import BEGINNING_BYTES, reader_of
@@ -28,7 +30,8 @@ def open_sources(
     Parameters
     ----------
     names
-        Files, globs and pipes (`-` is standard input). A file named twice is taken once.
+        Files, globs, pipes (`-` is standard input), and folders of exported trades, of which each day is a
+        source. A file named twice is taken once.
     options
         What is said about them; each file takes what its kind needs.
 
@@ -61,7 +64,7 @@ def check_taken(sources: Sequence[FileSource], options: FileOptions) -> None:
 
 
 def expand_names(names: list[str]) -> list[Path]:
-    """Expand globs, copy pipes into files, and drop repetitions, keeping the order."""
+    """Expand globs and exports, copy pipes into files, and drop repetitions, keeping the order."""
     paths: dict[Path, Path] = {}
     for name in dict.fromkeys(names):
         if is_pipe(name):
@@ -74,9 +77,12 @@ def expand_names(names: list[str]) -> list[Path]:
         if not found:
             raise TapewatchError(f"File not found: {name}.", "Check the path; put globs in quotes.")
         for path in found:
-            if path.is_dir():
+            if not path.is_dir() or DAY.fullmatch(path.name):
+                paths.setdefault(path.resolve(), path)
+            elif is_export(path):
+                paths |= {day.resolve(): day for day in day_folders(path)}
+            else:
                 raise TapewatchError(f"{path} is a folder.", f"Name its files, such as '{path}/*.csv.zst'.")
-            paths.setdefault(path.resolve(), path)
     return list(paths.values())
 
 
@@ -84,8 +90,12 @@ def open_source(
     path: Path,
     options: FileOptions = NO_OPTIONS,
 ) -> FileSource:
-    """Open one file by a mapping, or by what it holds; its name does not matter."""
+    """Open one file by a mapping, or by what it holds; its name does not matter. Or a day's folder."""
     try:
+        if path.is_dir():
+            if options.mapping is not None:
+                raise TapewatchError(f"{path} is exported trades, which need no mapping.", "Leave out --map.")
+            return Exported(path)
         if path.stat().st_size == 0:
             raise TapewatchError(f"{path} is empty.", "Fetch the file again, or leave it out.")
         beginning = first_bytes(path, BEGINNING_BYTES)

@@ -68,7 +68,10 @@ def inspect_file(
             return _unknown(path, error, where)
         except BrokenFileError:
             raise error from None
-    what = kind_of(first_bytes(path, BEGINNING_BYTES)).name if mapping is None else "read by the mapping"
+    if path.is_dir():
+        what = "a day of exported trades"
+    else:
+        what = kind_of(first_bytes(path, BEGINNING_BYTES)).name if mapping is None else "read by the mapping"
     lines, found = _trades(source)
     said = {"--map": map_spec, "--symbology": symbology, "--prices": prices}
     command = _command(where, said) if found else []

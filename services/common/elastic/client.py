@@ -10,6 +10,7 @@ from elasticsearch.serializer import OrjsonSerializer
 from services.common.config.secret_files import given_secret
 from services.common.config.settings import Settings
 from services.common.config.urls import has_credentials
+from services.common.elastic.nodes import Node
 from services.common.errors import TapewatchError
 
 __all__ = ["Elasticsearch", "OrjsonSerializer", "new_client"]
@@ -24,6 +25,7 @@ def new_client(
     connections: int = 4,
     settings: Settings | None = None,
     serializer: OrjsonSerializer | None = None,
+    node: type[Node] = Node,
 ) -> Elasticsearch:
     """Return a client that leaves retries to its user; it does not connect yet.
 
@@ -37,6 +39,8 @@ def new_client(
         How to log in and which certificates to trust; None: read from the environment.
     serializer
         Reads the answers; None for one that reads all of them.
+    node
+        Connects to the server.
 
     Raises
     ------
@@ -51,6 +55,7 @@ def new_client(
             max_retries=0,
             retry_on_timeout=False,
             connections_per_node=connections,
+            node_class=node,
             serializers={"application/json": serializer or OrjsonSerializer()},
             **_access(url, settings or Settings()),
         )

@@ -9,13 +9,21 @@ from typing import Any
 from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.contracts.indices import (
+    ALERT_DELIVERIES_INDEX_PREFIX,
+    ALERT_FIELD_TYPES,
+    ALERTS_INDEX_PREFIX,
     ANOMALIES_INDEX_PREFIX,
     ANOMALY_FIELD_TYPES,
     CORRECTION_FIELD_TYPES,
     CORRECTIONS_INDEX_PREFIX,
+    DELIVERY_FIELD_TYPES,
     FEED_EVENT_FIELD_TYPES,
     FEED_EVENTS_INDEX_PREFIX,
     NEEDED_TEMPLATES,
+    PROFILE_FIELD_TYPES,
+    PROFILES_INDEX,
+    SILENCE_FIELD_TYPES,
+    SILENCES_INDEX,
     TRADE_FIELD_TYPES,
     TRADES_INDEX_PREFIX,
 )
@@ -47,6 +55,10 @@ def new_indices() -> list[NewIndex]:
         NewIndex(f"{ANOMALIES_INDEX_PREFIX}{now:%Y.%m}", TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES),
         NewIndex(f"{CORRECTIONS_INDEX_PREFIX}{now:%Y.%m}", CORRECTION_FIELD_TYPES),
         NewIndex(f"{FEED_EVENTS_INDEX_PREFIX}{now:%Y.%m}", FEED_EVENT_FIELD_TYPES),
+        NewIndex(f"{ALERTS_INDEX_PREFIX}{now:%Y.%m}", ALERT_FIELD_TYPES),
+        NewIndex(f"{ALERT_DELIVERIES_INDEX_PREFIX}{now:%Y.%m}", DELIVERY_FIELD_TYPES),
+        NewIndex(SILENCES_INDEX, SILENCE_FIELD_TYPES),
+        NewIndex(PROFILES_INDEX, PROFILE_FIELD_TYPES),
     ]
 
 

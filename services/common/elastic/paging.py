@@ -18,6 +18,13 @@ TAPE_ORDER: tuple[Mapping[str, Any], ...] = (
 )
 """The sort in which indexed trades come as the detector saw them."""
 
+RECEIVED_ORDER: tuple[Mapping[str, Any], ...] = (
+    {"ts_recv": {"order": "asc", "format": "strict_date_optional_time_nanos"}},
+    *TAPE_ORDER,
+)
+"""The sort in which trades came in, where each of them has the time of that: venues that one feed merges need
+not be in the order of their own times."""
+
 KEEP_ALIVE = "2m"
 
 Hit = dict[str, Any]
@@ -34,6 +41,7 @@ def read_pages(
     sort: Sort,
     max_rows: int,
     page_rows: int | None = None,
+    with_seq_no: bool = False,
 ) -> Iterator[list[Hit]]:
     """Read hits page by page until there are no more, or `max_rows` have been read.
 
@@ -49,13 +57,35 @@ def read_pages(
         1 or more.
     page_rows
         Rows of a page; None for `PAGE_ROWS`.
+    with_seq_no
+        Whether hits have `_seq_no`, which rises with each change of a document.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer, or rejects the request.
     """
-    return _read(client, index, query, [*sort, _BY_PLACE], page_rows or PAGE_ROWS, max_rows)
+    page_rows = page_rows or PAGE_ROWS
+    rows = min(page_rows, max_rows)
+    # Mostly everything fits into one answer, which needs no point in time.
+    with explain_errors(client):
+        answer = client.search(
+            index=index,
+            query=query,
+            sort=sort or None,
+            size=rows,
+            track_total_hits=False,
+            allow_partial_search_results=False,
+            ignore_unavailable=True,
+            seq_no_primary_term=with_seq_no,
+        )
+    hits: list[Hit] = answer["hits"]["hits"]
+    if len(hits) < rows or rows == max_rows:
+        if hits:
+            yield hits
+        return
+    by = [*sort, _BY_PLACE]
+    yield from _read(client, index, query, by, page_rows, max_rows, seq_no_primary_term=with_seq_no)
 
 
 def read_values(

@@ -9,10 +9,14 @@ from services.common.errors import TapewatchError
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.indices import (
+    ALERT_DELIVERIES_INDICES,
+    ALERTS_INDICES,
     ANOMALIES_INDICES,
     CORRECTIONS_INDICES,
     FEED_EVENTS_INDICES,
     NEEDED_TEMPLATES,
+    PROFILES_INDEX,
+    SILENCES_INDEX,
     TRADES_INDICES,
 )
 
@@ -89,8 +93,22 @@ def check_indices(client: Elasticsearch) -> None:
     TapewatchError
         A setting would lose documents or keep them out, or a template would change the types of fields.
     """
-    patterns = [TRADES_INDICES, ANOMALIES_INDICES, CORRECTIONS_INDICES, FEED_EVENTS_INDICES]
-    found = client.indices.get_settings(index=patterns, name=list(_UNSAFE), flat_settings=True)
+    patterns = [
+        TRADES_INDICES,
+        ANOMALIES_INDICES,
+        CORRECTIONS_INDICES,
+        FEED_EVENTS_INDICES,
+        ALERTS_INDICES,
+        ALERT_DELIVERIES_INDICES,
+        SILENCES_INDEX,
+        PROFILES_INDEX,
+    ]
+    found = client.indices.get_settings(
+        index=patterns,
+        name=list(_UNSAFE),
+        flat_settings=True,
+        ignore_unavailable=True,  # the index without a date is no pattern
+    )
     for index, answer in found.items():
         if unsafe := unsafe_setting(answer["settings"]):
             setting, effect = unsafe

@@ -11,15 +11,17 @@ from enum import StrEnum
 from typing import Protocol
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.end_offsets import EndOffsets
+from services.common.kafka.end_offsets import EndOffsets, Partition
 from services.common.kafka.membership import GroupCheck, MembershipWatch, Standing, check_membership
 from services.common.kafka.offsets import Positions
 from services.common.kafka.records import Record
+from services.common.kafka.stalls import StallWatch
+from services.common.observability.counters import REJOINS
 from services.common.observability.health import Health
 from services.common.process.background import in_background, is_done
 from services.common.process.readiness import ThrottledWarning
@@ -42,6 +44,10 @@ class State(StrEnum):
     """Has partitions and reads them."""
 
 
+class NotRestoredError(Exception):
+    """Where partitions resume cannot be found out now, for another reason than the broker."""
+
+
 class PartitionWork(Protocol):
     """What a service does when partitions are assigned or taken; all calls are in the reading thread."""
 
@@ -62,6 +68,8 @@ class PartitionWork(Protocol):
         ------
         KafkaException
             The broker does not answer; it is asked again a moment later.
+        NotRestoredError
+            Something else is not there yet; the group is listened to before the next try.
         """
 
     def started(self, seconds: float) -> None:
@@ -137,6 +145,9 @@ class ConsumerLoop:
         """Messages that arrived while the partitions were paused."""
         self._is_closed = False
         self._watch = MembershipWatch(self._check, service, group, health)
+        self._stalls = StallWatch(self._ask_for_ends)
+        self._stall_ends = EndOffsets(kafka)
+        """Of a thread of its own."""
         self._join()
 
     def run(self, turn: Callable[[], bool], until_idle_s: float | None) -> None:
@@ -182,12 +193,17 @@ class ConsumerLoop:
             self._split(self._consume(1, 0.0))
         if self.state is State.RESTORING:
             self._restore()
-        if self.state is State.RESTORING:  # a stop came before
+        if self.state is State.RESTORING:  # a stop came before, or it cannot be found out yet
             return []
+        began_s = time.monotonic()
         messages = self._consume(most, timeout_s, as_they_come=as_they_come)
+        waited_s = time.monotonic() - began_s
         messages, self._aside = self._aside + messages, []
         records = self._split(messages)
         self._watch_membership()
+        if self.state is State.LIVE and (stalled := self._stalls.turn(waited_s, self.positions.next_offsets)):
+            self._leave_stalled(stalled)
+            return []
         return records
 
     def listen(self, timeout_s: float) -> None:
@@ -217,6 +233,7 @@ class ConsumerLoop:
         """Restore the partitions again with the next `read`, as their state is no longer known."""
         self._aside.clear()
         self.positions = Positions()
+        self._stalls.settle()
         if self.state is State.LIVE:
             self.state = State.RESTORING
 
@@ -226,6 +243,7 @@ class ConsumerLoop:
         if not is_done(in_background(self.consumer.close), CLOSE_S):
             self._log.warning("timed out while leaving the consumer group")
         in_background(self.ends.close)
+        in_background(self._stall_ends.close)
 
     def _join(self) -> None:
         """Become a member of the group, with a client of its own."""
@@ -286,6 +304,7 @@ class ConsumerLoop:
         self.positions = Positions()
         self.state = State.UNASSIGNED
         self._watch.settle()
+        self._stalls.settle()
 
     def _restore(self) -> None:
         """Find out where each partition resumes, however long the broker takes to answer."""
@@ -299,10 +318,15 @@ class ConsumerLoop:
             except KafkaException as error:
                 waiting.note(error)
                 self._stop.wait(TRY_AGAIN_S)
+            except NotRestoredError:
+                self._stop.wait(TRY_AGAIN_S)
+                return
         if self._stop.requested:
             return
         self.positions = Positions()
         self.consumer.assign(starts)
+        # Those that were taken away while paused stay paused for librdkafka, however often they are assigned.
+        self.consumer.resume(starts)
         self.state = State.LIVE if starts else State.STANDBY
         self._watch.settle()
         self._health.ready = True
@@ -319,9 +343,26 @@ class ConsumerLoop:
         elif standing is not None:
             self.state = State.UNASSIGNED
             self._health.ready = False
-            left = self.consumer
-            self._join()
-            in_background(left.close)
+            self._join_again()
+
+    def _join_again(self) -> None:
+        left = self.consumer
+        self._join()
+        in_background(left.close)
+
+    def _leave_stalled(self, partitions: list[Partition]) -> None:
+        """Give all partitions up, and join again with a new client."""
+        self._log.warning(
+            "partitions have messages that this client does not get; joining the group again with a new one",
+            partitions=[f"{topic}/{number}" for topic, number in partitions],
+        )
+        REJOINS.labels(self._service).inc()
+        self._work.lose()
+        self._hand_over()
+        self._join_again()
+
+    def _ask_for_ends(self) -> Future[dict[Partition, int]]:
+        return in_background(self._stall_ends.ask, self._assigned, IsolationLevel.READ_COMMITTED)
 
     def _check(self, member_id: str, is_probing: bool) -> Future[GroupCheck]:
         arguments = (self._kafka, self._group, self._topics[0], member_id, is_probing)

@@ -31,6 +31,11 @@ class Positions:
         self._held_up: tuple[dict[Partition, int | None], float] | None = None
         """Offsets at which an open transaction blocks reading, and since when."""
 
+    def resumed(self, partition: TopicPartition) -> TopicPartition:
+        """Return a partition with the offset to read next, which is its own if nothing was read of it."""
+        next_offset = self.next_offsets.get((partition.topic, partition.partition), partition.offset)
+        return TopicPartition(partition.topic, partition.partition, next_offset)
+
     def split(self, messages: list[Message]) -> list[Record]:
         """Note the positions after `messages`; return those that are records.
 
@@ -110,6 +115,10 @@ class Start:
     """The next offset to read; below 0 if nothing was ever committed."""
     beginning: int
     """The first offset that the topic still has."""
+    end: int
+    """Behind the last record that can be read now."""
+    metadata: str = ""
+    """What was committed with the offset."""
 
     @property
     def offset(self) -> int:
@@ -121,9 +130,9 @@ class Start:
         """How many offsets the topic's retention has removed before they were read."""
         return self.beginning - self.committed if 0 <= self.committed < self.beginning else 0
 
-    def at(self, offset: int) -> TopicPartition:
+    def at(self, offset: int, metadata: str = "") -> TopicPartition:
         """Return the partition with an offset, in the form in which it is assigned and committed."""
-        return TopicPartition(self.topic, self.number, offset)
+        return TopicPartition(self.topic, self.number, offset, metadata=metadata)
 
 
 def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> list[Start]:
@@ -139,12 +148,33 @@ def find_starts(consumer: Consumer, partitions: Iterable[TopicPartition]) -> lis
     wanted = [TopicPartition(p.topic, p.partition) for p in partitions]
     if not wanted:
         return []
-    starts = []
-    for place in consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S):
+    committed = consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
+    for place in committed:
         if place.error is not None:
             raise KafkaException(place.error)
-        beginning, _ = watermarks(consumer, TopicPartition(place.topic, place.partition))
-        starts.append(Start(place.topic, place.partition, place.offset, beginning))
+    return starts_at(consumer, committed)
+
+
+def starts_at(consumer: Consumer, committed: Iterable[TopicPartition]) -> list[Start]:
+    """Ask for the beginnings and ends of partitions, and log what has been lost.
+
+    Parameters
+    ----------
+    consumer
+        A client.
+    committed
+        The partitions, each with the next offset to read; below 0 if nothing was ever read.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not answer the question.
+    """
+    starts = []
+    for place in committed:
+        beginning, end = watermarks(consumer, TopicPartition(place.topic, place.partition))
+        metadata = place.metadata or ""
+        starts.append(Start(place.topic, place.partition, place.offset, beginning, end, metadata))
     for start in starts:
         if start.lost:
             structlog.get_logger().error(

@@ -14,13 +14,15 @@ from services.common.observability.health import Health
 from services.common.process.readiness import wait_for_server
 from services.common.process.shutdown import Stop
 from services.contracts.topics import (
+    ALERTER_CHECKPOINTS_TOPIC,
     ANOMALIES_TOPIC,
     CHECKPOINTS_TOPIC,
-    CORRECTIONS_TOPIC,
     DEAD_LETTERS_TOPIC,
-    FEED_EVENTS_TOPIC,
+    INDEXED,
+    PROFILES_TOPIC,
     PROGRESS_TOPIC,
     SAME_PARTITIONS,
+    SILENCES_TOPIC,
     TOPICS,
     TRADES_TOPIC,
 )
@@ -31,13 +33,16 @@ SHORTEST_RETENTION_MS = 3_600_000
 LEAST_RETENTION_BYTES = 1 << 30
 """For a partition; some million trades, which a service that is down for a day may have to catch up on."""
 
-_INDEXED = (TRADES_TOPIC, ANOMALIES_TOPIC, CORRECTIONS_TOPIC, FEED_EVENTS_TOPIC)
-"""Topics that are read to be indexed, sooner or later."""
+_READ_LATER = tuple(name for name in INDEXED if TOPICS[name]["cleanup.policy"] == "delete")
+"""Topics that are read to be indexed, sooner or later, before retention removes what is in them."""
 
 _BY_SETUP = "Run `tapewatch setup` to correct it."
 _LOST_IF_DELETED = {
     CHECKPOINTS_TOPIC: "the state to resume from would be forgotten, and anomalies missed or changed",
     PROGRESS_TOPIC: "how far a file was published would be forgotten, and its trades published twice",
+    ALERTER_CHECKPOINTS_TOPIC: "open alerts would be forgotten, and told again under other names",
+    PROFILES_TOPIC: "the parameters behind an anomaly could no longer be told",
+    SILENCES_TOPIC: "silences would be forgotten, and what they hold back would be sent",
 }
 
 
@@ -238,11 +243,11 @@ def _validate_cleanup(name: str, settings: Mapping[str, str]) -> None:
 
 def _validate_retention(name: str, settings: Mapping[str, str]) -> None:
     retention_ms = int(settings.get("retention.ms", -1))  # -1: for ever
-    if name in _INDEXED and 0 <= retention_ms < SHORTEST_RETENTION_MS:
+    if name in _READ_LATER and 0 <= retention_ms < SHORTEST_RETENTION_MS:
         lost = f"{name} that no service has read within that time would be lost (minimum: 1 hour)."
         raise _unsafe(name, "retention.ms", retention_ms, lost, _BY_SETUP)
     retention_bytes = int(settings.get("retention.bytes", -1))
-    if name in _INDEXED and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
+    if name in _READ_LATER and 0 <= retention_bytes < LEAST_RETENTION_BYTES:
         lost = f"{name} beyond that size would be lost, read or not (minimum: {LEAST_RETENTION_BYTES})."
         raise _unsafe(name, "retention.bytes", retention_bytes, lost, _alter(name, "retention.bytes=-1"))
 

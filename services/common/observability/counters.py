@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+ALIVE = Gauge("tapewatch_alive", "1 while `/healthz` says that the main loop is running, else 0", ["service"])
+READY = Gauge("tapewatch_ready", "1 while `/readyz` says that the service does its work, else 0", ["service"])
 DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Dead letters written", ["service"])
 ABORTS = Counter(
     "tapewatch_aborted_transactions_total",
@@ -21,5 +23,7 @@ UNASSIGNED_SECONDS = Gauge(
     ["service"],
 )
 REJOINS = Counter(
-    "tapewatch_rejoins_total", "Times that a member without partitions joined its group again", ["service"]
+    "tapewatch_rejoins_total",
+    "Times that a member without partitions or messages joined its group again",
+    ["service"],
 )

@@ -38,3 +38,25 @@ class Health:
     def why_not_ready(self) -> str | None:
         """Return why the service does not work; None if it does."""
         return self.why_not_alive() or (None if self.ready else self.detail)
+
+
+class JointHealth(Health):
+    """The health of a process with several main loops, each of which writes its own.
+
+    Parameters
+    ----------
+    parts
+        One of each loop.
+    """
+
+    def __init__(self, *parts: Health) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def why_not_alive(self) -> str | None:
+        """Return since when one of the main loops has been stuck; None if none is."""
+        return next((reason for part in self._parts if (reason := part.why_not_alive())), None)
+
+    def why_not_ready(self) -> str | None:
+        """Return why one part does not work; None if all do."""
+        return next((reason for part in self._parts if (reason := part.why_not_ready())), None)

@@ -15,6 +15,7 @@ from prometheus_client.exposition import choose_encoder
 
 from services.common.config.settings import Settings
 from services.common.errors import TapewatchError
+from services.common.observability.counters import ALIVE, READY
 from services.common.observability.health import Health
 from services.contracts.components import PORT_STEP, PORTS_TRIED, Component
 
@@ -68,6 +69,8 @@ def serve_metrics(component: Component, settings: Settings, health: Health) -> M
         The address cannot be listened on.
     """
     _BUILD.info({"version": version("tapewatch"), "service": component.service})
+    ALIVE.labels(component.service).set_function(lambda: health.why_not_alive() is None)
+    READY.labels(component.service).set_function(lambda: health.why_not_ready() is None)
     server = MetricsServer(_listen(component, settings, health))
     structlog.get_logger().info("metrics", address=server.address)
     return server

@@ -177,7 +177,8 @@ class DatabentoCsv(FileSource):
                 return pl.when(number != UNDEFINED_PRICE).then(number).alias(name)
             exact = pl.when(text.str.contains(DECIMAL)).then(text).cast(pl.Decimal(38, 9), strict=False)
             nanos = (exact * PRICE_SCALE).cast(pl.Int64, strict=False)
-            return pl.when(nanos.abs() < LEAST_UNLIKELY_PRICE * PRICE_SCALE).then(nanos).alias(name)
+            most = LEAST_UNLIKELY_PRICE * PRICE_SCALE
+            return pl.when(nanos.is_between(-most, most, closed="none")).then(nanos).alias(name)
         if name == "size":
             return pl.when((number >= 0) & (number < UNDEFINED_SIZE)).then(number).alias(name)
         return number

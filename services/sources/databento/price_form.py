@@ -28,7 +28,7 @@ class PriceCounts:
         """Count some of the column's cells; those that are no numbers, undefined or 0 show nothing."""
         is_pointed = prices.str.contains(r"^[+-]?\d*[.,]\d+$|^[+-]?\d+\.?\d*[eE][+-]?\d+$")
         self._pointed += int(is_pointed.sum())
-        whole = prices.cast(pl.Int64, strict=False).abs().drop_nulls()
+        whole = prices.cast(pl.Int64, strict=False).abs().reinterpret(signed=False).drop_nulls()
         whole = whole.filter((whole != 0) & (whole != UNDEFINED_PRICE))
         small, large = int((whole < LEAST_UNLIKELY_FIXED).sum()), int((whole >= LEAST_UNLIKELY_PRICE).sum())
         self._small += small

@@ -9,12 +9,10 @@ name a trade without its time: those of `D` are found by price and size, and tho
 none have no `trade_id`.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -23,6 +21,7 @@ from services.contracts.feed_event import EventName, FeedEvent
 from services.sources.conditions import BY_LETTER, judge
 from services.sources.feeds.credentials import key_of
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
+from services.sources.feeds.login import open_and_log_in
 from services.sources.feeds.messages import (
     BadMessage,
     Frame,
@@ -44,14 +43,14 @@ from services.sources.feeds.trade_text import (
     size_text,
     trade_text,
 )
-from services.sources.feeds.venue import Connection, ConnectionLostError, RefusedError, Venue
-from services.sources.feeds.websocket import PLAN_HINT, open_websocket
+from services.sources.feeds.venue import Connection, RefusedError, Venue
+from services.sources.feeds.websocket import PLAN_HINT, Websocket, open_websocket
+from services.sources.feeds.zone_days import ZoneDays
 
 URL = "wss://stream.data.alpaca.markets"
 REST_URL = "https://data.alpaca.markets"
 EVERYTHING = "*"
 
-LOGIN_S = 10.0
 PAGE_TRADES = 10_000
 OVERLAP_S = 30.0
 """A print may be reported so much later than others: to FINRA within 10 s of its time."""
@@ -60,7 +59,6 @@ REQUEST_INTERVALS_S = {"iex": 0.3, "sip": 0.0065}
 """200 questions a minute are allowed without a plan, and 10,000 with the one that has `sip`."""
 
 FACILITIES = "D"
-_HOUR_NS = 3600 * 10**9
 _MOST_REMEMBERED = 8192
 _TIME_CHARS = len("2026-04-06T14:25:06.542305024Z")
 
@@ -200,6 +198,7 @@ class Alpaca(Venue):
 
     source: ClassVar[str] = "alpaca"
     zone: ClassVar[str] = "America/New_York"
+    can_begin_earlier: ClassVar[bool] = True
 
     def __init__(self, symbols: Sequence[str], url: str | None, rest_url: str | None, which: str) -> None:
         watches_all = EVERYTHING in symbols
@@ -208,7 +207,7 @@ class Alpaca(Venue):
         self.name = f"alpaca:{which}"
         self.request_interval_s = REQUEST_INTERVALS_S[which]
         self._which = which
-        self._zone = ZoneInfo(self.zone)
+        self._days = ZoneDays(self.zone)
         self._key = self._secret = ""
         self._times = Times()
         self._decoder = msgspec.json.Decoder(list[_Message])
@@ -218,7 +217,6 @@ class Alpaca(Venue):
         self._answer_decoder = msgspec.json.Decoder(_Answer)
         self._row_decoder = msgspec.json.Decoder(_Row)
         # What few values of a print come to; computed once each.
-        self._days: dict[int, str] = {}
         self._symbols: dict[str, str] = {}
         self._rests: dict[tuple[str, str, tuple[str, ...] | None], tuple[str, tuple[str, ...]]] = {}
 
@@ -234,25 +232,19 @@ class Alpaca(Venue):
 
     async def connect(self) -> Connection:
         """See `Venue`."""
-        connection = await open_websocket(f"{self.url}/v2/{self._which}", PLAN_HINT)
-        try:
-            async with asyncio.timeout(LOGIN_S):
-                await self._wait_for(connection, "connected")
-                login = {"action": "auth", "key": self._key, "secret": self._secret}
-                await connection.send(msgspec.json.encode(login).decode())
-                await self._wait_for(connection, "authenticated")
-            names = list(self.symbols)
-            asked = {"action": "subscribe", "trades": names, "statuses": names, "lulds": names}
-            await connection.send(msgspec.json.encode(asked).decode())
-        except TimeoutError:
-            await connection.close()
-            raise ConnectionLostError(f"no answer to the login within {LOGIN_S:.0f} s") from None
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        opening = open_websocket(f"{self.url}/v2/{self._which}", PLAN_HINT)
+        return await open_and_log_in(opening, self._log_in)
 
-    async def _wait_for(self, connection: Connection, word: str) -> None:
+    async def _log_in(self, connection: Websocket) -> None:
+        await self._wait_for(connection, "connected")
+        login = {"action": "auth", "key": self._key, "secret": self._secret}
+        await connection.send(msgspec.json.encode(login).decode())
+        await self._wait_for(connection, "authenticated")
+        names = list(self.symbols)
+        asked = {"action": "subscribe", "trades": names, "statuses": names, "lulds": names}
+        await connection.send(msgspec.json.encode(asked).decode())
+
+    async def _wait_for(self, connection: Websocket, word: str) -> None:
         """Read until the venue says that a step of the login is done."""
         while True:
             raw = await connection.receive()
@@ -338,9 +330,7 @@ class Alpaca(Venue):
         rest, unknown = self._rests.get(key) or self._rest(*key)
         unknown_conditions += unknown
         symbol = self._symbols.get(symbol) or self._symbol(symbol)
-        hour = tape_ns // _HOUR_NS
-        day = self._days.get(hour) or self._day(hour)
-        trade_id = reference = f"alpaca-{symbol}-{day}-{trade.x}-{trade.i}"
+        trade_id = reference = f"alpaca-{symbol}-{self._days.text(tape_ns)}-{trade.x}-{trade.i}"
         if trade.x == FACILITIES:
             trade_id, reference = f"{trade_id}-{tape_ns}", f"{trade_id}-{price}-{size}"
         time = trade.t  # with nine digits it is the topic's text
@@ -380,14 +370,6 @@ class Alpaca(Venue):
         self._symbols[symbol] = check_symbol(symbol)
         return symbol
 
-    def _day(self, hour: int) -> str:
-        """Return New York's day of an hour since 1970, as `YYYYMMDD`; its clock changes at whole hours."""
-        if len(self._days) >= _MOST_REMEMBERED:
-            self._days.clear()
-        day = datetime.fromtimestamp(hour * 3600, UTC).astimezone(self._zone).strftime("%Y%m%d")
-        self._days[hour] = day
-        return day
-
     # --- corrections ---
 
     def _cancel(self, message: _Cancel, raw: bytes) -> ReferringCorrection:
@@ -397,7 +379,7 @@ class Alpaca(Venue):
         price, size = price_text(str(message.p, "utf-8")), size_text(str(message.s, "utf-8"))
         time_ns = self._times.nanos(message.t)
         reference = self._reference(
-            message.symbol, self._day(time_ns // _HOUR_NS), message.x, message.i, price, size
+            message.symbol, self._days.text(time_ns), message.x, message.i, price, size
         )
         correction = Correction(
             self._times.text(time_ns),
@@ -414,7 +396,7 @@ class Alpaca(Venue):
         price, size = price_text(str(message.op, "utf-8")), size_text(str(message.os, "utf-8"))
         new_price, new_size = price_text(str(message.cp, "utf-8")), size_text(str(message.cs, "utf-8"))
         time_ns = self._times.nanos(message.t)
-        day = self._day(time_ns // _HOUR_NS)
+        day = self._days.text(time_ns)
         reference = self._reference(message.symbol, day, message.x, message.oi, price, size)
         renamed = self._reference(message.symbol, day, message.x, message.ci, new_price, new_size)
         judged = judge(message.cc or (), BY_LETTER.get(message.z, {}))
@@ -443,7 +425,7 @@ class Alpaca(Venue):
         raw: bytes,
     ) -> ReferringCorrection:
         """Return a correction with the question for its trade: one of this day, and the newest first."""
-        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).astimezone(self._zone)
+        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).astimezone(self._days.zone)
         midnight = moment.replace(hour=0, minute=0, second=0).astimezone(UTC)
         path = self._path(
             correction.symbol,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
+from services.sources.feeds.login import open_and_log_in
 from services.sources.feeds.messages import (
     BadMessage,
     Frame,
@@ -24,7 +25,7 @@ from services.sources.feeds.numbered_print import numbered_print
 from services.sources.feeds.place import Place
 from services.sources.feeds.trade_text import BadTradeError, Times
 from services.sources.feeds.venue import Connection, Venue
-from services.sources.feeds.websocket import open_websocket
+from services.sources.feeds.websocket import Websocket, open_websocket
 
 URL = "wss://ws-feed.exchange.coinbase.com"
 REST_URL = "https://api.exchange.coinbase.com"
@@ -70,14 +71,15 @@ class Coinbase(Venue):
 
     async def connect(self) -> Connection:
         """See `Venue`."""
-        connection = await open_websocket(f"{self.url}/")
+        return await open_and_log_in(open_websocket(f"{self.url}/"), self._subscribe)
+
+    async def _subscribe(self, connection: Websocket) -> None:
         subscription: dict[str, Any] = {
             "type": "subscribe",
             "product_ids": list(self.symbols),
             "channels": ["matches", "heartbeat"],
         }
         await connection.send(msgspec.json.encode(subscription).decode())
-        return connection
 
     def decode(self, raw: bytes) -> Frame:
         """See `Venue`."""

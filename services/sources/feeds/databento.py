@@ -40,9 +40,10 @@ from services.sources.feeds.databento_gateway import (
     subscribe,
 )
 from services.sources.feeds.keeper import Keeper, Shared
+from services.sources.feeds.login import open_and_log_in
 from services.sources.feeds.messages import AgedOut, BadMessage, Frame, Print, Refusal, Replayed, Skipped
 from services.sources.feeds.place import Place
-from services.sources.feeds.tcp import open_tcp
+from services.sources.feeds.tcp import TcpConnection, open_tcp
 from services.sources.feeds.timed_keeper import ReplayKeeper
 from services.sources.feeds.trade_text import BadTradeError, Times, check_symbol, trade_text
 from services.sources.feeds.venue import Connection, Venue
@@ -174,14 +175,11 @@ class Databento(Venue):
 
     async def connect(self) -> Connection:
         """See `Venue`."""
-        connection = await open_tcp(*self._address, whole_records)
-        try:
-            await log_in(connection, self._key, self._dataset, HEARTBEAT_S)
-            await subscribe(connection, self._subscriptions())
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        return await open_and_log_in(open_tcp(*self._address, whole_records), self._log_in)
+
+    async def _log_in(self, connection: TcpConnection) -> None:
+        await log_in(connection, self._key, self._dataset, HEARTBEAT_S)
+        await subscribe(connection, self._subscriptions())
 
     def _subscriptions(self) -> list[Subscription]:
         by_start: dict[int | None, list[str]] = {}

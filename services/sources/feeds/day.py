@@ -24,7 +24,8 @@ async def pages_of_day(
     symbol
         The symbol.
     start_ns, end_ns
-        Tape times, in ns since 1970; the second one is exclusive. Pages may have prints beyond them.
+        Tape times, in ns since 1970; the second one is exclusive. Pages may have prints beyond them, and
+        are not in order where a venue numbers prints: those before the known one come first, latest first.
     known_number
         The number of any print of that day, for a venue that numbers prints; None without one.
 
@@ -44,18 +45,16 @@ async def pages_of_day(
             f"nothing of {symbol} that day is published, so it is not known which numbers to ask for"
         )
     first = known_number
-    before: list[Page] = []
-    while first > 1:  # pages are kept, as the earliest are asked for last
+    while first > 1:  # the earliest are asked for last
         lower = max(1, first - BACK_PRINTS)
-        wanted = Wanted(symbol, Place(0, lower - 1), first - 1)
-        found = [page async for page in _pages(venue, history, wanted, end_ns)]
-        prints = [one for page in found for one in page.prints]
-        before = [*found, *before]
-        if not prints or prints[0].tape_ns < start_ns:
+        first_ns: int | None = None
+        async for page in _pages(venue, history, Wanted(symbol, Place(0, lower - 1), first - 1), end_ns):
+            if first_ns is None and page.prints:
+                first_ns = page.prints[0].tape_ns
+            yield page
+        if first_ns is None or first_ns < start_ns:
             break
         first = lower
-    for page in before:
-        yield page
     async for page in _pages(venue, history, Wanted(symbol, Place(0, known_number - 1)), end_ns):
         yield page
 

@@ -5,11 +5,12 @@ import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from services.contracts.correction import Correction
 from services.contracts.feed_event import FeedEvent
 from services.sources.feeds.keeper import Keeper
-from services.sources.feeds.messages import BadMessage, Print
+from services.sources.feeds.messages import BadMessage, Print, ReferringCorrection
 from services.sources.feeds.place import Place
 
 MOST_PRINTS = 20_000
@@ -28,6 +29,8 @@ class Batch:
         What was read, each in its order.
     places
         Where the symbols of the prints are after them.
+    waiting
+        The corrections whose trades are being looked for after them; None if these are those of before.
     """
 
     prints: list[Print] = field(default_factory=list)
@@ -35,6 +38,7 @@ class Batch:
     events: list[FeedEvent] = field(default_factory=list)
     bad: list[BadMessage] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+    waiting: tuple[ReferringCorrection, ...] | None = None
 
     def add(
         self,
@@ -52,7 +56,8 @@ class Batch:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to publish."""
-        return not (self.prints or self.corrections or self.events or self.bad or self.places)
+        has_any = self.prints or self.corrections or self.events or self.bad or self.places
+        return not has_any and self.waiting is None
 
 
 class Handoff:
@@ -60,6 +65,8 @@ class Handoff:
 
     def __init__(self) -> None:
         self._keepers: Mapping[str, Keeper] = {}
+        self._waiting: Mapping[str, ReferringCorrection] = {}
+        self._known_waiting: set[str] = set()
         self._open = Batch()
         self._moved: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,9 +74,19 @@ class Handoff:
         self._given = threading.Event()
         self._batch = Batch()
 
-    def of(self, keepers: Mapping[str, Keeper]) -> None:
-        """Take the feed's keepers, by symbol, which tell the places."""
-        self._keepers = keepers
+    def of(
+        self, keepers: Mapping[str, Keeper], waiting: Mapping[str, ReferringCorrection] = MappingProxyType({})
+    ) -> None:
+        """Take what tells the places, and the corrections that wait.
+
+        Parameters
+        ----------
+        keepers
+            The feed's keepers, by symbol.
+        waiting
+            As `Corrections.waiting`; what is in it now is published already.
+        """
+        self._keepers, self._waiting, self._known_waiting = keepers, waiting, set(waiting)
 
     def attach(self) -> None:
         """Say which event loop reads: the running one."""
@@ -158,4 +175,7 @@ class Handoff:
             if place is not None:
                 batch.places[symbol] = place
         self._moved = set()
+        if self._waiting.keys() != self._known_waiting:
+            self._known_waiting = set(self._waiting)
+            batch.waiting = tuple(self._waiting.values())
         return batch

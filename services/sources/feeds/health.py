@@ -10,17 +10,22 @@ SILENT_AFTER_S = 60.0
 """A connection without a record for so long is silent. Venues send heartbeats more often than that; where one
 sends none, the feed asks the venue's history, and counts an answer without newer prints as a record."""
 
+STALLED_AFTER_S = 120.0
+"""A question to history that has brought no newer print for so long will hardly fill its gap: pages take a
+minute at most, and a venue that is busy asks for two minutes at most."""
+
 QUIET_AFTER_S = 60.0
 """Without a print for so long a market is quiet."""
 
 
 class FeedStatus(StrEnum):
-    """How a feed is; a quiet market is healthy, a silent connection is not."""
+    """How a feed is; a quiet market is healthy, a silent connection or a fill that stands still is not."""
 
     LIVE = "live"
     QUIET = "quiet market"
     WAITING = "no print yet"
     FILLING = "filling gaps"
+    STALLED = "gaps not filled"
     SILENT = "silent connection"
     AWAY = "not connected"
 
@@ -46,6 +51,10 @@ class FeedHealth:
         Connections that ended without being asked to, by reason, the most frequent first.
     gaps_open
         Symbols for which history is being asked.
+    fill_stalled_s
+        Longest time for which a question to history has brought no newer print.
+    history_failures
+        Questions to history that had to be asked again, by reason, the most frequent first.
     gaps_filled, gaps_lost
         Gaps since the start, by what became of them.
     prints_filled, prints_lost
@@ -64,6 +73,8 @@ class FeedHealth:
     print_age_s: float | None
     reconnects: Mapping[str, int]
     gaps_open: int
+    fill_stalled_s: float
+    history_failures: Mapping[str, int]
     gaps_filled: int
     gaps_lost: int
     prints_filled: int
@@ -80,7 +91,7 @@ class FeedHealth:
         if self.record_age_s >= SILENT_AFTER_S:
             return FeedStatus.SILENT
         if self.gaps_open:
-            return FeedStatus.FILLING
+            return FeedStatus.FILLING if self.fill_stalled_s < STALLED_AFTER_S else FeedStatus.STALLED
         if self.print_age_s is None:
             return FeedStatus.WAITING
         return FeedStatus.QUIET if self.print_age_s >= QUIET_AFTER_S else FeedStatus.LIVE
@@ -100,15 +111,20 @@ def _feed_health(samples: Samples, venue: str) -> FeedHealth:
     def total(name: str, **wanted: str) -> int:
         return int(sum(value for labels, value in values(name) if wanted.items() <= labels.items()))
 
+    def reasons(name: str) -> dict[str, int]:
+        found = {labels["reason"]: int(value) for labels, value in values(name)}
+        return dict(sorted(found.items(), key=lambda one: -one[1]))
+
     ages = [value for _, value in values("lag_seconds")]
-    reasons = {labels["reason"]: int(value) for labels, value in values("reconnects_total")}
     return FeedHealth(
         venue=venue,
         is_connected=total("connected") > 0,
         record_age_s=sum(value for _, value in values("last_record_age_seconds")),
         print_age_s=ages[0] if ages else None,
-        reconnects=dict(sorted(reasons.items(), key=lambda one: -one[1])),
+        reconnects=reasons("reconnects_total"),
         gaps_open=total("gaps_open"),
+        fill_stalled_s=sum(value for _, value in values("fill_stalled_seconds")),
+        history_failures=reasons("history_failures_total"),
         gaps_filled=total("gaps_total", state="gap_filled"),
         gaps_lost=total("gaps_total", state="gap_lost"),
         prints_filled=total("gap_prints_total", state="gap_filled"),

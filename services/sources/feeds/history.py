@@ -9,6 +9,7 @@ import structlog
 import urllib3
 
 from services.common.process.background import in_background
+from services.sources.feeds import metrics
 from services.sources.feeds.messages import HistoryRequest, Page
 from services.sources.feeds.venue import RefusedError, Venue
 from services.sources.feeds.waits import Waits
@@ -36,6 +37,11 @@ class History:
         The venue.
     sleep
         Waits so many seconds between two tries.
+
+    Attributes
+    ----------
+    trouble
+        Why a question last had to be asked again; empty if none had to.
     """
 
     def __init__(self, venue: Venue, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -45,6 +51,7 @@ class History:
             num_pools=2, maxsize=4, retries=False, timeout=urllib3.Timeout(connect=5.0, read=TIMEOUT_S)
         )
         self._next_s = 0.0
+        self.trouble = ""
         self._log = structlog.get_logger()
 
     async def ask(
@@ -77,6 +84,7 @@ class History:
                 self._log.warning(
                     "the venue's history does not answer", venue=self._venue.name, error=str(error)[:200]
                 )
+                self._note_failure("no answer")
                 await self._sleep(waits.take())
                 continue
             if status < 400:
@@ -90,6 +98,7 @@ class History:
                         venue=self._venue.name,
                         error=str(error)[:200],
                     )
+                    self._note_failure("an answer that cannot be read")
                     await self._sleep(waits.take())
                     continue
                 keep(body)
@@ -98,7 +107,12 @@ class History:
             if refusal is not None:
                 raise HistoryUnavailableError(refusal)
             self._log.warning("the venue's history is busy", venue=self._venue.name, status=status)
+            self._note_failure(f"HTTP {status}")
             await self._sleep(max(waits.take(), retry_after_s))
+
+    def _note_failure(self, reason: str) -> None:
+        self.trouble = reason
+        metrics.HISTORY_FAILURES.labels(self._venue.name, reason).inc()
 
     async def _take_turn(self) -> None:
         """Keep the distance to the question before."""

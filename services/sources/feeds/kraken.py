@@ -17,13 +17,14 @@ import msgspec
 
 from services.common.errors import TapewatchError
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
+from services.sources.feeds.login import open_and_log_in
 from services.sources.feeds.messages import BadMessage, Frame, HistoryRequest, Page, Print, Refusal
 from services.sources.feeds.numbered_keeper import NumberedKeeper
 from services.sources.feeds.numbered_print import numbered_print
 from services.sources.feeds.place import Place
 from services.sources.feeds.trade_text import BadTradeError, Times
 from services.sources.feeds.venue import Connection, RefusedError, Venue
-from services.sources.feeds.websocket import open_websocket
+from services.sources.feeds.websocket import Websocket, open_websocket
 
 URL = "wss://ws.kraken.com"
 REST_URL = "https://api.kraken.com"
@@ -110,10 +111,11 @@ class Kraken(Venue):
 
     async def connect(self) -> Connection:
         """See `Venue`."""
-        connection = await open_websocket(f"{self.url}/v2")
+        return await open_and_log_in(open_websocket(f"{self.url}/v2"), self._subscribe)
+
+    async def _subscribe(self, connection: Websocket) -> None:
         wanted = {"channel": "trade", "symbol": list(self.symbols), "snapshot": True}
         await connection.send(msgspec.json.encode({"method": "subscribe", "params": wanted}).decode())
-        return connection
 
     def decode(self, raw: bytes) -> Frame:
         """See `Venue`."""

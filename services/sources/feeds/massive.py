@@ -6,45 +6,38 @@ without gaps. `trade_id` is `massive-<ticker>-<YYYYMMDD, New York, of the tape's
 flat files. What is corrected or cancelled later is told by the history alone.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from services.contracts.correction import Action, Correction
 from services.contracts.feed_event import EventName, FeedEvent
 from services.sources.conditions import BY_NUMBER, judge
-from services.sources.feeds.credentials import key_of
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.massive_prints import Prints, milliseconds
-from services.sources.feeds.messages import BadMessage, Frame, HistoryRequest, Page, Print, Refusal, Skipped
+from services.sources.feeds.massive_venue import (
+    DELAYED_URL,
+    PAGE_ROWS,
+    URL,
+    MassiveVenue,
+    Status,
+    bad_message,
+)
+from services.sources.feeds.messages import Frame, HistoryRequest, Page, Print
 from services.sources.feeds.place import Place
 from services.sources.feeds.timed_keeper import TimedKeeper
 from services.sources.feeds.trade_text import BadTradeError, price_text, size_text
-from services.sources.feeds.venue import Connection, ConnectionLostError, RefusedError, Venue
-from services.sources.feeds.websocket import open_websocket
-from services.sources.massive.trades import DAY_ZONE, NO_PRINTS
+from services.sources.massive.trades import NO_PRINTS
 
-URLS = {"": "wss://socket.massive.com", "delayed": "wss://delayed.massive.com"}
-REST_URL = "https://api.massive.com"
-EVERYTHING = "*"
-PAGE_TRADES = 50_000
 OVERLAP_S = 5.0
-ANSWER_TIMEOUT_S = 10.0
-KEY_HINT = "Check the key in the file that TAPEWATCH_MASSIVE_KEY_FILE names."
-PLAN_HINT = "Check the tickers, and that the key's plan has the trades of stocks for this feed."
 
 ACTIONS: Mapping[int, Action] = {1: "correct", 7: "error", 8: "cancel"}
 """What became of a trade, by the column `correction` of the history."""
 
 HALTS: Mapping[int, EventName] = {17: "halt", 18: "resume"}
 """What indicators of the channel LULD say; the venue has them for tickers that Nasdaq lists."""
-
-_WELL = ("connected", "auth_success", "success")
-_ENDING = ("max_connections", "force_disconnect", "auth_timeout")
-"""What the venue says before it closes; a later try may succeed."""
 
 
 class _Trade(msgspec.Struct, tag_field="ev", tag="T", gc=False):
@@ -72,13 +65,6 @@ class _Band(msgspec.Struct, tag_field="ev", tag="LULD", gc=False):
     i: tuple[int, ...] = ()
 
 
-class _Status(msgspec.Struct, tag_field="ev", tag="status", gc=False):
-    """What the venue says about the connection."""
-
-    status: str = ""
-    message: str = ""
-
-
 class _Row(msgspec.Struct, gc=False):
     """A trade of the history."""
 
@@ -96,128 +82,51 @@ class _Row(msgspec.Struct, gc=False):
     correction: int = 0
 
 
-class _Answer(msgspec.Struct, gc=False):
-    """An answer of the history."""
-
-    status: str
-    results: list[msgspec.Raw] = []
-    next_url: str = ""
-
-
-class Massive(Venue):
-    """See the module and `Venue`.
+class Massive(MassiveVenue):
+    """See the module and `MassiveVenue`.
 
     Parameters
     ----------
-    symbols
-        Tickers; `*` for all.
-    url, rest_url
-        As for every `Venue`.
+    symbols, url, rest_url
+        See `MassiveVenue`.
     which
         `delayed`, or empty for the live feed.
     """
 
-    source: ClassVar[str] = "massive"
-    zone: ClassVar[str] = DAY_ZONE
-    request_interval_s = 0.1
+    history_path: ClassVar[str] = "/v3/trades/"
 
     def __init__(
         self, symbols: Sequence[str], url: str | None = None, rest_url: str | None = None, which: str = ""
     ) -> None:
-        watches_all = EVERYTHING in symbols
-        super().__init__((EVERYTHING,) if watches_all else symbols, url or URLS[which], rest_url or REST_URL)
-        self.watches_all = watches_all
-        self.name = f"massive:{which}" if which else "massive"
-        self._is_delayed = bool(which)
-        self._key = ""
+        super().__init__(
+            symbols,
+            url or (DELAYED_URL if which else URL),
+            rest_url,
+            f"massive:{which}" if which else "massive",
+            ("T",) if which else ("T", "LULD"),
+            _Trade | _Band | Status,
+        )
         self._prints = Prints()
-        self._decoder = msgspec.json.Decoder(list[_Trade | _Band | _Status])
-        self._parts_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-        self._part_decoder = msgspec.json.Decoder(_Trade | _Band | _Status)
-        self._answer_decoder = msgspec.json.Decoder(_Answer)
         self._row_decoder = msgspec.json.Decoder(_Row)
-
-    def read_keys(self) -> None:
-        """See `Venue`."""
-        self._key = key_of("MASSIVE")
 
     def keeper(self, symbol: str, shared: Shared, place: Place | None) -> Keeper:
         """See `Venue`."""
         return TimedKeeper(symbol, shared, place, OVERLAP_S)
 
-    async def connect(self) -> Connection:
-        """See `Venue`."""
-        connection = await open_websocket(f"{self.url}/stocks", KEY_HINT)
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await self._log_in(connection)
-        except TimeoutError:
-            await connection.close()
-            raise ConnectionLostError("the venue does not answer the login") from None
-        except (ConnectionLostError, RefusedError):
-            await connection.close()
-            raise
-        # By themselves, as a plan may have the trades alone.
-        for channel in ("T",) if self._is_delayed else ("T", "LULD"):
-            await self._say(connection, "subscribe", ",".join(f"{channel}.{one}" for one in self.symbols))
-        return connection
-
-    async def _log_in(self, connection: Connection) -> None:
-        await self._say(connection, "auth", self._key)
-        while True:
-            try:
-                answer = self._decoder.decode(await connection.receive())
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise ConnectionLostError(
-                    f"the login was answered with what is no message: {error}"
-                ) from None
-            for one in answer:
-                if not isinstance(one, _Status) or one.status == "connected":
-                    continue
-                if one.status == "auth_success":
-                    return
-                words = f"{one.status}: {one.message}"
-                raise RefusedError(words, KEY_HINT if one.status == "auth_failed" else None)
-
-    @staticmethod
-    async def _say(connection: Connection, action: str, params: str) -> None:
-        await connection.send(msgspec.json.encode({"action": action, "params": params}).decode())
-
     def decode(self, raw: bytes) -> Frame:
         """See `Venue`."""
         frame = Frame()
-        try:
-            parts = self._decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            parts = self._those_that_can_be_read(raw, frame)
-        for one in parts:
+        for one in self._messages(raw, frame):
             if isinstance(one, _Trade):
                 try:
                     frame.prints.append(self._live(one))
                 except BadTradeError as error:
-                    frame.bad.append(_bad(msgspec.json.encode(one), error))
+                    frame.bad.append(bad_message(msgspec.json.encode(one), error))
                     continue
                 frame.unknown_conditions += self._prints.unknown(one.c)
-            elif isinstance(one, _Status):
-                self._take_status(one, frame)
             else:
                 self._take_band(one, frame)
         return frame
-
-    def _those_that_can_be_read(self, raw: bytes, frame: Frame) -> list[_Trade | _Band | _Status]:
-        """Read a frame part by part, as one of them cannot be read."""
-        found = []
-        try:
-            parts = self._parts_decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            frame.bad.append(_bad(raw, error))
-            return []
-        for part in parts:
-            try:
-                found.append(self._part_decoder.decode(part))
-            except msgspec.MsgspecError as error:
-                frame.bad.append(_bad(bytes(part), error))
-        return found
 
     def _live(self, one: _Trade) -> Print:
         return self._prints.make(
@@ -234,19 +143,6 @@ class Massive(Venue):
             one.trfi,
         )
 
-    def _take_status(self, one: _Status, frame: Frame) -> None:
-        words = f"{one.status}: {one.message}"
-        if one.status in _WELL:
-            return
-        if one.status == "slow_consumer":
-            frame.notes.append(Skipped(words))
-        elif one.status in _ENDING:
-            frame.notes.append(Refusal(words, None))
-        elif one.status == "error" and "LULD" not in one.message:
-            frame.notes.append(Refusal(words, PLAN_HINT))
-        else:  # such as a plan without the channel of halts: the trades come all the same
-            frame.bad.append(_bad(msgspec.json.encode(one), words))
-
     def _take_band(self, one: _Band, frame: Frame) -> None:
         for indicator in one.i:
             event = HALTS.get(indicator)
@@ -255,7 +151,7 @@ class Massive(Venue):
             try:
                 time = self._prints.times.text(milliseconds(one.t) * 1_000_000)
             except BadTradeError as error:
-                frame.bad.append(_bad(msgspec.json.encode(one), error))
+                frame.bad.append(bad_message(msgspec.json.encode(one), error))
                 continue
             frame.notes.append(FeedEvent(time, self.name, event, one.ticker, reason=f"LULD {indicator}"))
 
@@ -267,14 +163,10 @@ class Massive(Venue):
                 "timestamp.gte": start_ns // 1_000_000 * 1_000_000,
                 "order": "asc",
                 "sort": "timestamp",
-                "limit": PAGE_TRADES,
+                "limit": PAGE_ROWS,
             }
         )
-        return HistoryRequest(wanted.symbol, f"/v3/trades/{quote(wanted.symbol, safe='')}?{query}")
-
-    def history_headers(self) -> Mapping[str, str]:
-        """See `Venue`."""
-        return {"Authorization": f"Bearer {self._key}"}
+        return HistoryRequest(wanted.symbol, f"{self.history_path}{quote(wanted.symbol, safe='')}?{query}")
 
     def decode_page(self, request: HistoryRequest, body: bytes) -> Page:
         """See `Venue`."""
@@ -291,7 +183,7 @@ class Massive(Venue):
                     raise BadTradeError(f"correction {row.correction}: {no_print}")
                 one = self._past(request.symbol, row)
             except (msgspec.MsgspecError, BadTradeError) as error:
-                page.bad.append(_bad(bytes(raw), error))
+                page.bad.append(bad_message(bytes(raw), error))
                 continue
             page.prints.append(one)
             page.unknown_conditions.extend(self._prints.unknown(row.conditions))
@@ -302,21 +194,10 @@ class Massive(Venue):
             try:
                 correction = self._correction(row, one, record)
             except BadTradeError as error:
-                page.bad.append(_bad(msgspec.json.encode(record), error))
+                page.bad.append(bad_message(msgspec.json.encode(record), error))
                 correction = self._correction(row, one, None)
             page.corrections.append(correction)
         return page
-
-    @staticmethod
-    def _following(request: HistoryRequest, next_url: str) -> HistoryRequest | None:
-        """Return the next question: the path and its cursor alone, as the rest may have a key in it."""
-        if not next_url:
-            return None
-        parts = urlsplit(next_url)
-        cursor = parse_qs(parts.query).get("cursor", [""])[0]
-        if not parts.path.startswith("/v3/trades/") or not cursor:
-            raise ValueError(f"the next page is not one of trades ({parts.path[:100]!r})")
-        return HistoryRequest(request.symbol, f"{parts.path}?{urlencode({'cursor': cursor})}")
 
     def _past(self, symbol: str, row: _Row) -> Print:
         return self._prints.make(
@@ -367,7 +248,3 @@ class Massive(Venue):
                 "size": float(row.decimal_size or bytes(row.size)),
             },
         )
-
-
-def _bad(raw: bytes, error: Exception | str) -> BadMessage:
-    return BadMessage(raw, f"not a message of massive: {error}")

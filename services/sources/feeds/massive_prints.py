@@ -5,8 +5,6 @@ corrected later: a live trade cannot know.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -21,12 +19,12 @@ from services.sources.feeds.trade_text import (
     size_text,
     trade_text,
 )
+from services.sources.feeds.zone_days import ZoneDays
 from services.sources.massive.trades import DAY_ZONE, TAPES
 
 LEAST_NS = 10**17
 """A time since 1970 is counted in ns from there on, below in ms."""
 
-_HOUR_MS = 3_600_000
 _TAPE_FIELDS = {int(number): f',"tape":"{letter}"' for number, letter in TAPES.items()}
 _MOST_REMEMBERED = 4096
 
@@ -36,8 +34,7 @@ class Prints:
 
     def __init__(self) -> None:
         self.times = Times()
-        self._zone = ZoneInfo(DAY_ZONE)
-        self._days: dict[int, str] = {}
+        self._days = ZoneDays(DAY_ZONE)
         self._conditions: dict[tuple[int, ...], tuple[str, tuple[str, ...]]] = {}
 
     def make(
@@ -79,9 +76,10 @@ class Prints:
             raise BadTradeError("its times are not ms since 1970")
         if sequence < 0:
             raise BadTradeError("its sequence is not a number of 0 or more")
-        trade_id = f"massive-{check_symbol(symbol)}-{self._day(tape_ms)}-{sequence}"
         tape_ns = tape_ms * 1_000_000
-        late = "" if event_ms == tape_ms else f',"tape_time":"{self.times.text(tape_ns)}"'
+        shown = self.times.text(tape_ns)  # raises for what no calendar has
+        trade_id = f"massive-{check_symbol(symbol)}-{self._days.text(tape_ns)}-{sequence}"
+        late = "" if event_ms == tape_ms else f',"tape_time":"{shown}"'
         if not number.isalnum():
             number = msgspec.json.encode(number)[1:-1].decode()
         value = trade_text(
@@ -110,17 +108,6 @@ class Prints:
                 self._conditions.clear()
             found = self._conditions[conditions] = (conditions_fields(judged, raw), judged.unknown)
         return found
-
-    def _day(self, time_ms: int) -> str:
-        hour = time_ms // _HOUR_MS
-        day = self._days.get(hour)
-        if day is None:
-            self.times.text(time_ms * 1_000_000)  # raises for what no calendar has
-            moment = datetime.fromtimestamp(hour * _HOUR_MS // 1_000, UTC)
-            if len(self._days) >= _MOST_REMEMBERED:
-                self._days.clear()
-            day = self._days[hour] = moment.astimezone(self._zone).strftime("%Y%m%d")
-        return day
 
 
 def milliseconds(time: int) -> int:

@@ -152,8 +152,7 @@ class AgedOut:
 Note = LastNumber | Refusal | Skipped | Replayed | AgedOut | Correction | ReferringCorrection | FeedEvent
 
 
-@dataclass
-class Frame:
+class Frame(msgspec.Struct, gc=False):
     """What one frame held; its order among the kinds does not matter.
 
     Parameters
@@ -168,10 +167,10 @@ class Frame:
         Sale conditions that are not in the table, once for each print that has them.
     """
 
-    prints: list[Print] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    bad: list[BadMessage] = field(default_factory=list)
-    unknown_conditions: list[str] = field(default_factory=list)
+    prints: list[Print] = []
+    notes: list[Note] = []
+    bad: list[BadMessage] = []
+    unknown_conditions: list[str] = []
 
 
 @dataclass(frozen=True)

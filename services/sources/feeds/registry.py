@@ -16,7 +16,8 @@ class VenueKind:
     Parameters
     ----------
     name
-        What stands before a colon in `tapewatch feed NAME[:WHICH]`.
+        What stands before a colon in `tapewatch feed NAME[:WHICH]`; of several kinds with one name, it is the
+        one that takes what stands behind.
     opener
         `module:function or class`, called with the symbols, the URLs and, if there are any, the part behind
         the colon.
@@ -50,6 +51,9 @@ VENUES = (
     VenueKind("kraken", f"{_HERE}.kraken:Kraken", (), "BTC/USD,ETH/USD", is_always_open=True),
     VenueKind("alpaca", f"{_HERE}.alpaca:Alpaca", ("iex", "sip"), "AAPL,MSFT"),
     VenueKind("massive", f"{_HERE}.massive:Massive", ("", "delayed"), "AAPL,MSFT"),
+    VenueKind(
+        "massive", f"{_HERE}.massive_bars:open_bars", ("minute", "delayed-minute", "daily"), "AAPL,MSFT"
+    ),
     VenueKind("databento", f"{_HERE}.databento:Databento", ("*",), "MSFT,AAPL", extra="feeds,databento"),
 )
 
@@ -63,10 +67,28 @@ def kind_of(name: str) -> VenueKind:
         There is no such venue.
     """
     kind_name, _, which = name.partition(":")
-    kind = next((kind for kind in VENUES if kind.name == kind_name), None)
-    if kind is None or not kind.takes(which):
+    kind = next((kind for kind in VENUES if kind.name == kind_name and kind.takes(which)), None)
+    if kind is None:
         raise TapewatchError(f"There is no feed {name!r}.", f"Choose one of: {', '.join(names())}.")
     return kind
+
+
+def parse_feed(text: str) -> tuple[str, tuple[str, ...]]:
+    """Read a venue and its symbols, `VENUE:SYMBOL[,SYMBOL…]`, such as `alpaca:iex:AAPL,MSFT`.
+
+    Raises
+    ------
+    TapewatchError
+        A part is missing.
+    """
+    venue, _, symbols = text.rpartition(":")
+    named = tuple(part.strip() for part in symbols.split(",") if part.strip())
+    if not venue or not named:
+        raise TapewatchError(
+            f"{text!r} does not name a venue and its symbols.",
+            "Give both, such as coinbase:BTC-USD,ETH-USD.",
+        )
+    return venue, named
 
 
 def open_venue(name: str, symbols: Sequence[str], url: str | None, rest_url: str | None) -> Venue:

@@ -7,7 +7,7 @@ later try can change ends the feed with the venue's words.
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import Literal
 
@@ -17,6 +17,7 @@ from services.common.errors import TapewatchError
 from services.sources.feeds import metrics
 from services.sources.feeds.corrections import Corrections
 from services.sources.feeds.handoff import Handoff
+from services.sources.feeds.health import STALLED_AFTER_S
 from services.sources.feeds.history import History, HistoryUnavailableError
 from services.sources.feeds.keeper import Wanted
 from services.sources.feeds.messages import HistoryRequest, ReferringCorrection
@@ -25,6 +26,10 @@ from services.sources.feeds.recording import NO_RECORDING, Recording
 from services.sources.feeds.state import FeedState
 from services.sources.feeds.venue import Connection, ConnectionLostError, RefusedError, Venue
 from services.sources.feeds.waits import Waits
+
+CONNECTED = "connected"
+CANNOT_CONNECT = "cannot connect; trying again"
+"""What the log says; with a `reason` why not."""
 
 TICK_S = 0.1
 HEARTBEATS_MISSED = 3
@@ -52,6 +57,8 @@ class Session:
         Keeps what was received.
     waits
         Between tries to connect.
+    waiting
+        Corrections whose trades an earlier process did not find.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Session:
         places: Mapping[str, Place],
         recording: Recording = NO_RECORDING,
         waits: Waits | None = None,
+        waiting: Sequence[ReferringCorrection] = (),
     ) -> None:
         self._venue = venue
         self._recording = recording
@@ -67,10 +75,12 @@ class Session:
         self._log = structlog.get_logger().bind(venue=venue.name)
         self.handoff = Handoff()
         self._state = FeedState(venue, places, self.handoff, self._look_up)
-        self.handoff.of(self._state.keepers)
-        self._corrections = Corrections(self._state.settle)
+        self._corrections = Corrections(self._state.settle, waiting)
+        self.handoff.of(self._state.keepers, self._corrections.waiting)
         recording.begin(venue.name, venue.symbols, places)
         self._fills: dict[str, asyncio.Task[None]] = {}
+        self._progress_s: dict[str, float] = {}
+        """Of symbols whose history is being asked: when it last brought a newer print, or was asked."""
         self._fill_turns = asyncio.Semaphore(FILLS_AT_ONCE)
         self._history = History(venue)
         self._connecting: asyncio.Future[Connection] | None = None
@@ -89,9 +99,23 @@ class Session:
         return self._state.keepers.keys()
 
     @property
-    def is_caught_up(self) -> bool:
-        """Whether it is connected and no history is being asked."""
-        return self.is_connected and not self._state.unsettled
+    def why_behind(self) -> str | None:
+        """Why it may miss prints that the venue has; None while it is connected and asks no history."""
+        if not self.is_connected:
+            return "connecting to the venue"
+        if not self._state.unsettled:
+            return None
+        stalled_s = self._stalled_s(time.monotonic())
+        if stalled_s < STALLED_AFTER_S:
+            return "filling gaps"
+        trouble = self._history.trouble or "its answers have nothing new"
+        return f"the venue's history has filled no gap for {stalled_s:.0f} s: {trouble}"
+
+    def _stalled_s(self, now_s: float) -> float:
+        """Return the longest time for which a question to history has brought no newer print."""
+        if self.handoff.is_full:  # it is this side that does not publish
+            return 0.0
+        return max((now_s - since_s for since_s in list(self._progress_s.values())), default=0.0)
 
     async def run(self) -> None:
         """Read until `stop`.
@@ -102,6 +126,7 @@ class Session:
             The venue refuses for good.
         """
         self.handoff.attach()
+        self._corrections.resume(self._history)
         ticker = asyncio.create_task(self._tick())
         try:
             while not self._is_stopping:
@@ -167,7 +192,7 @@ class Session:
         self.is_connected = True
         self._recording.connected(now_s)
         metrics.CONNECTED.labels(self._venue.name).set(1)
-        self._log.info("connected", symbols=len(self._state.keepers))
+        self._log.info(CONNECTED, symbols=len(self._state.keepers))
         self._state.connected(now_s)
 
     def _note_lost(self, reason: str) -> None:
@@ -175,7 +200,7 @@ class Session:
         if not self.is_connected:
             if self._is_stopping:
                 return
-            self._log.warning("cannot connect; trying again", reason=reason)
+            self._log.warning(CANNOT_CONNECT, reason=reason)
             return
         self.is_connected = False
         self._end("lost", reason)
@@ -211,6 +236,7 @@ class Session:
     def _look_up(self, note: ReferringCorrection) -> None:
         """Ask history which trade a correction means."""
         self._corrections.look_up(note, self._history)
+        self.handoff.add()
 
     async def _tick(self) -> None:
         """Watch the connection, and start to ask for history where it is wanted."""
@@ -309,11 +335,15 @@ class Session:
                 request = self._venue.history(wanted)
                 if request is None:
                     raise HistoryUnavailableError("the venue has no history")
-                asked_s = time.monotonic()
+                asked_s = self._progress_s[symbol] = time.monotonic()
+                newest = (0, 0)
                 while request is not None:
                     page = await self._history.ask(request, partial(self._record_answer, request))
                     is_of_use = state.page(symbol, page)
                     await self.handoff.wait_for_room()
+                    last = max(((one.tape_ns, one.number) for one in page.prints), default=newest)
+                    if last > newest:
+                        newest, self._progress_s[symbol] = last, time.monotonic()
                     request = page.following if is_of_use else None
                 now_s = self._now()
                 self._recording.answered(now_s, symbol, asked_s)
@@ -325,6 +355,7 @@ class Session:
             self._fail(error)
         finally:
             del self._fills[symbol]
+            self._progress_s.pop(symbol, None)
 
     def _record_answer(self, request: HistoryRequest, body: bytes) -> None:
         self._recording.history(self._now(), request, body)
@@ -339,6 +370,7 @@ class Session:
         name = self._venue.name
         metrics.RECORD_AGE_S.labels(name).set(now_s - self._last_record_s if self._last_record_s else 0.0)
         metrics.GAPS_OPEN.labels(name).set(len(self._state.unsettled))
+        metrics.FILL_STALLED_S.labels(name).set(self._stalled_s(now_s))
         metrics.HELD.labels(name).set(self._state.shared.held.count)
         if self._state.newest is not None:
             metrics.LAG_S.labels(name).set(time.time() - self._state.newest.tape_ns / 1e9)

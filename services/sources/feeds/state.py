@@ -143,7 +143,8 @@ class FeedState:
         # Before all that may hand over places: these must not be ahead of their prints.
         self._hand_over(published, bad=frame.bad)
         self._count_unknown_conditions(frame)
-        self._take_notes(frame, now_s)
+        if frame.notes:
+            self._take_notes(frame, now_s)
         return frame
 
     def _take_notes(self, frame: Frame, now_s: float) -> None:

@@ -32,7 +32,7 @@ class TcpConnection:
         self._rest = b""
 
     async def send(self, text: str) -> None:
-        """See `Connection`."""
+        """Send a message; raises ConnectionLostError."""
         try:
             self._writer.write(text.encode())
             await self._writer.drain()

@@ -9,7 +9,7 @@ from services.sources.feeds.messages import Print
 from services.sources.feeds.place import Place
 
 SETTLED_S = 2.0
-"""History that is asked so long after live prints began to come has what came before them."""
+"""So long after live prints began to come the history of most venues has what came before them."""
 
 LAGGING_S = 10.0
 """But it may lag: until the first live print is in it, it is asked again, for so long."""
@@ -211,10 +211,20 @@ class TimedKeeper(_RecentKeeper):
         Where to resume; None to begin with the first print that comes.
     overlap_s
         How much later than others a print may be reported, in seconds of the tape.
+    settled_s
+        History that is asked so long after live prints began to come has what came before them.
     """
 
-    def __init__(self, symbol: str, shared: Shared, place: Place | None, overlap_s: float) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        shared: Shared,
+        place: Place | None,
+        overlap_s: float,
+        settled_s: float = SETTLED_S,
+    ) -> None:
         super().__init__(symbol, shared, place, overlap_s)
+        self._settled_s = settled_s
         self._held: dict[str, Print] = {}
         """Live prints that are held back, by id, in order; without those that history has handed out."""
         self._meets_live = False
@@ -238,8 +248,12 @@ class TimedKeeper(_RecentKeeper):
         self._held = stamped_before
         self._shared.held.count += len(stamped_before)
         if not self._recent.is_empty:
-            self._holding_since_s = self._ask_at_s = now_s
-            self._has_dropped = False
+            self._hold(now_s, now_s)
+
+    def _hold(self, now_s: float, since_s: float) -> None:
+        """Hold live prints back, as if since a time, until history has answered."""
+        self._holding_since_s, self._ask_at_s = since_s, now_s
+        self._has_dropped = False
 
     def live(self, one: Print, now_s: float) -> Sequence[Print]:  # noqa: ARG002
         """See `Keeper`."""
@@ -271,14 +285,16 @@ class TimedKeeper(_RecentKeeper):
         published = []
         for one in prints:
             # At once, as a long answer makes the symbol forget what it began with.
-            if self._held.pop(one.trade_id, None) is not None:
+            came_live = self._held.pop(one.trade_id, None) is not None
+            if came_live:
                 self._shared.held.count -= 1
                 self._shared.seen.live_repeats += 1
                 self._meets_live = True
             if one.tape_ns < self._recent.since_ns or one in self._recent:
                 self._shared.seen.history_repeats += 1
                 continue
-            self._count_fill(one)
+            if not came_live:
+                self._count_fill(one)
             self._recent.add(one, self._shared.clock_ns)
             published.append(one)
         return published
@@ -293,11 +309,10 @@ class TimedKeeper(_RecentKeeper):
         if since_s is None:
             return ()
         if self._has_dropped:
-            self._has_dropped = False
-            self._holding_since_s = self._ask_at_s = now_s
+            self._hold(now_s, now_s)
             return ()
         meets_live = self._meets_live or not self._held
-        if asked_s < since_s + SETTLED_S or (not meets_live and asked_s < since_s + LAGGING_S):
+        if asked_s < since_s + self._settled_s or (not meets_live and asked_s < since_s + LAGGING_S):
             self._ask_at_s = now_s + ASK_AGAIN_S
             return ()
         self._record_fill("from the venue's history")

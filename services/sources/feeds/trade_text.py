@@ -16,6 +16,7 @@ from services.sources.conditions import Judged
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.(\d{1,18}))?", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:Z|\+00:00)", re.ASCII)
 _SYMBOL = re.compile(PLAIN_TEXT)
+_SECOND_CHARS = len("2026-03-02T09:30:00")
 _MOST_SECONDS = 4096
 """Seconds of which the text is remembered."""
 
@@ -107,6 +108,11 @@ class Times:
         BadTradeError
             It is not one.
         """
+        seconds = self._seconds.get(text[:_SECOND_CHARS])
+        if seconds is not None and text[_SECOND_CHARS : _SECOND_CHARS + 1] == "." and text[-1] == "Z":
+            digits = text[_SECOND_CHARS + 1 : -1]
+            if len(digits) <= 9 and digits.isascii() and digits.isdigit():
+                return seconds * 10**9 + int(digits.ljust(9, "0"))
         parts = _TIME.fullmatch(text)
         if parts is None:
             raise BadTradeError(f"the time is not ISO 8601 in UTC ({text[:40]!r})")

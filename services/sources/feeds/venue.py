@@ -37,10 +37,7 @@ class RefusedError(Exception):
 
 
 class Connection(Protocol):
-    """An open connection."""
-
-    async def send(self, text: str) -> None:
-        """Send a message; raises ConnectionLostError."""
+    """An open connection, to which a venue's own code has said all that there is to say."""
 
     async def receive(self) -> bytes:
         """Return the next frame; raises ConnectionLostError when there will be no more."""
@@ -77,6 +74,8 @@ class Venue(ABC):
         Where the venue's days begin at midnight.
     session_s
         The venue ends a connection after so long; it is renewed before. None if it does not.
+    can_begin_earlier
+        Whether its history may be asked from a time on of which nothing was published.
     watches_all
         Whether all symbols of the venue are watched, and `symbols` names none of them.
     """
@@ -88,6 +87,7 @@ class Venue(ABC):
     source: ClassVar[str]
     zone: ClassVar[str] = "UTC"
     session_s: ClassVar[float | None] = None
+    can_begin_earlier: ClassVar[bool] = False
     watches_all: bool = False
 
     def __init__(self, symbols: Sequence[str], url: str | None, rest_url: str | None) -> None:

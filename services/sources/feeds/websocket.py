@@ -1,5 +1,7 @@
 """A venue's websocket."""
 
+import asyncio
+
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -11,8 +13,13 @@ PING_TIMEOUT_S = 20.0
 MOST_BYTES = 16 << 20
 """Largest message that is taken."""
 
-QUEUED_FRAMES = 64
-"""Frames that are read ahead; then the venue has to wait."""
+GATHER_S = 0.005
+"""When all that came has been taken, what comes next is taken together, at most twice this time later: waking
+up for each frame costs more than reading it."""
+
+QUEUED_FRAMES = 0
+"""Frames that are read ahead: none but those that came together. Others wait in the socket, and when that is
+full, the venue has to."""
 
 PLAN_HINT = "Check the key, and what its plan allows."
 
@@ -32,7 +39,7 @@ class Websocket:
         self._client = client
 
     async def send(self, text: str) -> None:
-        """See `Connection`."""
+        """Send a message; raises ConnectionLostError."""
         try:
             await self._client.send(text)
         except ConnectionClosed as error:
@@ -40,6 +47,8 @@ class Websocket:
 
     async def receive(self) -> bytes:
         """See `Connection`."""
+        if len(self._client.recv_messages.frames) == 0:
+            await asyncio.sleep(GATHER_S)
         try:
             return await self._client.recv(decode=False)
         except ConnectionClosed as error:

@@ -1,4 +1,4 @@
-"""Parquet files: with columns of our own names, with Databento's, or of any layout by a mapping."""
+"""Parquet files: of exported trades, with columns of our own names, with Databento's, or by a mapping."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from services.common.errors import TapewatchError
 from services.sources.base import RejectedRow
 from services.sources.databento.parquet import DatabentoParquet
 from services.sources.databento.schema import REQUIRED
+from services.sources.exported.source import Exported, is_exported
 from services.sources.file import FileSource, Rows
 from services.sources.mapped.convert import Converter
 from services.sources.mapped.csv import check_columns
@@ -66,14 +67,17 @@ class MappedParquet(FileSource):
 
 
 def open_parquet(path: Path) -> FileSource:
-    """Open a file by the names of its columns: Databento's, else our own.
+    """Open a file by its columns: of exported trades, Databento's, else of our own names.
 
     Raises
     ------
     TapewatchError
         It cannot be read, or has others.
     """
-    if REQUIRED.keys() <= parquet_schema(path).keys():
+    schema = parquet_schema(path)
+    if is_exported(schema):
+        return Exported(path)
+    if REQUIRED.keys() <= schema.keys():
         return DatabentoParquet(path)
     return MappedParquet(path)
 

@@ -29,6 +29,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,6 +48,7 @@ from services.sources.synthetic.anomalies import (
 from services.sources.synthetic.trades import (
     NS_PER_S,
     SIDE_LETTERS,
+    Bools,
     Ints,
     SyntheticTrades,
     generate_trades,
@@ -93,7 +95,7 @@ _YEARS = range(1970, 2100)  # polars knows daylight saving until 2099 only
 _FIRST_SEQUENCE = 280_000
 _MESSAGES_PER_S = 9_000  # of the whole venue; only some of them are trades
 _ROWS_PER_WRITE = 250_000
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.9fZ"
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.9fZ"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def generate_day(config: DayConfig) -> tuple[pl.DataFrame, pl.DataFrame]:
     plan = plan_anomalies(rng, config.trades, config.anomaly_rate)
     normal = generate_trades(config.date, config.seed, config.trades - plan.rows, config.symbols)
     injected = inject_anomalies(rng, normal, plan, config.date)
-    return _day_frames(rng, normal, injected, config.symbols)
+    return merged_frames(rng, normal, injected, config.symbols, partial(_sequences, rng))
 
 
 def write_day(config: DayConfig, output: Path, labels: Path, *, integers: bool = False) -> int:
@@ -187,8 +189,8 @@ def write_day(config: DayConfig, output: Path, labels: Path, *, integers: bool =
             "Give the labels a separate file, such as labels.csv.",
         )
     trades, label_rows = generate_day(config)
-    _write_csv(trades if integers else _readable(trades), output)
-    _write_csv(_readable(label_rows), labels)
+    _write_csv(trades if integers else readable(trades), output)
+    _write_csv(readable(label_rows), labels)
     return trades.height
 
 
@@ -239,10 +241,31 @@ def _check_file(path: Path, flag: str) -> None:
         raise TapewatchError(f"{path} ({flag}) is a folder.", "Name a file in it instead.")
 
 
-def _day_frames(
-    rng: np.random.Generator, normal: SyntheticTrades, injected: InjectedTrades, symbols: int
+def merged_frames(
+    rng: np.random.Generator,
+    normal: SyntheticTrades,
+    injected: InjectedTrades,
+    symbols: int,
+    sequences: Callable[[Ints, Bools], Ints],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Merge normal and injected trades into one day in order of time, and label the injected rows."""
+    """Merge normal and injected trades in the order of time, and label the injected ones.
+
+    Parameters
+    ----------
+    rng
+        Random generator (for flags and the times of receipt).
+    normal, injected
+        The trades.
+    symbols
+        Number of symbols.
+    sequences
+        Numbers the rows: from their times, and whether each begins an event, to ascending numbers.
+
+    Returns
+    -------
+    trades, labels : polars.DataFrame
+        As of `generate_day`.
+    """
 
     def merged(name: str) -> Ints:
         return np.concatenate((getattr(normal, name), getattr(injected, name)))[order]
@@ -252,7 +275,7 @@ def _day_frames(
     is_same_event = (np.diff(ts_event_ns) == 0) & (np.diff(symbol_codes) == 0)
     starts_event = np.append(True, ~is_same_event)
     ends_event = np.append(~is_same_event, True)
-    sequence = _sequences(rng, ts_event_ns, starts_event)
+    sequence = sequences(ts_event_ns, starts_event)
     ts_recv_ns = _receive_times(rng, ts_event_ns, starts_event)
     instrument_ids = FIRST_INSTRUMENT_ID + symbol_codes
     names = pl.Series([symbol_name(code) for code in range(symbols)], dtype=pl.String)
@@ -278,7 +301,7 @@ def _day_frames(
     return trades, _labels(trades, rows, injected, order[rows] - len(normal))
 
 
-def _sequences(rng: np.random.Generator, ts_event_ns: Ints, starts_event: np.ndarray) -> Ints:
+def _sequences(rng: np.random.Generator, ts_event_ns: Ints, starts_event: Bools) -> Ints:
     """Return ascending numbers like a venue's, which numbers all its messages: by 1 within an event."""
     gap_s = np.diff(ts_event_ns, prepend=ts_event_ns[0]) / NS_PER_S
     other_messages = (gap_s * _MESSAGES_PER_S * rng.uniform(0.5, 1.5, len(ts_event_ns))).astype(np.int64)
@@ -324,7 +347,7 @@ def _labels(trades: pl.DataFrame, rows: Ints, injected: InjectedTrades, injected
     )
 
 
-def _readable(frame: pl.DataFrame) -> pl.DataFrame:
+def readable(frame: pl.DataFrame) -> pl.DataFrame:
     """Convert integer times to datetimes and integer prices to dollars, for the CSV writer to format."""
     # Nine decimals of a double are exact up to a million dollars: it holds 15 digits.
     return frame.with_columns(
@@ -338,7 +361,7 @@ def _write_csv(frame: pl.DataFrame, path: Path) -> None:
         for start in range(0, max(1, frame.height), _ROWS_PER_WRITE):
             text = io.BytesIO()
             frame.slice(start, _ROWS_PER_WRITE).write_csv(
-                text, include_header=start == 0, datetime_format=_TIME_FORMAT, float_precision=9
+                text, include_header=start == 0, datetime_format=TIME_FORMAT, float_precision=9
             )
             write(text.getvalue())
 

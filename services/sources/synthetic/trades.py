@@ -1,12 +1,13 @@
-"""Synthetic trades of one day and several symbols, before any anomaly is injected.
+"""Synthetic trades of several symbols, of a day or of a stretch at an even pace, before any anomaly.
 
 The trades are built from *executions*: moments at which one aggressive order trades. An execution has one
 event time, one direction and one or more rows (a sweep of several resting orders). Everything is drawn as
-whole columns; `numpy` generators are seeded by day and symbol, so a symbol's trades do not depend on those
-of other symbols.
+whole columns; `numpy` generators are seeded by day (or stretch) and symbol, so a symbol's trades do not
+depend on those of other symbols.
 """
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -140,6 +141,59 @@ CHARACTERS = (
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How trading runs over the time that is generated, minute by minute; m of them.
+
+    Parameters
+    ----------
+    start_ns
+        Its beginning, nanoseconds since 1970, UTC.
+    executions
+        How many there are in each minute, relative to the other ones, shape (m,).
+    deviation
+        Standard deviation of each minute's return, likewise, shape (m,).
+    is_regular
+        Whether it is of the regular session, shape (m,).
+    spread_factor
+        By how much spreads are wider than usual, shape (m,).
+    regular_sessions
+        How many whole regular sessions those minutes are.
+    """
+
+    start_ns: int
+    executions: Floats
+    deviation: Floats
+    is_regular: Bools
+    spread_factor: Floats
+    regular_sessions: float = 1.0
+
+    @property
+    def minutes(self) -> int:
+        """How many minutes there are."""
+        return len(self.executions)
+
+
+def pace_of_day(date: dt.date) -> Pace:
+    """Return how trading runs over a day in New York, from its first minute to its last."""
+    minute = np.arange(SESSION_START_MINUTE, SESSION_END_MINUTE)
+    period = np.searchsorted(_SPREAD_FACTORS[:, 0], minute, side="right") - 1
+    return Pace(
+        new_york_minute_ns(date, SESSION_START_MINUTE),
+        _minute_shape(1),
+        _minute_shape(2),
+        (minute >= OPENING_CROSS_MINUTE) & (minute < CLOSING_CROSS_MINUTE),
+        _SPREAD_FACTORS[period, 1],
+    )
+
+
+def even_pace(start_ns: int, minutes: int) -> Pace:
+    """Return a pace that does not know the time of the day: each minute is like another."""
+    even = np.ones(minutes)
+    regular_sessions = minutes / (CLOSING_CROSS_MINUTE - OPENING_CROSS_MINUTE)
+    return Pace(start_ns, even, even, np.ones(minutes, np.bool_), even, regular_sessions)
+
+
+@dataclass(frozen=True)
 class SyntheticTrades:
     """Trades as columns, each of shape (rows,); symbol after symbol, by event time within a symbol.
 
@@ -241,36 +295,76 @@ def generate_trades(date: dt.date, seed: int, rows: int, symbols: int) -> Synthe
     SyntheticTrades
         Exactly `rows` trades.
     """
-    counts = rows_per_symbol(rows, symbols)
-    parts = [
-        _symbol_trades(np.random.default_rng([seed, date.toordinal(), code]), date, code, int(counts[code]))
-        for code in np.flatnonzero(counts).tolist()
-    ]
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return SyntheticTrades(none, none, none, none, none, none, np.zeros(0, np.bool_))
+    pace = pace_of_day(date)
+    parts = []
+    for code, count in _symbols_with_rows(rows, symbols):
+        rng = np.random.default_rng([seed, date.toordinal(), code])
+        has_crosses = count >= MIN_ROWS_FOR_CROSSES
+        trades = _symbol_trades(rng, pace, code, count - 2 if has_crosses else count)
+        parts.append(_with_crosses(rng, trades, date) if has_crosses else trades)
     return _concatenate(parts)
 
 
+def generate_stretch(
+    pace: Pace, seeds: Sequence[int], rows: int, symbols: int, start_nanos: Mapping[int, int]
+) -> SyntheticTrades:
+    """Generate a stretch of time without anomalies and without auctions.
+
+    Parameters
+    ----------
+    pace
+        When it is, and how long.
+    seeds
+        Numbers of at least 0; the same ones give the same trades.
+    rows
+        Total number of trades, at least 0.
+    symbols
+        Number of symbols, at least 1.
+    start_nanos
+        Prices to begin at, in units of 1e-9 dollar, by the symbol's number; others begin at their usual one.
+
+    Returns
+    -------
+    SyntheticTrades
+        Exactly `rows` trades.
+    """
+    return _concatenate(
+        [
+            _symbol_trades(
+                np.random.default_rng([*seeds, code]), pace, code, count, start_nanos.get(code, 0) / 1e9
+            )
+            for code, count in _symbols_with_rows(rows, symbols)
+        ]
+    )
+
+
+def _symbols_with_rows(rows: int, symbols: int) -> list[tuple[int, int]]:
+    """Return the number of each symbol that has trades, and how many."""
+    counts = rows_per_symbol(rows, symbols)
+    return [(code, int(counts[code])) for code in np.flatnonzero(counts).tolist()]
+
+
 def _concatenate(parts: list[SyntheticTrades]) -> SyntheticTrades:
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return SyntheticTrades(none, none, none, none, none, none, np.zeros(0, np.bool_))
     columns = zip(*(vars(trades).values() for trades in parts), strict=True)
     return SyntheticTrades(*(np.concatenate(column) for column in columns))
 
 
-def _symbol_trades(rng: np.random.Generator, date: dt.date, code: int, rows: int) -> SyntheticTrades:
-    """Generate one symbol's day of exactly `rows` trades (at least 1), auctions included."""
+def _symbol_trades(
+    rng: np.random.Generator, pace: Pace, code: int, rows: int, given_dollars: float = 0.0
+) -> SyntheticTrades:
+    """Generate exactly `rows` trades (at least 1) of a symbol, without auctions, from a price on if given."""
     character = CHARACTERS[code % len(CHARACTERS)]
-    has_crosses = rows >= MIN_ROWS_FOR_CROSSES
-    continuous_rows = rows - 2 if has_crosses else rows
 
     # Busy and quiet minutes: trading activity and volatility rise and fall slowly and together.
-    minute_activity = _slow_factor(rng, SESSION_MINUTES, persistence=0.85, log_deviation=0.35)
-    execution_rows = _draw_execution_rows(rng, continuous_rows)
+    minute_activity = _slow_factor(rng, pace.minutes, persistence=0.85, log_deviation=0.35)
+    execution_rows = _draw_execution_rows(rng, rows)
     executions = len(execution_rows)
-    elapsed_ns = _execution_times(rng, executions, minute_activity)
+    elapsed_ns = _execution_times(rng, executions, pace.executions * minute_activity)
     minutes = elapsed_ns // NS_PER_MINUTE
-    clock_minutes = minutes + SESSION_START_MINUTE
-    is_regular = (clock_minutes >= OPENING_CROSS_MINUTE) & (clock_minutes < CLOSING_CROSS_MINUTE)
+    is_regular = pace.is_regular[minutes]
     execution_rows = _short_sweeps_outside_the_session(rng, execution_rows, is_regular)
 
     gap_ns = np.diff(elapsed_ns, prepend=elapsed_ns[0])
@@ -279,19 +373,20 @@ def _symbol_trades(rng: np.random.Generator, date: dt.date, code: int, rows: int
     is_requoted = rng.random(executions) >= np.interp(log_gap, *_PRICE_MEMORY.T)
     direction, is_hidden = _execution_sides(rng, side_memory, is_regular)
     round_factor = 1 + 0.11 * (code // len(CHARACTERS) % 7)  # so that repetitions of a ticker differ
-    start_dollars = character.price_dollars * round_factor * rng.lognormal(0, 0.02)
+    usual_dollars = character.price_dollars * round_factor * rng.lognormal(0, 0.02)
     mid_ticks = _mid_path_ticks(
         rng,
         character,
-        start_dollars,
+        given_dollars or usual_dollars,
         elapsed_ns,
         gap_ns,
+        pace,
         minute_activity,
         direction,
         side_memory,
         is_requoted,
     )
-    bid_ticks, spread_ticks = _quotes(rng, character, mid_ticks, clock_minutes)
+    bid_ticks, spread_ticks = _quotes(rng, character, mid_ticks, pace.spread_factor[minutes])
 
     first_rows = np.cumsum(execution_rows) - execution_rows
     execution = np.repeat(np.arange(executions), execution_rows)
@@ -309,20 +404,18 @@ def _symbol_trades(rng: np.random.Generator, date: dt.date, code: int, rows: int
         middle_half_ticks[execution],
         2 * np.maximum(1, touch_ticks[execution] + level_ticks),
     )
-    minute_size = _slow_factor(rng, SESSION_MINUTES, persistence=0.95, log_deviation=0.4)
+    minute_size = _slow_factor(rng, pace.minutes, persistence=0.95, log_deviation=0.4)
     execution_size = minute_size[minutes] * rng.lognormal(0, 0.6, executions)
     size_shares = _draw_sizes(rng, character, execution_size[execution])
-    start_ns = new_york_minute_ns(date, SESSION_START_MINUTE)
-    trades = SyntheticTrades(
-        np.full(continuous_rows, code),
-        start_ns + elapsed_ns[execution],
+    return SyntheticTrades(
+        np.full(rows, code),
+        pace.start_ns + elapsed_ns[execution],
         price_half_ticks * (TICK_NANOS // 2),
         size_shares,
         side_codes,
         (spread_ticks * TICK_NANOS)[execution],
-        np.zeros(continuous_rows, np.bool_),
+        np.zeros(rows, np.bool_),
     )
-    return _with_crosses(rng, trades, date) if has_crosses else trades
 
 
 def _slow_factor(rng: np.random.Generator, length: int, persistence: float, log_deviation: float) -> Floats:
@@ -367,15 +460,16 @@ def _short_sweeps_outside_the_session(
     return redistributed
 
 
-def _execution_times(rng: np.random.Generator, executions: int, minute_activity: Floats) -> Ints:
-    """Draw the times of executions in ns since the start of the day, ascending, shape (executions,)."""
+def _execution_times(rng: np.random.Generator, executions: int, minute_weights: Floats) -> Ints:
+    """Draw the times of executions in ns since the beginning, ascending, shape (executions,)."""
+    minutes = len(minute_weights)
     is_leader = rng.random(executions) >= _FOLLOWER_SHARE
     is_leader[0] = True
     leaders = int(is_leader.sum())
-    minute_ends = np.cumsum(_minute_shape(1) * minute_activity)
+    minute_ends = np.cumsum(minute_weights)
     # Inverting the cumulative rate gives the minute, and the position in it, from one uniform number.
     progress = rng.random(leaders) * minute_ends[-1]
-    leader_minutes = np.interp(progress, np.r_[0.0, minute_ends], np.arange(SESSION_MINUTES + 1))
+    leader_minutes = np.interp(progress, np.r_[0.0, minute_ends], np.arange(minutes + 1))
     leader_ns = (leader_minutes * NS_PER_MINUTE).astype(np.int64)
     gap_ns = (10 ** np.interp(rng.random(executions), *_FOLLOWER_GAP_QUANTILES.T)).astype(np.int64)
     gap_ns[is_leader] = 0
@@ -383,7 +477,7 @@ def _execution_times(rng: np.random.Generator, executions: int, minute_activity:
     leader_of = np.cumsum(is_leader) - 1
     since_leader_ns = since_start_ns - since_start_ns[is_leader][leader_of]
     times_ns = leader_ns[leader_of] + since_leader_ns
-    return np.sort(np.minimum(times_ns, SESSION_MINUTES * NS_PER_MINUTE - 1))
+    return np.sort(np.minimum(times_ns, minutes * NS_PER_MINUTE - 1))
 
 
 def _last_true_index(mask: Bools) -> Ints:
@@ -409,6 +503,7 @@ def _mid_path_ticks(
     start_dollars: float,
     elapsed_ns: Ints,
     gap_ns: Ints,
+    pace: Pace,
     minute_activity: Floats,
     direction: Ints,
     side_memory: Floats,
@@ -420,13 +515,10 @@ def _mid_path_ticks(
     execution and grow with the time since the previous one; and the impact of order flow, which follows
     the *surprise* in the side, so that a long run of buyers does not move the price indefinitely.
     """
-    minute_variance = _minute_shape(2) ** 2 * minute_activity
-    is_regular_minute = slice(
-        OPENING_CROSS_MINUTE - SESSION_START_MINUTE, CLOSING_CROSS_MINUTE - SESSION_START_MINUTE
-    )
-    regular_part = minute_variance[is_regular_minute].sum() / minute_variance.sum()
+    minute_variance = pace.deviation**2 * minute_activity
+    regular_part = minute_variance[pace.is_regular].sum() / minute_variance.sum()
     day_deviation_ticks = start_dollars * character.day_volatility_bp / 1e4 / (TICK_NANOS / 1e9)
-    variance_ticks2 = day_deviation_ticks**2 / regular_part
+    variance_ticks2 = day_deviation_ticks**2 * pace.regular_sessions / regular_part
 
     surprise = (direction - side_memory * np.r_[0, direction[:-1]]) * is_requoted
     impact_ticks = min(
@@ -438,7 +530,7 @@ def _mid_path_ticks(
 
     variance_clock = np.interp(
         elapsed_ns / NS_PER_MINUTE,
-        np.arange(SESSION_MINUTES + 1),
+        np.arange(pace.minutes + 1),
         np.r_[0.0, np.cumsum(minute_variance) / minute_variance.sum()],
     )
     news = np.diff(variance_clock, prepend=0.0)
@@ -454,11 +546,10 @@ def _mid_path_ticks(
 
 
 def _quotes(
-    rng: np.random.Generator, character: Character, mid_ticks: Floats, clock_minutes: Ints
+    rng: np.random.Generator, character: Character, mid_ticks: Floats, spread_factor: Floats
 ) -> tuple[Ints, Ints]:
     """Draw bid and spread around the mid price, in whole ticks, at least 1; shape (executions,) each."""
-    period = np.searchsorted(_SPREAD_FACTORS[:, 0], clock_minutes, side="right") - 1
-    usual_ticks = character.spread_ticks * _SPREAD_FACTORS[period, 1]
+    usual_ticks = character.spread_ticks * spread_factor
     drawn_ticks = usual_ticks * rng.lognormal(0, 0.3, len(mid_ticks))
     spread_ticks = np.maximum(1, np.rint(drawn_ticks)).astype(np.int64)
     bid_ticks = np.maximum(1, np.floor(mid_ticks - (spread_ticks - 1) / 2)).astype(np.int64)
