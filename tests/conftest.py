@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the embedded stack, started once for the whole run."""
+"""Fixtures for all tests: the embedded servers, each started once for the whole run."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from infra.embedded.ports import free_port
+from infra.embedded.postgres_server import PostgresServer, running_postgres
 from infra.embedded.stack import EmbeddedStack, StackConfig
 
 # A busy machine is no failure; a test that hangs meets pytest's own limit.
@@ -19,6 +20,14 @@ def stack() -> Iterator[EmbeddedStack]:
     config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
     with EmbeddedStack(config) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running Postgres on a free port; a test empties the database before it uses it."""
+    # A power cut is no part of a test, and each database that is created would wait for the disk.
+    with running_postgres({"fsync": "off"}) as server:
+        yield server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,6 +44,10 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     ),
     (rules.insides_in_the_dashboard, {"dashboard.a": "import services.indexer.b", "services.indexer.b": ""}),
     (
+        rules.insides_in_the_dashboard,
+        {"dashboard.a": "from services.alerter.sending import b", "services.alerter.sending.b": ""},
+    ),
+    (
         rules.pages_that_import_others,
         {"dashboard.pages.a.page": "from dashboard.pages.b import state", "dashboard.pages.b.state": ""},
     ),
@@ -80,6 +84,10 @@ ALLOWED: list[tuple[Rule, dict[str, str]]] = [
             "dashboard.a": "from services.detector.offline.tuning import curve",
             "services.detector.offline.tuning.curve": "",
         },
+    ),
+    (
+        rules.insides_in_the_dashboard,
+        {"dashboard.a": "from services.alerter.silencing import b", "services.alerter.silencing.b": ""},
     ),
     (
         rules.pages_that_import_others,

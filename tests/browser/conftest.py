@@ -20,6 +20,7 @@ from services.common.elastic.client import new_client
 from tests.browser.tape import Document, index_trades, make_trades, remove
 
 TIMEOUT_MS = 20_000.0
+AHEAD_DAYS = 36_500
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET_FLAGS = [
     "--no-sandbox",
@@ -38,6 +39,14 @@ def chromium(playwright: Playwright) -> str | None:
     """Return the path of Chromium; None if it is not installed."""
     own = Path(playwright.chromium.executable_path)
     return next(filter(None, map(shutil.which, BROWSERS)), str(own) if own.exists() else None)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def dated_ahead() -> Iterator[None]:
+    """The tape's days count as sessions, though they are ahead of the clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAPEWATCH_AHEAD_DAYS", str(AHEAD_DAYS))
+        yield
 
 
 # For each module, not the whole run: until it ends, Playwright's event loop counts as running in this thread,
@@ -96,16 +105,35 @@ def open_page(window: BrowserContext) -> Iterator[OpenPage]:
 
 
 @contextmanager
-def serve(elasticsearch_url: str, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Run `tapewatch dashboard` in a folder until the end of the block."""
-    port = free_port()
+def serve(
+    elasticsearch_url: str, folder: Path, port: int | None = None, **settings: str
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run `tapewatch dashboard` in a folder until the end of the block; the tape's days count as sessions.
+
+    Parameters
+    ----------
+    elasticsearch_url
+        Address of the cluster.
+    folder
+        The process's current folder.
+    port
+        Its port; a free one by default.
+    **settings
+        More environment variables.
+    """
+    port = port or free_port()
     command = [sys.executable, "-m", "cli.main", "dashboard", "--port", str(port)]
     log = folder / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {"TAPEWATCH_ELASTICSEARCH": elasticsearch_url},
+            env={
+                "TAPEWATCH_AHEAD_DAYS": str(AHEAD_DAYS),
+                **os.environ,
+                "TAPEWATCH_ELASTICSEARCH": elasticsearch_url,
+                **settings,
+            },
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -116,6 +144,21 @@ def serve(elasticsearch_url: str, folder: Path) -> Iterator[tuple[str, "subproce
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
+
+
+@contextmanager
+def page_of(services: list[str], elasticsearch_url: str, folder: Path, open_page: OpenPage) -> Iterator[Page]:
+    """Open the pipeline page of a dashboard that monitors these addresses."""
+    before = os.environ.copy()
+    os.environ.update(TAPEWATCH_SERVICES=",".join(services), TAPEWATCH_REFRESH_S="1")
+    try:
+        with serve(elasticsearch_url, folder) as (url, _):
+            page = open_page(f"{url}/health")
+            yield page
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

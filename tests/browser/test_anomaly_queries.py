@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.pages.anomaly import queries as anomaly_queries
+from dashboard.server import one_anomaly
 from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import Elasticsearch
@@ -27,7 +28,7 @@ def documents(client: Elasticsearch) -> Iterator[Documents]:
 
 @pytest.fixture
 def anomaly(client: Elasticsearch, documents: Documents) -> Document:
-    found = anomaly_queries.find_anomaly(client, ITSELF)
+    found = one_anomaly.find_anomaly(client, ITSELF)
     assert found is not None
     return found
 
@@ -38,13 +39,13 @@ def test_an_anomaly_is_found_with_all_its_fields(anomaly: Document, documents: D
 
 @pytest.mark.parametrize("trade_id", ["", "*", "look-*", "nosuch", 'look-100" OR "', "x" * 5000])
 def test_what_is_no_id_finds_nothing(client: Elasticsearch, documents: Documents, trade_id: str) -> None:
-    assert anomaly_queries.find_anomaly(client, trade_id) is None
+    assert one_anomaly.find_anomaly(client, trade_id) is None
 
 
 def test_the_neighbours_are_the_nearest_trades_in_the_order_traded(
     client: Elasticsearch, anomaly: Document, documents: Documents
 ) -> None:
-    around = anomaly_queries.find_trades_around(client, anomaly, 5)
+    around = one_anomaly.find_trades_around(client, anomaly, 5, 5)
     assert around["place"].tolist() == list(range(-5, 6))
     assert around["trade_id"].tolist() == [f"look-{number}" for number in range(95, 106)]
     assert around["price"].tolist() == [trade["price"] for trade in documents[0][95:106]]
@@ -56,7 +57,7 @@ def test_the_neighbours_are_the_nearest_trades_in_the_order_traded(
 def test_at_the_ends_of_the_day_there_are_fewer(
     client: Elasticsearch, anomaly: Document, documents: Documents
 ) -> None:
-    around = anomaly_queries.find_trades_around(client, anomaly, 150)
+    around = one_anomaly.find_trades_around(client, anomaly, 150, 150)
     assert (around["place"].min(), around["place"].max()) == (-100, 100)
 
 
@@ -67,15 +68,16 @@ def test_earlier_ones_are_of_the_same_label_and_before_it(client: Elasticsearch,
 
 
 def test_without_trades_only_the_anomaly_is_shown(client: Elasticsearch, anomaly: Document) -> None:
-    around = anomaly_queries.find_trades_around(client, anomaly | {"symbol": "NOSUCH"}, 5)
+    around = one_anomaly.find_trades_around(client, anomaly | {"symbol": "NOSUCH"}, 5, 5)
     assert around["trade_id"].tolist() == [ITSELF]
 
 
 def test_without_an_index_there_is_nothing(
     client: Elasticsearch, anomaly: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anomaly_queries, "TRADES_INDICES", "no-such-index-*")
+    monkeypatch.setattr(one_anomaly, "TRADES_INDICES", "no-such-index-*")
+    monkeypatch.setattr(one_anomaly, "ANOMALIES_INDICES", "no-such-index-*")
     monkeypatch.setattr(anomaly_queries, "ANOMALIES_INDICES", "no-such-index-*")
-    assert anomaly_queries.find_anomaly(client, ITSELF) is None
-    assert len(anomaly_queries.find_trades_around(client, anomaly, 5)) == 1
+    assert one_anomaly.find_anomaly(client, ITSELF) is None
+    assert len(one_anomaly.find_trades_around(client, anomaly, 5, 5)) == 1
     assert anomaly_queries.find_earlier(client, anomaly).rows.empty

@@ -1,13 +1,12 @@
 """The health page in a real browser: services that run, wait, or are not running."""
 
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from confluent_kafka import Producer
+from playwright.sync_api import expect
 
 from dashboard.pages.pipeline.probe import probe_elasticsearch
 from dashboard.server.elastic import open_client
@@ -18,23 +17,10 @@ from services.common.elastic.client import Elasticsearch
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.contracts.components import DETECTOR, INDEXER
-from tests.browser.conftest import OpenPage, serve
+from services.contracts.topics import DEAD_LETTERS_TOPIC
+from tests.browser.conftest import OpenPage, page_of
 from tests.browser.tape import Document
-
-
-@contextmanager
-def page_of(services: list[str], elasticsearch_url: str, folder: Path, open_page: OpenPage) -> Iterator[Page]:
-    """Open the page of a dashboard that monitors these addresses."""
-    before = os.environ.copy()
-    os.environ.update(TAPEWATCH_SERVICES=",".join(services), TAPEWATCH_REFRESH_S="1")
-    try:
-        with serve(elasticsearch_url, folder) as (url, _):
-            page = open_page(f"{url}/health")
-            yield page
-            expect(page.get_by_test_id("stException")).to_have_count(0)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+from tests.integration.pipeline import read_topic, set_up
 
 
 @pytest.fixture
@@ -57,11 +43,12 @@ def test_elasticsearchs_numbers_equal_a_count(client: Elasticsearch, tape: list[
     assert state.indexed.trades.newest.isoformat()[:19] == newest[:19]
 
 
+@pytest.mark.slow
 def test_services_are_followed_as_they_come_and_go(
     stack: EmbeddedStack, tape: list[Document], open_page: OpenPage, tmp_path: Path
 ) -> None:
     health = Health()
-    health.detail = "Kafka at *nowhere*:1"
+    health.detail = "waiting for Kafka at *nowhere*:1"
     away = f"127.0.0.1:{free_port()}"
     server = serve_metrics(DETECTOR, Settings(metrics_port=0), health)
     try:
@@ -75,12 +62,13 @@ def test_services_are_followed_as_they_come_and_go(
             expect(page.get_by_text("is not ready")).to_have_count(0)
             expect(table).to_contain_text("working")
             server.close()
-            expect(page.get_by_text(f"at {server.address} is not running.")).to_be_visible()
-            expect(page.get_by_text(re.compile(r"1 node, \d+ shards? unassigned"))).to_be_visible()
+            expect(page.get_by_text(f"The detector at {server.address} is not running.")).to_be_visible()
+            expect(page.get_by_text(re.compile(r"1 node, \d+ shards? unassigned")).first).to_be_visible()
     finally:
         server.close()
 
 
+@pytest.mark.slow
 def test_services_show_while_elasticsearch_is_away(open_page: OpenPage, tmp_path: Path) -> None:
     health = Health()
     health.ready = True
@@ -91,3 +79,19 @@ def test_services_show_while_elasticsearch_is_away(open_page: OpenPage, tmp_path
     ):
         expect(page.get_by_text(f"indexer · {server.address}")).to_be_visible()
         expect(page.get_by_text(f"Elasticsearch does not answer at {url}")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_dead_letters_of_a_service_that_has_ended_are_counted(
+    stack: EmbeddedStack, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(stack)
+    producer = Producer({"bootstrap.servers": stack.kafka_bootstrap})
+    for number in range(3):
+        producer.produce(DEAD_LETTERS_TOPIC, value=f"row {number}")
+    assert producer.flush(30) == 0
+    count = len(read_topic(stack, DEAD_LETTERS_TOPIC))
+    monkeypatch.setenv("TAPEWATCH_KAFKA", stack.kafka_bootstrap)
+    nobody = f"127.0.0.1:{free_port()}"
+    with page_of([nobody], stack.elasticsearch_url, tmp_path, open_page) as page:
+        expect(page.get_by_text(f"{count:,} dead letters are in Kafka")).to_be_visible(timeout=60_000)

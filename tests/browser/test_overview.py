@@ -1,382 +1,280 @@
-"""The overview in a real browser, on real Elasticsearch."""
+"""The overview in a real browser, on real Elasticsearch: 500 symbols, of which every number is recounted."""
 
 import datetime as dt
-import json
 import re
-import subprocess
-import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Browser, Page, expect
 
-from dashboard.pages.overview.queries import MAX_ANOMALIES, MAX_LISTED
-from infra.embedded.ports import free_port
+from dashboard.pages.overview.incidents import MIN_SYMBOLS
+from dashboard.pages.overview.queries import MAX_LISTED, MAX_RANKED
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import new_client
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
-from tests.browser.conftest import TIMEOUT_MS, OpenPage, serve
-from tests.browser.tape import EVIL, EVIL_MESSAGE, MAIN, OPEN, Document, anomalies_of, index_trades, time_of
+from tests.browser.conftest import TIMEOUT_MS, OpenPage
+from tests.browser.many_symbols import DAY, Document, indexed, make_many
+from tests.browser.tape import time_of
+
+SYMBOLS = 500
+SESSION = f"session={DAY}"
+SHOWN = [str(severity) for severity in reversed(Severity) if severity is not Severity.INFO]
+CANCELLED_AT = f"{DAY}T20:59:00.000000000Z"
+CORRECTIONS = f"corrections-{DAY:%Y.%m}"
+
+
+@pytest.fixture(scope="module")
+def client(stack: EmbeddedStack) -> Iterator[Elasticsearch]:
+    with new_client(stack.elasticsearch_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def trades(client: Elasticsearch) -> Iterator[list[Document]]:
+    with indexed(client, make_many(SYMBOLS)) as documents:
+        worst = ranked_anomalies(documents)[0]
+        correction = {
+            "@timestamp": CANCELLED_AT,
+            "correction_id": "c-1",
+            "trade_id": worst["trade_id"],
+            "symbol": worst["symbol"],
+            "action": "cancel",
+            "source": "test",
+        }
+        client.index(index=CORRECTIONS, id="c-1", document=correction, refresh=True)
+        yield documents
+        client.indices.delete(index=CORRECTIONS, ignore_unavailable=True)
 
 
 @pytest.fixture
-def page(open_page: OpenPage, dashboard_url: str, tape: list[Document]) -> Iterator[Page]:
-    page = open_page(dashboard_url)
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+def page(open_page: OpenPage, dashboard_url: str, trades: list[Document]) -> Iterator[Page]:
+    page = open_page(f"{dashboard_url}/?{SESSION}&live=off")
+    expect(page.get_by_text("Symbols, the worst first")).to_be_visible()
     yield page
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def main_trades(tape: list[Document]) -> list[Document]:
-    return [trade for trade in tape if trade["symbol"] == MAIN]
+def flagged(trades: list[Document]) -> list[Document]:
+    return [t for t in trades if "_anomaly" in t and t["_anomaly"]["severity"] in SHOWN]
 
 
-def expect_metric(page: Page, name: str, value: str) -> None:
-    metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(name, exact=True))
-    expect(metric.get_by_test_id("stMetricValue")).to_have_text(value)
-
-
-def choose(page: Page, control: str, option: str) -> None:
-    page.get_by_role("combobox", name=control).click()
-    page.get_by_role("option", name=option, exact=True).click()
-
-
-def marks(page: Page, color: str = "") -> int:
-    """Count the markers in the price chart."""
-    selector = ".mark-symbol path" + (f"[fill='{color}']" if color else "")
-    return page.get_by_test_id("stVegaLiteChart").first.locator(selector).count()
-
-
-def table_of(page: Page) -> Locator:
-    """Return the canvas's text for screen readers."""
-    return page.locator("[data-testid=stDataFrame] table")
-
-
-def test_the_newest_session_is_shown_as_a_recount_has_it(page: Page, tape: list[Document]) -> None:
-    trades = main_trades(tape)
-    anomalies = anomalies_of(trades)
-    urgent = [a for a in anomalies if a["severity"] in (Severity.CRITICAL, Severity.HIGH)]
-    expect_metric(page, "Trades", f"{len(trades):,}")
-    expect_metric(page, "Shares traded", f"{sum(trade['size'] for trade in trades):,}")
-    expect_metric(page, "Anomalies", f"{len(anomalies):,}")
-    expect_metric(page, "Critical or high", f"{len(urgent):,}")
-    expect(page.get_by_text("The charts show the 500 highest-scoring of 600 anomalies.")).to_be_visible()
-    expect(page.get_by_text("The 100 newest of 600 anomalies.")).to_be_visible()
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
-    assert marks(page) == MAX_ANOMALIES
-
-
-def test_the_table_has_the_newest_first_and_the_highest_score_on_demand(
-    page: Page, tape: list[Document]
-) -> None:
-    table = table_of(page)
-    expect(table).to_have_attribute("aria-rowcount", str(MAX_LISTED + 1))
-    first_row = table.locator("tbody tr").first
-    newest = max(trade["@timestamp"] for trade in main_trades(tape) if "_anomaly" in trade)
-    expect(first_row).to_contain_text(newest[:23].replace("T", " "))
-    page.get_by_text("Highest score first").click()
-    expect(first_row).to_contain_text(EVIL_MESSAGE)
-
-
-def test_what_comes_from_the_data_is_text(page: Page) -> None:
-    choose(page, "Session", "Tue 3 Jan 2040")
-    expect(page.get_by_role("combobox", name="Symbol")).to_have_value(EVIL)
-    expect_metric(page, "Trades", "1")
-    assert page.locator("b", has_text="EV").count() == 0
-    assert page.locator("img[src=x]").count() == 0
-    assert page.title() == "Tapewatch"
-
-
-def test_the_filters_choose_what_is_marked_and_listed(page: Page, tape: list[Document]) -> None:
-    anomalies = anomalies_of(main_trades(tape))
-    critical = sum(anomaly["severity"] == Severity.CRITICAL for anomaly in anomalies)
-    high = sum(anomaly["severity"] == Severity.HIGH for anomaly in anomalies)
-    choose(page, "Severity", "high")
-    expect(page.get_by_text(re.compile(rf"of {high} anomalies|^{high} anomalies"))).to_be_visible()
-    expect(page.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")).to_have_count(high)
-    assert marks(page) == marks(page, SEVERITY_COLORS[Severity.HIGH]) == high
-    expect_metric(page, "Anomalies", f"{len(anomalies):,}")
-    assert critical == 1
-    page.keyboard.press("Backspace")
-    choose(page, "Severity", "critical")
-    expect(page.get_by_text("1 anomaly.")).to_be_visible()
-    label = next(a for a in anomalies if a["severity"] == Severity.CRITICAL)["anomalies"][0]
-    page.keyboard.press("Escape")
-    choose(page, "Labels", "Z-Score" if label != "Z-Score" else "High Volume")
-    expect(page.get_by_text("No anomaly in this time range has these labels and severities")).to_be_visible()
-
-
-def test_the_time_can_be_narrowed(page: Page, tape: list[Document]) -> None:
-    start = page.get_by_role("slider").first
-    for _ in range(20):
-        start.press("ArrowRight")
-    since = OPEN.replace(minute=0) + dt.timedelta(minutes=20)
-    expected = [trade for trade in main_trades(tape) if time_of(trade) >= since]
-    assert len(expected) < len(main_trades(tape))
-    expect_metric(page, "Trades", f"{len(expected):,}")
-    expect(page.get_by_text("09:20 to 21:00 in New York")).to_be_visible()
-
-
-def test_a_time_range_without_trades_is_reported(page: Page) -> None:
-    choose(page, "Symbol", "QUIET")
-    expect_metric(page, "Trades", "1")
-    expect(page.get_by_text("No anomalies in this time range.")).to_be_visible()
-    page.get_by_role("slider").nth(1).press("Home")
-    expect(page.get_by_text("This symbol has no trades in this time range.")).to_be_visible()
-
-
-@contextmanager
-def one_more_trade(stack: EmbeddedStack, tape: list[Document]) -> Iterator[None]:
-    """Index one more trade until the end of the block."""
-    newer = tape[0] | {"trade_id": "newer", "size": 1}
-    newer.pop("_anomaly")
-    client = new_client(stack.elasticsearch_url)
-    try:
-        index_trades(client, [newer])
-        yield
-    finally:
-        client.delete(index="trades-" + newer["@timestamp"][:10].replace("-", "."), id="newer", refresh=True)
-        client.close()
-
-
-def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
-    page: Page, stack: EmbeddedStack, tape: list[Document]
-) -> None:
-    charts = page.get_by_test_id("stVegaLiteChart").locator("svg")
-    expect(charts).to_have_count(2)
-    # A chart that is built again, or one that fades, has lost this.
-    charts.evaluate_all("charts => charts.forEach(chart => { chart.dataset.seen = 'yes' })")
-    table = page.get_by_test_id("stDataFrame")
-    table.hover()
-    page.mouse.wheel(0, 700)
-    page.wait_for_function("document.querySelector('.dvn-scroller').scrollTop > 0")
-    page.wait_for_timeout(500)  # a wheel turns smoothly
-    scrolled = table.locator(".dvn-scroller")
-    before = scrolled.evaluate("table => table.scrollTop")
-    with one_more_trade(stack, tape):
-        expect_metric(page, "Trades", f"{len(main_trades(tape)) + 1:,}")
-        expect(page.get_by_text("last indexed")).to_be_visible()
-        expect(page.locator("svg[data-seen=yes]")).to_have_count(2)
-        assert scrolled.evaluate("table => table.scrollTop") == before
-
-
-def test_refreshing_can_be_paused_and_the_url_shows_it(
-    page: Page, stack: EmbeddedStack, tape: list[Document]
-) -> None:
-    toggle = page.get_by_role("switch", name="Refresh every 5 s")
-    toggle.locator("xpath=ancestor::label").click()
-    page.wait_for_url("**live=off**")
-    before = f"{len(main_trades(tape)):,}"
-    with one_more_trade(stack, tape):
-        page.wait_for_timeout(7000)
-        expect_metric(page, "Trades", before)
-
-
-def test_a_view_is_in_its_address(page: Page, tape: list[Document]) -> None:
-    choose(page, "Severity", "high")
-    page.keyboard.press("Escape")
-    page.get_by_text("Candles").click()
-    page.wait_for_url("**chart=candles**")
-    page.get_by_role("slider").first.press("ArrowRight")
-    page.wait_for_url("**from=**")
-    other = page.context.new_page()
-    other.goto(page.url)
-    expect(other.get_by_text("Price went up")).to_be_visible()
-    expect(other.get_by_text("09:01 to 21:00 in New York")).to_be_visible()
-    expect(other.get_by_role("button", name="Reset zoom")).to_be_visible()
-    high = sum(a["severity"] == Severity.HIGH for a in anomalies_of(in_view(tape, minute=1)))
-    expect(other.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")).to_have_count(high)
-    other.close()
-
-
-def in_view(tape: list[Document], minute: int) -> list[Document]:
-    since = OPEN.replace(minute=0) + dt.timedelta(minutes=minute)
-    return [trade for trade in main_trades(tape) if time_of(trade) >= since]
-
-
-def test_a_chart_that_the_browser_had_before_is_sent_whole(page: Page) -> None:
-    # Of a run that a quick click overtakes, references alone would arrive, and blank the page.
-    sent: list[ForwardMsg] = []
-
-    def note(data: str | bytes) -> None:
-        sent.append(ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode()))
-
-    page.on("websocket", lambda socket: socket.on("framereceived", note))
-    page.reload()
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
-    page.get_by_text("Candles").click()
-    expect(page.get_by_text("Price went up")).to_be_visible()
-    page.get_by_text("Line", exact=True).click()
-    expect(page.get_by_text("Last price and price range")).to_be_visible()
-    page.wait_for_url(lambda url: "candles" not in url)
-    assert {kind for message in sent if (kind := message.WhichOneof("type"))} >= {"delta", "script_finished"}
-    assert not any(message.HasField("ref_hash") for message in sent)
-
-
-def test_going_back_goes_back_to_the_view_before(page: Page) -> None:
-    page.wait_for_url(f"**symbol={MAIN}**")
-    page.get_by_text("Candles").click()
-    page.wait_for_url("**chart=candles**")
-    expect(page.get_by_text("Price went up")).to_be_visible()
-    page.go_back()
-    expect(page.get_by_text("Last price and price range")).to_be_visible()
-
-
-def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Document]) -> None:
-    chart = page.get_by_test_id("stVegaLiteChart").nth(1)
-    expect(chart.locator("svg")).to_be_visible()
-    box = chart.bounding_box()
-    assert box is not None
-    y = box["y"] + 60
-    page.mouse.move(box["x"] + 500, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 700, y, steps=8)
-    page.mouse.up()
-    page.wait_for_url("**from=**")
-    asked = parse_qs(urlsplit(page.url).query)
-    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
-    assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
-    inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
-    expect_metric(page, "Trades", f"{len(inside):,}")
-    page.get_by_role("button", name="Reset zoom").click()
-    expect_metric(page, "Trades", f"{len(main_trades(tape)):,}")
-
-
-def test_an_anomaly_is_chosen_in_the_table_and_stays_so(page: Page, tape: list[Document]) -> None:
-    page.get_by_text("Highest score first").click()
-    expect(table_of(page).locator("tbody tr").first).to_contain_text(EVIL_MESSAGE)
-    box = page.get_by_test_id("stDataFrame").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 20, box["y"] + 35 + 17)
-    page.wait_for_url(f"**selected={tape[0]['trade_id']}*")
-    expect(page.get_by_role("link", name="Open")).to_have_attribute(
-        "href", re.compile("anomaly[?]id=test-0$")
+def ranked_anomalies(trades: list[Document]) -> list[Document]:
+    """Return the anomalies that are shown, the worst first."""
+    return sorted(
+        flagged(trades), key=lambda t: (SHOWN.index(t["_anomaly"]["severity"]), -t["_anomaly"]["score"])
     )
-    expect(page.get_by_text(EVIL_MESSAGE, exact=True).first).to_be_visible()
-    assert page.locator("img[src=x]").count() == 0
-    # Another order, other rows: the same anomaly is chosen.
-    page.get_by_text("Newest first").click()
-    expect(table_of(page).locator("tbody tr").first).not_to_contain_text(EVIL_MESSAGE)
-    page.wait_for_timeout(7000)  # a refresh comes, and what the browser sends with it
-    assert f"selected={tape[0]['trade_id']}" in page.url
-    page.get_by_role("button", name="Close", exact=True).click()
-    expect(page.get_by_role("link", name="Open")).to_have_count(0)
 
 
-def test_an_anomaly_is_chosen_by_its_marker(page: Page) -> None:
-    markers = page.get_by_test_id("stVegaLiteChart").first.locator(".mark-symbol path")
-    expect(markers).to_have_count(MAX_ANOMALIES)
-    markers.last.dispatch_event("click")
-    page.wait_for_url("**selected=test-0**")
-    expect(page.get_by_role("link", name="Open")).to_be_visible()
+def ranked_symbols(trades: list[Document]) -> list[tuple[str, Counter[str]]]:
+    counts: dict[str, Counter[str]] = {}
+    for trade in flagged(trades):
+        counts.setdefault(trade["symbol"], Counter())[trade["_anomaly"]["severity"]] += 1
+    return sorted(counts.items(), key=lambda one: ([-one[1][s] for s in SHOWN], one[0]))
 
 
-def test_all_symbols_are_listed_on_demand(page: Page) -> None:
-    choose(page, "Session", "Last 2 sessions")
-    page.get_by_text("All symbols").click()
-    expect(page.get_by_text("The 100 newest of 601 anomalies.")).to_be_visible()
+def section(page: Page, title: str) -> list[str]:
+    """Return the lines of the list below a heading."""
+    heading = page.get_by_role("heading", name=title)
+    lines = heading.locator("xpath=following::ul[1]/li")
+    return lines.all_inner_texts()
 
 
-def test_a_watched_symbol_is_remembered_by_the_browser(
-    browser: Browser, dashboard_url: str, tape: list[Document]
+def test_the_counts_are_those_of_a_recount_and_natural_events_are_left_out(
+    page: Page, trades: list[Document]
 ) -> None:
-    context = browser.new_context(viewport={"width": 1400, "height": 1400})
-    context.set_default_timeout(TIMEOUT_MS)
-    page = context.new_page()
-    page.goto(f"{dashboard_url}/?session=2040-01-03")
-    page.get_by_role("button", name="Watch", exact=True).click()
-    expect(page.get_by_role("button", name="Watched", exact=True)).to_be_visible()
-    expect(page.get_by_role("radio", name=f"{EVIL} · 1")).to_be_visible()
-    page.wait_for_function("document.cookie.includes('tapewatch_watched=')")
-    other = context.new_page()
-    other.goto(dashboard_url)
-    other.get_by_text(f"{EVIL} · 0").click()
-    expect(other.get_by_text("This symbol has no trades in this session.")).to_be_visible()
-    context.close()
+    found = flagged(trades)
+    natural = sum(t["_anomaly"]["severity"] == "info" for t in trades if "_anomaly" in t)
+    symbols = len({t["symbol"] for t in found})
+    expect(page.get_by_text(f"{len(found):,} anomalies of {symbols:,} symbols")).to_be_visible()
+    expect(page.get_by_text(f"{natural:,} natural events, such as auction crosses")).to_be_visible()
+    head = page.get_by_test_id("stHtml").filter(has_text=f"{len(found):,} anomalies of").inner_text()
+    for severity, count in Counter(t["_anomaly"]["severity"] for t in found).items():
+        assert f"{count:,} {severity}" in head
 
 
+@pytest.mark.slow
+def test_the_ranking_has_each_symbol_with_its_counts_and_last_price(
+    page: Page, trades: list[Document]
+) -> None:
+    rows = page.locator(".tw-rank:not(.tw-heads)")
+    expect(rows).to_have_count(MAX_RANKED)
+    for text, (symbol, counts) in zip(rows.all_inner_texts(), ranked_symbols(trades), strict=False):
+        of_symbol = sorted((t for t in trades if t["symbol"] == symbol), key=lambda t: t["@timestamp"])
+        assert symbol in text
+        for severity, count in counts.items():
+            assert f"{count:,} {severity}" in text
+        first, last = of_symbol[0]["price"], of_symbol[-1]["price"]
+        assert f"{last:,.10g}" in text
+        assert f"{100 * (last / first - 1):+,.2f}%" in text
+        newest = flagged(of_symbol)[-1]
+        assert newest["_anomaly"]["message"] in text
+
+
+@pytest.mark.slow
+def test_the_worst_and_the_newest_are_listed_with_their_sentences(page: Page, trades: list[Document]) -> None:
+    newest = sorted(flagged(trades), key=lambda t: t["@timestamp"], reverse=True)
+    for title, expected in (("Worst anomalies", ranked_anomalies(trades)), ("Newest anomalies", newest)):
+        lines = section(page, title)
+        assert len(lines) == MAX_LISTED
+        for line, trade in zip(lines, expected, strict=False):
+            assert trade["symbol"] in line
+            assert f"{time_of(trade):%H:%M:%S} UTC" in line
+            assert trade["_anomaly"]["message"] in line
+    assert "cancelled 20:59:00 by the venue" in section(page, "Worst anomalies")[0]
+
+
+def test_the_heat_map_has_a_cell_for_each_stretch_with_anomalies(page: Page, trades: list[Document]) -> None:
+    found = flagged(trades)
+    ranked = [symbol for symbol, _ in ranked_symbols(trades)][:MAX_RANKED]
+    start = min(time_of(t) for t in trades).replace(minute=0, second=0, microsecond=0)
+    end = max(time_of(t) for t in trades).replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
+    assert end - start <= dt.timedelta(hours=8)
+    width_s = 600  # eight hours in at most eighty stretches
+    cells: dict[tuple[str, int], list[str]] = {}
+    for trade in found:
+        at = int(time_of(trade).timestamp()) // width_s
+        for lane in ("", *([trade["symbol"]] if trade["symbol"] in ranked else [])):
+            cells.setdefault((lane, at), []).append(trade["_anomaly"]["severity"])
+    drawn = page.get_by_test_id("stVegaLiteChart").locator(".mark-rect path")
+    expect(drawn).to_have_count(len(cells))
+    colors = Counter(SEVERITY_COLORS[Severity(min(inside, key=SHOWN.index))] for inside in cells.values())
+    assert Counter(drawn.evaluate_all("all => all.map(one => one.getAttribute('fill'))")) == colors
+    expect(page.get_by_text(f"These are the {MAX_RANKED} worst of")).to_be_visible()
+    expect(page.get_by_text("Most anomalies, ")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_cell_leads_to_its_symbol_at_that_time_and_overview_back(
+    page: Page, trades: list[Document]
+) -> None:
+    cells = page.get_by_test_id("stVegaLiteChart").locator(".mark-rect path")
+    expect(cells.nth(60)).to_be_visible()
+    cells.last.dispatch_event("click")
+    page.wait_for_url("**symbol=**")
+    asked = parse_qs(urlsplit(page.url).query)
+    last = ranked_symbols(trades)[MAX_RANKED - 1][0]
+    assert asked["symbol"] == [last]
+    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
+    newest = [t for t in flagged(trades) if t["symbol"] == last]
+    assert start <= max(map(time_of, newest)) < end
+    assert end - start == dt.timedelta(minutes=10)
+    expect(page.get_by_role("combobox", name="Symbol")).to_have_value(last)
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_text("Symbols, the worst first")).to_be_visible()
+    page.wait_for_url(lambda url: "symbol=" not in url)
+
+
+@pytest.mark.slow
+def test_symbols_beyond_the_ranking_are_found_by_name(page: Page, trades: list[Document]) -> None:
+    quiet = sorted({t["symbol"] for t in trades} - {t["symbol"] for t in flagged(trades)})
+    symbol = quiet[0] if quiet else ranked_symbols(trades)[-1][0]
+    page.get_by_label("Find a symbol").fill(symbol.lower())
+    page.get_by_label("Find a symbol").press("Enter")
+    page.wait_for_url(f"**find={symbol.lower()}**")
+    link = page.get_by_role("link", name=symbol, exact=True)
+    expect(link.first).to_have_attribute("href", re.compile(f"symbol={symbol}"))
+
+
+@pytest.mark.slow
+def test_incidents_lead_to_their_moment(
+    client: Elasticsearch, trades: list[Document], open_page: OpenPage, dashboard_url: str
+) -> None:
+    at = time_of(trades[0]).replace(hour=14, minute=7, second=30, microsecond=0)
+    base = flagged(trades)[0]
+    together = []
+    for number in range(MIN_SYMBOLS):
+        source = {name: value for name, value in base.items() if name != "_anomaly"} | base["_anomaly"]
+        time = at + dt.timedelta(milliseconds=200 * number)
+        together.append(
+            source
+            | {
+                "@timestamp": f"{time:%Y-%m-%dT%H:%M:%S.%f}Z",
+                "trade_id": f"together-{number}",
+                "symbol": f"EVENT{number}",
+                "severity": "critical",
+            }
+        )
+    index = f"anomalies-{DAY:%Y.%m}"
+    for one in together:
+        client.index(index=index, id=one["trade_id"], document=one, refresh=True)
+    try:
+        page = open_page(f"{dashboard_url}/?{SESSION}&live=off&severity=critical")
+        line = page.get_by_role("link").filter(has_text="within 0.400 s: EVENT0, EVENT1, EVENT2.")
+        expect(line).to_contain_text("3 symbols")
+        expect(line).to_have_attribute("href", re.compile("from=.*14%3A07Z&to=.*14%3A08Z"))
+    finally:
+        for one in together:
+            client.delete(index=index, id=one["trade_id"], refresh=True)
+
+
+@pytest.mark.slow
+def test_watched_symbols_are_small_charts_that_lead_to_their_pages(
+    trades: list[Document], open_page: OpenPage, dashboard_url: str
+) -> None:
+    page = open_page(f"{dashboard_url}/?{SESSION}&live=off&watch=SYM007,NOSUCH")
+    cards = page.locator(".tw-card")
+    expect(cards).to_have_count(2)
+    mine = sorted((t for t in trades if t["symbol"] == "SYM007"), key=lambda t: t["@timestamp"])
+    first, last = mine[0]["price"], mine[-1]["price"]
+    count = len(flagged(mine))
+    alt = f"SYM007: {last:,.10g} ({100 * (last / first - 1):+,.2f}%), {count} anomal"
+    expect(cards.first.locator("img")).to_have_attribute("alt", re.compile("^" + re.escape(alt)))
+    assert cards.first.locator("img").evaluate("image => image.naturalWidth") > 0
+    expect(cards.first).to_contain_text(flagged(mine)[-1]["_anomaly"]["message"])
+    expect(cards.nth(1)).to_contain_text("No trades in this time.")
+    cards.first.click()
+    expect(page.get_by_role("combobox", name="Symbol")).to_have_value("SYM007")
+
+
+def test_in_four_clicks_from_the_start_to_the_worst_anomaly_its_reason_its_fate_and_its_symbols_days(
+    page: Page, trades: list[Document], tape: list[Document]
+) -> None:
+    # The tape has sessions besides that of `trades`.
+    worst = ranked_anomalies(trades)[0]
+    page.get_by_role("heading", name="Worst anomalies").locator("xpath=following::a[1]").click()
+    page.wait_for_url(f"**/anomaly?id={worst['trade_id']}")
+    expect(page.get_by_text(worst["_anomaly"]["message"]).first).to_be_visible()
+    expect(page.get_by_text("Why it was flagged")).to_be_visible()
+    expect(page.locator("tr", has_text=worst["_anomaly"]["anomalies"][0]).first).to_be_visible()
+    expect(page.get_by_text("Cancelled by the venue at 20:59:00 UTC")).to_be_visible()
+    page.get_by_role("link", name="Last five sessions").click()
+    expect(page.get_by_role("combobox", name="Symbol")).to_have_value(worst["symbol"])
+    expect(page.get_by_role("combobox", name="Session")).to_have_value(re.compile("^Last [2-5] sessions$"))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("symbol=NOSUCH", "This symbol has no trades in this session."),
-        ("symbol=%2A", "This symbol has no trades in this session."),
         ("session=1999-01-04", "The session in the address has no trades."),
-        ("session=<script>", "The session in the address has no trades."),
-        ("from=1999-01-04T10:00Z&to=1999-01-04T11:00Z", "The time in the address is outside this session."),
         ("severity=bad", "Ignored invalid URL parameters: severity."),
-        ("from=x&chart=%00", "Ignored invalid URL parameters: chart, from."),
+        (f"{SESSION}&find=%3Cb%3E", "No symbol with “<b>” in its name has trades in this session."),
+        (f"{SESSION}&label={quote('Z-Score')}&from=1999-01-04T10:00Z&to=1999-01-04T11:00Z", "outside this"),
     ],
 )
-def test_invalid_values_in_an_address_are_reported(
-    query: str, told: str, open_page: OpenPage, dashboard_url: str, tape: list[Document]
+def test_what_an_address_asks_for_in_vain_is_said(
+    query: str, told: str, open_page: OpenPage, dashboard_url: str, trades: list[Document]
 ) -> None:
-    page = open_page(f"{dashboard_url}/?{query}")
-    expect(page.get_by_text(told)).to_be_visible()
-    expect(page.get_by_role("combobox", name="Symbol")).to_be_visible()
+    page = open_page(f"{dashboard_url}/?live=off&{query}")
+    expect(page.get_by_text(told).first).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_window_shows_all_without_scrolling_sideways(
-    scheme: Literal["light", "dark"], browser: Browser, dashboard_url: str, tape: list[Document]
+    scheme: Literal["light", "dark"], browser: Browser, dashboard_url: str, trades: list[Document]
 ) -> None:
     context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
-    page.goto(dashboard_url)
-    expect(page.get_by_test_id("stVegaLiteChart").nth(1).locator("svg")).to_be_visible()
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.goto(f"{dashboard_url}/?{SESSION}&live=off&watch=SYM007")
+    expect(page.get_by_test_id("stVegaLiteChart").locator("svg")).to_be_visible()
+    expect(page.get_by_text("Symbols, the worst first")).to_be_visible()
     main = page.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
     context.close()
-
-
-class _EmptyElasticsearch(BaseHTTPRequestHandler):
-    """Answers like Elasticsearch before the first index exists; the tests' own has other tests' indices."""
-
-    def do_POST(self) -> None:
-        answer = json.dumps({"hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}}).encode()
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("X-Elastic-Product", "Elasticsearch")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def test_missing_index_and_unavailable_elasticsearch_are_reported(
-    open_page: OpenPage, tmp_path: Path
-) -> None:
-    port = free_port()
-    server = ThreadingHTTPServer(("127.0.0.1", port), _EmptyElasticsearch)
-    Thread(target=server.serve_forever, daemon=True).start()
-    with serve(f"http://127.0.0.1:{port}", tmp_path) as (url, process):
-        page = open_page(url)
-        try:
-            expect(page.get_by_text("There are no trades in Elasticsearch yet.")).to_be_visible()
-            expect(page.get_by_text("make demo")).to_be_visible()
-        finally:
-            server.shutdown()
-            server.server_close()
-        expect(page.get_by_text(f"Elasticsearch does not answer at http://127.0.0.1:{port}")).to_be_visible()
-        expect(page.get_by_text("There are no trades")).to_have_count(0)
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        assert_ends_on_sigterm(process)
-
-
-def assert_ends_on_sigterm(process: "subprocess.Popen[bytes]") -> None:
-    began_s = time.monotonic()
-    process.terminate()
-    assert process.wait(10) == 0
-    assert time.monotonic() - began_s < 5

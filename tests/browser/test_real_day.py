@@ -1,4 +1,4 @@
-"""A real day on the overview: every number equals a count from the file."""
+"""A real day on the symbol page: every number equals a count from the file."""
 
 import datetime as dt
 from collections import Counter
@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.pages.overview.queries import MAX_ANOMALIES, TradeSummary, find_anomalies, summarize_trades
+from dashboard.pages.symbol.queries import MAX_ANOMALIES, TradeSummary, find_anomalies, summarize_trades
 from dashboard.server.elastic import open_client
 from dashboard.server.sessions import summarize_period
 from dashboard.ui.palette import SIDES
-from dashboard.ui.time_ranges import Period, TimeRange, to_full_hours
+from dashboard.ui.time_ranges import Period, TimeRange, to_round_times
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import Elasticsearch
 from tests.browser.conftest import OpenPage
@@ -53,10 +53,10 @@ def client(stack: EmbeddedStack, anomalies: list[Document]) -> Iterator[Elastics
 
 @pytest.fixture(scope="module")
 def shown(client: Elasticsearch) -> TimeRange:
-    """What the overview shows of the session without filters."""
+    """What the page shows of the session without filters."""
     period = summarize_period(client, Period(DAY, DAY).time_range)
     assert period is not None
-    return to_full_hours(period.first_trade, period.last_trade)
+    return to_round_times(period.first_trade, period.last_trade)
 
 
 def test_trades_shares_and_sides_are_those_of_the_file(
@@ -128,7 +128,7 @@ def test_the_page_shows_them(
     page = open_page(f"{dashboard_url}/?session={DAY}&symbol={SYMBOL}&live=off")
     urgent = sum(anomaly["severity"] in ("critical", "high") for anomaly in anomalies)
     expect_metric(page, "Trades", f"{len(trades):,}")
-    expect_metric(page, "Shares traded", f"{trades['size'].sum():,}")
+    expect_metric(page, "Volume", f"{trades['size'].sum():,}")
     expect_metric(page, "Anomalies", f"{len(anomalies):,}")
     expect_metric(page, "Critical or high", f"{urgent:,}")
     expect_metric(page, "Anomalies per 1,000 trades", f"{1000 * len(anomalies) / len(trades):.1f}")

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.pages.search import export as exports
-from dashboard.pages.search import queries as search_queries
 from dashboard.pages.search.export import FileType, export
-from dashboard.pages.search.queries import Filters, Order, Place, Side, SortBy, find_page
+from dashboard.server import anomaly_search
+from dashboard.server.anomaly_search import Filters, Order, Place, Side, SortBy, find_page
 from dashboard.server.elastic import open_client
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import Elasticsearch
@@ -94,7 +94,7 @@ def test_a_filter_finds_what_a_recount_finds(
 
 
 @pytest.mark.parametrize(
-    "chosen", [(Decision.CONFIRMED,), ("none",), ("none", Decision.FALSE_ALARM), search_queries.VERDICTS]
+    "chosen", [(Decision.CONFIRMED,), ("none",), ("none", Decision.FALSE_ALARM), anomaly_search.VERDICTS]
 )
 def test_verdicts_are_filtered_by(
     client: Elasticsearch, found: list[Document], judged: dict[str, Decision], chosen: tuple[str, ...]
@@ -110,7 +110,7 @@ def test_verdicts_are_filtered_by(
 def test_too_many_verdicts_are_an_error(
     client: Elasticsearch, judged: dict[str, Decision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_queries, "MAX_VERDICTS", 5)
+    monkeypatch.setattr(anomaly_search, "MAX_VERDICTS", 5)
     with pytest.raises(TapewatchError, match="more than 5 verdicts"):
         find_page(client, Filters(verdicts=("none",)), Order(), Place(), 10)
 
@@ -151,13 +151,13 @@ def test_page_next_to_an_unknown_anomaly_is_not_found(client: Elasticsearch) -> 
 
 
 def test_the_symbols_are_those_with_anomalies(client: Elasticsearch) -> None:
-    assert {MAIN, EVIL} <= set(search_queries.find_symbols(client))
+    assert {MAIN, EVIL} <= set(anomaly_search.find_symbols(client))
 
 
 def test_without_an_index_nothing_is_found(client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_queries, "ANOMALIES_INDICES", "no-such-index-*")
+    monkeypatch.setattr(anomaly_search, "ANOMALIES_INDICES", "no-such-index-*")
     monkeypatch.setattr(exports, "ANOMALIES_INDICES", "no-such-index-*")
-    assert search_queries.find_symbols(client) == []
+    assert anomaly_search.find_symbols(client) == []
     for order in (Order(), Order(SortBy.SEVERITY), Order(SortBy.PRICE)):
         page = find_page(client, EVERYTHING, order, Place(Side.LAST), 10)
         assert page is not None

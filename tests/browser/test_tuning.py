@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_array_equal
 from playwright.sync_api import Page, expect
 
 from dashboard.server.elastic import open_client
@@ -18,7 +19,7 @@ from services.common.errors import TapewatchError
 from services.detector.engine.columns import TradeColumns
 from services.detector.offline.backtest.run import run_backtest
 from services.detector.offline.decode import decode_chunk
-from services.detector.offline.tuning import day, indexed_day
+from services.detector.offline.tuning import day
 from services.detector.offline.tuning.indexed_day import count_trades, read_trades
 from services.detector.offline.tuning.profile_choice import configuration
 from services.detector.profiles.profile import load_profile
@@ -76,7 +77,7 @@ def test_the_counts_are_those_of_a_backtest_with_the_configuration(
     contamination: float,
 ) -> None:
     classic = load_profile("classic")
-    trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 4000, "America/New_York", ignore)
+    trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 4000, "America/New_York", ignore).columns
     found = day.measure_day(trades, classic, MAIN, ignore)
     by_contamination = day.measure_forest(trades, classic, MAIN, ignore)
     told = {
@@ -105,30 +106,29 @@ def test_trades_are_read_page_by_page_as_a_backtest_reads_them(
     (chunk,) = source.chunks()
     whole = decode_chunk(source, chunk, time_zone)
     monkeypatch.setattr("services.common.elastic.paging.PAGE_VALUES", 999)
-    trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 3_500, time_zone, ignore)
+    trades = read_trades(client, MAIN, RANGE.start, RANGE.end, 3_500, time_zone, ignore).columns
     assert len(trades) == 3_500
     assert len(set(trades.identity)) == 3_500
     for field in fields(TradeColumns):
-        if field.name == "identity":  # it counts documents instead of reading their ids
+        # It counts documents instead of reading their ids, and does not read when they were received.
+        if field.name in ("identity", "recv_ns"):
             continue
-        assert list(getattr(trades, field.name)) == list(getattr(whole.columns, field.name)[:3_500])
+        assert_array_equal(getattr(trades, field.name), getattr(whole.columns, field.name)[:3_500])
 
 
-def test_symbol_or_day_without_trades_and_one_with_too_many_are_errors(
-    client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_symbol_or_day_without_trades_and_one_with_too_many_are_errors(client: Elasticsearch) -> None:
     for symbol in ("NOSUCH", "*", '"}}]}}'):
         with pytest.raises(TapewatchError, match="is indexed on this day"):
             count_trades(client, symbol, RANGE.start, RANGE.end)
-    monkeypatch.setattr(indexed_day, "MAX_TRADES", 3999)
     with pytest.raises(TapewatchError, match="has 4,000 trades on this day; this page reads at most 3,999"):
-        count_trades(client, MAIN, RANGE.start, RANGE.end)
+        count_trades(client, MAIN, RANGE.start, RANGE.end, most=3_999)
 
 
+@pytest.mark.slow
 def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(
     page: Page, tape: list[Document]
 ) -> None:
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(7)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(6)
     page.get_by_label("Threshold: shares in one trade").fill("450")
     page.get_by_label("Threshold: shares in one trade").press("Enter")
     count = sum(trade["symbol"] == MAIN and trade["size"] > 450 for trade in tape)
@@ -144,12 +144,14 @@ def test_a_tried_threshold_is_counted_marked_configured_and_in_the_address(
     expect(code).to_contain_text("high_volume: {threshold_shares: 450}")
 
 
+@pytest.mark.slow
 def test_the_forest_is_fitted_on_demand(page: Page) -> None:
     page.get_by_role("button", name="Fit the forests").click()
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(8, timeout=LOADING_MS)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(7, timeout=LOADING_MS)
     expect(page.get_by_text(re.compile(r"its default, 0\.01, would flag [\d,]+\."))).to_be_visible()
 
 
+@pytest.mark.slow
 def test_invalid_values_in_an_address_fall_back_to_the_defaults(
     open_page: OpenPage, dashboard_url: str, tape: list[Document]
 ) -> None:

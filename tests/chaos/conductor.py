@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.embedded.server import Server, await_ready
-from infra.embedded.stack import EmbeddedStack
 from services.common.errors import TapewatchError
 from tests.chaos.day import Day
 from tests.chaos.processes import Service, Zombie, log_tail
 from tests.chaos.progress import Progress, ProgressReader
-from tests.chaos.schedule import DETECTORS, PAUSE_S, SERVERS, Act, Fault, Leg, Victim, next_leg
+from tests.chaos.schedule import (
+    DETECTORS,
+    OF_SINKS,
+    PAUSE_S,
+    SERVERS,
+    Act,
+    Fault,
+    Leg,
+    Victim,
+    next_leg,
+    victims_of,
+)
+from tests.chaos.stores import Stores
 from tests.chaos.verify import Violation
 
 TICK_S = 0.05
@@ -35,11 +46,17 @@ FIRST_WORDS = {
     Victim.DETECTOR_A: "assigned",
     Victim.DETECTOR_B: "assigned",
     Victim.INDEXER: "assigned",
+    Victim.INDEXER_POSTGRES: "assigned",
 }
 """The log event with which a service reports that it starts to work."""
 
 
-COMMANDS = {Victim.DETECTOR_A: "detect", Victim.DETECTOR_B: "detect", Victim.INDEXER: "index"}
+COMMANDS: dict[Victim, tuple[str, ...]] = {
+    Victim.DETECTOR_A: ("detect",),
+    Victim.DETECTOR_B: ("detect",),
+    Victim.INDEXER: ("index",),
+    Victim.INDEXER_POSTGRES: ("index", "--sink", "postgres"),
+}
 
 
 @dataclass
@@ -94,7 +111,7 @@ class Conductor:
 
     Parameters
     ----------
-    stack
+    stores
         Running and set up; its servers are struck too.
     plan
         The faults in their order.
@@ -107,21 +124,24 @@ class Conductor:
     """
 
     def __init__(
-        self, stack: EmbeddedStack, plan: list[Fault], day: Day, folder: Path, say: Callable[[str], None]
+        self, stores: Stores, plan: list[Fault], day: Day, folder: Path, say: Callable[[str], None]
     ) -> None:
         self.strikes: list[Strike] = []
         self.violations: list[Violation] = []
-        self._stack = stack
+        stack = stores.stack
         self._upcoming = list(plan)
         self._planned = len(plan)
         self._day = day
         self._say = say
+        running = victims_of(stores.sinks)
+        self._sinks = stores.sinks
         self._services = {
-            victim: Service(victim.value, folder, stack) for victim in Victim if victim not in SERVERS
+            victim: Service(victim.value, folder, stack, stores.env)
+            for victim in running
+            if victim not in SERVERS
         }
         self._servers: dict[Victim, Server] = {
-            Victim.KAFKA: stack.kafka,
-            Victim.ELASTICSEARCH: stack.elasticsearch,
+            victim: server for victim, server in stores.servers.items() if victim in running
         }
         self._starts_due: dict[Victim, float] = {}
         self._starting: set[Victim] = set()
@@ -132,7 +152,7 @@ class Conductor:
         self._leg: Leg | None = None
         self._began_s = self._moved_s = time.monotonic()
         self._last = Progress()
-        self._reader = ProgressReader(stack.kafka_connection)
+        self._reader = ProgressReader(stack.kafka_connection, stores.sinks)
 
     def run(self) -> None:
         """Publish the whole day, injecting the planned faults, until all services are idle; then stop them.
@@ -155,7 +175,8 @@ class Conductor:
         else:
             self._stop_services()
             self._catch_up(Victim.DETECTOR_A, Victim.DETECTOR_B)
-            self._catch_up(Victim.INDEXER)
+            for sink in self._sinks:
+                self._catch_up(OF_SINKS[sink][0])
 
     def close(self) -> None:
         """Stop whatever is still running."""
@@ -224,7 +245,7 @@ class Conductor:
             self._servers[victim].launch()
             self._starting.add(victim)
             return
-        arguments = self._produce() if victim is Victim.PRODUCER else (COMMANDS[victim],)
+        arguments = self._produce() if victim is Victim.PRODUCER else COMMANDS[victim]
         self._services[victim].start(*arguments)
 
     def _produce(self) -> tuple[str, ...]:
@@ -275,8 +296,9 @@ class Conductor:
         progress = self._reader.current
         if victim in DETECTORS:
             return progress.detected
-        if victim in (Victim.INDEXER, Victim.ELASTICSEARCH):
-            return progress.indexed
+        for sink, victims in OF_SINKS.items():
+            if victim in victims:
+                return progress.indexed[sink]
         return progress.published
 
     def _is_up(self, victim: Victim, first_words: int = 1) -> bool:
@@ -323,7 +345,8 @@ class Conductor:
                 return
             needed = [victim]
             if fault.act is Act.PAUSE and victim in DETECTORS:
-                needed.append(_other(victim))
+                # The other one takes over, as soon as the broker says so.
+                needed += [_other(victim), Victim.KAFKA]
             if passed >= fault.fraction * total and all(map(self._is_at_work, needed)):
                 break
         time.sleep(fault.delay_s)
@@ -332,7 +355,7 @@ class Conductor:
         self.strikes.append(strike)
         self._returns.pop(victim, None)
         self._say(
-            f"  {fault.number:>3}/{self._planned}  {strike.at_s:6.1f} s  {fault.act:<7} {victim:<13} "
+            f"  {fault.number:>3}/{self._planned}  {strike.at_s:6.1f} s  {fault.act:<7} {victim:<16} "
             f"at {strike.passed:,} of {total:,} trades"
         )
         {Act.KILL: self._kill, Act.PAUSE: self._pause, Act.REPLACE: self._replace}[fault.act](strike)
@@ -445,7 +468,7 @@ class Conductor:
     def _catch_up(self, *victims: Victim) -> None:
         """Let services run until they are idle."""
         for victim in victims:
-            self._services[victim].start(COMMANDS[victim], "--until-idle", str(IDLE_S))
+            self._services[victim].start(*COMMANDS[victim], "--until-idle", str(IDLE_S))
         for victim in victims:
             service = self._services[victim]
             if (code := service.wait(CATCH_UP_WITHIN_S)) != 0:

@@ -208,7 +208,7 @@ def read_feed(
     published: dict[str, list[int]] = defaultdict(list)
     times: dict[str, list[tuple[int, str]]] = defaultdict(list)
     keys = {symbol.encode() for symbol in symbols}
-    for record in _read(kafka, TRADES_TOPIC):
+    for record in read_topic(kafka, TRADES_TOPIC):
         if record.key() in keys:  # others may have put anything there
             trade = orjson.loads(present(record.value()))
             if venue.number:
@@ -218,7 +218,7 @@ def read_feed(
             published[trade["symbol"]].append(number)
             times[trade["symbol"]].append((number, trade.get("ts_recv", trade["@timestamp"])))
     lost: dict[str, set[int]] = defaultdict(set)
-    for record in _read(kafka, FEED_EVENTS_TOPIC):
+    for record in read_topic(kafka, FEED_EVENTS_TOPIC):
         if record.key() != venue.feed.encode():
             continue
         event = orjson.loads(present(record.value()))
@@ -266,7 +266,8 @@ def compare_feed(
     return violations
 
 
-def _read(kafka: KafkaConnection, topic: str) -> list[Record]:
+def read_topic(kafka: KafkaConnection, topic: str) -> list[Record]:
+    """Return the messages that a topic has now."""
     admin = new_admin(kafka)
     starts = [TopicPartition(topic, number, 0) for number in partition_numbers(admin, topic)]
     return list(read_to_end(kafka, starts, Stop(on_signals=False)))

@@ -18,6 +18,7 @@ from pathlib import Path
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.elastic.client import Elasticsearch
+from services.contracts.components import DEFAULT_SINK
 from tests.chaos.day import Day, read_day, reference_anomalies
 from tests.chaos.processes import Service, log_tail
 from tests.chaos.progress import ProgressReader
@@ -246,7 +247,8 @@ class _Run:
         what = "killed" if outage.is_kill else "stopped"
         self._say(
             f"  {outage.number:>3}  {what:<7}  down {outage.down_s:3.1f} s  healed {self.healed_s[-1]:5.1f} s"
-            f" after the start, at {self._reader.current.indexed:,} of {len(self._day.trades):,} trades"
+            f" after the start, at {self._reader.current.indexed[DEFAULT_SINK]:,} of"
+            f" {len(self._day.trades):,} trades"
         )
 
     def _until_new_trades_pass(self, within_s: float) -> None:
@@ -257,7 +259,7 @@ class _Run:
 
         def has_passed() -> bool:
             now = self._reader.current
-            return min(now.published, now.detected, now.indexed) > before
+            return min(now.published, now.detected, now.indexed[DEFAULT_SINK]) > before
 
         self._until(has_passed, within_s, "new trades are published, detected and indexed")
 

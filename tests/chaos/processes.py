@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,13 @@ class Service:
         Gets the logs, `<name>-<start>.log`.
     stack
         What it works on.
+    env
+        Further variables.
     """
 
-    def __init__(self, name: str, folder: Path, stack: EmbeddedStack) -> None:
+    def __init__(
+        self, name: str, folder: Path, stack: EmbeddedStack, env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.starts = 0
         self._folder = folder
@@ -48,6 +52,7 @@ class Service:
             "TAPEWATCH_CHECKPOINT_TRADES": str(CHECKPOINT_TRADES),
             "POLARS_MAX_THREADS": "1",
             "PYTHONFAULTHANDLER": "1",  # tells in the log where a service hung that did not end in time
+            **(env or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 

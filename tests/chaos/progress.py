@@ -3,8 +3,8 @@
 import re
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -13,7 +13,8 @@ from services.common.kafka.clients import new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
 from services.common.kafka.records import Record
-from services.contracts.components import DETECTOR, INDEXER
+from services.contracts.components import DETECTOR
+from services.contracts.sinks import SINKS
 from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
 from tests.narrow import value_of
 
@@ -30,13 +31,14 @@ class Progress:
 
     published: int = 0
     detected: int = 0
-    indexed: int = 0
+    indexed: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(SINKS, 0))
+    """By sink."""
     records: int = 0
     """Records in `trades`, repeated ones too."""
     busy_partitions: frozenset[int] = frozenset()
     """Partitions that have trades."""
     is_settled: bool = False
-    """Both groups have committed beyond the last record of all that they read."""
+    """All groups have committed beyond the last record of all that they read."""
 
 
 class Tape:
@@ -86,9 +88,11 @@ class ProgressReader:
     ----------
     kafka
         A Kafka that has the topics; while it does not answer later, the last progress stands.
+    sinks
+        Those whose indexers run.
     """
 
-    def __init__(self, kafka: KafkaConnection) -> None:
+    def __init__(self, kafka: KafkaConnection, sinks: Sequence[str] = ("elasticsearch",)) -> None:
         self.current = Progress()
         self._failure: Exception | None = None
         self._closing = threading.Event()
@@ -96,7 +100,10 @@ class ProgressReader:
         self._reader = _quiet_consumer(kafka, "chaos-reads-only")
         # Asked for now, while Kafka surely answers.
         self._partitions = {topic: partition_numbers(self._reader, topic) for topic in self._tapes}
-        self._groups = {group: _quiet_consumer(kafka, group) for group in (DETECTOR.group, INDEXER.group)}
+        self._indexers = {sink: SINKS[sink].component.group for sink in sinks}
+        self._groups = {
+            group: _quiet_consumer(kafka, group) for group in (DETECTOR.group, *self._indexers.values())
+        }
         self._thread = threading.Thread(target=self._run, name="chaos-progress")
         self._thread.start()
 
@@ -139,18 +146,18 @@ class ProgressReader:
     def _state(self) -> Progress:
         trades, anomalies = self._tapes[TRADES_TOPIC], self._tapes[ANOMALIES_TOPIC]
         detector = self._committed(DETECTOR.group, TRADES_TOPIC)
-        indexer = self._committed(INDEXER.group, TRADES_TOPIC)
-        indexer_anomalies = self._committed(INDEXER.group, ANOMALIES_TOPIC)
+        indexed = {sink: self._committed(group, TRADES_TOPIC) for sink, group in self._indexers.items()}
+        others = [self._committed(group, ANOMALIES_TOPIC) for group in self._indexers.values()]
         return Progress(
             published=trades.trades,
             detected=trades.passed(detector),
-            indexed=trades.passed(indexer),
+            indexed={sink: trades.passed(offsets) for sink, offsets in indexed.items()},
             records=trades.records,
             busy_partitions=frozenset(trades.last_offsets),
             is_settled=(
                 trades.is_passed(detector)
-                and trades.is_passed(indexer)
-                and anomalies.is_passed(indexer_anomalies)
+                and all(map(trades.is_passed, indexed.values()))
+                and all(map(anomalies.is_passed, others))
             ),
         )
 

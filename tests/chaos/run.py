@@ -1,12 +1,15 @@
 """Kills every part of the pipeline repeatedly while a day is processed, and compares the result.
 
-    python -m tests.chaos.run --seed 1 --kills 50 [--file DAY.csv.zst]
+    python -m tests.chaos.run --seed 1 --kills 50 [--file DAY.csv.zst] [--sinks elasticsearch,postgres]
     python -m tests.chaos.run --seed 1 --outages 40
     python -m tests.chaos.run --seed 1 --feed coinbase --kills 30
+    python -m tests.chaos.run --seed 1 --alerts --kills 50
 
+With `--sinks`, the indexers of these sinks run side by side, and they and their stores are struck, too.
 With `--outages`, Kafka and Elasticsearch are ended together instead, on busy cores, and every service must
-resume by itself each time. With `--feed`, a live feed is killed while its venue misbehaves. Each seed runs on
-a Kafka and an Elasticsearch of its own. What is in them at the end must be what an undisturbed run leaves:
+resume by itself each time. With `--feed`, a live feed is killed while its venue misbehaves; with
+`--alerts`, everything from the detector to the receivers of alerts. Each seed runs on
+servers of its own. What is in them at the end must be what an undisturbed run leaves:
 the file's trades, and a backtest's anomalies (`detected_at` aside); or the venue's tape. Logs are in
 `out/chaos/<seed>/`. Exit code 1 on any violation.
 """
@@ -27,6 +30,8 @@ from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
+from services.contracts.components import DEFAULT_SINK
+from tests.chaos.alerts import run_alert_chaos, told
 from tests.chaos.checkpoints import Recoveries, check_recoveries
 from tests.chaos.conductor import Conductor, Strike
 from tests.chaos.day import read_day, reference_anomalies, write_night
@@ -35,9 +40,10 @@ from tests.chaos.outages import run_outages
 from tests.chaos.processes import CHECKPOINT_TRADES, log_entries
 from tests.chaos.read_back import busy_partitions, read_checkpoints, verify_indices, verify_topics
 from tests.chaos.report import conclusion, faults_table, outages_summary, totals
-from tests.chaos.schedule import AT_LEAST, DETECTORS, make_plan
+from tests.chaos.schedule import AT_LEAST, DETECTORS, OF_SINKS, at_least, make_plan
+from tests.chaos.stores import set_up_stores
+from tests.chaos.tables import verify_tables
 from tests.chaos.verify import Fields, Violation, check_logs
-from tests.integration.pipeline import tapewatch
 from tests.samples import REAL_DATA
 from tests.standins.venues import VENUES
 
@@ -77,7 +83,14 @@ class Outcome:
 
 
 def run_chaos(
-    path: Path, folder: Path, *, seed: int, kills: int, pauses: int, say: Callable[[str], None]
+    path: Path,
+    folder: Path,
+    *,
+    seed: int,
+    kills: int,
+    pauses: int,
+    say: Callable[[str], None],
+    sinks: Sequence[str] = (DEFAULT_SINK,),
 ) -> Outcome:
     """Run once.
 
@@ -87,7 +100,7 @@ def run_chaos(
         The day's file.
     folder
         Emptied first; gets the logs, and after violations keeps the servers' data.
-    seed, kills, pauses
+    seed, kills, pauses, sinks
         See `make_plan`.
     say
         Called with a line of text for each step and fault.
@@ -97,7 +110,7 @@ def run_chaos(
     TapewatchError
         The file is no clean day, or a server does not start.
     """
-    plan = make_plan(seed, kills, pauses)
+    plan = make_plan(seed, kills, pauses, sinks)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     day = read_day(path)
@@ -105,18 +118,21 @@ def run_chaos(
     config = StackConfig(data_dir=data, kafka_port=free_port(), elasticsearch_port=free_port())
     with ExitStack() as cleanup:
         stack = cleanup.enter_context(EmbeddedStack(config))
-        tapewatch(stack, "setup")
+        stores = cleanup.enter_context(set_up_stores(stack, sinks, folder))
         anomalies = reference_anomalies(stack, day, folder / "reference.ndjson")
         say(f"seed {seed}: {len(day.trades):,} trades, {len(anomalies):,} anomalies, {len(plan)} faults")
         began_s = time.monotonic()
-        conductor = Conductor(stack, plan, day, folder, say)
+        conductor = Conductor(stores, plan, day, folder, say)
         cleanup.callback(conductor.close)
         conductor.run()
         violations = list(conductor.violations)
-        say("  comparing topics and indices")
+        say("  comparing topics and stores")
         violations += verify_topics(stack, day, anomalies)
-        with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
-            violations += verify_indices(client, day, anomalies)
+        if "elasticsearch" in sinks:
+            with Elasticsearch(stack.elasticsearch_url, request_timeout=60) as client:
+                violations += verify_indices(client, day, anomalies)
+        if stores.postgres is not None:
+            violations += verify_tables(stores.database, day, anomalies)
         logs = {log.name: list(log_entries(log)) for log in sorted(folder.glob("*.log"))}
         violations += check_logs(logs, day.late_trades)
         recoveries = _recoveries(stack, logs, conductor.last_logs())
@@ -143,17 +159,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, action="append", help="may be given several times; 1, 2 and 3")
     parser.add_argument("--kills", type=int, default=50, help=f"{len(AT_LEAST)} at least; 50")
+    parser.add_argument(
+        "--sinks",
+        type=lambda text: tuple(text.split(",")),
+        default=(DEFAULT_SINK,),
+        help=f"those that run, of {','.join(OF_SINKS)}; {DEFAULT_SINK}",
+    )
     parser.add_argument("--pauses", type=int, help=f"in addition; one for {KILLS_PER_PAUSE} kills")
     parser.add_argument("--outages", type=int, help="end both servers so many times instead; one seed, 1")
     parser.add_argument(
         "--feed", choices=[venue.feed for venue in VENUES], help="kill a feed of this venue instead"
     )
+    parser.add_argument("--alerts", action="store_true", help="kill what decides, sends and receives alerts")
     parser.add_argument("--file", type=Path, help="a day of trades; a real one if it is here, else generated")
     chosen = parser.parse_args()
     if chosen.outages is not None and chosen.outages < 1:
         parser.error("--outages must be 1 at least")
-    if chosen.kills < len(AT_LEAST) and chosen.feed is None:
-        parser.error(f"--kills must be {len(AT_LEAST)} at least")
+    if unknown := set(chosen.sinks) - OF_SINKS.keys():
+        parser.error(f"--sinks: unknown: {', '.join(sorted(unknown))}")
+    least = len(at_least(chosen.sinks))
+    if chosen.kills < least and chosen.feed is None and not chosen.alerts:
+        parser.error(f"--kills must be {least} at least")
     pauses = chosen.kills // KILLS_PER_PAUSE if chosen.pauses is None else chosen.pauses
     # A SIGTERM ends everything in order, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -167,6 +193,9 @@ def main() -> int:
     try:
         if chosen.feed is not None:
             return _run_feeds(chosen.feed, chosen.seed or [1], chosen.kills, say)
+        if chosen.alerts:
+            paths = [chosen.file] if chosen.file else _usual_days()
+            return _run_alerts(paths, chosen.seed or [1], chosen.kills, say)
         path = chosen.file or _usual_day()
         if chosen.outages is not None:
             seed = (chosen.seed or [1])[0]
@@ -175,7 +204,15 @@ def main() -> int:
             console.print(conclusion(ends.violations, {}, ends.seconds), soft_wrap=True)
             return int(bool(ends.violations))
         for seed in chosen.seed or (1, 2, 3):
-            outcome = run_chaos(path, OUT / str(seed), seed=seed, kills=chosen.kills, pauses=pauses, say=say)
+            outcome = run_chaos(
+                path,
+                OUT / str(seed),
+                seed=seed,
+                kills=chosen.kills,
+                pauses=pauses,
+                say=say,
+                sinks=chosen.sinks,
+            )
             console.print(faults_table(outcome.strikes, outcome.trades))
             console.print(totals(outcome.strikes, outcome.recoveries, outcome.violations))
             console.print(conclusion(outcome.violations, outcome.logs, outcome.seconds), soft_wrap=True)
@@ -207,6 +244,31 @@ def _run_feeds(feed: str, seeds: Sequence[int], kills: int, say: Callable[[str],
         )
         failed = failed or bool(outcome.violations)
     return int(failed)
+
+
+def _run_alerts(paths: Sequence[Path], seeds: Sequence[int], kills: int, say: Callable[[str], None]) -> int:
+    """Run alerts with each seed; returns the exit code."""
+    days = [read_day(path) for path in paths]
+    failed = False
+    for seed in seeds:
+        folder = OUT / f"alerts-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        outcome = run_alert_chaos(days, folder, seed=seed, kills=kills, say=say)
+        for violation in outcome.violations:
+            say(f"  {violation}")
+        say(
+            f"{told(outcome.told)}; {sum(outcome.kills.values())} kills,"
+            f" {sum(outcome.repeats.values())} repeats, {len(outcome.violations)} kinds of violation,"
+            f" {outcome.seconds:.0f} s"
+        )
+        failed = failed or bool(outcome.violations)
+    return int(failed)
+
+
+def _usual_days() -> list[Path]:
+    """Return two real days if they are available, otherwise a generated one."""
+    days = sorted(REAL_DATA.glob("*.csv.zst"))[:2] if REAL_DATA.exists() else []
+    return days if len(days) == 2 else [_usual_day()]
 
 
 def _usual_day() -> Path:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,8 @@ class Victim(StrEnum):
     INDEXER = "indexer"
     KAFKA = "kafka"
     ELASTICSEARCH = "elasticsearch"
+    INDEXER_POSTGRES = "indexer-postgres"
+    POSTGRES = "postgres"
 
 
 class Act(StrEnum):
@@ -31,7 +34,7 @@ class Act(StrEnum):
 
 
 DETECTORS = (Victim.DETECTOR_A, Victim.DETECTOR_B)
-SERVERS = (Victim.KAFKA, Victim.ELASTICSEARCH)
+SERVERS = (Victim.KAFKA, Victim.ELASTICSEARCH, Victim.POSTGRES)
 
 SHARES = {
     Victim.PRODUCER: 2,
@@ -40,6 +43,8 @@ SHARES = {
     Victim.INDEXER: 2,
     Victim.KAFKA: 1,
     Victim.ELASTICSEARCH: 1,
+    Victim.INDEXER_POSTGRES: 2,
+    Victim.POSTGRES: 1,
 }
 """Shares of the kills; a server takes longest to restart."""
 
@@ -52,6 +57,12 @@ AT_LEAST = [
     Victim.ELASTICSEARCH,
 ]
 """Victims that are killed in every run."""
+
+OF_SINKS = {
+    "elasticsearch": (Victim.INDEXER, Victim.ELASTICSEARCH),
+    "postgres": (Victim.INDEXER_POSTGRES, Victim.POSTGRES),
+}
+"""The indexer and the store of each sink."""
 
 PAUSE_S = 12.0
 """Longer than the timeouts of a session (6 s) and a transaction (10 s)."""
@@ -94,7 +105,20 @@ class Fault:
         return 3.0 if self.victim is Victim.PRODUCER else 7.0
 
 
-def make_plan(seed: int, kills: int, pauses: int) -> list[Fault]:
+def victims_of(sinks: Sequence[str]) -> list[Victim]:
+    """Return who runs with these sinks."""
+    without = {victim for sink, victims in OF_SINKS.items() if sink not in sinks for victim in victims}
+    return [victim for victim in Victim if victim not in without]
+
+
+def at_least(sinks: Sequence[str]) -> list[Victim]:
+    """Return the victims that are killed in every run with these sinks, one perhaps more than once."""
+    running = victims_of(sinks)
+    usual = [victim for victim in AT_LEAST if victim in running]
+    return usual + [victim for sink in sinks for victim in OF_SINKS[sink] if victim not in usual]
+
+
+def make_plan(seed: int, kills: int, pauses: int, sinks: Sequence[str] = ("elasticsearch",)) -> list[Fault]:
     """Plan a run.
 
     The producer's kill comes first and last. Each start of it chooses a speed that lets trades flow until
@@ -105,17 +129,20 @@ def make_plan(seed: int, kills: int, pauses: int) -> list[Fault]:
     seed
         Of everything that is chosen.
     kills
-        As many as `AT_LEAST` has or more; each victim gets its share.
+        As many as `at_least` has or more; each victim gets its share.
     pauses
         Pauses and replacements, in addition.
+    sinks
+        Those that run.
     """
-    if kills < len(AT_LEAST):
-        raise ValueError(f"a plan has {len(AT_LEAST)} kills at least, not {kills}")
+    least = at_least(sinks)
+    if kills < len(least):
+        raise ValueError(f"a plan has {len(least)} kills at least, not {kills}")
     rng = random.Random(seed)  # noqa: S311 - chooses victims, protects nothing
-    inner = [(Act.KILL, victim) for victim in _kills(kills)]
+    inner = [(Act.KILL, victim) for victim in _kills(kills, least)]
     for _ in ("first", "last"):
         inner.remove((Act.KILL, Victim.PRODUCER))
-    inner += _pauses(rng, pauses)
+    inner += _pauses(rng, pauses, sinks)
     chosen = _mixed(rng, inner)
     count = len(chosen)
     return [
@@ -131,22 +158,23 @@ def make_plan(seed: int, kills: int, pauses: int) -> list[Fault]:
     ]
 
 
-def _kills(count: int) -> list[Victim]:
+def _kills(count: int, least: list[Victim]) -> list[Victim]:
     """Distribute the kills by shares."""
-    dealt = list(AT_LEAST)
+    dealt = list(least)
+    running = [victim for victim in SHARES if victim in {*least, *DETECTORS}]
     while len(dealt) < count:
         # Whoever is furthest below its share is next.
-        dealt.append(min(SHARES, key=lambda victim: dealt.count(victim) / SHARES[victim]))
+        dealt.append(min(running, key=lambda victim: dealt.count(victim) / SHARES[victim]))
     return dealt
 
 
-def _pauses(rng: random.Random, count: int) -> list[tuple[Act, Victim]]:
+def _pauses(rng: random.Random, count: int, sinks: Sequence[str]) -> list[tuple[Act, Victim]]:
     """Distribute the pauses; the two detectors alternate."""
     first, second = rng.sample(DETECTORS, 2)
     turn = [
         (Act.PAUSE, first),
         (Act.REPLACE, second),
-        (Act.PAUSE, Victim.INDEXER),
+        *((Act.PAUSE, OF_SINKS[sink][0]) for sink in sinks),
         (Act.PAUSE, Victim.PRODUCER),
         (Act.PAUSE, second),
         (Act.REPLACE, Victim.PRODUCER),

@@ -3,15 +3,38 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.chaos.schedule import AT_LEAST, SHARES, Act, Victim, make_plan, next_leg
+from tests.chaos.schedule import (
+    AT_LEAST,
+    OF_SINKS,
+    SHARES,
+    Act,
+    Victim,
+    at_least,
+    make_plan,
+    next_leg,
+    victims_of,
+)
 
 SEEDS = range(20)
 
 
+BOTH = ("elasticsearch", "postgres")
+
+
+@pytest.mark.parametrize(("sinks", "kills"), [(BOTH[:1], 50), (BOTH[1:], 50), (BOTH, 65)])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_victim_gets_its_share_of_kills(seed: int) -> None:
-    kills = Counter(fault.victim for fault in make_plan(seed, 50, 6) if fault.act is Act.KILL)
-    assert kills == {victim: 5 * share for victim, share in SHARES.items()}
+def test_every_victim_gets_its_share_of_kills(seed: int, sinks: tuple[str, ...], kills: int) -> None:
+    plan = make_plan(seed, kills, 6, sinks)
+    dealt = Counter(fault.victim for fault in plan if fault.act is Act.KILL)
+    assert dealt == {victim: 5 * SHARES[victim] for victim in victims_of(sinks)}
+
+
+def test_every_sink_that_runs_is_killed_with_its_store_and_no_other() -> None:
+    for sinks in (BOTH[:1], BOTH[1:], BOTH):
+        struck = {fault.victim for fault in make_plan(1, len(at_least(sinks)), 6, sinks)}
+        for sink, victims in OF_SINKS.items():
+            assert (set(victims) <= struck) == (sink in sinks)
+            assert (sink in sinks) or not set(victims) & struck
 
 
 @pytest.mark.parametrize("seed", SEEDS)

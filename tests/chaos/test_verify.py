@@ -123,6 +123,20 @@ def test_lost_duplicate_unknown_and_changed_anomalies_are_distinguished() -> Non
     assert violations[-1].examples == ("t3 (score: 3.1000000000000005 instead of 3.1)",)
 
 
+def test_revisions_of_an_anomaly_come_in_order_without_a_gap_and_the_last_one_counts() -> None:
+    grown = {"t3": anomaly(3, revision=3, score=0.9)}
+    revisions = [anomaly(3, revision=number, score=number * 0.3) for number in (1, 2)]
+    assert compare_anomalies(grown, anomaly_records(*revisions, grown["t3"])) == []
+    missing = compare_anomalies(grown, anomaly_records(revisions[0], grown["t3"]))
+    assert kinds(missing) == {"revisions missing": 1}
+    swapped = compare_anomalies(grown, anomaly_records(revisions[1], revisions[0], grown["t3"]))
+    assert kinds(swapped) == {"revisions missing": 1}
+    twice = compare_anomalies(grown, anomaly_records(*revisions, revisions[1], grown["t3"]))
+    assert kinds(twice) == {"doubled": 1}
+    not_last = compare_anomalies(grown, anomaly_records(*revisions))
+    assert kinds(not_last) == {"different": 1}
+
+
 def test_withdrawn_anomaly_is_reported() -> None:
     found = [*anomaly_records(*ANOMALIES.values()), Record(2, 2, b"NVDA", None)]
     assert kinds(compare_anomalies(ANOMALIES, found)) == {"withdrawn": 1}

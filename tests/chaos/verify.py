@@ -114,22 +114,41 @@ def compare_trades(expected: Sequence[Trade], published: Sequence[Record]) -> li
 
 
 def compare_anomalies(expected: Mapping[str, Fields], published: Sequence[Record]) -> list[Violation]:
-    """Compare the topic `anomalies` with a backtest's: each once, with the same content but `detected_at`.
+    """Compare the topic `anomalies` with a backtest's: each with the same content but `detected_at`, once.
+
+    One that grows has revisions from 1, without a gap, in their order, of which the backtest has the last.
 
     Parameters
     ----------
     expected
         Anomalies by `trade_id`.
     published
-        The committed records; one without a value withdraws an anomaly, which only a reset may do.
+        The committed records, in the order of their partition; one without a value withdraws an anomaly,
+        which only a reset may do.
     """
     where = "topic anomalies"
-    found = [orjson.loads(record.value) for record in published if record.value is not None]
-    counts = Counter(fields["trade_id"] for fields in found)
+    found: dict[str, list[Fields]] = {}
+    for record in published:
+        if record.value is not None:
+            fields = orjson.loads(record.value)
+            found.setdefault(fields["trade_id"], []).append(fields)
+    withdrawn = sum(record.value is None for record in published)
+    counts: Counter[str] = Counter()
+    disordered = []
+    last: list[tuple[str, Fields]] = []
+    for trade_id, revisions in found.items():
+        numbers = [fields.get("revision", 1) for fields in revisions]
+        last += [
+            (trade_id, fields) for fields, one in zip(revisions, numbers, strict=True) if one == max(numbers)
+        ]
+        counts[trade_id] = max(Counter(numbers).values())
+        if counts[trade_id] == 1 and numbers != list(range(1, len(numbers) + 1)):
+            disordered.append(f"{trade_id}: {numbers}")
     return [
         *_compare_ids(where, expected.keys(), counts),
-        *_compare_content(where, expected, ((fields["trade_id"], fields) for fields in found)),
-        *_violation(where, "withdrawn", ["a record without a value"] * (len(published) - len(found))),
+        *_violation(where, "revisions missing", disordered),
+        *_compare_content(where, expected, last),
+        *_violation(where, "withdrawn", ["a record without a value"] * withdrawn),
     ]
 
 

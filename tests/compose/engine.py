@@ -1,5 +1,6 @@
 """The Docker engine: its containers, and what can be done to one."""
 
+import contextlib
 import json
 import os
 import signal
@@ -53,7 +54,8 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     try:
         output, errors = process.communicate()
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)  # docker and compose are two processes
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself a moment ago
+            os.killpg(process.pid, signal.SIGKILL)  # docker and compose are two processes
         process.wait()
         raise
     return Done(process.returncode, output, errors)

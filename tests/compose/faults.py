@@ -6,7 +6,7 @@ before must come through the whole pipeline.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,18 +73,29 @@ PLAN = (
     *(Fault("redpanda", act) for act in (Act.KILL, Act.HALT, Act.RESTART)),
     *(
         Fault(service, act)
-        for service in ("elasticsearch", "kibana", "detector", "indexer", "dashboard")
+        for service in ("elasticsearch", "kibana", "detector", "alerter", "indexer", "dashboard")
         for act in (Act.RESTART, Act.KILL, Act.HALT)
     ),
     *(Fault("producer", act) for act in (Act.RESTART, Act.KILL_CHILDREN, Act.HALT, Act.KILL_AND_START)),
 )
-"""All faults in their order."""
+"""All faults of what starts by default, in their order."""
+
+STORAGE_PLAN = tuple(
+    Fault(service, act)
+    for service in ("postgres", "indexer-postgres", "grafana")
+    for act in (Act.RESTART, Act.KILL, Act.HALT)
+)
+"""The same of what the profile storage brings."""
 
 
 def disturb(
-    stack: ComposeStack, trades: int, say: Callable[[str], None]
+    stack: ComposeStack,
+    trades: int,
+    say: Callable[[str], None],
+    plan: Sequence[Fault] = PLAN,
+    sinks: Sequence[str] = ("elasticsearch",),
 ) -> tuple[list[Healing], list[Violation]]:
-    """Let all faults of the plan happen.
+    """Let all faults of a plan happen.
 
     Parameters
     ----------
@@ -94,6 +105,10 @@ def disturb(
         How many the day has.
     say
         Called with a line of text for each fault.
+    plan
+        The faults.
+    sinks
+        Those that new trades must reach after each.
 
     Raises
     ------
@@ -101,9 +116,9 @@ def disturb(
         Something does not heal.
     """
     healings, violations = [], []
-    progress = ProgressReader(stack.kafka_connection)
+    progress = ProgressReader(stack.kafka_connection, sinks)
     try:
-        for fault in PLAN:
+        for fault in plan:
             healing = _disturb_once(stack, fault, progress, trades)
             healings.append(healing)
             say(
@@ -135,9 +150,11 @@ def _disturb_once(stack: ComposeStack, fault: Fault, progress: ProgressReader, t
     def has_passed() -> bool:
         progress.check()
         now = progress.current
-        return min(now.published, now.detected, now.indexed) > published or not stack.is_running("producer")
+        return min(now.published, now.detected, *now.indexed.values()) > published or not stack.is_running(
+            "producer"
+        )
 
-    wait_until(has_passed, f"new trades in the index after {fault.service}'s {fault.act}", HEALED_WITHIN_S)
+    wait_until(has_passed, f"new trades at their end after {fault.service}'s {fault.act}", HEALED_WITHIN_S)
     passed_s = time.monotonic() - began_s
     return Healing(fault, progress.current.published / trades, healthy_s, passed_s)
 
@@ -150,7 +167,7 @@ def is_healed(act: Act, before: Container, now: Container) -> bool:
 
 def ended_by_themselves(now: Collection[Container]) -> list[Violation]:
     """Report containers that the engine started again more often than they were killed."""
-    killed = {fault.service for fault in PLAN if fault.act is Act.KILL}
+    killed = {fault.service for fault in (*PLAN, *STORAGE_PLAN) if fault.act is Act.KILL}
     wanted = {f"{PROJECT}-{service}-1": 1 for service in killed}
     return [
         Violation(one.name, "ended by itself", times, (f"started again {one.restarts} times",))

@@ -25,7 +25,7 @@ EVENT_NS = 1_733_149_800_000_000_007
 REFUSED = Mistake(
     "no DATA_DIR, after a start with one",
     {},
-    ("The topic trades has trades of files already", "docker compose down --volumes"),
+    ("The topic trades has other trades already", "docker compose down --volumes"),
 )
 
 

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping
 
 import orjson
 
+from infra.docker.make_storage_passwords import GRAFANA_ADMIN, SUPERUSER
+from services.contracts.postgres import READER_ROLE, WRITER_ROLE
 from tests.chaos.verify import Violation
 from tests.compose.engine import Container, docker, python_in, run
-from tests.compose.stack import ComposeStack
+from tests.compose.stack import STORAGE_PASSWORDS, ComposeStack
 
-OURS = ("producer", "detector", "indexer", "dashboard")
+OURS = ("producer", "detector", "alerter", "indexer", "dashboard", "indexer-postgres")
 """Services in containers built here, of those that keep running for a while."""
 
 USER = "1000"
@@ -19,12 +21,15 @@ PASSWORD_OF = {
     "kibana": {"kibana_system"},
     "indexer": {"tapewatch-indexer"},
     "dashboard": {"tapewatch-dashboard"},
+    "postgres": {SUPERUSER},
+    "indexer-postgres": {WRITER_ROLE},
+    "grafana": {READER_ROLE, GRAFANA_ADMIN},
 }
 """The users whose passwords a service that keeps running can read; the others none."""
 
 _ALL_PASSWORDS = """
 import json, pathlib
-files = pathlib.Path("/run/tapewatch/passwords").glob("*.password")
+files = pathlib.Path("/run/tapewatch").glob("*/*.password")
 print(json.dumps({file.stem: file.read_text() for file in files}))
 """
 _READ_ALL = "cat /run/tapewatch/*/* 2>/dev/null; true"
@@ -40,8 +45,16 @@ for path in sys.argv[1:]:
 """
 
 
-def check_hardening(stack: ComposeStack) -> list[Violation]:
-    """Report rights and passwords that a container should not have."""
+def check_hardening(stack: ComposeStack, *, has_storage: bool = False) -> list[Violation]:
+    """Report rights and passwords that a container should not have.
+
+    Parameters
+    ----------
+    stack
+        Its services run.
+    has_storage
+        Whether those of the profile storage run, too.
+    """
     everything = stack.containers()
     running = [one for one in everything.values() if one.state == "running"]
     violations = []
@@ -52,11 +65,10 @@ def check_hardening(stack: ComposeStack) -> list[Violation]:
         )
         if is_ours:
             violations += judge_files(one, python_in(one, _WRITE, "/app/x", "/venv/x", "/tmp/x"))  # noqa: S108
-    passwords = orjson.loads(
-        stack.compose(
-            *("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", "passwords", "-c", _ALL_PASSWORDS)
-        )
-    )
+    passwords: dict[str, str] = {}
+    for job in ("passwords", STORAGE_PASSWORDS) if has_storage else ("passwords",):
+        asked = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", job, "-c", _ALL_PASSWORDS)
+        passwords |= orjson.loads(stack.compose(*asked))
     for one in everything.values():
         shown = one.settings + run(["docker", "logs", one.name]).said
         violations += judge_shown(one.name, shown, passwords)

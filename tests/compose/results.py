@@ -11,11 +11,13 @@ from typing import Any
 import orjson
 from elasticsearch import ApiError, Elasticsearch
 
+from services.common.postgres.connection import PostgresConnection
+from services.contracts.postgres import ANOMALIES_TABLE, SCHEMA, TRADES_TABLE
 from tests.chaos.day import Day, read_day
 from tests.chaos.read_back import verify_indices, verify_topics
 from tests.chaos.verify import Violation
 from tests.compose.stack import ComposeStack
-from tests.compose.waiting import POLL_S
+from tests.compose.waiting import POLL_S, wait_until
 
 STALL_TIMEOUT_S = 240.0
 
@@ -52,6 +54,22 @@ def wait_until_indexed(
             break
         time.sleep(POLL_S)
     say(f"indexed: {before[0]:,} trades, {before[1]:,} anomalies")
+
+
+def wait_until_stored(
+    connection: PostgresConnection, trades: int, anomalies: int, say: Callable[[str], None]
+) -> None:
+    """Wait until Postgres has everything; raises TapewatchError if that takes too long."""
+    counts = [f"(SELECT count(*) FROM {SCHEMA}.{table})" for table in (TRADES_TABLE, ANOMALIES_TABLE)]  # noqa: S608
+
+    def stored() -> tuple[int, int]:
+        with connection.connect("compose-test") as session:
+            found = session.execute(f"SELECT {', '.join(counts)}").fetchone()
+        assert found is not None
+        return found[0], found[1]
+
+    wait_until(lambda: stored() >= (trades, anomalies), "everything in Postgres", STALL_TIMEOUT_S)
+    say("in Postgres: {:,} trades, {:,} anomalies".format(*stored()))
 
 
 def compare(

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from infra.docker.make_storage_passwords import SUPERUSER
 from infra.embedded.ports import LOOPBACK, free_port
+from infra.embedded.postgres_server import DATABASE
 from services.common.elastic.client import Elasticsearch
 from services.common.kafka.clients import new_admin, new_consumer
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.reading import partition_numbers
+from services.common.postgres.connection import PostgresConnection, connection_from
 from services.contracts.components import DETECTOR
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
 from services.contracts.topics import TRADES_TOPIC
@@ -19,6 +22,9 @@ from tests.compose.engine import Container, Done, containers, run, succeeded
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "docker-compose.yml"
 PROJECT = "tapewatch-test"
+STORAGE_PASSWORDS = "storage-passwords"
+"""The job that makes the passwords of the profile storage, and shows them."""
+
 
 _NOT_YET = -1
 
@@ -42,12 +48,16 @@ class ComposeStack:
     def __init__(self, checkout: Path) -> None:
         ports = {
             name: str(free_port())
-            for name in ("KAFKA_PORT", "ELASTICSEARCH_PORT", "KIBANA_PORT", "DASHBOARD_PORT")
+            for name in (
+                *("KAFKA_PORT", "ELASTICSEARCH_PORT", "KIBANA_PORT", "DASHBOARD_PORT"),
+                *("POSTGRES_PORT", "GRAFANA_PORT"),
+            )
         }
         self._checkout = checkout
         self._env = os.environ | ports | {"SPEED": "", "DATA_DIR": ""}
         self.kafka_connection = KafkaConnection(f"{LOOPBACK}:{ports['KAFKA_PORT']}")
         self.dashboard_port = int(ports["DASHBOARD_PORT"])
+        self._postgres = f"postgresql://{SUPERUSER}@{LOOPBACK}:{ports['POSTGRES_PORT']}/{DATABASE}"
         self._elasticsearch = f"http://{LOOPBACK}:{ports['ELASTICSEARCH_PORT']}"
 
     def __enter__(self) -> "ComposeStack":
@@ -61,7 +71,7 @@ class ComposeStack:
 
     def remove(self) -> None:
         """Start from scratch: remove the containers and what they keep."""
-        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10")
 
     def compose(self, *arguments: str, **settings: str) -> str:
         """Run `docker compose` and return what it prints.
@@ -127,6 +137,11 @@ class ComposeStack:
         """Return a client with the password that the stack made for itself."""
         password = self.compose("run", "--rm", "--no-deps", "-T", "passwords", "elastic").strip()
         return Elasticsearch(self._elasticsearch, basic_auth=("elastic", password), request_timeout=60)
+
+    def postgres_connection(self) -> PostgresConnection:
+        """Return how the superuser reaches the tables, which are there with the profile storage."""
+        password = self.compose("run", "--rm", "--no-deps", "-T", STORAGE_PASSWORDS, SUPERUSER).strip()
+        return connection_from(self._postgres, "TAPEWATCH_POSTGRES_ADMIN", password, None)
 
     def indexed(self, client: Elasticsearch) -> tuple[int, int]:
         """Return how many trades and how many anomalies can be found."""

@@ -1,27 +1,34 @@
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from tests.compose.containers_seen import container
-from tests.compose.faults import PLAN, Act, ended_by_themselves, is_healed
-from tests.compose.test_compose_file import SERVICES
+from tests.compose.faults import PLAN, STORAGE_PLAN, Act, Fault, ended_by_themselves, is_healed
+from tests.compose.run import ONCE
+from tests.compose.test_compose_file import SERVICES, STORAGE
 
 LATER = "2026-03-02T14:31:00Z"
 
 
-def test_every_service_that_keeps_running_is_restarted_killed_and_halted() -> None:
-    ending = ("passwords", "setup", "setup-kibana")
-    running = {name for name, one in SERVICES.items() if "profiles" not in one} - set(ending)
-    acts = {name: {fault.act for fault in PLAN if fault.service == name} for name in running}
-    assert {fault.service for fault in PLAN} == running
+USUAL = [name for name, one in SERVICES.items() if "profiles" not in one]
+
+
+@pytest.mark.parametrize(("plan", "services"), [(PLAN, USUAL), (STORAGE_PLAN, STORAGE)])
+def test_every_service_that_keeps_running_is_restarted_killed_and_halted(
+    plan: Sequence[Fault], services: Sequence[str]
+) -> None:
+    running = {*services} - {*ONCE} | {"producer"} & {*services}
+    acts = {name: {fault.act for fault in plan if fault.service == name} for name in running}
+    assert {fault.service for fault in plan} == running
     assert all(
         done >= {Act.RESTART, Act.HALT} and done & {Act.KILL, Act.KILL_CHILDREN} for done in acts.values()
     )
-    assert max(Counter(PLAN).values()) == 1
+    assert max(Counter(plan).values()) == 1
 
 
 def test_what_the_engine_does_not_start_again_is_started_by_somebody() -> None:
-    for fault in PLAN:
+    for fault in (*PLAN, *STORAGE_PLAN):
         restarts = SERVICES[fault.service]["restart"] != "no"
         assert fault.act is not (Act.KILL_AND_START if restarts else Act.KILL)
 

@@ -11,7 +11,7 @@ import yaml
 
 from infra.docker import make_kafka_secrets
 from infra.setup.kafka_access import USERS
-from services.contracts.components import DETECTOR, INDEXER, PRODUCER
+from services.contracts.sinks import COMPONENTS
 from tests.compose.secure_file import MOUNT, SECURE_FILE, kafka_volume, services
 from tests.compose.stack import FILE, ROOT
 
@@ -20,10 +20,13 @@ SERVICES = services()
 CLIENTS = {
     "setup": "tapewatch-admin",
     "producer": "tapewatch-producer",
+    "feed": "tapewatch-feed",
     "detector": "tapewatch-detector",
+    "alerter": "tapewatch-alerter",
     "indexer": "tapewatch-indexer",
+    "indexer-postgres": "tapewatch-indexer",
 }
-"""Our services that connect to Kafka, and their users."""
+"""Our services that connect to Kafka, and their users: both indexers are one."""
 
 
 def settings(name: str, services: dict[str, dict[str, Any]] = SERVICES) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def test_each_client_of_kafka_logs_in_as_a_user_of_its_own() -> None:
         if "TAPEWATCH_KAFKA_USER" in service.get("environment", {})
     }
     assert users == CLIENTS
-    assert {PRODUCER.service, DETECTOR.service, INDEXER.service, "setup"} == CLIENTS.keys()
+    assert {*COMPONENTS, "setup"} == CLIENTS.keys()
     for name, user in CLIENTS.items():
         environment = SERVICES[name]["environment"]
         assert environment["TAPEWATCH_KAFKA_TLS"] == "true"
@@ -50,7 +53,8 @@ def test_each_client_of_kafka_logs_in_as_a_user_of_its_own() -> None:
 def test_a_service_has_no_other_users_secrets() -> None:
     mounting = {name: kafka_volume(service) for name, service in SERVICES.items()}
     mounted = [volume for volume in mounting.values() if volume is not None]
-    assert sorted(mounted) == sorted(make_kafka_secrets.HANDED_OUT)
+    assert sorted(mounted) == sorted([*make_kafka_secrets.HANDED_OUT, "kafka-indexer"])
+    assert mounting["indexer-postgres"] == mounting["indexer"]
     made = [mount.split(":") for mount in SERVICES["kafka-secrets"]["volumes"]]
     assert made == [[volume, f"/run/tapewatch/{volume}"] for volume in make_kafka_secrets.HANDED_OUT]
     for name, service in SERVICES.items():
@@ -142,7 +146,7 @@ def test_a_shell_hands_the_command_on_as_it_is(tmp_path: Path) -> None:
 
 
 def test_compose_merges_the_files_as_these_tests_do() -> None:
-    files = ["--file", str(FILE), "--file", str(SECURE_FILE), "--profile", "console"]
+    files = ["--file", str(FILE), "--file", str(SECURE_FILE), "--profile", "*"]
     command = ["docker", "compose", *files, "config", "--format", "json"]
     if shutil.which("docker") is None:
         pytest.skip("needs docker compose")

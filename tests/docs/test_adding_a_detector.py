@@ -46,6 +46,7 @@ def run(copy: Path, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_backtest_finds_its_anomalies(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "round-lots.yaml").write_text(PROFILE)
     for call in commands_in(COMMANDS, "tapewatch"):

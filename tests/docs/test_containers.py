@@ -19,6 +19,5 @@ def test_the_rights_of_every_kafka_user_are_as_the_page_says() -> None:
         for column, topics in (("reads", given.reads), ("writes", given.writes)):
             assert re.findall(r"`([^`]+)`", row[column]) == sorted(topics), (user, column)
         named = re.findall(r"`([^`]+)`", row["and"])
-        seen = ["tapewatch-"] if given.sees_groups else []
-        assert named == [name for name in (given.group, given.transactions) if name] + seen
+        assert named == [name for name in (*given.groups, *given.transactions, given.sees_groups) if name]
         assert ("IdempotentWrite" in row["and"]) is given.writes_plainly

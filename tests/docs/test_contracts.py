@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -16,15 +16,35 @@ import zstandard
 
 from services.common.kafka import dead_letters
 from services.contracts import dead_letter
-from services.contracts.anomaly import Anomaly, Detection, Model, Severity, anomaly_json
+from services.contracts.alert import Alert, Delivery, Silence
+from services.contracts.anomaly import (
+    BROUGHT_AT,
+    JUDGED_AGAIN,
+    TAPE_CLOCK,
+    TRADE_OFFSET,
+    TRADE_TIME,
+    Anomaly,
+    Detection,
+    Model,
+    Rule,
+    Severity,
+    anomaly_json,
+)
 from services.contracts.correction import Correction
 from services.contracts.detectors import DETECTORS
 from services.contracts.feed_event import EventName, FeedEvent
 from services.contracts.indices import (
+    ALERT_DELIVERIES_INDEX_PREFIX,
+    ALERTS_INDEX_PREFIX,
     ANOMALIES_INDEX_PREFIX,
+    CASES_INDEX,
     CORRECTIONS_INDEX_PREFIX,
     FEED_EVENTS_INDEX_PREFIX,
+    PROFILES_INDEX,
+    SILENCES_INDEX,
     TRADES_INDEX_PREFIX,
+    VERDICTS_INDEX,
+    VIEWS_INDEX,
 )
 from services.contracts.sinks import COMPONENTS as SERVICES
 from services.contracts.topics import DAY_MS, DEAD_LETTER_MAX_BYTES, DEFAULT_PARTITIONS, TOPICS
@@ -83,7 +103,13 @@ FIELDS = [
     ("Anomaly", "anomaly-fields"),
     ("Correction", "correction-fields"),
     ("Feed event", "feed-event-fields"),
+    ("Alert", "alert-fields"),
+    ("Delivery", "delivery-fields"),
+    ("Silence", "silence-fields"),
+    ("Case entry", "case-fields"),
     ("Verdict", "verdict-fields"),
+    ("View", "view-fields"),
+    ("Profile", "profile-fields"),
 ]
 """Sections, and the components of the mappings that they describe."""
 
@@ -112,7 +138,8 @@ def test_a_trades_required_fields_are_those_of_the_decoder() -> None:
 
 
 def test_an_anomalys_fields_come_in_the_order_of_the_table() -> None:
-    detection = Detection("high_volume", "High Volume", 0.6, 2.0, 1.0, 1.5, "why")
+    rule = Rule(1.0, 0.5, 1.5, "2026-01-01T00:30:00Z")
+    detection = Detection("high_volume", "High Volume", 0.6, 2.0, 1.0, 1.5, "why", rule)
     anomaly = Anomaly(
         ["High Volume"],
         0.6,
@@ -123,21 +150,42 @@ def test_an_anomalys_fields_come_in_the_order_of_the_table() -> None:
         {},
         "2024-12-02",
         Model("a", "b", "c"),
+        "first",
+        "last",
+        2,
+        1,
+        ["earnings"],
         1.5,
     )
     fields = orjson.loads(anomaly_json(trade_json(1), anomaly, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
-    written = []
-    for name in list(fields)[len(orjson.loads(trade_json(1))) :]:
-        inner = fields[name][0] if name == "detections" else fields[name]
-        written += [name, *(f"{name}.{part}" for part in (inner if isinstance(inner, dict) else ()))]
-    assert written == list(table("Anomaly"))
+    own = dict(list(fields.items())[len(orjson.loads(trade_json(1))) :])
+    assert list(_paths(own, "")) == list(table("Anomaly"))
 
 
-@pytest.mark.parametrize(("title", "kind"), [("Correction", Correction), ("Feed event", FeedEvent)])
-def test_what_feeds_publish_beside_trades_has_the_fields_of_the_table(
+def _paths(fields: dict[str, Any], path: str) -> Iterator[str]:
+    """Yield the paths of fields, those inside an object, or inside the first of several, behind its own."""
+    for name, value in fields.items():
+        yield f"{path}{name}"
+        inner = value[0] if isinstance(value, list) else value
+        if isinstance(inner, dict):
+            yield from _paths(inner, f"{path}{name}.")
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Correction", Correction),
+        ("Feed event", FeedEvent),
+        ("Alert", Alert),
+        ("Delivery", Delivery),
+        ("Silence", Silence),
+    ],
+)
+def test_what_is_published_beside_trades_and_anomalies_has_the_fields_of_the_table(
     title: str, kind: type[msgspec.Struct]
 ) -> None:
-    assert set(table(title)) == {field.encode_name for field in msgspec.structs.fields(kind)}
+    documented = {name for name in table(title) if "." not in name}
+    assert documented == {field.encode_name for field in msgspec.structs.fields(kind)}
 
 
 def test_events_of_feeds_are_those_of_the_table() -> None:
@@ -222,9 +270,14 @@ def test_dead_letters_have_the_headers_of_the_table() -> None:
     assert told == of_message.headers.keys()
 
 
+def test_anomalies_have_the_headers_of_the_table() -> None:
+    assert f"Header `{TRADE_OFFSET}`" in section(PAGE, "Anomaly")
+    assert list(table("Anomaly", "header")) == [TAPE_CLOCK, BROUGHT_AT, TRADE_TIME, JUDGED_AGAIN]
+
+
 def test_retractions_have_the_headers_of_the_table() -> None:
     producer: Any = _Producer()
-    publish_retraction(producer, 0, b"NVDA", "id", "2024-12-02T14:30:00Z")
+    publish_retraction(producer, 0, b"NVDA", "id", "2024-12-02T14:30:00Z", 17)
     assert list(table("Retraction", "header")) == list(producer.headers)
 
 
@@ -241,13 +294,13 @@ def test_limits_of_dead_letters_are_those_of_the_page() -> None:
 
 def test_checkpoints_have_the_fields_of_the_table() -> None:
     documented = table("Checkpoint")
-    state = SessionState(SessionKey("NVDA", "2024-12-02"), 1, b"", {"tape": b""})
+    state = SessionState(SessionKey("NVDA", "2024-12-02"), 1, b"", b"", {"tape": b""})
     for column, checkpoint in (
         ("of a session", SessionCheckpoint(0, "p", "l", 5, state)),
         ("of a partition", PartitionCheckpoint(0, "p", "l", 5, None, 0)),
     ):
         value = encode(checkpoint)
-        assert value[: len(MAGIC) + 1] == b"TWC\x03"
+        assert value[: len(MAGIC) + 1] == b"TWC\x04"
         content = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(value[len(MAGIC) + 1 :]))
         assert {name for name, row in documented.items() if row[column] == "yes"} == content.keys()
     assert f"version of the format ({VERSION})" in section(PAGE, "Checkpoint")
@@ -267,7 +320,13 @@ def test_indices_are_those_of_the_table() -> None:
         f"{ANOMALIES_INDEX_PREFIX}YYYY.MM",
         f"{CORRECTIONS_INDEX_PREFIX}YYYY.MM",
         f"{FEED_EVENTS_INDEX_PREFIX}YYYY.MM",
-        "verdicts",
+        f"{ALERTS_INDEX_PREFIX}YYYY.MM",
+        f"{ALERT_DELIVERIES_INDEX_PREFIX}YYYY.MM",
+        SILENCES_INDEX,
+        CASES_INDEX,
+        VERDICTS_INDEX,
+        VIEWS_INDEX,
+        PROFILES_INDEX,
     ]
 
 
@@ -308,6 +367,7 @@ def test_no_row_of_a_compared_table_can_be_left_out(line: str, monkeypatch: pyte
         or fails(test_topics_have_the_settings_of_the_table)
         or fails(test_detectors_have_the_labels_of_the_table)
         or fails(test_severities_begin_at_the_scores_of_the_table)
+        or fails(test_anomalies_have_the_headers_of_the_table)
         or fails(test_retractions_have_the_headers_of_the_table)
         or fails(test_dead_letters_have_the_headers_of_the_table)
         or fails(test_checkpoints_have_the_fields_of_the_table)

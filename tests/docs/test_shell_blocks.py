@@ -21,7 +21,7 @@ RUNNABLE = [
     if (calls := commands_in(block, "tapewatch"))
     and len(calls) == len(block.strip().splitlines())
     and all(call[0] in ENDS_BY_ITSELF for call in calls)
-    and not any("…" in word for call in calls for word in call)
+    and not any("…" in word or word == "--live" for call in calls for word in call)
 ]
 
 

@@ -6,14 +6,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 import polars as pl
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from elasticsearch import Elasticsearch, helpers
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -46,11 +46,13 @@ def addresses(stack: EmbeddedStack) -> dict[str, str]:
     return {"TAPEWATCH_KAFKA": stack.kafka_bootstrap, "TAPEWATCH_ELASTICSEARCH": stack.elasticsearch_url}
 
 
-def tapewatch(stack: EmbeddedStack, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run `tapewatch` with the stack's addresses and expect its exit code."""
+def tapewatch(
+    stack: EmbeddedStack, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `tapewatch` with the stack's addresses and further variables, and expect its exit code."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *arguments],
-        env=_env() | addresses(stack),
+        env=_env() | addresses(stack) | dict(env or {}),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -152,12 +154,24 @@ def catch_up(stack: EmbeddedStack) -> None:
 def ends(stack: EmbeddedStack, topic: str) -> list[TopicPartition]:
     """Return the current end offsets of a topic's partitions."""
     consumer: Consumer = new_consumer(stack.kafka_connection, "reads-only")
-    found = []
-    for number in partition_numbers(consumer, topic):
-        _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), READ_TIMEOUT_S)
-        found.append(TopicPartition(topic, number, end))
+    found = [
+        TopicPartition(topic, number, _end(consumer, TopicPartition(topic, number)))
+        for number in partition_numbers(consumer, topic)
+    ]
     consumer.close()
     return found
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return a partition's end; of one that was just created the client may not know the leader yet."""
+    deadline_s = time.monotonic() + READ_TIMEOUT_S
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(partition, READ_TIMEOUT_S)[1])
+        except KafkaException:
+            if time.monotonic() >= deadline_s:
+                raise
+            time.sleep(0.1)
 
 
 def is_detected(stack: EmbeddedStack) -> bool:
@@ -219,10 +233,10 @@ def backtested(stack: EmbeddedStack, path: Path, profile: str = "default") -> di
 
 
 def by_trade_id(values: Iterable[bytes | dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return anomalies without their time; fail if one is there twice."""
+    """Return anomalies without their time, each in its last revision; fail if one of these is there twice."""
     found = [anomaly_without_time(value) for value in values]
     by_id = {fields["trade_id"]: fields for fields in found}
-    assert len(by_id) == len(found)
+    assert len({(fields["trade_id"], fields.get("revision")) for fields in found}) == len(found)
     return by_id
 
 

@@ -1,13 +1,16 @@
-"""Massive's stocks, as far as its websocket with trades and halts and its trades by REST go.
+"""Massive's stocks, as far as its websocket goes with trades, halts and bars of minutes, and REST with trades
+and bars. A bar is what the tape calls a print: its number is that of its minute.
 
 python -m tests.standins.massive --tape '{"symbols": ["AAPL"]}'
 """
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import WSCloseCode, web
 
@@ -16,6 +19,12 @@ from tests.standins.server import Client, StandIn, serve
 from tests.standins.tape import TapePrint
 
 KEY = "standin-key"
+NEW_YORK = ZoneInfo("America/New_York")
+CHANNELS = ("T", "LULD", "AM")
+MINUTE_MS = 60_000
+BARS_AGO_MS = 90 * 86_400_000
+"""So long before the tape the minute with the number 0 began."""
+
 MOST_ROWS = 50_000
 PAGE_ROWS = 500
 """An answer has no more, so that pages break inside ties."""
@@ -108,13 +117,14 @@ class MassiveStandIn(StandIn):
 
     async def _subscribe(self, client: Client, action: str, topic: str) -> None:
         channel, _, symbol = topic.partition(".")
-        if channel not in ("T", "LULD") or (symbol != "*" and symbol not in self.tape.by_symbol):
+        if channel not in CHANNELS or (symbol != "*" and symbol not in self.tape.by_symbol):
             await self._status(client, "error", f"Invalid subscription: {topic}")
             return
         symbols = set(self.tape.by_symbol) if symbol == "*" else {symbol}
-        if channel == "T" and action == "subscribe":
+        if channel != "LULD" and action == "subscribe":
             client.symbols |= symbols
-        elif channel == "T":
+            client.data["channel"] = channel
+        elif channel != "LULD":
             client.symbols -= symbols
         await self._status(client, "success", f"{action}d to: {topic}")
 
@@ -127,8 +137,9 @@ class MassiveStandIn(StandIn):
         if held is not None:  # its reader is too slow
             held += prints
             return []
+        live = self._live_bar if client.data.get("channel") == "AM" else _live
         return [
-            json.dumps([_live(one) for one in prints[start : start + PRINTS_A_FRAME]])
+            json.dumps([live(one) for one in prints[start : start + PRINTS_A_FRAME]])
             for start in range(0, len(prints), PRINTS_A_FRAME)
         ]
 
@@ -153,28 +164,85 @@ class MassiveStandIn(StandIn):
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             error = {"status": "ERROR", "request_id": "1", "error": "Unknown API Key"}
             return web.json_response(error, status=401)
-        start, _, symbol = request.path.rpartition("/")
-        if start != "/v3/trades":
-            return web.json_response({"status": "NOT_FOUND", "error": "no such path"}, status=404)
         query = dict(request.query)
         if "cursor" in query:
             query = json.loads(bytes.fromhex(query["cursor"]))
-        first, skipped = int(query.get("timestamp.gte", 0)), int(query.get("skip", 0))
+        match request.path.split("/")[1:]:
+            case ["v3", "trades", symbol]:
+                rows = self._past_trades(symbol, int(query.get("timestamp.gte", 0)))
+            case ["v2", "aggs", "ticker", symbol, "range", "1", "minute", first, last]:
+                rows = self._past_minutes(symbol, int(first), int(last))
+            case ["v2", "aggs", "ticker", symbol, "range", "1", "day", first, last]:
+                rows = self._past_days(symbol, dt.date.fromisoformat(first), dt.date.fromisoformat(last))
+            case _:
+                return web.json_response({"status": "NOT_FOUND", "error": "no such path"}, status=404)
+        skipped = int(query.get("skip", 0))
         limit = min(int(query.get("limit", 1_000)), MOST_ROWS, PAGE_ROWS)
-        # What history says of a later change comes as a row of its own, behind the trade.
-        rows = [
-            row
-            for one in sorted(self.past(symbol), key=lambda one: one.time_ns)
-            for row in _past(one)
-            if row["sip_timestamp"] >= first
-        ]
-        answer: dict[str, Any] = {"status": "OK", "request_id": str(self.requests)}
+        answer: dict[str, Any] = {"status": "OK", "request_id": str(self.requests), "ticker": symbol}
         answer["results"] = rows[skipped : skipped + limit]
         if len(rows) > skipped + limit:
             cursor = json.dumps({**query, "skip": skipped + limit}).encode().hex()
             # The venue's own address, which is not where the question went.
-            answer["next_url"] = f"https://api.massive.com/v3/trades/{symbol}?cursor={cursor}"
+            answer["next_url"] = f"https://api.massive.com{request.path}?cursor={cursor}"
         return web.json_response(answer)
+
+    def _past_trades(self, symbol: str, since_ns: int) -> list[dict[str, Any]]:
+        # What history says of a later change comes as a row of its own, behind the trade.
+        return [
+            row
+            for one in sorted(self.past(symbol), key=lambda one: one.time_ns)
+            for row in _past(one)
+            if row["sip_timestamp"] >= since_ns
+        ]
+
+    def _past_minutes(self, symbol: str, first_ms: int, last_ms: int) -> list[dict[str, Any]]:
+        return [
+            {**_prices(one), "v": float(one.size), "t": self._minute_ms(one), "n": 7}
+            for one in self.past(symbol)
+            if first_ms <= self._minute_ms(one) <= last_ms
+        ]
+
+    def _past_days(self, symbol: str, first: dt.date, last: dt.date) -> list[dict[str, Any]]:
+        """Return a bar for each day that is not at a weekend, the same whoever asks."""
+        if symbol not in self.tape.by_symbol:
+            return []
+        days = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
+        return [_day_bar(day) for day in days if day.weekday() < 5]
+
+    def _minute_ms(self, one: TapePrint) -> int:
+        first = self.tape.start_ns // 1_000_000 - BARS_AGO_MS
+        return (first // MINUTE_MS + one.number) * MINUTE_MS
+
+    def _live_bar(self, one: TapePrint) -> dict[str, Any]:
+        start_ms = self._minute_ms(one)
+        volume = {"v": int(float(one.size)), "dv": one.size, "av": 10**6, "dav": "1000000.0"}
+        rest = {
+            "op": 1.0,
+            "vw": float(one.price),
+            "a": 1.0,
+            "z": 50,
+            "s": start_ms,
+            "e": start_ms + MINUTE_MS,
+        }
+        return {"ev": "AM", "sym": one.symbol, **volume, **_prices(one), **rest}
+
+    def ids(self) -> dict[str, int]:
+        """See `StandIn`; those of the bars."""
+        return {
+            f"massive-minute-{one.symbol}-{(self._minute_ms(one) + MINUTE_MS) * 1_000_000}": one.number
+            for one in self.tape.prints
+        }
+
+
+def _day_bar(day: dt.date) -> dict[str, float]:
+    number = day.toordinal()
+    midnight_ms = int(dt.datetime.combine(day, dt.time(), NEW_YORK).timestamp()) * 1_000
+    return {**dict.fromkeys("ohlc", 100.0 + number % 50), "v": 1e6 + number, "t": midnight_ms}
+
+
+def _prices(one: TapePrint) -> dict[str, float]:
+    price = float(one.price)
+    return {"o": price - 0.25, "h": price + 0.5, "l": price - 0.5, "c": price}
 
 
 def _live(one: TapePrint) -> dict[str, Any]:

@@ -5,6 +5,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+OUTLIER_CENTS = 4_000
+OUTLIER_SIZE = 50
+"""How much dearer an outlier is, and how many times larger, than other prints."""
+
 
 @dataclass(frozen=True)
 class TapePrint:
@@ -54,6 +58,10 @@ class TapeConfig:
         Number of each symbol's first print.
     hours_ago
         How long ago a tape with an end ends.
+    step_cents
+        By how much a price differs from the one before, if it does.
+    outlier_every
+        Every so many prints of all symbols, one is far off the market and large; 0 for none.
     """
 
     symbols: tuple[str, ...]
@@ -64,6 +72,8 @@ class TapeConfig:
     tie_share: float = 0.3
     first_number: int = 1_000
     hours_ago: float = 0.0
+    step_cents: int = 1
+    outlier_every: int = 0
 
 
 class Tape:
@@ -94,8 +104,13 @@ class Tape:
 
     def begin(self) -> None:
         """Let time go by from now on, if it does not yet."""
-        if self._began_s is None:
-            self._began_s = time.monotonic()
+        if self._began_s is not None:
+            return
+        self._began_s = time.monotonic()
+        if not self.config.seconds:  # its prints are new, however long nobody listened
+            self.start_ns = time.time_ns() - int(self.config.hours_ago * 3600e9)
+            self._coming = self._draw()
+            self._next = next(self._coming)
 
     @property
     def is_over(self) -> bool:
@@ -103,9 +118,13 @@ class Tape:
         return self._next is None
 
     def advance(self) -> Sequence[TapePrint]:
-        """Return the prints that have come since the last call."""
+        """Return the prints that have come since the last call; none before the tape begins."""
+        if self._began_s is None:
+            return ()
         now_ns = self.now_ns
-        fresh = []
+        fresh: list[TapePrint] = []
+        if self._began_s is None:
+            return fresh
         while self._next is not None and self._next.time_ns <= now_ns:
             fresh.append(self._next)
             self._next = next(self._coming, None)
@@ -121,6 +140,7 @@ class Tape:
         cents = {symbol: draw.randrange(2_000, 5_000_000) for symbol in config.symbols}
         weights = [1 / (place + 1) for place in range(len(config.symbols))]
         time_ns = self.start_ns
+        drawn = 0
         end_ns = self.start_ns + int(config.seconds * 1e9) if config.seconds else None
         while True:
             if draw.random() >= config.tie_share:
@@ -129,8 +149,11 @@ class Tape:
             if end_ns is not None and time_ns > end_ns:
                 return
             symbol = draw.choices(config.symbols, weights)[0]
-            cents[symbol] = max(1, cents[symbol] + draw.choice((-1, 0, 0, 1)))
-            price = f"{cents[symbol] // 100}.{cents[symbol] % 100:02d}"
-            size = f"{draw.uniform(0.0001, 3):.8f}"
+            cents[symbol] = max(1, cents[symbol] + config.step_cents * draw.choice((-1, 0, 0, 1)))
+            drawn += 1
+            is_outlier = config.outlier_every > 0 and drawn % config.outlier_every == 0
+            paid = cents[symbol] + (OUTLIER_CENTS if is_outlier else 0)
+            price = f"{paid // 100}.{paid % 100:02d}"
+            size = f"{draw.uniform(0.0001, 3) * (OUTLIER_SIZE if is_outlier else 1):.8f}"
             yield TapePrint(symbol, numbers[symbol], time_ns, price, size, draw.random() < 0.5)
             numbers[symbol] += 1

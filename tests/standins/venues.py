@@ -79,6 +79,17 @@ VENUES = (
         )
         for feed in ("massive", "massive:delayed")
     ),
+    *(
+        StandInVenue(
+            feed,
+            "massive",
+            ("AAPL", "MSFT", "BRK.A"),
+            (*MASSIVE, "drop", "swap"),
+            number="",
+            secrets={"TAPEWATCH_MASSIVE_KEY_FILE": "standin-key"},
+        )
+        for feed in ("massive:minute", "massive:delayed-minute")
+    ),
     StandInVenue(
         "databento:XNAS.ITCH",
         "databento",

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,6 +19,10 @@ from services.sources.synthetic.day import DayConfig, write_day
 from tests.samples import write_csv
 
 TIMEOUT_S = 200
+
+
+ROWS = re.compile(r"([\d,]+) rows in Postgres: ([\d,]+) of trades, ([\d,]+) of\s+anomalies")
+PSQL = re.compile(r"^ +(PGPASSFILE=.+psql .+)$", re.M)
 
 
 def command(*arguments: str) -> list[str]:
@@ -71,6 +77,60 @@ def test_demo_of_a_file_that_is_not_trades_fails_before_anything_starts(tmp_path
     assert time.monotonic() - began_s < 20
 
 
+def wait_until_it_says(text: str, log: Path, demo: "subprocess.Popen[bytes]") -> None:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while text not in log.read_text():
+        assert demo.poll() is None, log.read_text()
+        if time.monotonic() > deadline_s:
+            pytest.fail(log.read_text())
+        time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_demo_with_storage_brings_everything_into_postgres_and_says_how_to_ask_it(tmp_path: Path) -> None:
+    trades = write_day(DayConfig(trades=2_000, symbols=2), tmp_path / "day.csv", tmp_path / "labels.csv")
+    log = tmp_path / "demo.log"
+    ports = ["--dashboard-port", str(free_port()), "--postgres-port", str(free_port())]
+    # A Postgres of somebody's own has nothing to do with it.
+    foreign = {"TAPEWATCH_POSTGRES_ADMIN": "postgresql://nobody@127.0.0.1:9/x"}
+    with log.open("w") as output:
+        demo = subprocess.Popen(
+            command("--data", "day.csv", "--storage", *ports),
+            cwd=tmp_path,
+            env=environment() | foreign,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until_it_says("count(*)", log, demo)
+            said = log.read_text()
+            counted = re.search(
+                r"([\d,]+) rows in Postgres: ([\d,]+) of trades, ([\d,]+) of\s+anomalies", said
+            )
+            assert counted is not None, said
+            rows, stored, anomalies = (int(count.replace(",", "")) for count in counted.groups())
+            assert stored == trades
+            assert rows > trades
+            assert anomalies > 0
+            (line,) = PSQL.findall(said)
+            asked = subprocess.run(
+                ["/bin/sh", "-c", line], cwd="/", capture_output=True, text=True, timeout=20, check=False
+            )
+            assert asked.returncode == 0, asked.stderr
+            assert sum(map(int, re.findall(r"\| +(\d+)$", asked.stdout, re.M))) == trades
+            login = tmp_path / "out" / "pgpass"
+            assert stat.S_IMODE(login.stat().st_mode) == 0o600
+            password = login.read_text().strip().rpartition(":")[2]
+            logs = [log, *(tmp_path / "out" / "logs").iterdir()]
+            assert not [path.name for path in logs if password in path.read_text()]
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(60) == 0
+            assert not login.exists()
+        finally:
+            demo.kill()
+            demo.wait()
+
+
 @pytest.mark.slow
 def test_demo_serves_the_dashboard_until_it_is_stopped(tmp_path: Path) -> None:
     write_day(DayConfig(trades=2_000, symbols=2), tmp_path / "day.csv", tmp_path / "labels.csv")
@@ -85,12 +145,7 @@ def test_demo_serves_the_dashboard_until_it_is_stopped(tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
         )
         try:
-            deadline_s = time.monotonic() + TIMEOUT_S
-            while "Where to look next" not in log.read_text():
-                assert demo.poll() is None, log.read_text()
-                if time.monotonic() > deadline_s:
-                    pytest.fail(log.read_text())
-                time.sleep(0.5)
+            wait_until_it_says("Where to look next", log, demo)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:
                 assert answer.status == 200
             demo.send_signal(signal.SIGINT)

@@ -42,6 +42,7 @@ def test_all_is_well_after_setup_and_wrong_before(own_stack: EmbeddedStack) -> N
     assert f"all {len(TOPICS)}, trades with 6 partitions" in said
 
 
+@pytest.mark.slow
 def test_a_coordinator_that_takes_commits_is_well(own_stack: EmbeddedStack) -> None:
     set_up_topics(new_admin(own_stack.kafka_connection))
     assert check_coordinators(own_stack.kafka_connection).hint == ""

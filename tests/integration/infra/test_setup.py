@@ -4,15 +4,21 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
 from infra.embedded.stack import EmbeddedStack
+from infra.setup.histories import set_up_histories
 from infra.setup.templates import set_up_templates
 from services.common.elastic.client import new_client
+from services.contracts.alert import Alert, Delivery, Silence, encode
+from services.indexer.sinks.elasticsearch.documents import to_document
+from tests.alerts import ALERT, DELIVERY, SILENCE
 from tests.integration.pipeline import log_lines, tapewatch
-from tests.samples import trade_json
+from tests.narrow import present
+from tests.samples import kafka_record, trade_json
 
 TRADES = "trades-1998.05.05"
 ANOMALIES = "anomalies-1998.05"
@@ -166,7 +172,7 @@ def test_more_features_than_anybody_reads_are_rejected(client: Elasticsearch) ->
     put(client, ANOMALIES, ANOMALY | {"features": {f"feature_{n}": n for n in range(50)}}, "a")
     put(client, ANOMALIES, ANOMALY | {"contributions": {f"feature_{n}": n for n in range(50)}}, "b")
     with pytest.raises(BadRequestError, match="Limit of total fields"):
-        put(client, ANOMALIES, ANOMALY | {"features": {f"other_{n}": n for n in range(50)}}, "c")
+        put(client, ANOMALIES, ANOMALY | {"features": {f"other_{n}": n for n in range(200)}}, "c")
 
 
 def test_verdicts_have_their_fields(client: Elasticsearch) -> None:
@@ -174,13 +180,62 @@ def test_verdicts_have_their_fields(client: Elasticsearch) -> None:
     assert composed["dynamic"] == "strict"
     assert {name: field["type"] for name, field in composed["properties"].items()} == {
         "trade_id": "keyword",
+        "number": "long",
         "symbol": "keyword",
         "@timestamp": "date_nanos",
         "verdict": "keyword",
+        "replaces": "keyword",
         "comment": "text",
         "recorded_at": "date",
         "recorded_by": "keyword",
+        "signed_in": "boolean",
+        "blind": "boolean",
     }
+
+
+@pytest.mark.parametrize(
+    ("topic", "value"),
+    [("alerts", ALERT), ("alert-deliveries", DELIVERY), ("silences", SILENCE)],
+)
+def test_what_is_told_is_indexed_with_every_field(
+    client: Elasticsearch, topic: str, value: Alert | Delivery | Silence
+) -> None:
+    target, content = to_document(kafka_record(topic, value=encode(value)))
+    index, document_id = orjson.loads(target)["index"].values()
+    try:
+        put(client, index, orjson.loads(present(content)), document_id)
+        document = client.get(index=index, id=document_id)["_source"]
+        assert msgspec.convert(document, type(value)) == value
+        mapping = client.indices.get_mapping(index=index)[index]["mappings"]
+        assert mapping["dynamic"] == "strict"
+        assert mapping["properties"].keys() == document.keys()
+        with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+            put(client, index, document | {"nobodys": "field"})
+    finally:
+        client.indices.delete(index=index)
+
+
+def test_an_index_of_verdicts_from_before_gets_the_new_fields_and_keeps_its_documents(
+    client: Elasticsearch,
+) -> None:
+    old = {"trade_id": {"type": "keyword"}, "verdict": {"type": "keyword"}}
+    client.indices.delete(index="verdicts", ignore_unavailable=True)
+    client.indices.create(index="verdicts")
+    try:
+        whole = client.indices.get_mapping(index="verdicts")["verdicts"]["mappings"]["properties"]
+        assert set_up_histories(client) == []
+        client.indices.delete(index="verdicts")
+        client.indices.delete_index_template(name="tapewatch-verdicts")
+        client.indices.create(index="verdicts", mappings={"dynamic": "strict", "properties": old})
+        put(client, "verdicts", {"trade_id": "a", "verdict": "confirmed"}, "a")
+        (change,) = set_up_histories(client)
+        assert change.startswith("added to the index verdicts: @timestamp, blind, comment, number, ")
+        assert client.indices.get_mapping(index="verdicts")["verdicts"]["mappings"]["properties"] == whole
+        assert client.get(index="verdicts", id="a")["_source"]["verdict"] == "confirmed"
+        assert set_up_histories(client) == []
+    finally:
+        client.indices.delete(index="verdicts")
+        set_up_templates(client)
 
 
 def test_no_document_is_rejected_while_setup_runs(client: Elasticsearch) -> None:

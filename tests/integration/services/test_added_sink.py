@@ -74,6 +74,7 @@ def uncommitted(stack: EmbeddedStack, group: str) -> list[TopicPartition]:
     return behind
 
 
+@pytest.mark.slow
 def test_sink_of_the_page_gets_all_records_in_order_and_rejects_the_rest(
     checkout: Path, stack: EmbeddedStack, tmp_path: Path
 ) -> None:

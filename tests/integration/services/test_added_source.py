@@ -70,6 +70,7 @@ def run(checkout: Path, *arguments: str, **env: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_backtest_finds_the_anomaly_in_a_file_of_the_new_format(
     checkout: Path, trades_file: Path, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def put_back(stack: EmbeddedStack, *, of: set[str]) -> list[Record]:
     ]
 
 
+@pytest.mark.slow
 def test_letters_of_rows_and_messages_are_listed_and_shown(stack: EmbeddedStack, tmp_path: Path) -> None:
     run = uuid.uuid4().hex
     bad_row = row(1, size=f"lots {run}")
@@ -258,6 +259,7 @@ def test_call_that_could_mean_two_things_is_rejected(
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("replay", "--all")])
+@pytest.mark.slow
 def test_broker_that_is_not_there_is_waited_for_until_ctrl_c(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -14,6 +14,9 @@ from tests.standins.tape import TapeConfig
 from tests.standins.venues import VENUES, StandInVenue
 
 QUICK: tuple[FaultKind, ...] = ("close", "drop", "double", "swap", "malformed")
+EVERY_TIME = ("coinbase",)
+"""Venues whose short test is never left out."""
+
 TAPE_S = 7.0
 PER_SECOND = 100.0
 FAULT_S = 8.0
@@ -24,7 +27,13 @@ def test_every_registered_venue_has_a_standin() -> None:
     assert {venue.feed.partition(":")[0] for venue in VENUES} >= {kind.name for kind in REGISTERED}
 
 
-@pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.feed)
+@pytest.mark.parametrize(
+    "venue",
+    [
+        pytest.param(venue, id=venue.feed, marks=() if venue.feed in EVERY_TIME else pytest.mark.slow)
+        for venue in VENUES
+    ],
+)
 def test_a_killed_feed_of_a_venue_that_misbehaves_loses_and_doubles_nothing(
     stack: EmbeddedStack, tmp_path: Path, venue: StandInVenue
 ) -> None:

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
-from services.common.kafka import membership
+from services.common.kafka import membership, stalls
 from services.common.kafka.clients import new_admin, new_consumer, new_producer
 from services.common.kafka.consumer_loop import ConsumerLoop, State
 from services.common.kafka.coordinator import OFFSETS_TOPIC, find_stuck_coordinator
@@ -195,6 +195,48 @@ def test_member_gets_its_partitions_back_after_the_broker_was_away(
     publish(own_stack, "BACK", 1)
     assert len(read_topic(own_stack, TRADES_TOPIC)) == before + 1
     assert comes_true(lambda: any(record.key() == b"BACK" for record in member.loop.read(100, 0.1)))
+
+
+@pytest.mark.slow
+def test_partitions_that_went_while_paused_are_read_when_they_come_back(
+    own_stack: EmbeddedStack, members: Callable[..., Member]
+) -> None:
+    topic = f"paused-{uuid.uuid4().hex}"
+    admin = new_admin(own_stack.kafka_connection)
+    admin.create_topics([NewTopic(topic, 1)])[topic].result()
+    member = members(topic, topic)
+    assert comes_true(lambda: member.state() is State.LIVE)
+    member.loop.pause()
+    # As if they were lost: the group has them assigned again to the same member.
+    member.loop._on_lost(member.loop.consumer, member.loop.consumer.assignment())
+    assigned = member.loop.consumer.assignment()
+    member.loop.consumer.assign([])
+    member.loop.resume()
+    member.loop._on_assign(member.loop.consumer, assigned)
+    assert member.state() is State.LIVE
+    producer = new_producer(own_stack.kafka_connection)
+    producer.produce(topic, value=b"{}")
+    assert producer.flush(30) == 0
+    assert comes_true(lambda: bool(member.loop.read(1, 0.1)), 15)
+
+
+@pytest.mark.slow
+def test_client_that_gets_no_messages_is_replaced(
+    own_stack: EmbeddedStack, members: Callable[..., Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stalls, "CHECK_AFTER_S", 1.0)
+    topic = f"stalled-{uuid.uuid4().hex}"
+    admin = new_admin(own_stack.kafka_connection)
+    admin.create_topics([NewTopic(topic, 1)])[topic].result()
+    member = members(topic, topic)
+    assert comes_true(lambda: member.state() is State.LIVE)
+    stalled = member.loop.consumer
+    stalled.pause(stalled.assignment())  # behind the loop's back, as a client that has stopped fetching
+    producer = new_producer(own_stack.kafka_connection)
+    producer.produce(topic, value=b"{}")
+    assert producer.flush(30) == 0
+    assert comes_true(lambda: bool(member.loop.read(1, 0.1)), 60)
+    assert member.loop.consumer is not stalled
 
 
 def publish(stack: EmbeddedStack, symbol: str, count: int) -> list[str]:

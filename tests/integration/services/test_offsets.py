@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from infra.embedded.stack import EmbeddedStack
-from services.common.kafka import offsets
+from services.common.kafka import offsets, reading
 from services.common.kafka.clients import new_admin, new_producer
 from services.common.kafka.reading import read_to_end
 from tests.stops import AskedFor
@@ -67,6 +67,21 @@ def test_transaction_that_never_ends_is_not_waited_for_for_ever(
     assert values(stack, topic) == [b"before"]
     assert "an open transaction that Kafka does not end" in capsys.readouterr().out
     open_transaction.abort_transaction()
+
+
+def test_new_clients_read_on_where_nothing_came_for_long(
+    stack: EmbeddedStack,
+    topic: str,
+    open_transaction: Producer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(reading, "SILENT_S", OPEN_S / 4)
+    later = threading.Timer(2 * OPEN_S, open_transaction.abort_transaction)
+    later.start()
+    assert values(stack, topic) == [b"before", b"behind"]
+    later.join()
+    assert f"waiting for the end of {topic}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("end", ["commit", "abort"])

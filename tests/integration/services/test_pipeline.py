@@ -81,6 +81,7 @@ def test_the_same_file_again_publishes_nothing(stack: EmbeddedStack, generated_d
     assert read_topic(stack, "trades", before) == []
 
 
+@pytest.mark.slow
 def test_a_second_replay_adds_nothing(stack: EmbeddedStack, generated_day: Path) -> None:
     anomalies = documents(stack, "anomalies-2026.03")
     trades_before, anomalies_before = ends(stack, "trades"), ends(stack, "anomalies")
@@ -133,6 +134,7 @@ def one_symbols_day(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFacto
 ITS_TIMES = ("--from", "2026-04-06", "--to", "2026-04-08", "--symbol", "ACMET")
 
 
+@pytest.mark.slow
 def test_tune_gives_the_same_for_the_index_as_for_the_file(
     stack: EmbeddedStack, one_symbols_day: Path, tmp_path: Path
 ) -> None:
@@ -196,6 +198,7 @@ def test_bad_rows_become_dead_letters_and_the_rest_is_indexed(stack: EmbeddedSta
     ]
 
 
+@pytest.mark.slow
 def test_limit_bounds_what_is_published(stack: EmbeddedStack, tmp_path: Path) -> None:
     rows = [row(n, ts_event="2024-01-10T15:00:00.000000001Z") for n in range(50)]
     set_up(stack)

@@ -115,6 +115,7 @@ def run(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(log, found, documents(stack, INDEX), first_letters(stack, before))
 
 
+@pytest.mark.slow
 def test_good_trades_behind_bad_messages_are_processed(run: Run) -> None:
     usual = {f"poison-{number}" for number in range(USUAL_TRADES)}
     assert run.trades.keys() == usual | {"poison-1005", "poison-1006"}
@@ -191,6 +192,7 @@ def assert_bearable(value: bytes) -> None:
     Engine(load_profile(None)).detect([last])
 
 
+@pytest.mark.slow
 def test_message_that_breaks_its_readers_is_one_dead_letter_too(stack: EmbeddedStack, run: Run) -> None:
     for value in BREAKERS.values():
         assert_bearable(value)

@@ -220,6 +220,7 @@ def assert_mostly_bad_published_once(
     assert (last.line, last.trades, last.bad_rows, last.complete) == (BAD_ROWS + 31, 30, BAD_ROWS, True)
 
 
+@pytest.mark.slow
 def test_stop_in_a_long_stretch_of_bad_rows_is_heeded_and_the_rest_follows(
     stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +257,7 @@ def test_stop_in_a_long_stretch_of_bad_rows_is_heeded_and_the_rest_follows(
         (40_000, "CHUNKSP", [0, 39_999, 60_030, 60_030]),
     ],
 )
+@pytest.mark.slow
 def test_transactions_of_bad_rows_stay_small_and_end_before_the_next_chunk_is_read(
     stack: EmbeddedStack,
     tmp_path: Path,
@@ -273,6 +275,7 @@ def test_transactions_of_bad_rows_stay_small_and_end_before_the_next_chunk_is_re
     assert_mostly_bad_published_once(stack, path, symbol, read_topic(stack, "trades", begin))
 
 
+@pytest.mark.slow
 def test_long_bad_rows_are_committed_by_their_bytes(
     stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

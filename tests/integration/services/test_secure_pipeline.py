@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -30,23 +36,35 @@ from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_admin, new_consumer, new_producer
 from services.common.kafka.connection import KafkaConnection, kafka_connection
-from services.contracts.components import DETECTOR
+from services.common.kafka.reading import read_to_end
+from services.common.process.shutdown import Stop
+from services.contracts.alert import Outcome, decode_delivery
+from services.contracts.components import DETECTOR, INDEXER
 from services.contracts.topics import (
+    ALERT_DELIVERIES_TOPIC,
+    ALERTS_TOPIC,
     ANOMALIES_TOPIC,
     CORRECTIONS_TOPIC,
     DEAD_LETTERS_TOPIC,
     FEED_EVENTS_TOPIC,
+    PROFILES_TOPIC,
+    SILENCES_TOPIC,
     TRADES_TOPIC,
 )
+from services.producer.progress import published_sources
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.certificates import needs_openssl
 from tests.compose.secure_file import MOUNT, kafka_volume, services
 from tests.integration.pipeline import TIMEOUT_S
 from tests.integration.services.secure_kafka import SCRAM, create_user
+from tests.standins.faults import Fault
+from tests.standins.process import StandInProcess
+from tests.standins.tape import TapeConfig
 
 pytestmark = [needs_openssl, pytest.mark.slow]
 
 READER = "tapewatch-reader"
+ALERTER_USER, OPERATOR = "tapewatch-alerter", "tapewatch-operator"
 
 
 @dataclass(frozen=True)
@@ -139,18 +157,38 @@ def test_trades_go_from_a_file_to_documents(secure: SecureStack, tmp_path: Path)
     write_day(DayConfig(trades=20_000, symbols=4), day, tmp_path / "labels.csv")
     with day.open("a") as file:
         file.write("no,trade\n")
+    secure.tapewatch("alerter", "alert", "--until-idle", "0.5")  # the first start begins at the end
     said = secure.tapewatch("producer", "produce", str(day)).strip().splitlines()
     published = json.loads(next(line for line in reversed(said) if line.startswith("{")))
     secure.tapewatch("detector", "detect", "--until-idle", "0.5")
+    alerted = secure.tapewatch("alerter", "alert", "--send-old", "--until-idle", "0.5")
     secure.tapewatch("indexer", "index", "--until-idle", "0.5")
     with new_client(secure.stack.elasticsearch_url) as client:
         client.indices.refresh()
         assert client.count(index="trades-*")["count"] == published["trades"] > 0
         assert client.count(index="anomalies-*")["count"] > 0
+    every_record = [TopicPartition(ALERT_DELIVERIES_TOPIC, 0, 0)]
+    records = read_to_end(secure.login(READER), every_record, Stop(on_signals=False))
+    tries = [decode_delivery(record.value() or b"") for record in records]
+    assert tries
+    assert {one.outcome for one in tries} <= {Outcome.SENT, Outcome.SILENCED}  # one inhibits another
+    assert any(one.outcome is Outcome.SENT and f"{one.symbol}" in alerted for one in tries)
     assert "1 dead letter: producer 1" in secure.tapewatch("setup", "dead-letters", "list", user=READER)
     assert f"TLS, login as {READER} (SCRAM-SHA-512)" in " ".join(
         secure.tapewatch("setup", "doctor", user=READER).split()
     )
+
+
+def test_a_feed_has_the_rights_it_needs(secure: SecureStack) -> None:
+    tape = TapeConfig(("SAFE-USD",), per_second=60.0, seed=3)
+    with StandInProcess("coinbase", tape, [Fault("drop", 60, 20)]) as venue:
+        command = ("feed", "coinbase", "--symbols", *tape.symbols, *venue.urls, "--duration", "6")
+        said = secure.tapewatch("feed", *command)
+    logged = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert sum(one["count"] for one in logged if one["event"] == "gap_filled") == 20
+    assert next(one for one in logged if one["event"] == "published")["trades"] > 80
+    # What it asks before it begins, in a container.
+    assert published_sources(secure.login("tapewatch-feed"), Stop(on_signals=False)) != []
 
 
 def test_a_second_setup_changes_nothing(secure: SecureStack) -> None:
@@ -161,8 +199,13 @@ def test_a_second_setup_changes_nothing(secure: SecureStack) -> None:
     ("user", "topic"),
     [
         ("tapewatch-producer", ANOMALIES_TOPIC),
+        ("tapewatch-feed", ANOMALIES_TOPIC),
         ("tapewatch-detector", TRADES_TOPIC),
         ("tapewatch-indexer", ANOMALIES_TOPIC),
+        ("tapewatch-indexer", PROFILES_TOPIC),
+        (ALERTER_USER, ANOMALIES_TOPIC),
+        (ALERTER_USER, SILENCES_TOPIC),
+        (OPERATOR, ALERTS_TOPIC),
         (READER, DEAD_LETTERS_TOPIC),
     ],
 )
@@ -172,6 +215,22 @@ def test_a_service_cannot_write_what_is_not_its_own(secure: SecureStack, user: s
     producer.produce(topic, b"{}", on_delivery=lambda error, _: errors.append(error))
     producer.flush(15)
     assert [error and error.code() for error in errors] == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
+
+
+def test_an_operator_silences_with_the_rights_it_has(secure: SecureStack) -> None:
+    command = ("silence", "add", "--for", "1h", "--reason", "a test", "--author", "jo", "--symbols", "NVDA")
+    silence_id = secure.tapewatch("setup", *command, user=OPERATOR).split()[0]
+    for user in (OPERATOR, READER):
+        assert silence_id in secure.tapewatch("setup", "silence", "list", user=user)
+    secure.tapewatch("setup", "silence", "expire", silence_id, "--author", "jo", user=OPERATOR)
+
+
+def test_an_alerter_does_not_see_other_groups(secure: SecureStack) -> None:
+    admin = new_admin(secure.login(ALERTER_USER))
+    asked = ConsumerGroupTopicPartitions(INDEXER.group, [TopicPartition(TRADES_TOPIC, 0)])
+    with pytest.raises(KafkaException) as caught:
+        admin.list_consumer_group_offsets([asked])[INDEXER.group].result(15)
+    assert caught.value.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
 def test_a_service_cannot_fence_another(secure: SecureStack) -> None:
@@ -191,6 +250,10 @@ def test_the_indexer_sees_only_the_topics_it_works_on(secure: SecureStack) -> No
             ANOMALIES_TOPIC,
             CORRECTIONS_TOPIC,
             FEED_EVENTS_TOPIC,
+            ALERTS_TOPIC,
+            ALERT_DELIVERIES_TOPIC,
+            SILENCES_TOPIC,
+            PROFILES_TOPIC,
             DEAD_LETTERS_TOPIC,
         }
     finally:

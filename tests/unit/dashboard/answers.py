@@ -1,10 +1,18 @@
 """Sample answers of Elasticsearch, and what charts draw from them."""
 
 import datetime as dt
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from dashboard.pages.overview.chart import Chart
-from dashboard.pages.overview.queries import AnomalySummary, TradeSummary, to_buckets
+import pandas as pd
+
+from dashboard.pages.symbol.chart import Chart
+from dashboard.pages.symbol.expected import PRICES, RATES, SIZES, Expected
+from dashboard.pages.symbol.marker_layers import Said
+from dashboard.pages.symbol.price_axis import PriceAxis, price_axis
+from dashboard.pages.symbol.price_chart import Marks, price_chart
+from dashboard.pages.symbol.queries import AnomalySummary, TradeSummary, to_buckets, to_prints
 from dashboard.server.anomaly_rows import to_anomaly_rows
 from dashboard.ui.time_ranges import TimeRange
 
@@ -45,10 +53,41 @@ def trade_summary(*buckets: dict[str, Any]) -> TradeSummary:
 
 
 def anomaly_summary(*sources: dict[str, Any]) -> AnomalySummary:
-    return AnomalySummary({}, {}, len(sources), to_anomaly_rows(sources))
+    return AnomalySummary({}, {}, {}, {}, len(sources), to_anomaly_rows(sources))
 
 
-def drawn(chart: Chart, layer: int) -> list[dict[str, Any]]:
-    """Return the rows that a layer of a chart draws."""
-    frame = chart.datasets[chart.spec["layer"][layer]["data"]["name"]]
+def expected_of(buckets: Sequence[dict[str, Any]], **columns: object) -> Expected:
+    """Return what was expected in these buckets; nothing of the columns that are not given."""
+    frame = to_buckets(buckets, 60)[["start", "end"]]
+    nothing = dict.fromkeys((*PRICES, *SIZES, *RATES), math.nan)
+    return Expected("By the profile.", frame.assign(**{**nothing, **columns}))  # type: ignore[arg-type]
+
+
+def drawn_prices(
+    trades: TradeSummary,
+    *sources: dict[str, Any],
+    crosses: pd.DataFrame | None = None,
+    happened: pd.DataFrame | None = None,
+    expected: Expected | None = None,
+    axis: PriceAxis | None = None,
+    until: str | None = None,
+    **options: Any,
+) -> Chart:
+    """Draw the chart of prices with these anomalies, whose stretches last `until` then."""
+    rows = to_anomaly_rows(sources)
+    ends = pd.to_datetime(pd.Series([until] * len(rows), index=rows.index, dtype="object"), utc=True)
+    marks = Marks(
+        rows.assign(until=ends),
+        to_prints([]) if crosses is None else crosses,
+        happened=happened,
+        expected=expected,
+    )
+    said = options.pop("said", Said())
+    return price_chart(trades, axis or price_axis(trades, None), marks, RANGE, said, **options)
+
+
+def drawn(chart: Chart, name: str) -> list[dict[str, Any]]:
+    """Return the rows that the layers of these data draw."""
+    assert any(layer["data"]["name"] == name for layer in chart.spec["layer"])
+    frame = chart.datasets[name]
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -1,6 +1,7 @@
 """A server that answers like an Elasticsearch with security and lifecycle policies."""
 
 import base64
+import fnmatch
 import json
 import re
 import ssl
@@ -10,9 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from services.contracts.indices import (
+    ALERT_FIELD_TYPES,
     ANOMALY_FIELD_TYPES,
     CORRECTION_FIELD_TYPES,
+    DELIVERY_FIELD_TYPES,
     FEED_EVENT_FIELD_TYPES,
+    PROFILE_FIELD_TYPES,
+    SILENCE_FIELD_TYPES,
     TRADE_FIELD_TYPES,
 )
 
@@ -50,7 +55,14 @@ class FullCluster:
     passwords: dict[str, str] = field(default_factory=lambda: {ADMIN[0]: ADMIN[1]})
     types: dict[str, str] = field(
         default_factory=lambda: (
-            TRADE_FIELD_TYPES | ANOMALY_FIELD_TYPES | CORRECTION_FIELD_TYPES | FEED_EVENT_FIELD_TYPES
+            TRADE_FIELD_TYPES
+            | ANOMALY_FIELD_TYPES
+            | CORRECTION_FIELD_TYPES
+            | FEED_EVENT_FIELD_TYPES
+            | ALERT_FIELD_TYPES
+            | DELIVERY_FIELD_TYPES
+            | SILENCE_FIELD_TYPES
+            | PROFILE_FIELD_TYPES
         )
     )
     """Types that a new index would give to its fields."""
@@ -110,7 +122,7 @@ class FullCluster:
             return 200, {"defaults": {"action.auto_create_index": self.auto_create}}
         if path.startswith("/_index_template/_simulate_index/"):
             return 200, {"template": {"mappings": _mappings(self.types)}}
-        if path.startswith("/trades-*,anomalies-*,corrections-*,feed-events-*/_settings"):
+        if re.match(r"/trades-\*,anomalies-\*,[\w*,-]+/_settings", path):
             return 200, {}
         if match := re.fullmatch(r"/_security/user/([\w-]+)/_password", path):
             self.passwords[match[1]] = body["password"]
@@ -157,6 +169,9 @@ class FullCluster:
                     {"name": key.rpartition("/")[2], "index_template": self.kept[key]} for key in listed
                 ]
             }
+        if re.fullmatch(r"/[\w-]+\*", path):  # an index pattern
+            there = any(fnmatch.fnmatchcase(one, path) for one in self.kept)
+            return (200, {}) if there else (404, {})
         if path not in self.kept:
             return 404, {} if path.startswith("/_security/") else _error(404, "missing", f"no {name}")
         found = self.kept[path]

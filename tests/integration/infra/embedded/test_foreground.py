@@ -111,6 +111,7 @@ def test_data_survives_sigterm_then_a_killed_parent_then_ctrl_c(tmp_path: Path) 
         third.wait_until_children_are_gone(0.1)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_ends_the_stack_and_is_named(tmp_path: Path) -> None:
     with foreground(None, tmp_path / "output") as running:
         for pid in running.children:

@@ -1,4 +1,5 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,16 @@ def test_calls_made_together_answer_in_their_order() -> None:
         return "slow"
 
     assert together(slow, lambda: "fast") == ["slow", "fast"]
+
+
+def test_calls_together_within_calls_together_wait_for_no_thread() -> None:
+    def inner() -> list[int]:
+        time.sleep(0.01)
+        return together(lambda: 1, lambda: 2)
+
+    with ThreadPoolExecutor(40) as visitors:
+        found = list(visitors.map(lambda _: together(inner, inner), range(40), timeout=20))
+    assert found == [[[1, 2], [1, 2]]] * 40
 
 
 def test_failing_call_raises_its_error() -> None:

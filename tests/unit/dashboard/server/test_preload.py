@@ -6,6 +6,8 @@ import pytest
 from dashboard.server.preload import (
     KINDS,
     PAGE,
+    PATHS,
+    WORDS,
     BrowserCode,
     Message,
     Receive,
@@ -57,17 +59,30 @@ def test_the_page_is_revalidated_and_its_code_is_cached() -> None:
     start, body = ask("/")
     assert body["body"].decode() == page_with_code()
     assert dict(start["headers"])[b"cache-control"] == b"no-cache"
-    (table,) = SCRIPTS.glob("DataFrame.*.js")
-    start, body = ask(f"/static/js/{table.name}")
-    assert body["body"] == table.read_bytes()
-    assert dict(start["headers"])[b"content-length"] == str(table.stat().st_size).encode()
+    (chart,) = SCRIPTS.glob("ArrowVegaLiteChart.*.js")
+    start, body = ask(f"/static/js/{chart.name}")
+    assert body["body"] == chart.read_bytes()
+    assert dict(start["headers"])[b"content-length"] == str(chart.stat().st_size).encode()
     assert b"immutable" in dict(start["headers"])[b"cache-control"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_page_has_the_same_code(path: str) -> None:
+    assert ask(f"/{path}") == ask("/")
+
+
+@pytest.mark.parametrize("theirs", WORDS)
+def test_what_streamlit_says_to_its_developers_is_said_to_visitors(theirs: str) -> None:
+    (script,) = [path for path in SCRIPTS.glob("index.*.js") if theirs.encode() in path.read_bytes()]
+    _, body = ask(f"/static/js/{script.name}")
+    assert theirs.encode() not in body["body"]
+    assert WORDS[theirs].encode() in body["body"]
 
 
 @pytest.mark.parametrize(
     ("path", "method", "kind"),
     [
-        ("/search", "GET", "http"),
+        ("/nosuchpage", "GET", "http"),
         ("/", "HEAD", "http"),
         ("/", "GET", "websocket"),
         ("/static/js/../../index.html", "GET", "http"),

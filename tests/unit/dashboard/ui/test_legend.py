@@ -22,3 +22,10 @@ def test_unknown_labels_get_shapes_of_their_own() -> None:
         "Alpha": "wedge",
         "Zeta": "arrow",
     }
+
+
+def test_with_a_filter_the_legend_says_how_many_pass_it() -> None:
+    html = legend_html({"low": 144, "high": 29}, {"Burst": 173}, chosen=({"high": 29}, {"Burst": 29}))
+    for text in ("0 of 144", "29 of 29", "29 of 173"):
+        assert text in html
+    assert " of " not in legend_html({"low": 144}, {})

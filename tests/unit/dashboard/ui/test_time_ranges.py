@@ -2,19 +2,23 @@ import datetime as dt
 
 import pytest
 
+from dashboard.ui.clock import Clock
 from dashboard.ui.time_ranges import (
     MAX_BUCKETS,
     MAX_CANDLES,
     Period,
+    Rolling,
     TimeRange,
     ago,
-    at_exchange,
     bucket_width_s,
-    exchange_clock_js,
+    clock_js,
+    find_period,
     periods,
-    to_full_hours,
+    rolling,
+    to_round_times,
 )
 
+NEW_YORK = Clock("America/New_York")
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
 
@@ -52,24 +56,24 @@ def test_candles_are_wider(seconds: int) -> None:
 
 
 def test_full_hours_enclose_the_trades() -> None:
-    last = NOON.replace(minute=59, second=59)
-    assert to_full_hours(NOON, last) == TimeRange(NOON, NOON + dt.timedelta(hours=1))
-    assert to_full_hours(NOON, NOON).end > NOON
+    first, last = NOON.replace(minute=59), NOON.replace(hour=13, minute=59, second=59)
+    assert to_round_times(first, last) == TimeRange(NOON, NOON + dt.timedelta(hours=2))
 
 
-def test_the_exchange_time_names_days_only_where_there_are_several() -> None:
-    assert at_exchange(TimeRange(NOON, NOON + dt.timedelta(hours=17))) == "07:00 to 00:00 in New York"
-    assert at_exchange(TimeRange(NOON, NOON + dt.timedelta(hours=18))).startswith("02 Mar 07:00 to 03 Mar")
+def test_full_five_minutes_enclose_the_trades_of_a_session_that_has_just_begun() -> None:
+    first, last = NOON.replace(minute=8, microsecond=1), NOON.replace(minute=10)
+    assert to_round_times(first, last) == TimeRange(NOON.replace(minute=5), NOON.replace(minute=15))
+    assert to_round_times(NOON, NOON) == TimeRange(NOON, NOON.replace(minute=5))
 
 
-def test_the_exchange_clock_is_five_hours_behind_in_winter() -> None:
-    expression = exchange_clock_js(TimeRange(NOON, NOON + dt.timedelta(hours=8)))
+def test_new_yorks_clock_is_five_hours_behind_in_winter() -> None:
+    expression = clock_js(TimeRange(NOON, NOON + dt.timedelta(hours=8)), NEW_YORK)
     assert expression == f"toNumber(datum.value) + {-5 * 3_600_000}"
 
 
-def test_the_exchange_clock_is_put_forward_when_it_is() -> None:
+def test_new_yorks_clock_is_put_forward_when_it_is() -> None:
     put_forward = dt.datetime(2026, 3, 8, 7, tzinfo=dt.UTC)
-    expression = exchange_clock_js(TimeRange(NOON, NOON + dt.timedelta(days=9)))
+    expression = clock_js(TimeRange(NOON, NOON + dt.timedelta(days=9)), NEW_YORK)
     changed_ms = int(put_forward.timestamp() * 1000)
     assert expression == (
         f"toNumber(datum.value) + (datum.value < {changed_ms} ? {-5 * 3_600_000} : {-4 * 3_600_000})"
@@ -82,3 +86,34 @@ def test_the_exchange_clock_is_put_forward_when_it_is() -> None:
 )
 def test_age_is_shown_in_the_unit_that_fits(seconds: float, text: str) -> None:
     assert ago(seconds) == text
+
+
+def test_a_span_of_more_sessions_than_there_are_is_the_longest_one() -> None:
+    days = [dt.date(2026, 3, 4), dt.date(2026, 3, 3)]
+    longest = find_period(periods(days), "last-5")
+    assert longest is not None
+    assert (longest.name, longest.first) == ("last-2", days[1])
+    only: list[Period | Rolling] = [*rolling(NOON, NOON), *periods(days[:1])]
+    assert find_period(only, "last-5") == only[-1]
+    assert find_period(periods(days), "last-7") is None
+    assert find_period(periods(days), None) is None
+
+
+def test_the_last_minutes_end_at_the_clock_while_the_tape_is_live() -> None:
+    now = NOON + dt.timedelta(seconds=7)
+    quarter, hour = rolling(now - dt.timedelta(minutes=20), now)
+    assert quarter.time_range == TimeRange(NOON - dt.timedelta(minutes=14), NOON + dt.timedelta(minutes=1))
+    assert hour.time_range == TimeRange(NOON - dt.timedelta(minutes=55), NOON + dt.timedelta(minutes=5))
+    assert [one.title for one in (quarter, hour)] == ["Last 15 minutes", "Last hour"]
+
+
+def test_the_last_minutes_of_an_old_day_end_at_its_newest_trade() -> None:
+    newest = NOON + dt.timedelta(seconds=59)
+    (quarter, _) = rolling(newest, NOON + dt.timedelta(days=300))
+    assert quarter.time_range.end == NOON + dt.timedelta(minutes=1)
+    assert quarter == rolling(NOON, NOON + dt.timedelta(days=301))[0]  # it stays put within its step
+
+
+def test_the_last_minutes_of_a_tape_that_is_dated_ahead_end_with_it() -> None:
+    (quarter, _) = rolling(NOON + dt.timedelta(days=3), NOON)
+    assert quarter.end == NOON + dt.timedelta(days=3, minutes=1)

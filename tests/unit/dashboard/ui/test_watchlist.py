@@ -3,7 +3,9 @@ from hypothesis import strategies as st
 
 from dashboard.ui.watchlist import MAX_SYMBOL_LENGTH, MAX_WATCHED, parse, serialize
 
-SYMBOLS = st.text(min_size=1, max_size=MAX_SYMBOL_LENGTH).filter(lambda text: text.isprintable())
+SYMBOLS = st.text(min_size=1, max_size=MAX_SYMBOL_LENGTH).filter(
+    lambda text: text.isprintable() and not text.isspace()
+)
 
 
 @given(st.lists(SYMBOLS, max_size=MAX_WATCHED, unique=True))
@@ -18,6 +20,7 @@ def test_the_text_has_nothing_that_ends_a_cookie(symbols: list[str]) -> None:
 
 def test_what_cannot_be_a_symbol_is_left_out() -> None:
     assert parse(f",A,,A,{'x' * (MAX_SYMBOL_LENGTH + 1)},B") == ["A", "B"]
+    assert parse("%00,A%0AB,%7F,%E2%80%AEBA,%20,A") == ["A"]
     assert parse("") == []
 
 

@@ -1,10 +1,11 @@
 import pytest
 
-from infra.demo.live import describe, parse_live
+from infra.demo.live import describe, parse_live, why_not_connected
 from infra.demo.progress import PipelineState
 from services.common.errors import TapewatchError
 from services.common.observability.samples import to_samples
 from services.sources.feeds.health import feeds_health
+from services.sources.feeds.session import CANNOT_CONNECT, CONNECTED
 
 
 def test_a_live_feed_is_a_venue_and_symbols() -> None:
@@ -39,6 +40,15 @@ def test_a_feed_that_is_away_says_no_age_of_its_last_record() -> None:
     )
     (state,) = feeds_health(to_samples(scraped))
     assert describe(state) == "not connected · 1 reconnect · gaps 0 open, 0 filled, 0 lost"
+
+
+def test_the_reason_why_a_venue_cannot_be_reached_is_that_of_the_last_try_until_one_succeeds() -> None:
+    refused = {"event": CANNOT_CONNECT, "reason": "connection refused"}
+    busy = {"event": CANNOT_CONNECT, "reason": "HTTP 503"}
+    connected = {"event": CONNECTED}
+    assert why_not_connected([{"event": "metrics"}]) == ""
+    assert why_not_connected([connected, refused, busy]) == "HTTP 503"
+    assert why_not_connected([refused, connected]) == ""
 
 
 def test_trades_that_are_known_exactly_keep_the_lags() -> None:

@@ -87,8 +87,23 @@ def test_a_registry_that_is_away_is_named(files: tuple[Path, Path]) -> None:
 
 
 def test_patches_are_compared_as_numbers_and_other_versions_are_left_alone() -> None:
-    assert newest_patch("v1.2.3", ["v1.2.9", "v1.2.10", "v1.3.0", "1.2.11", "v1.2.12-rc1"]) == "v1.2.10"
-    assert newest_patch("3.11.1-slim", ["3.11.2", "3.11.1-slim", "3.11.2-slim-x"]) == "3.11.1-slim"
+    assert (
+        newest_patch("broker", "v1.2.3", ["v1.2.9", "v1.2.10", "v1.3.0", "1.2.11", "v1.2.12-rc1"])
+        == "v1.2.10"
+    )
+    assert newest_patch("python", "3.11.1-slim", ["3.11.2", "3.11.1-slim", "3.11.2-slim-x"]) == "3.11.1-slim"
+
+
+def test_postgres_has_its_patch_in_the_second_number_and_keeps_its_major_version() -> None:
+    tags = ["18", "18.4", "18.6", "18.16", "18.17-trixie", "18.20beta1", "19.1", "19.99", "latest"]
+    assert newest_patch("postgres", "18.4", tags) == "18.16"
+    assert newest_patch("postgres", "18.4-trixie", tags) == "18.17-trixie"
+    with pytest.raises(TapewatchError, match="no version of two numbers"):
+        newest_patch("postgres", "18", tags)
+    with pytest.raises(TapewatchError, match="no version of two numbers"):
+        newest_patch("postgres", "9.6.24", tags)
+    with pytest.raises(TapewatchError, match="no version of three numbers"):
+        newest_patch("elasticsearch", "9.5", ["9.5", "9.6"])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +129,11 @@ def test_every_foreign_image_of_the_project_is_found() -> None:
         "redpandadata/console",
         "library/elasticsearch",
         "library/kibana",
+        "library/postgres",
         "library/python",
+        "grafana/grafana",
+        "prom/prometheus",
+        "prom/alertmanager",
     }
 
 

@@ -88,7 +88,7 @@ def test_generated_day_is_not_published_beside_real_ones(
 ) -> None:
     monkeypatch.setattr(publish_days, "has_other_trades", lambda _: others)
     assert publish_days.check_nothing_else_is_there(Path("day.csv")) == code
-    assert ("has trades of files already" in capsys.readouterr().err) is others
+    assert ("has other trades already" in capsys.readouterr().err) is others
 
 
 def test_the_check_logs_as_the_producer_does(monkeypatch: pytest.MonkeyPatch, configured: Mock) -> None:
@@ -121,6 +121,23 @@ def test_day_is_generated_and_checked_before_it_is_published(
     assert [next(one for one in ran if one in command) for command in commands] == ran
     if code == 0:
         assert commands[-1][-4:] == ["produce", "--speed", "60", str(publish_days.GENERATED)]
+
+
+def test_no_day_is_generated_beside_a_live_feed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Supervisor, "run", lambda *_: pytest.fail("it was started"))
+    assert publish_days.main({"FEED": "coinbase:BTC-USD"}) == 0
+    assert "no generated day is published beside it" in capsys.readouterr().out
+
+
+def test_files_are_published_beside_a_live_feed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started = Mock(return_value=0)
+    monkeypatch.setattr(Supervisor, "run", started)
+    monkeypatch.setattr(publish_days, "FOLDER", tmp_path)
+    (tmp_path / "a.csv").touch()
+    assert publish_days.main({"FEED": "coinbase:BTC-USD", "DATA_DIR": "/days"}) == 0
+    assert started.call_args[0][0][-2:] == ["produce", str(tmp_path / "a.csv")]
 
 
 def script(text: str) -> list[str]:

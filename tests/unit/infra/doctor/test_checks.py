@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 import pytest
 from pydantic import SecretStr
 
-from infra.doctor import checks
+from infra.doctor import checks, run
 from infra.doctor.checks import (
     Diagnosis,
     check_broker,
@@ -21,11 +21,15 @@ from infra.doctor.checks import (
     judge_disk,
     judge_python,
 )
+from infra.doctor.postgres import judge_postgres
 from infra.doctor.run import diagnoses_table, run_doctor
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
+from services.common.errors import TapewatchError
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.coordinator import StuckCoordinator
+from services.common.postgres.connection import PostgresConnection
+from services.common.postgres.settings import PostgresSettings
 from services.contracts.components import indexer
 from services.contracts.indices import NEEDED_TEMPLATES
 from services.contracts.sinks import COMPONENTS
@@ -106,7 +110,14 @@ def test_the_coordinator_of_every_group_is_checked(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(checks, "new_admin", lambda _: MagicMock())
     monkeypatch.setattr(checks, "find_stuck_coordinator", lambda _, group, *__: asked.append(group))
     assert check_coordinators(KafkaConnection("kafka:9092")).finding == "all coordinators accept commits"
-    assert asked == ["tapewatch-detector", "tapewatch-indexer", "tapewatch-indexer-paper"]
+    assert asked == [
+        "tapewatch-detector",
+        "tapewatch-alerter",
+        "tapewatch-indexer",
+        "tapewatch-indexer-postgres",
+        "tapewatch-indexer-paper",
+        "tapewatch-alert-sender",
+    ]
 
 
 def test_a_stuck_coordinator_is_reported_with_the_broker_to_restart() -> None:
@@ -233,6 +244,34 @@ def test_everything_away_ends_with_exit_code_1_and_a_way_out(capsys: pytest.Capt
     said = capsys.readouterr().out
     assert said.count("wrong") == 6
     assert said.count("tapewatch stack") == 2
+
+
+def test_postgres_is_checked_where_something_is_set_about_it_and_only_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, count in (("TAPEWATCH_POSTGRES_ADMIN", 0), ("TAPEWATCH_POSTGRES", 1)):
+        with nobody() as address:
+            monkeypatch.setenv(variable, f"postgresql://somebody@{address}/tapewatch")
+            run_doctor(Settings(kafka=address, elasticsearch=f"http://{address}"))
+        assert capsys.readouterr().out.count("Postgres  ") == count
+
+
+def test_the_check_of_postgres_names_the_package_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise TapewatchError("The check of Postgres needs the package psycopg.", "Install it.")
+
+    monkeypatch.setattr(run, "load_with_extra", missing)
+    assert run._postgres(PostgresSettings(postgres="postgresql://a@b/c")) == [
+        Diagnosis("Postgres", "The check of Postgres needs the package psycopg.", "Install it.")
+    ]
+
+
+def test_an_old_postgres_is_reported() -> None:
+    connection = PostgresConnection({"host": "db", "dbname": "tape"})
+    old = judge_postgres(connection, 140_012, "me", is_encrypted=True)
+    assert old.finding == "db:5432/tape, version 14.12, as me, TLS"
+    assert old.hint == "Use Postgres 15 or newer."
+    assert judge_postgres(connection, 150_001, "me", is_encrypted=True).hint == ""
 
 
 def test_the_table_marks_what_is_wrong_and_puts_the_hint_below() -> None:

@@ -45,13 +45,15 @@ def test_temporary_folder_can_stay_for_its_logs() -> None:
     assert data_dir.path.exists()
 
 
-def test_abandoned_temporary_folders_go_with_the_next_start() -> None:
+def test_abandoned_temporary_folders_go_with_the_next_start_of_the_same_kind() -> None:
     abandoned, running = DataDir(None), DataDir(None)
     abandoned.keep_for_now()
     abandoned.close()
     an_hour_ago = time.time() - 3600
     for folder in (abandoned.path, running.path):
         os.utime(folder / "stack.lock", (an_hour_ago, an_hour_ago))
+    DataDir(None, "tapewatch-other-").close()
+    assert abandoned.path.exists()
     DataDir(None).close()
     assert not abandoned.path.exists()
     assert running.path.exists()

@@ -1,64 +1,40 @@
 """Reads saved objects as Kibana does: their content, and the fields and data views they refer to."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from infra.kibana.generate import FILE
+from infra.kibana.content.all_objects import all_objects
+from infra.kibana.objects.saved_object import RECENT
+from tests.kql import EVERYTHING, Query, parse
 
 ELASTICSEARCH = Path("infra/elasticsearch")
 
 Saved = dict[str, Any]
 
-OBJECTS: list[Saved] = [json.loads(line) for line in FILE.read_text().splitlines()]
+DASHBOARD_URL = "http://127.0.0.1:8501"
+OBJECTS: list[Saved] = json.loads(json.dumps(all_objects(RECENT, DASHBOARD_URL)))
 BY_KEY = {(one["type"], one["id"]): one for one in OBJECTS}
 CHARTS = [one for one in OBJECTS if one["type"] == "lens"]
 SEARCHES = [one for one in OBJECTS if one["type"] == "search"]
 DASHBOARDS = [one for one in OBJECTS if one["type"] == "dashboard"]
 DATA_VIEWS = [one for one in OBJECTS if one["type"] == "index-pattern"]
 
-_KQL = re.compile(r'(?P<negated>not )?"?(?P<field>[@\w.]+)"?: (?:"(?P<value>[^"]+)"|(?P<any>\*))')
 
-
-class Query(NamedTuple):
-    """One condition in KQL."""
-
-    field: str
-    value: str | None
-    """None for any value."""
-    negated: bool
-
-    def as_filter(self) -> dict[str, Any]:
-        """Return it as an Elasticsearch query."""
-        field = {"exists": {"field": self.field}}
-        inner = field if self.value is None else {"term": {self.field: self.value}}
-        return {"bool": {"must_not": inner}} if self.negated else inner
-
-    def fits(self, document: dict[str, Any]) -> bool:
-        """Tell whether a document matches."""
-        found = self.field in document if self.value is None else document[self.field] == self.value
-        return found != self.negated
-
-
-def kql(query: dict[str, str] | None) -> list[Query]:
+def kql(query: dict[str, str] | None) -> Query:
     """Parse a query; fail on syntax that the objects do not use."""
-    if not query or not query["query"]:
-        return []
+    if not query:
+        return EVERYTHING
     assert query["language"] == "kuery"
-    found = _KQL.fullmatch(query["query"])
-    assert found, query
-    return [Query(found["field"], found["value"], bool(found["negated"]))]
+    return parse(query["query"])
 
 
 def view_id(one: Saved) -> str:
-    """Return the one data view of a chart or a search."""
-    ids: set[str] = {
-        reference["id"] for reference in one["references"] if reference["type"] == "index-pattern"
-    }
-    (found,) = ids
-    return found
+    """Return the data view of a chart's numbers or of a search."""
+    names = {"kibanaSavedObjectMeta.searchSourceJSON.index", "indexpattern-datasource-layer-main"}
+    (found,) = (reference["id"] for reference in one["references"] if reference["name"] in names)
+    return str(found)
 
 
 def layer(chart: Saved) -> dict[str, Any]:
@@ -82,18 +58,24 @@ def panels(dashboard: Saved) -> list[dict[str, Any]]:
     return found
 
 
+def control_panels(dashboard: Saved) -> dict[str, Any]:
+    """Return a dashboard's controls by their names."""
+    found: dict[str, Any] = json.loads(dashboard["attributes"]["controlGroupInput"]["panelsJSON"])
+    return found
+
+
 def controls(dashboard: Saved) -> Iterator[tuple[str, str]]:
     """Yield data view and field of each control."""
     references = {reference["name"]: reference["id"] for reference in dashboard["references"]}
-    chosen = json.loads(dashboard["attributes"]["controlGroupInput"]["panelsJSON"])
-    for name, control in chosen.items():
+    for name, control in control_panels(dashboard).items():
         assert control["explicitInput"]["id"] == name
         yield references[f"controlGroup_{name}:optionsListDataView"], control["explicitInput"]["fieldName"]
 
 
 def mapping(data_view_id: str) -> dict[str, dict[str, Any]]:
-    """Return the mapped fields of a data view's indices, nested names with dots."""
-    pattern = BY_KEY["index-pattern", data_view_id]["attributes"]["title"]
+    """Return the mapped fields of a data view's indices, nested names with dots, and those it computes."""
+    attributes = BY_KEY["index-pattern", data_view_id]["attributes"]
+    pattern = attributes["title"]
     fields: dict[str, dict[str, Any]] = {}
     for path in (ELASTICSEARCH / "templates").glob("*.json"):
         template = json.loads(path.read_text())
@@ -104,7 +86,14 @@ def mapping(data_view_id: str) -> dict[str, dict[str, Any]]:
                     mappings = json.loads(part.read_text())["template"].get("mappings", {})
                     fields |= _flat(mappings.get("properties", {}), "")
     assert fields, f"no template for {pattern}"
-    return fields
+    computed: dict[str, dict[str, Any]] = json.loads(attributes["runtimeFieldMap"])
+    assert not fields.keys() & computed.keys()
+    return fields | computed
+
+
+def types(data_view_id: str) -> dict[str, str]:
+    """Return the types of a data view's fields."""
+    return {name: field["type"] for name, field in mapping(data_view_id).items() if "type" in field}
 
 
 def _flat(properties: dict[str, Any], prefix: str) -> dict[str, dict[str, Any]]:

@@ -37,6 +37,7 @@ def test_each_role_is_created_once(cluster: FullCluster, client: Elasticsearch) 
         "created role tapewatch-dashboard",
         "created role tapewatch-indexer",
         "created role tapewatch-kibana-reader",
+        "created role tapewatch-kibana-setup",
     ]
     before = len(cluster.changes)
     assert set_up_roles(client) == []
@@ -82,6 +83,7 @@ def test_no_role_may_administer_anything(cluster: FullCluster, client: Elasticse
         "indices:admin/index_template/get",
         "indices:admin/index_template/simulate_index",
         "auto_configure",
+        "create_doc",
         "delete",
         "index",
         "read",
@@ -89,15 +91,40 @@ def test_no_role_may_administer_anything(cluster: FullCluster, client: Elasticse
     }
     writes = {
         path.rpartition("/")[2]: sorted(
-            name for one in role["indices"] if "index" in one["privileges"] for name in one["names"]
+            name
+            for one in role["indices"]
+            if {"index", "create_doc"} & {*one["privileges"]}
+            for name in one["names"]
         )
         for path, role in roles.items()
     }
     assert writes == {
-        "tapewatch-dashboard": ["verdicts"],
-        "tapewatch-indexer": ["anomalies-*", "corrections-*", "feed-events-*", "trades-*"],
+        "tapewatch-dashboard": ["cases", "verdicts", "views"],
+        "tapewatch-indexer": [
+            "alert-deliveries-*",
+            "alerts-*",
+            "anomalies-*",
+            "corrections-*",
+            "feed-events-*",
+            "profiles",
+            "silences",
+            "trades-*",
+        ],
         "tapewatch-kibana-reader": [],
+        "tapewatch-kibana-setup": [],
     }
+
+
+def test_the_dashboard_adds_to_histories_but_changes_and_deletes_nothing(
+    cluster: FullCluster, client: Elasticsearch
+) -> None:
+    set_up_roles(client)
+    given = cluster.kept["/_security/role/tapewatch-dashboard"]["indices"]
+    rights = {name: set(one["privileges"]) for one in given for name in one["names"]}
+    assert (
+        rights["verdicts"] == rights["cases"] == rights["views"] == {"read", "auto_configure", "create_doc"}
+    )
+    assert rights["alerts-*"] == rights["alert-deliveries-*"] == rights["silences"] == {"read"}
 
 
 def test_a_user_is_created_with_role_and_password_once(

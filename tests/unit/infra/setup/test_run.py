@@ -1,4 +1,5 @@
 import contextlib
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -37,13 +38,14 @@ def test_a_full_cluster_gets_everything_once_and_in_an_order_that_always_works(t
     notes: list[str] = []
     with FullCluster() as cluster, new_client(cluster.url, settings=settings) as client:
         changes = set_up_elasticsearch(client, settings, notes.append)
-        kinds = [change.removeprefix("created ").split(" tapewatch-")[0] for change in changes]
+        kinds = [re.split(r" (?:tapewatch-|[a-z-]+(?:-\d{4}\.\d\d.*)?$)", change)[0] for change in changes]
         assert list(dict.fromkeys(kinds)) == [
-            "lifecycle policy",
-            "component template",
-            "index template",
-            "role",
-            "user",
+            "created lifecycle policy",
+            "created component template",
+            "created index template",
+            "created index",
+            "created role",
+            "created user",
         ]
         assert "created component template tapewatch-compression" in changes
         before = len(cluster.changes)
@@ -72,12 +74,13 @@ def test_indices_that_keep_whole_sizes_only_are_named() -> None:
     assert note.startswith("whole sizes only in anomalies-2025.12, trades-2025.12.31, created before")
 
 
-def test_an_administrator_who_may_not_see_mappings_can_still_set_up() -> None:
+def test_an_administrator_who_may_not_see_or_make_indices_can_still_set_up() -> None:
     notes: list[str] = []
     refuses = {"/trades-": 403}
     with FullCluster(refuses=refuses) as cluster, new_client(cluster.url, settings=as_admin()) as client:
         assert set_up_elasticsearch(client, as_admin(), notes.append)
-    assert "were not checked" in notes[0]
+    assert notes[0].startswith("no first indices were made")
+    assert "were not checked" in notes[1]
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -108,17 +111,33 @@ def test_wrong_credentials_end_it_at_once(settings: SetupSettings, status: int |
             wait_for_elasticsearch(client, cluster.url, Patience(cluster))
 
 
-def test_kibana_alone_is_set_up_without_asking_kafka_or_elasticsearch(
+def test_kibana_alone_is_set_up_without_kafka_and_without_an_elasticsearch_that_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wait = Mock(return_value=True)
     monkeypatch.setattr(run, "wait_for_kibana", wait)
-    monkeypatch.setattr(run, "import_objects", lambda *_: ["created in Kibana: dashboard"])
+    given: dict[str, Any] = {}
+
+    def import_objects(*_: object, **options: Any) -> list[str]:
+        given.update(options)
+        return ["created in Kibana: dashboard"]
+
+    monkeypatch.setattr(run, "import_objects", import_objects)
     for name in ("wait_for_topics", "wait_for_elasticsearch", "set_up_topics", "set_up_elasticsearch"):
         monkeypatch.setattr(run, name, lambda *_: pytest.fail("not of Kibana"))
     changes: list[str] = []
-    settings = SetupSettings(kibana="http://kibana:5601")
-    assert run.run_setup(settings, changes.append, AskedFor(), kibana_only=True) == 0
+    notes: list[str] = []
+    settings = SetupSettings(
+        kibana="http://kibana:5601",
+        elasticsearch="http://127.0.0.1:9",
+        dashboard_url="http://tape:8501",
+    )
+    assert (
+        run.run_setup(settings, changes.append, AskedFor(), notes.append, kibana_only=True, overwrite=True)
+        == 0
+    )
+    assert given == {"times": None, "dashboard_url": "http://tape:8501", "overwrite": True}
+    assert "the newest session is not known: Elasticsearch does not answer" in notes[0]
     assert wait.call_args[0][:2] == ("http://kibana:5601", None)
     assert changes == ["created in Kibana: dashboard"]
 
@@ -126,3 +145,33 @@ def test_kibana_alone_is_set_up_without_asking_kafka_or_elasticsearch(
 def test_kibana_alone_needs_its_address() -> None:
     with pytest.raises(TapewatchError, match="No Kibana is given"):
         run.run_setup(SetupSettings(), print, AskedFor(), kibana_only=True)
+
+
+def test_postgres_alone_is_set_up_without_kafka_elasticsearch_and_kibana(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = ("wait_for_topics", "wait_for_elasticsearch", "wait_for_kibana", "set_up_topics", "new_client")
+    for name in others:
+        monkeypatch.setattr(run, name, lambda *_, **__: pytest.fail("not of Postgres"))
+    set_up = Mock(return_value=["ran migration 1"])
+    monkeypatch.setattr(run, "load_with_extra", lambda *_, **__: set_up)
+    settings = SetupSettings(postgres_admin="postgresql://postgres@db/tapewatch", kibana="http://kibana:5601")
+    changes: list[str] = []
+    stop = AskedFor()
+    assert run.run_setup(settings, changes.append, stop, postgres_only=True) == 0
+    assert changes == ["ran migration 1"]
+    set_up.assert_called_once_with(settings, stop)
+
+
+def test_kibana_alone_leaves_postgres_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "wait_for_kibana", lambda *_: False)
+    monkeypatch.setattr(run, "load_with_extra", lambda *_, **__: pytest.fail("not of Kibana"))
+    settings = SetupSettings(postgres_admin="postgresql://postgres@db/tapewatch", kibana="http://kibana:5601")
+    assert run.run_setup(settings, print, AskedFor(), kibana_only=True) >= 128
+
+
+def test_postgres_alone_needs_its_address_and_no_kibana() -> None:
+    with pytest.raises(TapewatchError, match="No Postgres is given"):
+        run.run_setup(SetupSettings(), print, AskedFor(), postgres_only=True)
+    with pytest.raises(TapewatchError, match="were both asked for"):
+        run.run_setup(SetupSettings(), print, AskedFor(), postgres_only=True, kibana_only=True)

@@ -7,7 +7,11 @@ import pytest
 from infra.setup.cluster import Abilities
 from infra.setup.templates import FOLDER, PREFIX, set_up_templates
 from services.common.elastic.client import new_client
+from services.contracts.detectors import DETECTORS
 from services.contracts.indices import NEEDED_TEMPLATES
+from services.detector.detectors.checks import session_trades
+from services.detector.engine.engine import Engine
+from services.detector.profiles.profile import Profile
 from tests.unit.infra.full_cluster import FullCluster
 
 
@@ -42,6 +46,23 @@ def test_a_template_needs_only_components_that_every_cluster_gets(name: str) -> 
     assert optional <= set(template["composed_of"])
 
 
+def test_an_anomaly_with_every_feature_of_every_detector_fits_into_its_index() -> None:
+    engine = Engine(Profile.model_validate({"detectors": {name: {} for name in DETECTORS}}))
+    flags = [one for found in engine.flag(session_trades("NVDA", 0, 1, 0)) for one in found.flags.values()]
+    assert len(flags) == len(DETECTORS)
+    dynamic = {f"features.{name}" for one in flags for name in one.features}
+    dynamic |= {f"contributions.{name}" for one in flags for name in one.contributions}
+    assert len(dynamic) > len(DETECTORS)
+    static = [
+        name
+        for component in ("tapewatch-trade-fields", "tapewatch-anomaly-fields")
+        for name, _ in fields(COMPONENTS[component]["template"]["mappings"]["properties"])
+    ]
+    limit = COMPONENTS["tapewatch-anomaly-fields"]["template"]["settings"]["index"]["mapping"]
+    # Half of what is left is for detectors of others.
+    assert len(static) + 2 * len(dynamic) <= limit["total_fields"]["limit"]
+
+
 def test_text_is_only_what_people_write_or_read_as_sentences() -> None:
     text = {
         name
@@ -49,7 +70,7 @@ def test_text_is_only_what_people_write_or_read_as_sentences() -> None:
         for name, mapping in fields(component["template"].get("mappings", {}).get("properties", {}))
         if mapping.get("type") == "text"
     }
-    assert text == {"message", "comment", "reason"}
+    assert text == {"message", "comment", "reason", "digest.reason"}
 
 
 @pytest.mark.parametrize("lifecycle", [True, False])

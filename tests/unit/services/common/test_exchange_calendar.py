@@ -25,8 +25,29 @@ def test_holidays_and_days_beyond_the_calendar_have_no_auctions(day: str) -> Non
     assert ExchangeCalendar("XNAS").auction_times(day) == (0, 0)
 
 
+@pytest.mark.slow
 def test_calendar_with_bounds_has_no_auctions_outside_of_them() -> None:
     assert ExchangeCalendar("XKRX").auction_times("2200-06-01") == (0, 0)
+
+
+def test_a_market_that_never_closes_has_no_auctions() -> None:
+    assert ExchangeCalendar("24/7").auction_times("2024-12-02") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "day", "hours"),
+    [
+        ("XNAS", "2024-12-02", 0),
+        ("XNAS", "2025-05-05", 0),
+        ("XNAS", "2024-11-29", 3),  # a half day
+        ("XNAS", "2024-12-01", None),  # a Sunday
+        ("XTKS", "2024-12-02", -0.5),  # it closes later since November
+        ("24/7", "2024-12-01", 0),
+    ],
+)
+def test_half_days_miss_hours_of_most_days(exchange: str, day: str, hours: float | None) -> None:
+    missing_ns = ExchangeCalendar(exchange).missing_ns(day)
+    assert missing_ns == (None if hours is None else hours * 3600 * 10**9)
 
 
 def test_time_zone_is_the_exchanges() -> None:

@@ -17,7 +17,6 @@ from services.dead_letters.view import (
     letters_table,
     summary,
     value_text,
-    visible,
 )
 from tests.unit.services.dead_letters.samples import failure_of, letter
 
@@ -143,11 +142,3 @@ def test_hex_dump_reports_how_much_it_omits() -> None:
     assert len(lines) == 4096 // 16 + 1
     assert lines[4] == "00000040  40 41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f  @ABCDEFGHIJKLMNO"
     assert lines[-1] == "… 1,024 bytes more; --raw writes them all"
-
-
-@given(st.text())
-def test_visible_text_is_printable_and_loses_nothing(text: str) -> None:
-    assert not set(visible(text)) & set(map(chr, [*range(32), *range(127, 160)]))
-    assert "".join(c for c in visible(text) if c.isalnum() and ord(c) > 0xFF) == "".join(
-        c for c in text if c.isalnum() and ord(c) > 0xFF
-    )

@@ -7,14 +7,15 @@ from services.detector.detectors.checks import joined, part, session_trades
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.columns import TradeColumns
 from services.detector.engine.engine import Engine
+from services.detector.engine.growth import Prints
 from services.detector.profiles.profile import Profile
 
 EVERYTHING = Profile.model_validate(
     {
         "detectors": {
             "auction_cross": {},
-            "off_market_price": {"alert_rarity": 2.5},
-            "unusual_size": {"alert_rarity": 2.0},
+            "off_market_price": {"alert_rarity": 2.5, "join_s": 20.0},
+            "unusual_size": {"alert_rarity": 2.0, "join_s": 3.0},
             "burst": {"alert_rarity": 2.0},
             "isolation_forest": {"refit_trades": 20, "window_trades": 50, "trees": 5, "alert_rarity": 1.5},
             "high_volume": {"threshold_shares": 900},
@@ -75,9 +76,10 @@ def batches(first: int, end: int, batch_trades: int) -> Iterator[range]:
 def anomalies(engine: Engine, columns: TradeColumns, places: Iterable[int]) -> list[tuple[int, str]]:
     """Run an engine on the trades at the given positions; return the anomalies' positions and documents."""
     at = list(places)
-    found = engine.detect_columns(part(columns, at)) if at else []
+    prints = Prints(lambda place: f"trade {at[place]}", lambda place: f"origin {at[place]}".encode())
+    found = engine.detect_columns(part(columns, at), prints) if at else []
     # repr tells floats apart to the last bit.
-    return [(at[place], repr(anomaly)) for place, anomaly in found]
+    return [(at[place], f"{origin!r} {anomaly!r}") for place, anomaly, origin in found]
 
 
 def open_sessions(engine: Engine) -> list[SessionKey]:

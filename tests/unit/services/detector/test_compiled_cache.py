@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.detector.compiled_cache import use_own_folder
+from services.detector import compiled_cache
+from services.detector.compiled_cache import UNCOMPILED, use_own_folder
 
 CALLER = """
 from numba import njit
@@ -58,6 +59,28 @@ def test_folder_follows_the_sources_and_older_ones_are_deleted(
     (package / "inner.py").write_text(CALLED.format(2))
     assert chosen(package, monkeypatch) != first
     assert not first.exists()
+
+
+def test_folder_stays_where_a_file_changes_that_nothing_compiled_calls(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = chosen(package, monkeypatch)
+    (package / "live").mkdir()
+    (package / "live" / "service.py").write_text("")
+    assert chosen(package, monkeypatch) == first
+
+
+def test_nothing_compiled_imports_what_is_compiled_in_those_folders() -> None:
+    package = Path(compiled_cache.__file__).parent
+    compiled = [path for path in package.rglob("*.py") if "import njit" in path.read_text()]
+    assert len(compiled) > 20
+    left_out = [path for path in compiled if path.relative_to(package).parts[0] in UNCOMPILED]
+    modules = [".".join(path.relative_to(package.parents[1]).with_suffix("").parts) for path in left_out]
+    assert "services.detector.offline.training.figures" in modules
+    for path in compiled:
+        names = UNCOMPILED if path not in left_out else ()
+        for name in (*modules, *(f"services.detector.{name}" for name in names)):
+            assert f"from {name}" not in path.read_text()
 
 
 def test_folder_of_the_user_gets_one_for_the_sources(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:

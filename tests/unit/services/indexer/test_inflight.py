@@ -1,9 +1,12 @@
 import threading
 from collections.abc import Callable
+from typing import cast
 
 from services.common.kafka.records import Record
 from services.indexer.inflight import InFlight
-from services.indexer.sinks.base import Entry, Rejected, Sink
+from services.indexer.keeping.in_kafka import KeptInKafka
+from services.indexer.letters import Letters
+from services.indexer.sinks.base import Entry, IdempotentSink, Rejected
 from tests.narrow import present
 from tests.unit.services.indexer.entries import batch, entry, message
 
@@ -12,7 +15,7 @@ MAX_IN_FLIGHT = 2 * CONNECTIONS
 SOON_S = 5.0
 
 
-class AnsweringSink(Sink):
+class AnsweringSink(IdempotentSink):
     """A sink that answers on request."""
 
     connections = CONNECTIONS
@@ -41,6 +44,10 @@ class SinkInTurns(AnsweringSink):
         return next(self._sinks).write(entries, is_wanted)
 
 
+def writing_to(sink: IdempotentSink) -> InFlight:
+    return InFlight(KeptInKafka(sink, cast(Letters, None)), sink.connections)
+
+
 def wait_for_oldest(in_flight: InFlight) -> None:
     in_flight.wait(SOON_S)
     assert in_flight.oldest_is_done
@@ -48,7 +55,7 @@ def wait_for_oldest(in_flight: InFlight) -> None:
 
 def test_batch_about_a_target_that_is_in_flight_waits() -> None:
     sink = AnsweringSink()
-    in_flight = InFlight(sink)
+    in_flight = writing_to(sink)
     in_flight.send(batch(1, 2), {})
     assert in_flight.accepts(batch(3, 4))
     assert not in_flight.accepts(batch(2, 3))
@@ -61,7 +68,7 @@ def test_batch_about_a_target_that_is_in_flight_waits() -> None:
 
 def test_no_more_batches_go_than_there_are_connections() -> None:
     sink = AnsweringSink()
-    in_flight = InFlight(sink)
+    in_flight = writing_to(sink)
     for number in range(CONNECTIONS):
         assert in_flight.accepts(batch(number))
         in_flight.send(batch(number), {})
@@ -72,7 +79,7 @@ def test_no_more_batches_go_than_there_are_connections() -> None:
 def test_batches_pass_one_that_is_slow_but_not_for_ever() -> None:
     slow, quick = AnsweringSink(), AnsweringSink()
     quick.go.set()
-    in_flight = InFlight(SinkInTurns([slow] + [quick] * MAX_IN_FLIGHT))
+    in_flight = writing_to(SinkInTurns([slow] + [quick] * MAX_IN_FLIGHT))
     for number in range(MAX_IN_FLIGHT):
         assert in_flight.accepts(batch(number))
         in_flight.send(batch(number), {})
@@ -90,7 +97,7 @@ def test_batches_pass_one_that_is_slow_but_not_for_ever() -> None:
 def test_what_was_acknowledged_is_counted_without_what_was_rejected() -> None:
     sink = AnsweringSink(Rejected(1, "why"), Rejected(4, "why not"))
     sink.go.set()
-    in_flight = InFlight(sink)
+    in_flight = writing_to(sink)
     made = batch(0, 1)
     assert made.add(message(2, "anomalies"), entry(2))
     assert made.add(message(3, "anomalies"), entry(3, content=None))
@@ -106,7 +113,7 @@ def test_what_was_acknowledged_is_counted_without_what_was_rejected() -> None:
 
 def test_abandoned_batch_is_waited_for_but_neither_sent_again_nor_committed() -> None:
     sink = AnsweringSink(Rejected(0, "why"))
-    in_flight = InFlight(sink)
+    in_flight = writing_to(sink)
     in_flight.send(batch(1), {("trades", 0): 2})
     in_flight.abandon()
     assert not in_flight.has_owned

@@ -1,8 +1,9 @@
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from services.indexer.letters import Letters
 from services.indexer.offset_committer import COMMIT_EVERY_S, TRY_AGAIN_S, OffsetCommitter
 from tests.unit.services.common.clock import FakeClock
 
@@ -11,13 +12,13 @@ ANOMALIES = ("anomalies", 3)
 AWAY = KafkaError(KafkaError._TRANSPORT)
 
 
-class FakeProducer:
+class FakeLetters:
     """Has the given number of dead letters that are not yet acknowledged."""
 
     unsafe = 0
 
-    def flush(self, _timeout_s: float) -> int:
-        return self.unsafe
+    def are_safe(self, _within_s: float) -> bool:
+        return not self.unsafe
 
 
 class FakeConsumer:
@@ -43,9 +44,9 @@ class Bench:
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.producer = FakeProducer()
+        self.letters = FakeLetters()
         self.consumer = FakeConsumer()
-        self.committer = OffsetCommitter(cast(Producer, self.producer), "Kafka at nowhere", "indexer")
+        self.committer = OffsetCommitter(cast(Letters, self.letters), "Kafka at nowhere", "indexer")
 
     def poll(self) -> int:
         """Return how many commits were sent so far."""
@@ -101,10 +102,10 @@ def test_commits_are_a_while_apart(bench: Bench) -> None:
 
 
 def test_nothing_is_committed_before_the_dead_letters_are_safe(bench: Bench) -> None:
-    bench.producer.unsafe = 1
+    bench.letters.unsafe = 1
     bench.committer.request({TRADES: 10})
     assert bench.poll() == 0
-    bench.producer.unsafe = 0
+    bench.letters.unsafe = 0
     assert bench.poll() == 1
 
 

@@ -18,8 +18,9 @@ from services.common.kafka.records import Record
 from services.common.observability.health import Health
 from services.contracts.components import INDEXER
 from services.indexer import batch, offset_committer, runner
+from services.indexer.keeping import in_kafka
 from services.indexer.runner import Runner
-from services.indexer.sinks.base import Entry, Rejected, RejectedRecordError, Sink
+from services.indexer.sinks.base import Entry, IdempotentSink, Rejected, RejectedRecordError
 from tests.stops import AskedFor
 from tests.unit.services.common.kafka.fake_consumer import FakeConsumer, FakeMessage
 
@@ -38,7 +39,7 @@ LOG = {place: [content(place, at) for at in range(MESSAGES)] for place in PLACES
 EXPECTED = {value.split(b":")[0]: value for values in LOG.values() for value in values if value != b"poison"}
 
 
-class MemorySink(Sink):
+class MemorySink(IdempotentSink):
     title = "memory"
     connections = 2
 
@@ -96,7 +97,7 @@ class Bench:
         monkeypatch.setattr(consumer_loop, "new_admin", lambda _: None)
         monkeypatch.setattr(runner, "new_producer", lambda *_, **__: self.producer)
         monkeypatch.setattr(runner, "claim_instance", lambda *_: "test")
-        monkeypatch.setattr(runner, "find_starts", self._starts)
+        monkeypatch.setattr(in_kafka, "find_starts", self._starts)
         monkeypatch.setattr(batch, "FLUSH_AFTER_S", 0.0)
         monkeypatch.setattr(offset_committer, "COMMIT_EVERY_S", 0.0)
         self.start()
@@ -134,7 +135,8 @@ class Bench:
 
     def _starts(self, _consumer: object, places: list[TopicPartition]) -> list[Start]:
         return [
-            Start(p.topic, p.partition, self.committed.get((p.topic, p.partition), -1001), 0) for p in places
+            Start(p.topic, p.partition, self.committed.get((p.topic, p.partition), -1001), 0, MESSAGES)
+            for p in places
         ]
 
     def gives(self, places: list[tuple[str, int]]) -> None:
@@ -206,6 +208,24 @@ def test_partitions_are_ready_when_they_are_read_and_not_after_they_were_lost(be
     bench.runner._turn()
     assert bench.health.why_not_ready() == "partitions"
     assert bench.runner._loop.state is State.UNASSIGNED
+
+
+def test_a_sink_that_owes_an_answer_for_long_is_not_ready_although_nothing_waits_behind_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "SILENT_S", 1e-9)
+    bench.gives(PLACES)
+    bench.runner._turn()
+    bench.runner._turn()
+    bench.sink.go.clear()
+    bench.client.flows(0, 3)
+    bench.runner._turn()
+    assert bench.health.why_not_ready() == "waiting for memory"
+    bench.sink.go.set()
+    while bench.runner._in_flight:
+        bench.runner._turn()
+    bench.runner._turn()
+    assert bench.health.ready
 
 
 def test_letter_waits_while_the_queue_of_the_client_is_full(bench: Bench) -> None:

@@ -4,7 +4,17 @@ import msgspec
 import pytest
 
 from services.common.errors import TapewatchError
-from services.producer.feed_progress import FeedRecord, SymbolRecord, feed_key, feed_progress, symbol_key
+from services.contracts.correction import Correction
+from services.producer.feed_progress import (
+    FeedRecord,
+    SymbolRecord,
+    WaitingRecord,
+    feed_key,
+    feed_progress,
+    symbol_key,
+    waiting_key,
+)
+from services.sources.feeds.messages import HistoryRequest, ReferringCorrection
 from services.sources.feeds.place import Place
 
 
@@ -34,3 +44,14 @@ def test_a_feed_that_was_never_published_has_no_progress() -> None:
 def test_a_record_of_another_version_is_an_error() -> None:
     with pytest.raises(TapewatchError, match="cannot be read"):
         feed_progress("massive", {symbol_key("massive", "AAPL"): b'{"symbol":"AAPL","place":7}'})
+
+
+def test_corrections_that_wait_are_those_of_this_feed() -> None:
+    correction = Correction("2026-04-06T14:31:00Z", "a-c1", None, "AAPL", "cancel", "alpaca")
+    lookup = HistoryRequest("AAPL", "/past", ["/past", "a", True])
+    waiting = ReferringCorrection(correction, "a", None, lookup, b"\xff raw")
+    stored = msgspec.json.encode(WaitingRecord("alpaca:iex", (waiting,)))
+    found = feed_progress("alpaca:iex", records("alpaca:iex", AAPL=1) | {waiting_key("alpaca:iex"): stored})
+    assert found.waiting == (waiting,)
+    assert found.places == {"AAPL": Place(1)}
+    assert feed_progress("alpaca:iex", records("alpaca:iex")).waiting == ()

@@ -36,7 +36,7 @@ class Pages:
     def close_point_in_time(self, **_: object) -> None:
         self.closed += 1
 
-    def search(self, *, search_after: list[int] | None, size: int, **_: object) -> dict[str, Any]:
+    def search(self, *, search_after: list[int] | None = None, size: int, **_: object) -> dict[str, Any]:
         start = search_after[0] if search_after else 0
         hits = [
             {"_source": document, "sort": [at]}

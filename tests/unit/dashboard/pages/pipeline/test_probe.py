@@ -174,6 +174,26 @@ def test_further_instances_are_shown_only_when_they_run() -> None:
     assert [one.state for one in found] == [Status.NOT_RUNNING, Status.NOT_READY]
 
 
+@pytest.mark.parametrize("where", ["usual ports", "the setting"])
+def test_a_producer_is_not_missed_while_a_feed_publishes(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = {"feed": "host:9104", "producer": "host:9101", "detector": "host:9102"}
+    everything = targets(list(ports.values())) if where == "the setting" else targets([])
+    running = {"feed"}
+
+    def ask(target: Target) -> ServiceState:
+        is_there = target.name in running and target.address.endswith("9104")
+        state = Status.WORKING if is_there else Status.NOT_RUNNING
+        return ServiceState(target.address, target.name, state, version="1" if is_there else None)
+
+    monkeypatch.setattr(probing, "probe", ask)
+    missed = [one.name for one in probe_all(everything) if one.state == Status.NOT_RUNNING]
+    assert "producer" not in missed
+    assert "detector" in missed
+    running.clear()
+    missed = [one.name for one in probe_all(everything) if one.state == Status.NOT_RUNNING]
+    assert "producer" in missed
+
+
 def test_each_instance_of_a_scaled_service_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"detector": ["10.0.0.3", "10.0.0.2"], "indexer": ["10.0.0.4"]}
 
@@ -203,7 +223,7 @@ def test_every_address_of_the_setting_is_looked_at() -> None:
         "127.0.0.1:9103",
     ]
     assert Target("127.0.0.1:9192", "detector", must_run=False) in usual
-    assert len(usual) == 40
+    assert len(usual) == 60
 
 
 def test_the_table_has_what_is_known_and_nothing_else() -> None:

@@ -7,9 +7,13 @@ import pytest
 from infra.setup.templates import FOLDER
 from services.common.elastic.mappings import is_created, matches, wrong_types
 from services.contracts.indices import (
+    ALERT_FIELD_TYPES,
     ANOMALY_FIELD_TYPES,
     CORRECTION_FIELD_TYPES,
+    DELIVERY_FIELD_TYPES,
     FEED_EVENT_FIELD_TYPES,
+    PROFILE_FIELD_TYPES,
+    SILENCE_FIELD_TYPES,
     TRADE_FIELD_TYPES,
 )
 
@@ -27,6 +31,10 @@ def mappings_of(component: str) -> Mapping[str, Any]:
         ("anomaly-fields", ANOMALY_FIELD_TYPES),
         ("correction-fields", CORRECTION_FIELD_TYPES),
         ("feed-event-fields", FEED_EVENT_FIELD_TYPES),
+        ("alert-fields", ALERT_FIELD_TYPES),
+        ("delivery-fields", DELIVERY_FIELD_TYPES),
+        ("silence-fields", SILENCE_FIELD_TYPES),
+        ("profile-fields", PROFILE_FIELD_TYPES),
     ],
 )
 def test_our_own_templates_give_the_types_of_the_contract(component: str, types: Mapping[str, str]) -> None:

@@ -39,13 +39,13 @@ class FakeCluster:
     def search(
         self,
         *,
-        pit: dict[str, str],
-        search_after: list[int] | None,
         size: int,
         sort: Sequence[object],
+        pit: dict[str, str] | None = None,
+        search_after: list[int] | None = None,
         **_: object,
     ) -> dict[str, Any]:
-        assert pit["id"] == self.point
+        assert pit is None or pit["id"] == self.point
         self.sizes.append(size)
         self.point = f"point {len(self.sizes)}"  # as Elasticsearch may, which takes only the newest then
         start = 0 if search_after is None else search_after[0] + 1
@@ -79,13 +79,22 @@ def test_reader_that_leaves_early_gives_the_point_in_time_back() -> None:
     assert cluster.open_points == 0
 
 
+@pytest.mark.parametrize(("documents", "max_rows"), [(0, 100), (9, 100), (20, 10), (20, 3)])
+def test_what_fits_into_one_answer_is_asked_for_once(documents: int, max_rows: int) -> None:
+    cluster = FakeCluster(documents)
+    cluster.fault = AssertionError("no point in time is needed")
+    pages = list(read_pages(as_client(cluster), "trades-*", {}, SORT, max_rows, 10))
+    assert [len(page) for page in pages] == [min(documents, max_rows)] * bool(documents)
+    assert cluster.sizes == [min(10, max_rows)]
+    assert cluster.open_points == 0
+
+
 def test_point_in_time_that_cannot_be_closed_hides_neither_the_hits_nor_another_error() -> None:
     cluster = FakeCluster(3)
     cluster.fault = NotReachable("away")
-    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 3)
-    assert len(next(pages)) == 3
-    assert list(pages) == []
-    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 3)
+    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 3, 2)
+    assert [len(page) for page in pages] == [2, 1]
+    pages = read_pages(as_client(cluster), "trades-*", {}, SORT, 3, 2)
     next(pages)
     with pytest.raises(KeyError):
         cast(Any, pages).throw(KeyError("the reader's own"))
@@ -95,7 +104,7 @@ def test_page_has_the_default_number_of_rows(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(paging, "PAGE_ROWS", 7)
     cluster = FakeCluster(20)
     list(read_pages(as_client(cluster), "trades-*", {}, SORT, 20))
-    assert cluster.sizes == [7, 7, 6]
+    assert cluster.sizes[1:] == [7, 7, 6]  # the first told that one answer is not enough
 
 
 def test_values_are_those_of_the_sort_and_the_fields() -> None:

@@ -217,6 +217,22 @@ def test_what_comes_while_paused_is_read_afterwards(member: Member) -> None:
     assert member.turn() == trades(0, 0)
 
 
+@pytest.mark.parametrize("how", ["takes", "loses"])
+def test_partitions_that_went_while_paused_are_read_when_they_come_back(member: Member, how: str) -> None:
+    member.client.gives(0)
+    member.turn()
+    member.turn()
+    member.loop.pause()
+    getattr(member.client, how)()
+    member.loop.listen(0.0)
+    member.loop.resume()
+    member.client.gives(0)
+    member.turn()
+    member.turn()
+    member.client.delivers(*trades(0, 0))
+    assert member.turn() == trades(0, 0)
+
+
 def test_closing_commits_nothing_more(member: Member) -> None:
     member.client.gives(0)
     member.turn()

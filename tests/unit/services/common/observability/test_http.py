@@ -60,6 +60,29 @@ def test_checks_follow_the_health() -> None:
         assert checks() == [(503, stuck), (503, stuck)]
 
 
+def test_metrics_say_what_the_checks_say() -> None:
+    clock = FakeClock()
+    health = Health(clock_s=clock)
+
+    def numbers() -> tuple[float, float]:
+        families = {
+            one.name: one for one in text_string_to_metric_families(ask(server.address, "/metrics")[1])
+        }
+        found = [families[f"tapewatch_{name}"].samples for name in ("alive", "ready")]
+        alive, ready = ([one for one in samples if one.labels["service"] == "detector"] for samples in found)
+        return alive[0].value, ready[0].value
+
+    with serve_metrics(DETECTOR, ANY_PORT, health) as server:
+        assert numbers() == (1, 0)
+        health.ready = True
+        clock.now_s += 59
+        assert numbers() == (1, 1)
+        clock.now_s += 1
+        assert numbers() == (0, 0)
+        health.beat()
+        assert numbers() == (1, 1)
+
+
 def test_head_gives_the_same_without_a_body() -> None:
     with serve_metrics(DETECTOR, ANY_PORT, Health()) as server:
         got, text = ask(server.address, "/healthz")

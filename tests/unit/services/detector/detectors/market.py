@@ -3,12 +3,14 @@
 import numpy as np
 
 from services.detector.detectors.activity.burst import BurstParameters
+from services.detector.detectors.activity.fast_market import FastMarketParameters
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.walk import FeatureWalk
 from services.detector.detectors.multivariate.isolation_forest import IsolationForestParameters
 from services.detector.detectors.parameters import Parameters
 from services.detector.detectors.price.off_market_price import OffMarketPriceParameters
 from services.detector.detectors.scheduled.auction_cross import AuctionCrossParameters
+from services.detector.detectors.scheduled.scheduled_burst import ScheduledBurstParameters
 from services.detector.detectors.size.unusual_size import UnusualSizeParameters
 from services.detector.engine.batch import FULLY_ELIGIBLE, SIDE_CODES, Batch, SessionKey
 
@@ -19,8 +21,10 @@ PARAMETERS: dict[str, Parameters] = {
     "off_market_price": OffMarketPriceParameters(),
     "unusual_size": UnusualSizeParameters(),
     "burst": BurstParameters(),
+    "fast_market": FastMarketParameters(),
     "isolation_forest": IsolationForestParameters(refit_trades=200, window_trades=400, trees=10),
     "auction_cross": AuctionCrossParameters(),
+    "scheduled_burst": ScheduledBurstParameters(),
 }
 
 

@@ -46,7 +46,7 @@ def judged(profile: dict[str, Any], trades: Batch) -> dict[int, dict[str, float]
     ]
     engine = Engine(Profile.model_validate({"detectors": profile}))
     found = engine.detect([decode_trade(orjson.dumps(line)) for line in lines])
-    return {at: {one.detector: one.score for one in anomaly.detections} for at, anomaly in found}
+    return {at: {one.detector: one.score for one in anomaly.detections} for at, anomaly, _ in found}
 
 
 def with_print(price_ratio: float = 1.0, size: float = 100.0, eligible: int = FULLY_ELIGIBLE) -> Batch:
@@ -84,7 +84,7 @@ def test_size_beside_a_price_that_is_not_eligible_is_judged() -> None:
     assert found[AT].keys() == {"unusual_size"}
 
 
-@pytest.mark.parametrize("name", ["unusual_size", "high_volume", "z_score"])
+@pytest.mark.parametrize("name", ["unusual_size", "high_volume", "z_score", "level_z_score"])
 def test_size_that_is_not_eligible_is_neither_judged_nor_learnt(name: str) -> None:
     eligible = PRICE_ELIGIBLE | ANCHOR_ELIGIBLE
     assert AT in judged({name: {}}, with_print(size=3_000_000))

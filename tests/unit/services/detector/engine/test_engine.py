@@ -58,8 +58,8 @@ def detect(values: list[bytes], batch_trades: int = 10_000, profile: Profile = E
     found = []
     for start in range(0, len(values), batch_trades):
         batch = values[start : start + batch_trades]
-        anomalies = engine.detect([decode_trade(value) for value in batch])
-        found += [anomaly_json(batch[at], anomaly, NOW) for at, anomaly in anomalies]
+        anomalies = engine.detect([decode_trade(value) for value in batch], batch.__getitem__)
+        found += [anomaly_json(origin, anomaly, NOW) for _, anomaly, origin in anomalies]
     return found
 
 

@@ -174,6 +174,16 @@ def test_all_again_after_a_restart_is_judged_nowhere() -> None:
     assert kinds(again)[IN_ORDER] == kinds(again)[LATE] == 0
 
 
+def test_a_late_print_that_is_beyond_its_lane_is_judged_once() -> None:
+    # A venue that numbers some prints: the late one, 35, is beyond the numbers of its lane when it comes, and
+    # after a restart of the numbers no longer before what the lane's prints agree on when it comes again.
+    seconds = np.array([100, 100, 50, 101, 102, 50])
+    sequence = np.array([0, 0, 35, 30, 20, 35])
+    given = tape(NINE + seconds * SECOND, sequence)
+    given.identity[-1] = given.identity[2]
+    assert in_one(given).kind.tolist() == [IN_ORDER, IN_ORDER, LATE, IN_ORDER, IN_ORDER, REPEAT]
+
+
 def test_a_stray_print_of_the_day_before_makes_nothing_of_the_day_late() -> None:
     events = np.concatenate([[NINE + 3 * 3600 * SECOND], steady(100)])
     found = in_one(tape(events, np.concatenate([[5_000_000], np.arange(1, 101)])))

@@ -73,7 +73,7 @@ def test_every_print_of_a_packet_is_judged_wherever_it_stands(tmp_path: Path, ve
     flagged: set[int] = set()
     for chunk in source.chunks():
         trades = [decode_trade(value) for value in source.to_json(chunk.trades)]
-        flagged |= {len(ids) + at for at, _ in engine.detect(trades)}
+        flagged |= {len(ids) + at for at, _, _ in engine.detect(trades)}
         ids += [trade.trade_id for trade in trades]
     assert len(set(ids)) == COUNT
     assert engine.out_of_order.all == 0

@@ -47,7 +47,7 @@ def restored(profile: Profile, states: list[SessionState]) -> Engine:
 
 
 @profiles
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(random=st.randoms(use_true_random=True), cut_share=st.floats(0, 1), batch_trades=st.integers(1, 400))
 def test_engine_resumes_from_a_save_anywhere(
     profile: Profile, random: Random, cut_share: float, batch_trades: int
@@ -108,7 +108,7 @@ class Saver:
         return [at for at in range(until) if at >= self.offsets.get(trades.symbol[at], 0)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     random=st.randoms(use_true_random=True),
     sessions_kept=st.integers(2, 5),
@@ -234,7 +234,7 @@ def test_parameters_come_from_the_profile_and_not_from_the_bytes() -> None:
 
 
 def test_shared_state_is_saved_once() -> None:
-    engine = Engine(load_profile(None))
+    engine = Engine(Profile.model_validate({"detectors": {"off_market_price": {}, "burst": {}}}))
     anomalies(engine, session_trades("AAA", 0, 10, seed=1), range(10))
     assert list(engine.save(SessionKey("AAA", "2024-12-02")).detectors) == ["tape"]
 
@@ -275,7 +275,7 @@ def test_state_of_other_detectors_is_rejected() -> None:
     some = {name: value for name, value in state.detectors.items() if name != "tape"}
     with pytest.raises(ValueError, match="state of high_volume, rapid_price_change, z_score was saved"):
         Engine(EVERYTHING).restore(dataclasses.replace(state, detectors=some))
-    with pytest.raises(ValueError, match="was saved, not of tape"):
+    with pytest.raises(ValueError, match=r"was saved, not of .*tape"):
         Engine(load_profile(None)).restore(state)
 
 
@@ -324,7 +324,7 @@ def test_state_schema_differs_by_state_but_not_by_parameters() -> None:
 
 def test_layout_differs_by_version(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = Engine(EVERYTHING).state_schema
-    monkeypatch.setattr("services.detector.engine.engine._STATE_VERSION", 2)
+    monkeypatch.setattr("services.detector.engine.engine._STATE_VERSION", 1_000_000)
     assert Engine(EVERYTHING).state_schema != schema
 
 

@@ -3,6 +3,7 @@ from typing import cast
 
 from confluent_kafka import TopicPartition
 
+from services.contracts.tape_clock import UNKNOWN, ClockReading
 from services.detector.live.assignment import Assignment, Phase
 from services.detector.live.partition import WatchedPartition
 
@@ -13,6 +14,7 @@ class Watched:
 
     position: int
     publish_from: int = 0
+    clock: ClockReading = UNKNOWN
 
     @property
     def is_replaying(self) -> bool:
@@ -64,6 +66,13 @@ def test_only_positions_beyond_the_committed_ones_are_committed() -> None:
     assignment.note_committed(assignment.uncommitted(read))
     assert assignment.uncommitted(read) == []
     assert as_pairs(assignment.unchanged()) == [(0, 5), (1, 8)]
+
+
+def test_offsets_are_committed_with_the_clock_of_their_partition() -> None:
+    assignment = taken(p0=5, p1=7)
+    cast("Watched", assignment.partitions[0]).clock = ClockReading(17, 19)
+    assert [place.metadata for place in assignment.unchanged()] == ["17 19", ""]
+    assert [place.metadata for place in assignment.uncommitted({("trades", 0): 8})] == ["17 19"]
 
 
 def test_partition_handed_over_is_kept_for_the_next_time() -> None:

@@ -30,6 +30,7 @@ SESSION = SessionCheckpoint(
         session=SessionKey("NVDA", "2024-12-02"),
         last_seen=40,
         order=b"order",
+        growing=b"growing",
         detectors={"tape": NOISE + bytes(500), "z_score": b""},
     ),
 )
@@ -46,6 +47,7 @@ SESSION_FIELDS = {
     "day": "2024-12-02",
     "last_seen": 1,
     "order": b"order",
+    "growing": b"growing",
     "detectors": {"tape": b"state"},
 }
 PARTITION_FIELDS = {
@@ -66,7 +68,7 @@ texts = st.text(max_size=20)
 def value_of(content: object) -> bytes:
     """Return a value with any content, in the documented format."""
     packed = zstandard.ZstdCompressor(write_checksum=True).compress(msgspec.msgpack.encode(content))
-    return b"TWC\x03" + packed
+    return b"TWC\x04" + packed
 
 
 def reason_of(value: bytes) -> str:
@@ -106,7 +108,7 @@ def test_what_was_encoded_is_decoded(one: SessionCheckpoint | PartitionCheckpoin
 
 def test_a_reader_written_from_the_description_reads_it() -> None:
     value = encode(SESSION)
-    assert value[:4] == b"TWC\x03"
+    assert value[:4] == b"TWC\x04"
     assert msgspec.msgpack.decode(zstandard.decompress(value[4:])) == {
         "kind": "session",
         "run": 3,
@@ -117,6 +119,7 @@ def test_a_reader_written_from_the_description_reads_it() -> None:
         "day": "2024-12-02",
         "last_seen": 40,
         "order": b"order",
+        "growing": b"growing",
         "detectors": {"tape": NOISE + bytes(500), "z_score": b""},
     }
     assert msgspec.msgpack.decode(zstandard.decompress(encode(PARTITION)[4:])) == {
@@ -133,7 +136,11 @@ def test_a_reader_written_from_the_description_reads_it() -> None:
 def test_a_writer_written_from_the_description_is_understood() -> None:
     read = decode(value_of(SESSION_FIELDS))
     assert read == SessionCheckpoint(
-        3, "p", "l", 41, SessionState(SessionKey("NVDA", "2024-12-02"), 1, b"order", {"tape": b"state"})
+        3,
+        "p",
+        "l",
+        41,
+        SessionState(SessionKey("NVDA", "2024-12-02"), 1, b"order", b"growing", {"tape": b"state"}),
     )
     assert decode(value_of(PARTITION_FIELDS)) == PartitionCheckpoint(3, "p", "l", 17, 18, 9)
 
@@ -176,7 +183,7 @@ def test_bytes_written_over_are_noticed(at: int, noise: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_rejected(noise: bytes) -> None:
-    for value in (noise, b"TWC" + noise, b"TWC\x03" + noise):
+    for value in (noise, b"TWC" + noise, b"TWC\x04" + noise):
         assert reason_of(value)
 
 
@@ -186,13 +193,13 @@ def test_bytes_behind_the_frame_are_rejected() -> None:
 
 def test_another_version_is_rejected() -> None:
     value = encode(PARTITION)
-    assert reason_of(value[:3] + b"\x01" + value[4:]) == "it has version 1, not 3"
+    assert reason_of(value[:3] + b"\x01" + value[4:]) == "it has version 1, not 4"
     assert reason_of(b"TWC") == "it has no version"
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zstandard.ZstdDecompressor", pytest.fail)
-    bomb = b"TWC\x03" + zstandard.ZstdCompressor(write_checksum=True).compress(bytes(MAX_CONTENT_BYTES + 1))
+    bomb = b"TWC\x04" + zstandard.ZstdCompressor(write_checksum=True).compress(bytes(MAX_CONTENT_BYTES + 1))
     assert len(bomb) < 2_000
     assert reason_of(bomb) == f"it unpacks to {MAX_CONTENT_BYTES + 1} bytes, more than {MAX_CONTENT_BYTES}"
 
@@ -200,8 +207,8 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_frame_must_tell_its_size_and_have_a_checksum() -> None:
     packer = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     content = msgspec.msgpack.encode(PARTITION_FIELDS)
-    assert reason_of(b"TWC\x03" + packer.compress(content) + packer.flush()) == "it does not tell its size"
-    assert reason_of(b"TWC\x03" + zstandard.compress(content)) == "it has no checksum"
+    assert reason_of(b"TWC\x04" + packer.compress(content) + packer.flush()) == "it does not tell its size"
+    assert reason_of(b"TWC\x04" + zstandard.compress(content)) == "it has no checksum"
 
 
 @pytest.mark.parametrize("fields", [SESSION_FIELDS, PARTITION_FIELDS])

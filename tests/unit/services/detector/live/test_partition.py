@@ -1,5 +1,6 @@
 """The delivery promise without Kafka: a ledger replaces the topics, and a process may die at any moment."""
 
+import itertools
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -8,11 +9,14 @@ from hypothesis import strategies as st
 
 from services.common.kafka.records import Record
 from services.contracts.anomaly import anomaly_json
+from services.contracts.tape_clock import UNKNOWN, clock_metadata, read_clock
+from services.contracts.trade import decode_trade
+from services.detector.detectors.base import LAST_TELLING
+from services.detector.engine.columns import to_columns
 from services.detector.live.checkpoint import PARTITION_KEY, PartitionCheckpoint, decode, encode
 from services.detector.live.partition import WatchedPartition
 from services.detector.live.recovery import is_unchanged, next_epoch, recover
 from services.detector.profiles.profile import Profile, load_profile
-from tests.narrow import value_of
 from tests.samples import kafka_record
 from tests.unit.services.detector.engine.test_engine import EVERYTHING, NOW, detect, tape
 
@@ -29,9 +33,12 @@ class Ledger:
     checkpoints: dict[bytes, bytes] = field(default_factory=dict)
     anomalies: list[bytes] = field(default_factory=list)
     letters: list[int] = field(default_factory=list)
+    clocks: list[int] = field(default_factory=list)
+    metadata: str = ""
 
     def started(self, profile: Profile = EVERYTHING) -> WatchedPartition:
-        recovered = recover(self.checkpoints, 0, self.committed, 0, profile)
+        clock = read_clock(self.metadata)
+        recovered = recover(self.checkpoints, 0, self.committed, 0, profile, clock)
         return WatchedPartition(recovered, profile.hash, CHECKPOINT_TRADES)
 
 
@@ -43,12 +50,14 @@ class Process:
     partition: WatchedPartition
     anomalies: list[bytes] = field(default_factory=list)
     letters: list[int] = field(default_factory=list)
+    clocks: list[int] = field(default_factory=list)
 
     def read(self, count: int) -> None:
         batch = self.ledger.messages[self.partition.position : self.partition.position + count]
         if batch:
             found = self.partition.detect(batch)
-            self.anomalies += [anomaly_json(value_of(origin), one, NOW) for origin, one in found.anomalies]
+            self.anomalies += [anomaly_json(one.origin.value, one.anomaly, NOW) for one in found.anomalies]
+            self.clocks += [one.clock_ns for one in found.anomalies]
             self.letters += [origin.offset() for origin, _ in found.rejected]
 
     def commit(self) -> None:
@@ -59,8 +68,10 @@ class Process:
                 self.ledger.checkpoints[key] = value
         self.ledger.anomalies += self.anomalies
         self.ledger.letters += self.letters
+        self.ledger.clocks += self.clocks
         self.ledger.committed = max(self.partition.position, self.ledger.committed)
-        self.anomalies, self.letters = [], []
+        self.ledger.metadata = clock_metadata(self.partition.clock)
+        self.anomalies, self.letters, self.clocks = [], [], []
 
 
 def message(offset: int, value: bytes | None, partition: int = 0) -> Record:
@@ -94,6 +105,11 @@ def mixed_tape() -> list[bytes]:
 
 TAPE = mixed_tape()
 TRADES = [value for value in TAPE if value != b"no trade"]
+UNDISTURBED = WatchedPartition(recover({}, 0, 0, 0, EVERYTHING), EVERYTHING.hash, CHECKPOINT_TRADES)
+CLOCKS = [
+    one.clock_ns
+    for one in UNDISTURBED.detect([message(offset, value) for offset, value in enumerate(TAPE)]).anomalies
+]
 STEPS = st.lists(
     st.tuples(st.integers(1, 120), st.sampled_from(["go on", "commit", "commit", "die", "commit and die"])),
     max_size=25,
@@ -114,15 +130,16 @@ def worked_off(ledger: Ledger, steps: list[tuple[int, str]], profile: Profile = 
     return ledger
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=STEPS)
 def test_anomalies_do_not_depend_on_batches_or_on_where_a_restart_falls(steps: list[tuple[int, str]]) -> None:
     ledger = worked_off(Ledger([message(offset, value) for offset, value in enumerate(TAPE)]), steps)
     assert ledger.anomalies == detect(TRADES)
     assert ledger.letters == [TAPE.index(b"no trade")]
+    assert (ledger.clocks, ledger.metadata) == (CLOCKS, clock_metadata(UNDISTURBED.clock))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(partitions=st.integers(1, 4), steps=st.lists(STEPS, min_size=4, max_size=4))
 def test_anomalies_do_not_depend_on_the_number_of_partitions_and_instances(
     partitions: int, steps: list[list[tuple[int, str]]]
@@ -136,6 +153,51 @@ def test_anomalies_do_not_depend_on_the_number_of_partitions_and_instances(
         log = [message(offset, value) for offset, value in enumerate(values)]
         found += worked_off(Ledger(log), steps[number]).anomalies
     assert sorted(found) == sorted(detect(TRADES))
+
+
+def test_an_anomaly_has_the_clock_that_two_trades_in_a_row_had_reached_before_its_own() -> None:
+    values = tape(150, "NVDA")
+    event_ns = to_columns([decode_trade(value) for value in values], "UTC").event_ns.tolist()
+    expected = [0, 0, *itertools.accumulate(map(min, itertools.pairwise(event_ns)), max)]
+    messages = [message(offset, value) for offset, value in enumerate(values)]
+    found = Ledger(messages).started().detect(messages).anomalies
+    at_once = [one for one in found if one.anomaly.revision is None and one.origin.offset > LAST_TELLING]
+    assert at_once
+    assert [one.clock_ns for one in at_once] == [expected[one.origin.offset] for one in at_once]
+
+
+def test_trades_of_an_earlier_epoch_are_marked_after_a_reset_and_others_are_not() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    run = decode(ledger.started().partition_checkpoint())
+    judged_until = 300
+    ledger.checkpoints[PARTITION_KEY] = encode(
+        PartitionCheckpoint(run.epoch, run.profile, run.layout, 0, None, judged_until)
+    )
+    found = ledger.started().detect(ledger.messages)
+    assert {one.is_again for one in found.anomalies} == {True, False}
+    assert all(one.is_again == (one.origin.offset < judged_until) for one in found.anomalies)
+
+
+def test_after_a_mere_restart_nothing_is_marked_as_judged_before() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    process = Process(ledger, ledger.started())
+    process.read(300)
+    process.commit()
+    rest = ledger.started().detect(ledger.messages[ledger.started().position :])
+    assert rest.anomalies
+    assert not any(one.is_again for one in rest.anomalies)
+
+
+def test_the_clock_starts_again_with_a_reset() -> None:
+    ledger = Ledger([message(offset, value) for offset, value in enumerate(TAPE)])
+    worked_off(ledger, [])
+    assert ledger.started().clock.ns > 0
+    run = decode(ledger.checkpoints[PARTITION_KEY])
+    ledger.checkpoints[PARTITION_KEY] = encode(
+        PartitionCheckpoint(run.epoch + 1, run.profile, run.layout, 0, 9, 0)
+    )
+    ledger.committed = 0
+    assert ledger.started().clock == UNKNOWN
 
 
 def test_a_restart_replays_no_more_than_the_setting_and_a_transaction() -> None:

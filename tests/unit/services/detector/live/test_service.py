@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
+import msgspec
 import orjson
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -16,6 +17,7 @@ from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.offsets import Start
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
 from services.common.observability.health import Health
+from services.contracts.profile_record import ProfileRecord
 from services.contracts.trade import decode_trade
 from services.detector.engine.engine import Engine
 from services.detector.live import metrics, service
@@ -62,7 +64,7 @@ def expected() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for values in LOG.values():
         trades = [decode_trade(value) for value in values if value != b"no trade"]
-        found |= {trades[at].trade_id: anomaly.anomalies for at, anomaly in Engine(PROFILE).detect(trades)}
+        found |= {trades[at].trade_id: anomaly.anomalies for at, anomaly, _ in Engine(PROFILE).detect(trades)}
     return found
 
 
@@ -86,10 +88,13 @@ class Broker:
         if self.silences:
             self.silences -= 1
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        return [Start("trades", p.partition, self.committed.get(p.partition, -1001), 0) for p in partitions]
+        return [
+            Start("trades", p.partition, self.committed.get(p.partition, -1001), 0, TRADES)
+            for p in partitions
+        ]
 
-    def load(
-        self, _kafka: KafkaConnection, numbers: list[int], _stop: object
+    def newest_by_key(
+        self, _kafka: KafkaConnection, _topic: str, numbers: list[int], _stop: object
     ) -> dict[int, dict[bytes, bytes]]:
         return {number: dict(self.checkpoints.get(number, {})) for number in numbers}
 
@@ -186,7 +191,7 @@ def running_broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.setattr(consumer_loop, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(service, "check_same_partitions", lambda *_: None)
     monkeypatch.setattr(service, "find_starts", broker.starts)
-    monkeypatch.setattr(service, "load", broker.load)
+    monkeypatch.setattr(service, "newest_by_key", broker.newest_by_key)
     # So that transactions stay open over some turns.
     monkeypatch.setattr(service, "MAX_BATCH_TRADES", FULL)
     monkeypatch.setattr(service, "LOADED_TRADES", FULL)
@@ -287,7 +292,7 @@ def test_there_is_something_to_find() -> None:
 def test_loss_to_retention_is_committed_even_if_nothing_comes_behind_it(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "find_starts", lambda *_: [Start("trades", 0, 3, TRADES)])
+    monkeypatch.setattr(service, "find_starts", lambda *_: [Start("trades", 0, 3, TRADES, TRADES)])
     detector = Detector(broker)
     detector.gets([0])
     detector.turn()
@@ -295,7 +300,7 @@ def test_loss_to_retention_is_committed_even_if_nothing_comes_behind_it(
     detector.client.flows(0, 1)
     detector.turn()
     assert broker.committed == {0: END}
-    assert broker.visible == []
+    assert [topic for topic, _ in broker.visible] == ["profiles"]
 
 
 def worked_on(broker: Broker, messages: int) -> Detector:
@@ -321,6 +326,39 @@ def test_partition_that_returns_unchanged_keeps_its_engine(broker: Broker) -> No
     detector.turn()
     assert detector.service._assignment.partitions[0] is before
     assert broker.committed == {0: 9}
+
+
+def profiles(broker: Broker) -> list[tuple[bytes, ProfileRecord]]:
+    records = [(m["key"], m["value"]) for topic, m in broker.visible if topic == "profiles"]
+    return [(key, msgspec.json.decode(value, type=ProfileRecord)) for key, value in records]
+
+
+def test_the_profile_is_told_once_with_the_first_commit(broker: Broker) -> None:
+    detector = worked_on(broker, 9)
+    detector.client.flows(0, 5)
+    detector.turn()
+    ((key, record),) = profiles(broker)
+    assert key.decode() == record.profile == PROFILE.hash
+    assert record.text == PROFILE.model_dump_json()
+    assert {orjson.loads(m["value"])["model"]["version"] for t, m in broker.visible if t == "anomalies"} <= {
+        record.version
+    }
+
+
+def test_a_profile_whose_commit_was_aborted_is_told_with_the_next_one(broker: Broker) -> None:
+    detector = Detector(broker)
+    detector.gets([0])
+    detector.turn()
+    detector.turn()
+    detector.transactions.aborts = [False]
+    detector.client.flows(0, 9)
+    detector.turn()
+    assert profiles(broker) == []
+    for _ in range(3):
+        detector.turn()
+        detector.client.flows(0, TRADES)
+    detector.turn()
+    assert len(profiles(broker)) == 1
 
 
 @pytest.mark.parametrize("is_fenced", [False, True])

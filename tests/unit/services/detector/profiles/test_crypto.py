@@ -53,3 +53,26 @@ def test_a_wrong_price_is_found_among_small_steps(tape: tuple[Path, int], tmp_pa
     found = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     prices = [one["price"] for one in found if "Off-Market Price" in one["anomalies"]]
     assert float(f"{float(price) * 1.03:.2f}") in prices
+
+
+@pytest.mark.parametrize(
+    ("base", "unit", "other"), [("crypto", "coins", "shares"), ("default", "shares", "coins")]
+)
+def test_messages_count_coins_where_the_market_never_closes(
+    base: str, unit: str, other: str, tape: tuple[Path, int], tmp_path: Path
+) -> None:
+    lines = tape[0].read_text().splitlines()
+    at = len(lines) // 2
+    time, symbol, price, _, side = lines[at].split(",")
+    path = tmp_path / "tape.csv"
+    path.write_text("\n".join([*lines[: at + 1], f"{time},{symbol},{price},90000,{side}"]) + "\n")
+    profile = tmp_path / "every-size.yaml"
+    profile.write_text(f"base: {base}\ndetectors:\n  high_volume: {{}}\n  z_score: {{}}\n")
+    output = tmp_path / "anomalies.ndjson"
+    run_backtest(open_sources([str(path)], FileOptions(read_mapping(MAPPING))), output, str(profile))
+    [found] = [one for one in map(orjson.loads, output.read_bytes().splitlines()) if one["size"] == 90_000]
+    reasons = {one["detector"]: one["reason"] for one in found["detections"]}
+    assert f" {unit} in one trade" in reasons["high_volume"]
+    assert f" {unit} in one trade" in reasons["z_score"]
+    assert f" {unit}, and " in reasons["unusual_size"]
+    assert not any(other in reason for reason in reasons.values())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import TapewatchError
-from services.contracts.detectors import DETECTORS, SIZE, DetectorSpec
+from services.contracts.detectors import DATA_QUALITY, DETECTORS, PATTERN, SIZE, DetectorSpec
 from services.detector.profiles.profile import BUILT_IN, Profile, load_profile
 
 HEAVY = {"numba", "sklearn", "coniferest", "pandas", "polars", "scipy"}
@@ -22,13 +22,28 @@ def running(profile: Profile, symbol: str = "") -> set[str]:
 
 
 def test_built_in_profiles_are_there() -> None:
-    assert BUILT_IN == ("classic", "crypto", "default")
+    assert BUILT_IN == ("classic", "crypto", "default", "stock_anomaly")
+    patterns = {name for name, spec in DETECTORS.items() if spec.family in (PATTERN, DATA_QUALITY)}
     assert running(load_profile()) == {
         "auction_cross",
+        "scheduled_burst",
+        "round_number_fill",
         "off_market_price",
         "unusual_size",
         "burst",
-        "isolation_forest",
+        "fast_market",
+        *patterns,
+    }
+
+
+def test_stock_anomaly_has_the_tutorials_z_score() -> None:
+    profile = load_profile("stock_anomaly")
+    assert profile.sessions == "endless"
+    assert running(profile) == {"level_z_score"}
+    assert profile.detectors.model_dump()["level_z_score"] == {
+        "window_trades": 50,
+        "min_trades": 15,
+        "threshold_sigmas": 4.0,
     }
 
 
@@ -50,13 +65,7 @@ def test_file_is_laid_over_its_base(tmp_path: Path) -> None:
         "  unusual_size: {alert_rarity: 3.5}\n",
     )
     profile = load_profile(path)
-    assert running(profile) == {
-        "auction_cross",
-        "off_market_price",
-        "unusual_size",
-        "isolation_forest",
-        "high_volume",
-    }
+    assert running(profile) == running(load_profile()) - {"burst"} | {"high_volume"}
     size, default = (one.detectors.model_dump()["unusual_size"] for one in (profile, load_profile()))
     assert size == default | {"alert_rarity": 3.5}
     on_classic = load_profile(write(tmp_path, "base: classic\n"))
@@ -82,7 +91,7 @@ def test_symbol_overrides_single_parameters_and_switches_detectors(tmp_path: Pat
         ("detectors: [", "is not YAML"),
         ("- 1", "is not a mapping"),
         ("base: best\n", "unknown base 'best'"),
-        ("name: x\ndetectors: [burst]\n", "line 2: detectors: Input should be a valid dictionary"),
+        ("name: x\ndetectors: [burst]\n", "line 2: detectors: write names and values, such as"),
         ("detectors:\n  1: {}\n", "detectors.1: unknown detector"),
         (
             "name: x\ndetectors:\n  high_volum: {}\n",
@@ -106,7 +115,7 @@ def test_wrong_profile_names_the_line(tmp_path: Path, text: str, cause: str) -> 
 
 
 def test_missing_profile_names_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(TapewatchError, match="classic, crypto, default"):
+    with pytest.raises(TapewatchError, match="classic, crypto, default, stock_anomaly"):
         load_profile(tmp_path / "none.yaml")
 
 

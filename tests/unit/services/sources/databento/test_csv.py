@@ -167,6 +167,13 @@ def test_negative_price_is_a_number(tmp_path: Path) -> None:
     assert not rejected
 
 
+@pytest.mark.parametrize("price", ["-9223372036.854775808", "-9223372036.854775807", "9223372036.854775806"])
+def test_a_readable_price_as_large_as_whole_numbers_of_1e9_is_a_bad_row(tmp_path: Path, price: str) -> None:
+    trades, rejected = read(write_csv(tmp_path / "day.csv", [row(1), row(2, price=price)]))
+    assert len(trades) == 1
+    assert [bad.line for bad in rejected] == [3]
+
+
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.9])
 def test_truncated_zstd_file_keeps_what_was_before_the_cut(tmp_path: Path, keep: float) -> None:
     whole = write_csv(

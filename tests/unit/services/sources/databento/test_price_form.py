@@ -29,6 +29,7 @@ def form(*prices: str, cut: int = 100) -> str:
         (["137970000000", UNDEFINED, "10000000"] + ["138000000000"] * 2, "fixed"),
         (["137970000000"] * 3 + ["137.97"], "fixed"),  # one bad row does not decide
         (["-137970000000"], "fixed"),
+        (["-9223372036854775808"], "fixed"),
         (["200000"] * 200 + ["200000.5"], "decimal"),
         ([UNDEFINED, "", "x"], "decimal"),
     ],

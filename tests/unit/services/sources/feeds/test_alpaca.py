@@ -18,6 +18,7 @@ from services.contracts.correction import Correction
 from services.contracts.feed_event import EventName, FeedEvent
 from services.contracts.trade import decode_trade
 from services.sources.feeds import alpaca as module
+from services.sources.feeds import login
 from services.sources.feeds.alpaca import Alpaca
 from services.sources.feeds.keeper import Wanted
 from services.sources.feeds.messages import (
@@ -301,7 +302,7 @@ def connect(venue: Alpaca, monkeypatch: pytest.MonkeyPatch, *answers: str) -> tu
         return connection
 
     monkeypatch.setattr(module, "open_websocket", opened)
-    monkeypatch.setattr(module, "LOGIN_S", 0.05)
+    monkeypatch.setattr(login, "LOGIN_S", 0.05)
     try:
         asyncio.run(venue.connect())
     except (ConnectionLostError, RefusedError):

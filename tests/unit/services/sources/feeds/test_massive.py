@@ -11,9 +11,10 @@ import pytest
 
 from services.common.errors import TapewatchError
 from services.contracts.feed_event import FeedEvent
-from services.sources.feeds import massive
+from services.sources.feeds import login, massive_venue
 from services.sources.feeds.keeper import Wanted
-from services.sources.feeds.massive import KEY_HINT, Massive
+from services.sources.feeds.massive import Massive
+from services.sources.feeds.massive_venue import KEY_HINT
 from services.sources.feeds.messages import HistoryRequest, Note, Page, Refusal, Skipped
 from services.sources.feeds.place import Place
 from services.sources.feeds.registry import names, open_venue
@@ -323,8 +324,8 @@ def connect(venue: Massive, monkeypatch: pytest.MonkeyPatch, *received: bytes) -
     async def opened(_: str, hint: str) -> Scripted:
         return connection
 
-    monkeypatch.setattr(massive, "open_websocket", opened)
-    monkeypatch.setattr(massive, "ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(massive_venue, "open_websocket", opened)
+    monkeypatch.setattr(login, "LOGIN_S", 0.05)
     try:
         asyncio.run(venue.connect())
     finally:

@@ -1,15 +1,18 @@
 """A session, with a venue that answers from memory."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 
 from services.contracts.correction import Correction
-from services.sources.feeds import metrics
+from services.producer.feed_progress import WaitingRecord
+from services.sources.feeds import corrections, metrics
 from services.sources.feeds import session as module
-from services.sources.feeds.handoff import Batch
+from services.sources.feeds.handoff import Batch, Handoff
 from services.sources.feeds.history import HistoryUnavailableError
 from services.sources.feeds.keeper import Keeper, Shared, Wanted
 from services.sources.feeds.messages import (
@@ -78,10 +81,11 @@ class MemoryHistory:
 
     def __init__(self, venue: MemoryVenue) -> None:
         self._venue = venue
+        self.trouble = ""
 
     async def ask(self, request: HistoryRequest, keep: Callable[[bytes], None] = lambda _: None) -> Page:
-        if not self._venue.pages:
-            await asyncio.sleep(60)
+        while not self._venue.pages:
+            await asyncio.sleep(0.01)
         if self._venue.pages[0].bad:
             raise HistoryUnavailableError(self._venue.pages.pop(0).bad[0].reason)
         return self._venue.pages.pop(0)
@@ -116,6 +120,8 @@ def merge(batch: Batch, more: Batch) -> None:
     batch.events += more.events
     batch.bad += more.bad
     batch.places |= more.places
+    if more.waiting is not None:
+        batch.waiting = more.waiting
 
 
 def test_prints_that_came_with_a_refusal_are_published() -> None:
@@ -202,11 +208,46 @@ def test_a_correction_without_one_trade_is_published_so_and_is_a_dead_letter(
     assert reason in letter.reason
 
 
-def test_a_stop_does_not_lose_a_correction_that_history_is_asked_for() -> None:
-    venue = MemoryVenue([Frame([make_print(1)], [note("a")])])
+def test_a_correction_whose_trade_was_not_found_yet_is_looked_for_by_the_next_process() -> None:
+    venue = MemoryVenue([Frame([make_print(1)], [note("a"), note("a")])])
     batch = run(Session(venue, {}), lambda batch: bool(batch.prints))
-    assert batch.corrections == [make_correction("a")]
-    assert "stopped" in batch.bad[0].reason
+    assert (batch.corrections, batch.bad, batch.waiting) == ([], [], (note("a"),))
+    assert batch.waiting is not None
+    stored = msgspec.json.encode(WaitingRecord("memory", batch.waiting))
+    waiting = msgspec.json.decode(stored, type=WaitingRecord).corrections
+    pages = [Page([make_print(7, reference="a")], None)]
+    later = corrected(Session(MemoryVenue([], pages), {}, waiting=waiting))
+    assert later.corrections == [make_correction("a", "t-7")]
+    assert later.waiting == ()
+
+
+def test_a_correction_is_no_longer_waiting_in_the_batch_that_has_it() -> None:
+    batches: list[Batch] = []
+    venue = MemoryVenue([Frame([make_print(1)], [note("a")])])
+
+    async def whole() -> None:
+        session = Session(venue, {})
+        task = asyncio.ensure_future(session.run())
+        while not any(batch.corrections for batch in batches):
+            await asyncio.sleep(0.01)
+            batches.append(session.handoff.rest())
+            if batches[-1].waiting:
+                venue.pages = [Page([make_print(7, reference="a")], None)]
+        session.stop()
+        await task
+
+    asyncio.run(asyncio.wait_for(whole(), 5.0))
+    told = [(batch.waiting, len(batch.corrections)) for batch in batches if batch.waiting is not None]
+    assert told == [((note("a"),), 0), ((), 1)]
+
+
+def test_so_many_corrections_wait_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corrections, "MOST_WAITING", 2)
+    venue = MemoryVenue([Frame([make_print(1)], [note("a"), note("b"), note("c")])])
+    batch = corrected(Session(venue, {}))
+    assert batch.waiting == (note("a"), note("b"))
+    assert batch.corrections == [make_correction("c")]
+    assert "2 others wait" in batch.bad[0].reason
 
 
 def test_a_correction_that_comes_live_and_from_history_is_published_once_also_by_a_later_process() -> None:
@@ -273,6 +314,84 @@ def test_a_connection_that_is_silent_from_its_start_is_looked_at(
         return session._probe is not None
 
     assert asyncio.run(watch()) is is_asked
+
+
+# --- fills that stand still ---
+
+PLACES = {"AAPL": Place(SECOND_NS, 0, SECOND_NS, ("t-1",))}
+
+
+def filling(
+    monkeypatch: pytest.MonkeyPatch, venue: MemoryVenue, trouble: str = ""
+) -> list[tuple[str | None, float]]:
+    """Run a session that fills a gap for half a second; return why it was behind, and how long stalled."""
+    monkeypatch.setattr(module, "STALLED_AFTER_S", 0.2)
+    seen: list[tuple[str | None, float]] = []
+
+    async def whole() -> None:
+        session = Session(venue, PLACES)
+        assert session.why_behind == "connecting to the venue"
+        session._history.trouble = trouble
+        task = asyncio.ensure_future(session.run())
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+            seen.append((session.why_behind, session._stalled_s(time.monotonic())))
+        session.stop()
+        await task
+
+    asyncio.run(whole())
+    return seen
+
+
+def test_a_fill_that_brings_nothing_for_long_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = [why for why, _ in filling(monkeypatch, MemoryVenue([]), "HTTP 503")]
+    assert "filling gaps" in reasons
+    assert re.fullmatch(r"the venue.s history has filled no gap for \d+ s: HTTP 503", reasons[-1] or "")
+
+
+class SlowHistory(MemoryHistory):
+    """Answers a page each 0.05 s, without an end."""
+
+    def __init__(self, venue: MemoryVenue) -> None:
+        super().__init__(venue)
+        self._asked = 1
+
+    async def ask(self, request: HistoryRequest, keep: Callable[[bytes], None] = lambda _: None) -> Page:
+        await asyncio.sleep(0.05)
+        self._asked += 1
+        return Page([make_print(self.number)], request)
+
+    @property
+    def number(self) -> int:
+        return self._asked
+
+
+class RepeatingHistory(SlowHistory):
+    """Answers with the same page again and again."""
+
+    @property
+    def number(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize(("history", "is_stalled"), [(SlowHistory, False), (RepeatingHistory, True)])
+def test_a_long_fill_is_stalled_only_if_its_answers_have_nothing_new(
+    monkeypatch: pytest.MonkeyPatch, history: type[SlowHistory], *, is_stalled: bool
+) -> None:
+    monkeypatch.setattr(module, "History", history)
+    reasons = [why for why, _ in filling(monkeypatch, MemoryVenue([]))]
+    assert any("nothing new" in (why or "") for why in reasons) is is_stalled
+    assert "filling gaps" in reasons
+
+
+def test_a_feed_that_is_behind_with_publishing_blames_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handoff, "is_full", property(lambda _: True))
+    assert {stalled_s for _, stalled_s in filling(monkeypatch, MemoryVenue([]))} == {0.0}
+
+
+def test_a_fill_that_has_ended_is_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Page([], None, [BadMessage(b"", "it answers 403")])
+    assert filling(monkeypatch, MemoryVenue([], [refused]))[-1] == (None, 0.0)
 
 
 # --- ends ---

@@ -1,4 +1,4 @@
-"""Prices and sizes of feeds: exact, and written as those of files are."""
+"""Prices, sizes and times of feeds: exact, and written as those of files are."""
 
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sources.encode import Encoding, to_json
-from services.sources.feeds.trade_text import BadTradeError, price_text, size_text
+from services.sources.feeds.trade_text import BadTradeError, Times, price_text, size_text
 from services.sources.values import numbers, prices, sizes
 
 DIGITS = st.decimals(min_value=0, max_value=10**12, places=9, allow_nan=False)
@@ -65,3 +65,27 @@ def test_what_is_no_price_is_refused(raw: str) -> None:
 def test_what_is_no_size_is_refused(raw: str) -> None:
     with pytest.raises(BadTradeError, match="size"):
         size_text(raw)
+
+
+def nanos_or_none(times: Times, text: str) -> int | None:
+    try:
+        return times.nanos(text)
+    except BadTradeError:
+        return None
+
+
+@given(
+    rest=st.text("0123456789.Z+: ٣²", max_size=14) | st.from_regex(r"\.\d{1,10}(Z|\+00:00)", fullmatch=True)
+)
+def test_a_time_of_a_remembered_second_reads_like_the_first_one_of_it(rest: str) -> None:
+    times = Times()
+    assert times.nanos("2026-03-02T09:30:00Z") == 1_772_443_800 * 10**9
+    text = f"2026-03-02T09:30:00{rest}"
+    assert nanos_or_none(times, text) == nanos_or_none(Times(), text)
+
+
+def test_each_digit_of_a_remembered_second_counts() -> None:
+    times = Times()
+    texts = [f"2026-03-02T09:30:00.{'123456789'[:count]}Z" for count in range(1, 10)]
+    fractions = [times.nanos(text) - 1_772_443_800 * 10**9 for text in texts]
+    assert fractions == [int("123456789"[:count]) * 10 ** (9 - count) for count in range(1, 10)]

@@ -2,22 +2,24 @@ import numpy as np
 import pytest
 
 from services.detector.detectors.activity.burst import BurstParameters
+from services.detector.detectors.core.record import record_of, record_type
 from services.detector.detectors.core.tail import (
     ALERT,
+    JUST_LOW,
     evidence_of,
     learn,
+    low_of,
     rarity_of,
     score_of,
     start_tail,
     value_at,
 )
-from services.detector.detectors.core.walk import _dtype, _record
 from services.detector.detectors.price.off_market_price import OffMarketPriceParameters
 from services.detector.engine.record import Record
 
 
 def record(parameters: OffMarketPriceParameters | BurstParameters) -> Record:
-    return np.array(_record(parameters), _dtype(type(parameters))).view(np.recarray)[()]
+    return np.array(record_of(parameters), record_type(type(parameters))).view(np.recarray)[()]
 
 
 def tail_of(p: Record) -> np.ndarray:
@@ -56,3 +58,10 @@ def test_evidence_is_the_alert_line_where_a_part_flags() -> None:
     p = record(BurstParameters())
     assert evidence_of(p.alert_rarity * 0.999, p) < ALERT <= evidence_of(p.alert_rarity, p)
     assert score_of(np.array([ALERT]))[0] == 0.5
+
+
+def test_what_is_at_most_low_keeps_its_order_below_medium() -> None:
+    scores = score_of(np.array([low_of(evidence) for evidence in (4.0, JUST_LOW, 5.0, 6.0, 9.0)]))
+    assert (np.diff(scores) > 0).all()
+    assert scores[1] == score_of(np.array([JUST_LOW]))[0]
+    assert score_of(np.array([low_of(1e9)]))[0] < 5 / 9

@@ -1,5 +1,7 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -52,6 +54,21 @@ def tally() -> Tally:
 @pytest.fixture
 def report(tally: Tally) -> Report:
     return Report(tally, "default", [HOSTILE + ".csv"], 3, OutOfOrder(late=2, repeats=1, too_late=1), 2.0)
+
+
+def test_what_is_not_judged_and_what_was_held_back_is_told_everywhere(report: Report) -> None:
+    told = replace(
+        report, remarks=[f"It does not judge {HOSTILE}."], held_back={HOSTILE: 1_234, "Burst of A": 0}
+    )
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(terminal_report(told))
+    for text in (console.export_text(), html_page(told)):
+        assert "It does not judge" in text
+        assert "Held back by the profile" in text
+        assert "1,234" in text
+        assert "Burst of A" in text
+        assert "<script src=x>" not in html_page(told)
+    assert "Held back" not in html_page(report)
 
 
 def test_every_cut_adds_up(tally: Tally) -> None:

@@ -62,10 +62,14 @@ def expected(folder: Path) -> list[bytes]:
 @pytest.mark.parametrize(
     "surroundings",
     [
-        pytest.param(dict.fromkeys(THREADS, "4"), id="four threads"),
+        pytest.param(dict.fromkeys(THREADS, "4"), id="four threads", marks=pytest.mark.slow),
         pytest.param({"PYTHONHASHSEED": "1"}, id="another hash seed"),
-        pytest.param({"TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8"}, id="another time zone and locale"),
-        pytest.param({"OPENBLAS_CORETYPE": "Prescott"}, id="another kernel of BLAS"),
+        pytest.param(
+            {"TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8"},
+            id="another time zone and locale",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param({"OPENBLAS_CORETYPE": "Prescott"}, id="another kernel of BLAS", marks=pytest.mark.slow),
     ],
 )
 def test_surroundings_change_no_anomaly(

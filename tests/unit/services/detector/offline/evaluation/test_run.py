@@ -9,7 +9,7 @@ import pytest
 from services.common.errors import TapewatchError
 from services.detector.offline.evaluation.detection import alert_scores, detect_in_frame
 from services.detector.offline.evaluation.injection import inject
-from services.detector.offline.evaluation.report import FIGURES, Figure, results_of
+from services.detector.offline.evaluation.limits import FIGURES, Figure, results_of
 from services.detector.offline.evaluation.reshape import STOCK_KINDS, StockKind
 from services.detector.offline.evaluation.run import describe_events, evaluate_day, judge, run_evaluate
 from services.detector.profiles.profile import Profile, load_profile
@@ -106,6 +106,29 @@ def test_the_command_reports_every_stock(
     assert list(tmp_path.glob(".report*")) == []
 
 
+def test_kinds_by_name_have_tables_of_their_own(
+    day_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "report.json"
+    sources = open_sources([str(day_file)])
+    kinds = "decimal_shift,first_print_bad,block"
+    assert run_evaluate(sources, None, 1, 1, False, output, kinds, style="plain") == 0
+    printed = capsys.readouterr().out
+    assert "decimal shift" in printed
+    assert "Six kinds" not in printed
+    report = json.loads(output.read_text())
+    assert report["days"] == []
+    assert set(report["scenarios"]) == set(kinds.split(","))
+    shift = report["scenarios"]["decimal_shift"]
+    assert (shift["events"], shift["named"]["share"]) == (6, 1.0)
+    assert shift["labels"] == {"Off-Market Price": 6}
+    assert report["scenarios"]["block"]["natural"]
+    (day,) = report["scenario_days"]
+    assert (day["style"], day["run"], len(day["events"])) == ("plain", 1, 11)
+    named = report["scenario_figures"]["named"]["mean"]
+    assert named == pytest.approx((1 + report["scenarios"]["first_print_bad"]["named"]["share"]) / 2)
+
+
 class NoChunks(Source):
     """A source that ends at once, as a DBN file without records does."""
 
@@ -127,6 +150,31 @@ def test_sizes_with_decimals_are_an_error_that_names_the_file(tmp_path: Path) ->
     mapping = FileOptions(read_mapping("time=t,symbol=s,price=p,size=q,side=-"), None, None)
     with pytest.raises(TapewatchError, match=r"day\.csv has sizes or prices with more decimals"):
         run_evaluate(open_sources([str(day)], mapping), None, 1, 1, reshape=False, output=None)
+
+
+def test_two_profiles_are_evaluated_on_the_same_anomalies_and_shown_side_by_side(
+    day_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile, report = tmp_path / "large.yaml", tmp_path / "report.json"
+    profile.write_text("name: large\ndetectors:\n  high_volume: {threshold_shares: 1400}\n")
+    sources = open_sources([str(day_file)])
+    assert run_evaluate(sources, profile, 1, 1, False, report, beside="stock_anomaly") == 0
+    printed = capsys.readouterr().out
+    [heads] = [line for line in printed.splitlines() if "stock_anomaly" in line]
+    assert heads.index("large") < heads.index("stock_anomaly")
+    found = json.loads(report.read_text())
+    ours, theirs = found["days"][1], found["beside"]["days"][1]
+    singles = [  # a burst is described by its trade with the highest score
+        [(one["kind"], one["ts_event"]) for one in day["events"] if one["kind"] != "burst"]
+        for day in (ours, theirs)
+    ]
+    assert singles[0] == singles[1]
+    assert singles[0]
+    assert ours["figures"] != theirs["figures"]
+    assert found["beside"]["profile"] == "stock_anomaly"
+    alone = tmp_path / "alone.json"
+    run_evaluate(sources, "stock_anomaly", 1, 1, False, alone)
+    assert json.loads(alone.read_text()) == found["beside"]
 
 
 def test_an_output_that_cannot_be_written_is_reported(day_file: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from services.detector.offline.tuning.profile_choice import configuration, profile_names
+from services.detector.offline.tuning.profile_choice import configuration, profile_names, profile_of
 from services.detector.profiles.profile import Profile, load_profile
 
 
@@ -33,4 +33,13 @@ def test_profiles_are_the_built_in_ones_and_files_that_look_like_one(tmp_path: P
     (tmp_path / "compose.yml").write_text("services:\n  detector: {}\n")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "folder.yaml").mkdir()
-    assert profile_names(tmp_path) == ["default", "classic", "crypto", "mine.yaml"]
+    assert profile_names(tmp_path) == ["default", "classic", "crypto", "stock_anomaly", "mine.yaml"]
+
+
+def test_a_profile_is_found_by_its_hash_among_them(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\ndetectors:\n  high_volume: {}\n")
+    (tmp_path / "broken.yaml").write_text("detectors:\n  no_such: {}\n")
+    mine = load_profile(tmp_path / "mine.yaml")
+    assert profile_of(mine.hash, tmp_path) == mine
+    assert profile_of(load_profile("crypto").hash, tmp_path) == load_profile("crypto")
+    assert profile_of("0123456789ab", tmp_path) is None

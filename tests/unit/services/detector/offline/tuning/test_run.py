@@ -15,7 +15,7 @@ from services.sources.synthetic.day import DayConfig, write_day
 from tests.samples import HEADER, row
 
 BUDGET = 1.0
-GIVEN = {"off_market_price": 4.0, "unusual_size": 3.35, "burst": 4.15, "isolation_forest": 4.6}
+GIVEN = {"off_market_price": 4.0, "unusual_size": 3.4, "burst": 4.15, "isolation_forest": 4.6}
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,52 @@ def test_the_profile_states_where_the_numbers_come_from(days: list[str], tuned: 
     assert "50,000 trades of 2026-03-02, 2026-03-03, starting from the profile default" in text
     assert text.count(" before, ") == 2
     own = next(iter(yaml.safe_load(text)["symbols"].values()))
-    assert set(own) == set(BY_RARITY)
+    assert set(own) == set(BY_RARITY) - {"isolation_forest"}
     assert all(value == float(f"{value:.4g}") for detector in own.values() for value in detector.values())
     parameters = load_profile(tuned).for_symbol(next(iter(yaml.safe_load(text)["symbols"]))).model_dump()
     assert parameters["unusual_size"]["mean_size_prior"] == own["unusual_size"]["mean_size_prior"]
+
+
+def test_two_days_have_no_usual_day(tuned: Path) -> None:
+    text = tuned.read_text()
+    assert "usual_day" not in text
+    assert text.count("; too few full days (2 of 3) for a usual day") == 2
+
+
+def test_three_days_give_a_usual_day_that_detection_uses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, output = [], tmp_path / "out.yaml"
+    for day in (2, 3, 4):
+        files.append(str(tmp_path / f"{day}.csv"))
+        config = DayConfig(dt.date(2026, 3, day), trades=4_000, symbols=2, anomaly_rate=0.0, seed=day)
+        write_day(config, Path(files[-1]), tmp_path / "labels.csv")
+    run_tune(open_sources(files), BUDGET, None, output)
+    profile, days = load_profile(output), measured(files, None)
+    assert len(days) == 2
+    for symbol, one in days.items():
+        usual = profile.usual_day_of(symbol)
+        assert usual is not None
+        counts = [volume.moments.sum() for volume in one.volumes.values()]
+        assert usual.moments == pytest.approx(np.median(counts), rel=1e-3)
+        assert usual.shares == pytest.approx(np.median([v.shares for v in one.volumes.values()]), rel=1e-3)
+    shown = capsys.readouterr().err
+    assert "Usual day" in shown
+    assert profile.hash != profile.model_copy(update={"symbols": {}}).hash
+
+
+def test_a_budget_is_met_by_what_is_left_after_suppression(days: list[str], tmp_path: Path) -> None:
+    given = tmp_path / "given.yaml"
+    given.write_text("suppress:\n  - {label: Unusual Size}\n")
+    flagged = {
+        name: sum(one.flagged for one in measured(days[1:], profile).values())
+        for name, profile in (("all", None), ("left", str(given)))
+    }
+    assert 0 < flagged["left"] < 0.7 * flagged["all"]
+    output = tmp_path / "out.yaml"
+    run_tune(open_sources(days[1:]), BUDGET, str(given), output)
+    for one in measured(days[1:], str(output)).values():
+        assert 0.3 * BUDGET <= 1000 * one.flagged / one.trades <= BUDGET
 
 
 def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Path) -> None:
@@ -63,9 +105,9 @@ def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Pat
     run_tune(open_sources(days), BUDGET, str(tuned), again)
     first, second = (yaml.safe_load(path.read_text())["symbols"] for path in (tuned, again))
     for symbol in first:
-        for detector in BY_RARITY:
+        for detector in BY_RARITY.keys() & first[symbol].keys():
             assert second[symbol][detector]["alert_rarity"] == pytest.approx(
-                first[symbol][detector]["alert_rarity"], abs=0.3
+                first[symbol][detector]["alert_rarity"], abs=0.4
             )
             for name in ("threshold_prior", "excess_scale_prior"):
                 assert second[symbol][detector][name] == pytest.approx(first[symbol][detector][name], rel=0.4)
@@ -74,15 +116,15 @@ def test_tuning_again_changes_little(days: list[str], tuned: Path, tmp_path: Pat
 def test_a_given_profiles_settings_are_kept(days: list[str], tmp_path: Path) -> None:
     given, output = tmp_path / "given.yaml", tmp_path / "out.yaml"
     given.write_text(
-        "detectors:\n  isolation_forest: null\n  high_volume: {threshold_shares: 5000}\n"
-        "  burst: {reflag_growth: 2}\n"
+        "detectors:\n  burst: null\n  high_volume: {threshold_shares: 5000}\n"
+        "  off_market_price: {join_s: 2}\n"
         "symbols:\n  'NO': {high_volume: null}\n"
     )
     run_tune(open_sources(days[1:]), BUDGET, str(given), output)
     before, after = load_profile(given), load_profile(output)
     assert after.detectors == before.detectors
     assert after.symbols["NO"] == {"high_volume": None}
-    assert all("isolation_forest" not in own for own in after.symbols.values())
+    assert all("burst" not in own for own in after.symbols.values())
 
 
 def test_few_trades_keep_the_alerts(tmp_path: Path) -> None:
@@ -124,7 +166,7 @@ def rarities(count: int = 20_000) -> np.ndarray:
 
 def test_only_the_size_alert_moves_where_that_is_enough() -> None:
     chosen = choose_alerts(rarities(), list(BY_RARITY), GIVEN, allowed=12)
-    assert {**chosen, "unusual_size": 3.35} == GIVEN
+    assert {**chosen, "unusual_size": 3.4} == GIVEN
     assert count_flagged(rarities(), list(BY_RARITY), chosen) <= 12
 
 

@@ -1,15 +1,18 @@
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.contracts.alert import AlertState, encode
 from services.contracts.correction import Correction, encode_correction
 from services.contracts.feed_event import FeedEvent, encode_feed_event
 from services.indexer.sinks.base import Entry, RejectedRecordError
 from services.indexer.sinks.elasticsearch import documents
 from services.indexer.sinks.elasticsearch.documents import bulk_body
+from tests.alerts import ALERT, DELIVERY, SILENCE
 from tests.narrow import present
 from tests.samples import kafka_record, trade_json
 
@@ -93,6 +96,34 @@ def test_the_same_event_is_one_document_and_another_is_another() -> None:
 def test_event_that_another_program_wrote_is_found_by_its_fields() -> None:
     value = orjson.dumps({"venue": "x", "event": "halt", "@timestamp": "2026-11-29T10:03:12Z"})
     assert index_of(to_document("feed-events", value)) == "feed-events-2026.11"
+
+
+def test_alert_goes_to_the_index_of_its_month_and_every_revision_under_one_id() -> None:
+    later = msgspec.structs.replace(
+        ALERT, revision=2, state=AlertState.CLOSED, decided_at="2040-01-01T00:00:00Z"
+    )
+    targets = [target_of(to_document("alerts", encode(one))) for one in (ALERT, later)]
+    assert targets == [{"_index": "alerts-2039.12", "_id": ALERT.alert_id}] * 2
+
+
+def test_each_try_to_send_is_a_document_of_its_own() -> None:
+    first, again = (target_of(to_document("alert-deliveries", encode(DELIVERY))) for _ in range(2))
+    other = target_of(to_document("alert-deliveries", encode(msgspec.structs.replace(DELIVERY, attempt=3))))
+    assert first == again
+    assert first["_index"] == other["_index"] == "alert-deliveries-2039.12"
+    assert first["_id"] != other["_id"]
+
+
+def test_silences_are_in_one_index_whenever_they_were_made() -> None:
+    later = msgspec.structs.replace(SILENCE, timestamp="2040-01-01T00:00:00Z")
+    targets = [target_of(to_document("silences", encode(one))) for one in (SILENCE, later)]
+    assert targets == [{"_index": "silences", "_id": "lunch"}] * 2
+
+
+@pytest.mark.parametrize("topic", ["alerts", "silences"])
+def test_alert_or_silence_without_an_id_is_rejected(topic: str) -> None:
+    with pytest.raises(RejectedRecordError, match="_id is not a text"):
+        to_document(topic, trade_json(1))
 
 
 def test_other_order_of_fields_and_escapes_are_parsed() -> None:

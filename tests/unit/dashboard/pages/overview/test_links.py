@@ -1,0 +1,29 @@
+from urllib.parse import parse_qs
+
+from dashboard.pages.overview.links import moment_url, symbol_address, symbol_url
+from dashboard.pages.overview.state import View
+from tests.unit.dashboard.answers import RANGE
+
+EVIL = '"><script>&symbol=B#?'
+
+
+def test_a_link_to_a_symbol_keeps_session_time_and_filters() -> None:
+    view = View(period="last-5", time_range=RANGE, labels=("Burst",), severities=("high", "low"), find="AC")
+    assert symbol_address(view, "ACME") == {
+        "symbol": "ACME",
+        "session": "last-5",
+        "from": "2026-03-02T14:30Z",
+        "to": "2026-03-02T16:30Z",
+        "label": "Burst",
+        "severity": "high,low",
+    }
+
+
+def test_a_stretch_of_its_own_replaces_the_time_of_the_view() -> None:
+    assert symbol_address(View(), "ACME", RANGE)["from"] == "2026-03-02T14:30Z"
+    assert moment_url(View(), RANGE) == "?from=2026-03-02T14%3A30Z&to=2026-03-02T16%3A30Z"
+
+
+def test_a_symbol_is_one_value_of_the_address_whatever_its_name() -> None:
+    url = symbol_url(View(), EVIL)
+    assert parse_qs(url.removeprefix("?")) == {"symbol": [EVIL]}
