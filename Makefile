@@ -12,13 +12,13 @@ INSTALLED := $(VENV)/.installed
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## run a generated day through the whole pipeline; DATA=FILE[,FILE…] for your own files, LIVE=coinbase:BTC-USD for a live market, ONCE=1 to exit when indexed
-	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(if $(LIVE),--live '$(LIVE)') $(ARGS)
+demo: $(INSTALLED) ## run a generated day through the whole pipeline; DATA=FILE[,FILE…] for your own files, LIVE=coinbase:BTC-USD for a live market, STORAGE=1 for Postgres beside it, ONCE=1 to exit when indexed
+	@exec $(TAPEWATCH) demo $(if $(ONCE),--once) $(if $(DATA),--data '$(DATA)') $(if $(LIVE),--live '$(LIVE)') $(if $(STORAGE),--storage) $(ARGS)
 
 test: $(INSTALLED) ## run the tests, including those against real Kafka and Elasticsearch, in under 10 minutes
 	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" $(ARGS)
 
-slow: $(INSTALLED) ## run the tests that take more than 20 seconds each
+slow: $(INSTALLED) ## run the tests that take more than 20 seconds each, and most of those in a browser
 	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m slow $(ARGS)
 
 chaos: $(INSTALLED) ## kill every part repeatedly while a day is processed, and compare the result; three seeds, 50 kills each
