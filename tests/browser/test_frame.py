@@ -178,7 +178,7 @@ def test_a_wall_screen_has_the_clock_and_nothing_to_click(
 ) -> None:
     page = open_page(f"{dashboard_url}/search?wall&symbol=MAIN")
     expect(first_time(page)).to_contain_text("MAIN")
-    expect(clock_of(page)).to_contain_text(re.compile("trade|behind"))
+    expect(clock_of(page)).to_contain_text(re.compile("trade|replaying|behind"))
     expect(page.get_by_role("combobox", name="Symbols")).to_be_hidden()
     expect(page.get_by_role("link", name="Alerts")).to_be_hidden()
     expect(page).to_have_url(re.compile("wall=on"))
