@@ -114,10 +114,10 @@ def _cost(load: Load, bootstrap: str, folder: Path) -> Row:
 
 def _us_a_print(reader: "subprocess.Popen[bytes]", venue: "Venue") -> float:
     """Return the processor time of a connected process for all that the venue sends, by prints."""
-    before_s = _processor_s(reader.pid)
+    before_s = processor_s(reader.pid)
     sent = int(json.loads(venue.line())["sent"])
     time.sleep(SETTLE_S)
-    return (_processor_s(reader.pid) - before_s) / sent * 1e6
+    return (processor_s(reader.pid) - before_s) / sent * 1e6
 
 
 def _latency(load: Load, bootstrap: str, folder: Path) -> list[Row]:
@@ -250,7 +250,7 @@ def wait_for(log: Path, text: str) -> None:
         time.sleep(0.05)
 
 
-def _processor_s(pid: int) -> float:
+def processor_s(pid: int) -> float:
     """Return the processor time of a process, all of its threads, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

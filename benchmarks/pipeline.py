@@ -24,6 +24,7 @@ BENCHMARKS = (
     "memory",
     "classic",
     "service",
+    "latency",
     "alerts",
     "promise",
     "indexer",
