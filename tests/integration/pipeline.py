@@ -108,7 +108,8 @@ def log_lines(log: Path | str, event: str) -> list[dict[str, Any]]:
 
 
 def http_get(log: Path, path: str) -> tuple[int, str]:
-    """Request a path from a service, at the address in its log; return status and body."""
+    """Request a path from a service, at the address in its log once it has one; return status and body."""
+    wait_until(lambda: bool(log_lines(log, "metrics")), log)
     address = log_lines(log, "metrics")[-1]["address"]
     try:
         with urllib.request.urlopen(f"http://{address}{path}", timeout=READ_TIMEOUT_S) as answer:

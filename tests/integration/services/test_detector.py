@@ -225,6 +225,11 @@ def shared_out(logs: dict[str, Path]) -> list[int]:
     return sorted(found)
 
 
+def all_share(logs: dict[str, Path]) -> bool:
+    """Return whether each detector has some of the partitions, and each partition a detector."""
+    return len(shared_out(logs)) == 6 and all(shared_out({name: logs[name]}) for name in RIVALS)
+
+
 @pytest.fixture(scope="module")
 def rivals_run(
     stack: EmbeddedStack, killed_run: KilledRun, tmp_path_factory: pytest.TempPathFactory
@@ -241,7 +246,7 @@ def rivals_run(
             )
             for name in RIVALS
         }
-        wait_until(lambda: len(shared_out(logs)) == 6, logs["rival-a"], 40)
+        wait_until(lambda: all_share(logs), logs["rival-a"], 60)
         reset = running.enter_context(
             started(logs["reset"], "detect", "--reset", TAPEWATCH_INSTANCE="resetter", **addresses(stack))
         )
