@@ -137,6 +137,7 @@ def test_what_cannot_be_a_row_becomes_a_dead_letter_alone(
     assert len(letters(stack)) == before
 
 
+@pytest.mark.slow
 def test_topics_of_another_kafka_are_read_from_their_beginning_without_doubles(
     stack: EmbeddedStack, database: Database
 ) -> None:

@@ -199,7 +199,8 @@ def test_all_is_put_back_once_and_never_what_fails_again(stack: EmbeddedStack) -
     assert listed(stack)[failure_id]["state"] == "replayed"
 
 
-@pytest.mark.parametrize("key", [b"NVDA", pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("key", [b"NVDA", None])
 def test_message_that_two_services_reject_is_one_letter_and_is_put_back_once(
     stack: EmbeddedStack, key: bytes | None
 ) -> None:

@@ -311,6 +311,7 @@ def test_a_receiver_that_is_down_gets_one_probe_at_a_time(desk: Desk) -> None:
     assert sorted(desk.keys()) == sorted(f"{number}.1" for number in range(1, 11))
 
 
+@pytest.mark.slow
 def test_a_silence_that_is_added_while_it_runs_holds_back_until_it_is_ended(desk: Desk) -> None:
     desk.receiver()
     desk.start()

@@ -24,20 +24,29 @@ def published(result: Run) -> list[bytes]:
     ]
 
 
+def check_that_it_changes_nothing(setup: Setup) -> None:
+    setup = real_anomalies(setup)
+    with_it, without = run(setup), run(setup, has_selftest=False)
+    assert with_it.fired
+    assert published(with_it) == published(without)
+    assert sum(len(found.anomalies) for found in without.published) > 20
+
+
+def test_a_selftest_changes_nothing_of_what_is_published() -> None:
+    check_that_it_changes_nothing(Setup(minutes=9, step_s=60.0, start="17:00:00", partitions=1))
+
+
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(
     step_s=st.sampled_from([7.0, 20.0, 60.0]),
     start=st.sampled_from(["14:26:00", "17:00:00", "20:50:00"]),
     partitions=st.integers(1, 3),
 )
-def test_the_selftest_changes_nothing_of_what_is_published(
+def test_the_selftest_changes_nothing_at_any_pace_hour_and_number_of_partitions(
     step_s: float, start: str, partitions: int
 ) -> None:
-    setup = real_anomalies(Setup(minutes=9, step_s=step_s, start=start, partitions=partitions))
-    with_it, without = run(setup), run(setup, has_selftest=False)
-    assert with_it.fired
-    assert published(with_it) == published(without)
-    assert sum(len(found.anomalies) for found in without.published) > 20
+    check_that_it_changes_nothing(Setup(minutes=9, step_s=step_s, start=start, partitions=partitions))
 
 
 def test_a_label_is_shown_with_the_symbol_that_fired_last_and_no_other() -> None:
