@@ -193,7 +193,8 @@ class Transactions:
             try:
                 producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT_S)
             except KafkaException as error:
-                failures.append(error)
+                # With its traceback it would hold this frame, and so the client, until garbage is collected.
+                failures.append(error.with_traceback(None))
 
         thread = threading.Thread(target=send, daemon=True)
         thread.start()
@@ -205,7 +206,7 @@ class Transactions:
                 raise _StuckError("the client did not return from sending offsets")
             self._raise_if_grace_expired()
         if failures:
-            raise failures[0]
+            raise failures.pop()
 
     def abort(self, reason: str) -> NoReturn:
         """Abort the open transaction.

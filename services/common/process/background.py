@@ -12,15 +12,25 @@ def in_background(call: Callable[..., Any], *arguments: object, **named: object)
     A call that hangs for ever keeps its thread, but not the process.
     """
     outcome: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(call(*arguments, **named))
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, name=getattr(call, "__name__", None), daemon=True).start()
+    threading.Thread(
+        target=_run,
+        args=(outcome, call, arguments, named),
+        name=getattr(call, "__name__", None),
+        daemon=True,
+    ).start()
     return outcome
+
+
+def _run(
+    outcome: Future[Any], call: Callable[..., Any], arguments: tuple[object, ...], named: dict[str, object]
+) -> None:
+    try:
+        outcome.set_result(call(*arguments, **named))
+    except BaseException as error:
+        outcome.set_exception(error)
+    finally:
+        # An error holds this frame, which would hold the outcome and the error until garbage is collected.
+        del outcome, call, arguments, named
 
 
 def is_done(outcome: Future[Any], within_s: float) -> bool:
