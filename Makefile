@@ -7,7 +7,7 @@ TAPEWATCH := $(VENV)/bin/tapewatch
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow chaos compose-test lint types bench lock lock-images clean
+.PHONY: help install demo test slow chaos soak compose-test lint types bench lock lock-images clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ slow: $(INSTALLED) ## run the tests that take more than 20 seconds each, and mos
 
 chaos: $(INSTALLED) ## kill every part repeatedly while a day is processed, and compare the result; three seeds, 50 kills each
 	@exec $(VENV)/bin/python -m tests.chaos.run $(ARGS)
+
+soak: $(INSTALLED) ## run everything for 20 minutes with a fault a minute, and watch what grows
+	@exec $(VENV)/bin/python -m tests.soak.run $(ARGS)
 
 compose-test: $(INSTALLED) ## test docker compose up: process a day while every container is restarted, killed and halted; remove everything again
 	@exec $(VENV)/bin/python -m tests.compose.run $(ARGS)

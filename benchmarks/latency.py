@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from confluent_kafka import TopicPartition
@@ -123,7 +124,12 @@ def _found(url: str) -> Times:
     """Return when each trade, or one sent later, could be found."""
     found: Times = {}
     ends_s = time.monotonic() + WARM_UP_S + SECONDS + AFTER_S
-    newest = {"size": 1, "sort": [{"@timestamp": "desc"}], "source": ["trade_id"], "track_total_hits": False}
+    newest: dict[str, Any] = {
+        "size": 1,
+        "sort": [{"@timestamp": "desc"}],
+        "source": ["trade_id"],
+        "track_total_hits": False,
+    }
     with new_client(url) as client:
         while time.monotonic() < ends_s:
             hits = client.search(index="trades-*", ignore_unavailable=True, **newest)["hits"]["hits"]

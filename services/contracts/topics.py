@@ -57,7 +57,7 @@ TOPICS: dict[str, dict[str, str]] = {
         # The newest segment is never compacted; a restart reads what is left, so segments are small.
         "segment.bytes": str(32 << 20),
     },
-    PROGRESS_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact"},
+    PROGRESS_TOPIC: {**_APPEND_TIME, "cleanup.policy": "compact", "segment.bytes": str(32 << 20)},
     ALERTS_TOPIC: _kept(days=90, max_bytes=TRADE_MAX_BYTES),
     ALERT_DELIVERIES_TOPIC: _kept(days=90, max_bytes=TRADE_MAX_BYTES),
     ALERTER_CHECKPOINTS_TOPIC: {

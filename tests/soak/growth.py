@@ -1,0 +1,82 @@
+"""Tells whether a figure that was taken again and again has grown while it should have stayed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Points = Sequence[tuple[float, float]]
+"""Seconds since the beginning and the figure, in order of time."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much more the end may have than the middle: the larger of both allowances.
+
+    Parameters
+    ----------
+    unit
+        Of the figure.
+    share
+        Of the figure in the middle.
+    amount
+        In the figure's unit.
+    """
+
+    unit: str
+    share: float
+    amount: float
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A figure in the middle and at the end of a run.
+
+    Parameters
+    ----------
+    before, after
+        Its greatest value in the second and in the last quarter of the time.
+    limit
+        What is allowed.
+    """
+
+    before: float
+    after: float
+    limit: Limit
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether the end has more than is allowed."""
+        return self.after > self.before + max(self.limit.share * self.before, self.limit.amount)
+
+
+def growth_of(points: Points, whole_s: float, limit: Limit) -> Growth | None:
+    """Compare the last quarter of the time with the second one.
+
+    The first quarter is not looked at: caches fill then. Greatest values are compared, since what is killed
+    starts again from little.
+
+    Parameters
+    ----------
+    points
+        The figure.
+    whole_s
+        Length of the run.
+    limit
+        What is allowed.
+
+    Returns
+    -------
+    Growth or None
+        None if one of the quarters has no figure.
+    """
+    before = [value for at_s, value in points if whole_s / 4 <= at_s < whole_s / 2]
+    after = [value for at_s, value in points if at_s >= 3 * whole_s / 4]
+    return Growth(max(before), max(after), limit) if before and after else None
+
+
+def growing(figures: Mapping[str, Growth]) -> list[str]:
+    """Return a sentence for each figure that has grown."""
+    return [
+        f"{name} grew from {one.before:,.0f} to {one.after:,.0f} {one.limit.unit}"
+        for name, one in figures.items()
+        if one.is_growing
+    ]
