@@ -112,7 +112,7 @@ def test_a_damaged_manifest_is_refused(model: Path, text: bytes, reason: str) ->
 def test_a_manifest_of_another_format_or_kind_is_refused(model: Path) -> None:
     made = read_manifest((model / MANIFEST).read_bytes())
     (model / MANIFEST).write_bytes(manifest_json(msgspec.structs.replace(made, format=99)))
-    assert refused(model) == "its manifest has format 99, and this version reads 1."
+    assert refused(model) == "its manifest has format 99, and this version reads 2."
     (model / MANIFEST).write_bytes(manifest_json(msgspec.structs.replace(made, kind="pickle")))
     assert "it is of the kind 'pickle'" in refused(model)
 

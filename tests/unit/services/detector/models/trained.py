@@ -7,6 +7,7 @@ import numpy as np
 import xgboost
 
 from services.detector.models.digest import content_digest
+from services.detector.models.drift import measure_spread
 from services.detector.models.folder import scores_digest
 from services.detector.models.kinds import load_model
 from services.detector.models.manifest import FORMAT, Manifest, Scaling
@@ -39,6 +40,7 @@ def manifest(model: bytes, name: str = "trades", **changed: object) -> Manifest:
         scaling=SCALING,
         features_digest=features_digest(FEATURES),
         scores_digest=scores_digest(loaded, FEATURES, SCALING),
+        spread=measure_spread(np.ones((1, len(FEATURES))), np.ones(1)),
         data=[],
         days={"train": ["2024-12-02"]},
         labels=[],
