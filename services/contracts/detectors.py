@@ -452,7 +452,6 @@ DETECTORS: dict[str, DetectorSpec] = {
             title="Trained Model",
             short_title="model",
             color="#b5528c",
-            has_alert_rarity=True,
         ),
     )
 }
