@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+from services.common.errors import TapewatchError
 from services.detector.models.folder import StoredModel, read_stored
 from services.detector.models.registry import ModelRegistry
 from services.detector.models.settings import ModelSettings
@@ -19,10 +20,16 @@ def verified_address(reference: str) -> str:
     Raises
     ------
     TapewatchError
-        There is no such model, or it is refused; the message says why.
+        There is no such model, it is refused, or it looks at more than the trade; the message says why.
     """
     folder = ModelRegistry(ModelSettings().models).find(reference)
-    _read(folder.absolute())
+    prints = _read(folder.absolute()).model.window
+    if prints > 1:
+        raise TapewatchError(
+            f"The model {folder.parent.name}@{folder.name[:12]} looks at {prints} prints at once, "
+            "and only models of single trades judge live.",
+            "Name another one: tapewatch models list.",
+        )
     return f"{folder.parent.name}@{folder.name}"
 
 

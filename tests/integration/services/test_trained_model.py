@@ -72,11 +72,11 @@ def test_the_index_has_a_backtests_anomalies_with_the_model_until_a_promotion(
         assert one["model"] == {"name": "trades", "version": digest[:12], "digest": digest}
         assert "mostly for" in one["reason"]
     other = ModelRegistry(models).find("trades@challenger").name
-    names = f"trades@{digest[:12]},trades@{other[:12]}"
+    names = f"trades@{other[:12]},trades@{digest[:12]}"  # labels stand in the order of the alphabet
     assert told[f"tapewatch_model_judged_trades_total{{{names}}}"] >= TRADES - FIRST_PART
-    flagged = [told[f"tapewatch_model_flagged_trades_total{{{names},{by}}}"] for by in ("both", "model")]
+    flagged = [told[f"tapewatch_model_flagged_trades_total{{{by},{names}}}"] for by in ("both", "model")]
     assert sum(flagged) > 0
-    assert f"tapewatch_feature_drift{{trades@{digest[:12]},gap_s}}" in told
+    assert f"tapewatch_feature_drift{{gap_s,trades@{digest[:12]}}}" in told
     tapewatch(stack, "models", "promote", f"trades@{other}", "--as", "champion")
     said = tapewatch(stack, "detect", "--profile", str(profile), "--until-idle", "0.5").stderr
     assert OTHER_PROFILE in said

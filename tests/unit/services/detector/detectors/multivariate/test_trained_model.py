@@ -179,6 +179,15 @@ def test_a_damaged_model_is_refused_at_the_start_with_the_reason(
     assert "is refused: its content has the digest" in caught.value.cause
 
 
+def test_a_model_of_several_prints_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.detector.models.boosted_trees.BoostedTrees.window", 8)
+    with pytest.raises(TapewatchError) as caught:
+        load_profile(written(tmp_path, "{model: trades@champion}"))
+    assert "looks at 8 prints at once" in caught.value.cause
+
+
 def test_saved_states_that_are_damaged_are_refused() -> None:
     trades = stream(Random(1), ("AAA",), days=1, trades=50, late_share=0.0)  # noqa: S311 - a seeded tape
     engine = Engine(profile())
