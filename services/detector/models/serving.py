@@ -1,12 +1,15 @@
 """Models that a profile names: found, verified and loaded once in a process."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
 from services.common.errors import TapewatchError
 from services.detector.models.folder import StoredModel, read_stored
-from services.detector.models.registry import ModelRegistry
+from services.detector.models.registry import NAME, ModelRegistry
 from services.detector.models.settings import ModelSettings
+
+_ADDRESS = re.compile(rf"{NAME.pattern}@[0-9a-f]{{64}}")
 
 
 def verified_address(reference: str) -> str:
@@ -22,7 +25,11 @@ def verified_address(reference: str) -> str:
     TapewatchError
         There is no such model, it is refused, or it looks at more than the trade; the message says why.
     """
-    folder = ModelRegistry(ModelSettings().models).find(reference)
+    models = ModelSettings().models
+    name, _, version = reference.partition("@")
+    # A profile that is read asks again for what it has, while it runs and whatever became of the folder.
+    is_address = _ADDRESS.fullmatch(reference) is not None
+    folder = models / name / version if is_address else ModelRegistry(models).find(reference)
     prints = _read(folder.absolute()).model.window
     if prints > 1:
         raise TapewatchError(

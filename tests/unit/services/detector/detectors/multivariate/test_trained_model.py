@@ -113,8 +113,13 @@ def test_a_promotion_is_another_profile_and_a_challenger_is_not(
     registry = ModelRegistry(folder)
     set_alias(registry, "trades", Alias.CHAMPION, registry.find("trades@challenger").name)
     assert profile().hash != before.hash
-    # A profile that is already read keeps its model.
+    # A profile that is already read keeps its model, whatever becomes of the folder.
+    shutil.rmtree(folder)
     assert Profile.model_validate(before.model_dump()).hash == before.hash
+    with pytest.raises(TapewatchError, match="There is no model"):
+        load_profile(written(tmp_path, "{model: trades@champion}"))
+    with pytest.raises(TapewatchError, match="cannot be read"):
+        load_profile(written(tmp_path, f"{{model: trades@{'0' * 64}}}"))
 
 
 def test_a_symbols_own_parameters_keep_the_challenger() -> None:
