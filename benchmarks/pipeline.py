@@ -20,6 +20,7 @@ BENCHMARKS = (
     "feed",
     "detector",
     "features",
+    "model",
     "selftest",
     "memory",
     "classic",

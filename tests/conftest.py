@@ -1,6 +1,7 @@
 """Fixtures for all tests: the embedded servers, each started once for the whole run."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -28,6 +29,22 @@ def postgres() -> Iterator[PostgresServer]:
     # A power cut is no part of a test, and each database that is created would wait for the disk.
     with running_postgres({"fsync": "off"}) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small models, `trades@champion` and `trades@challenger`; skips without the extra."""
+    pytest.importorskip("xgboost")
+    from tests.unit.services.detector.models.trained import promoted
+
+    return promoted(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def served_models(champion: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same folder, where profiles look for models during the test."""
+    monkeypatch.setenv("TAPEWATCH_MODELS", str(champion))
+    return champion
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -67,6 +67,16 @@ class Rule(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """Until when a review must be requested, ISO 8601 UTC, where the rule has one."""
 
 
+class DetectionModel(msgspec.Struct, gc=False, frozen=True):
+    """Which trained model speaks."""
+
+    name: str
+    version: str
+    """The first twelve digits of the digest: `tapewatch models show NAME@VERSION`."""
+    digest: str
+    """SHA-256 of its content."""
+
+
 class Detection(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """What one detector says of a trade."""
 
@@ -82,6 +92,8 @@ class Detection(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     reason: str
     rule: Rule | None = None
     """Of a detector that applies a rulebook."""
+    model: DetectionModel | None = None
+    """Of the detector that asks a trained model."""
 
 
 class Model(msgspec.Struct, gc=False, frozen=True):

@@ -443,6 +443,16 @@ DETECTORS: dict[str, DetectorSpec] = {
             shape="square",
             terminal_style="green",
         ),
+        DetectorSpec(
+            name="trained_model",
+            label="Trained Model Anomaly",
+            family=MULTIVARIATE,
+            unit="raw output of the model",
+            code=f"{_CODE}.multivariate.trained_model:TrainedModelDetector",
+            title="Trained Model",
+            short_title="model",
+            color="#b5528c",
+        ),
     )
 }
 """By name, in the order in which they run: of equal scores the first leads; a profile's hash rests on it."""

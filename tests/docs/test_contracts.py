@@ -25,6 +25,7 @@ from services.contracts.anomaly import (
     TRADE_TIME,
     Anomaly,
     Detection,
+    DetectionModel,
     Model,
     Rule,
     Severity,
@@ -139,7 +140,9 @@ def test_a_trades_required_fields_are_those_of_the_decoder() -> None:
 
 def test_an_anomalys_fields_come_in_the_order_of_the_table() -> None:
     rule = Rule(1.0, 0.5, 1.5, "2026-01-01T00:30:00Z")
-    detection = Detection("high_volume", "High Volume", 0.6, 2.0, 1.0, 1.5, "why", rule)
+    detection = Detection(
+        "high_volume", "High Volume", 0.6, 2.0, 1.0, 1.5, "why", rule, DetectionModel("trades", "ab", "abcd")
+    )
     anomaly = Anomaly(
         ["High Volume"],
         0.6,

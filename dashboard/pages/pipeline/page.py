@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard.pages.pipeline.channels import channels_health, show_channels
 from dashboard.pages.pipeline.dead_letters import show_dead_letters
 from dashboard.pages.pipeline.feeds import show_feed_events, show_feeds
+from dashboard.pages.pipeline.models import models_health, show_models
 from dashboard.pages.pipeline.probe import (
     ElasticsearchState,
     Latency,
@@ -100,6 +101,9 @@ def show_states(client: Elasticsearch, addresses: Sequence[str]) -> None:
         if health := selftest_health([service.samples for service in services]):
             st.subheader("Selftest", anchor=False)
             show_selftest(health)
+        if models := models_health([service.samples for service in services]):
+            st.subheader("Trained models", anchor=False)
+            show_models(models)
         if channels := channels_health([service.samples for service in services]):
             st.subheader("Alert channels", anchor=False)
             show_channels(channels)

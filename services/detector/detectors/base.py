@@ -9,9 +9,10 @@ from typing import Protocol, overload
 
 import numpy as np
 
-from services.contracts.anomaly import Rule
+from services.contracts.anomaly import DetectionModel, Rule
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.parameters import Parameters
+from services.detector.detectors.tally import ModelTally
 from services.detector.engine.batch import Batch, SessionKey
 
 EARLY_PRINTS, LAST_TELLING = 2, 10
@@ -54,6 +55,8 @@ class Flags:
         Int64, shape (k,); None for all 0. The anomaly is that print's, and this one brings it.
     rules
         What a rulebook says of each; empty for detectors without one.
+    models
+        Which trained model flags each; empty for detectors without one.
     """
 
     at: np.ndarray
@@ -70,6 +73,7 @@ class Flags:
     is_running_total: bool = False
     of_print: np.ndarray | None = None
     rules: list[Rule] = field(default_factory=list)
+    models: list[DetectionModel] = field(default_factory=list)
 
     def only(self, stays: np.ndarray) -> "Flags":
         """Return the flags that `stays` selects, bool, shape (k,)."""
@@ -92,6 +96,7 @@ class Flags:
             is_running_total=self.is_running_total,
             of_print=None if self.of_print is None else self.of_print[stays],
             rules=list(compress(self.rules, stays)),
+            models=list(compress(self.models, stays)),
         )
 
 
@@ -195,6 +200,10 @@ class Detector(ABC):
     def cannot_judge(self, session: SessionKey) -> str | None:  # noqa: ARG002 - it has no parameters to miss
         """Return why it judges none of a session's trades, for people; None if it does judge them."""
         return None
+
+    def take_tallies(self) -> list[ModelTally]:
+        """Return what trained models have judged since the last call; empty for detectors without one."""
+        return []
 
     @abstractmethod
     def flag(self, batch: Batch) -> Flags:

@@ -10,6 +10,7 @@ from services.contracts.detectors import DETECTORS
 from services.detector.detectors.base import Detector, Flags, StateStore
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.loading import load_detector
+from services.detector.detectors.tally import ModelTally
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import grown
 from services.detector.profiles.profile import Profile
@@ -102,6 +103,10 @@ class DetectorSet:
         ]
         self._not_judging.clear()
         return remarks
+
+    def take_tallies(self) -> list[ModelTally]:
+        """Return what trained models have judged since the last call."""
+        return [tally for detector in self.detectors for tally in detector.take_tallies()]
 
     def advance(self, batch: Batch) -> Batch:
         """Update the calibrated detectors' state with the next trades; returns these with their measures.

@@ -91,8 +91,11 @@ def part_of(spec: DetectorSpec, flags: Flags, row: int) -> Part:
             threshold=float(flags.threshold[row]),
             reason=flags.reasons[row],
             rule=flags.rules[row] if flags.rules else None,
+            model=flags.models[row] if flags.models else None,
         ),
-        contributions={name: float(values[row]) for name, values in flags.contributions.items()},
+        contributions={
+            name: float(values[row]) for name, values in flags.contributions.items() if values[row] > 0
+        },
         features=_features_in(flags, row),
         is_running_total=flags.is_running_total,
     )
@@ -199,8 +202,7 @@ def _shares(ranked: Sequence[Part]) -> dict[str, float]:
     shares: dict[str, float] = {}
     for part, weight in zip(ranked, weights, strict=True):
         for name, value in part.contributions.items():
-            if value > 0:
-                shares[name] = shares.get(name, 0.0) + value * weight / sum(weights)
+            shares[name] = shares.get(name, 0.0) + value * weight / sum(weights)
     return shares
 
 

@@ -17,6 +17,7 @@ from services.contracts.anomaly import Model
 from services.contracts.trade import Trade
 from services.detector.detectors.base import Flags, StateStore, put_back
 from services.detector.detectors.detector_set import DetectorSet
+from services.detector.detectors.tally import ModelTally
 from services.detector.engine.adjust import Adjustment
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.columns import TradeColumns, to_columns
@@ -84,6 +85,10 @@ class Engine:
     def take_remarks(self) -> list[str]:
         """Return sentences on symbols that a detector turned out not to judge since the last call."""
         return self._set.take_remarks()
+
+    def take_tallies(self) -> list[ModelTally]:
+        """Return what trained models have judged since the last call."""
+        return self._set.take_tallies()
 
     def take_changes(self) -> Changes:
         """Return which sessions were given a trade or dropped since the last call."""

@@ -3,14 +3,20 @@
 import datetime as dt
 import time
 
+import numpy as np
 import structlog
 from prometheus_client import Counter, Gauge
 
 from services.common.observability.counters import DEAD_LETTERS, EVENT_LAG_S
 from services.common.observability.rates import Rate
 from services.contracts.components import DETECTOR
+from services.detector.detectors.tally import ModelTally
 from services.detector.engine.state import OutOfOrder
 from services.detector.live.partition import Detected
+from services.detector.models.drift import stability_index
+
+DRIFT_LEAST, DRIFT_MEMORY = 1_000, 20_000
+"""Sampled trades from which on drift is told, and that it remembers."""
 
 TRADES = Counter("tapewatch_scored_trades_total", "Trades worked off, late ones included, each once")
 LATE_TRADES = Counter(
@@ -41,6 +47,21 @@ CHECKPOINT_SIZE = Gauge("tapewatch_checkpoint_session_bytes", "Size of the large
 CHECKPOINT_AGE = Gauge(
     "tapewatch_checkpoint_age_messages", "Messages that a restart would replay now", ["partition"]
 )
+MODEL_JUDGED = Counter(
+    "tapewatch_model_judged_trades_total",
+    "Trades that a trained model has judged, and the challenger beside it",
+    ["model", "challenger"],
+)
+MODEL_FLAGGED = Counter(
+    "tapewatch_model_flagged_trades_total",
+    "Those that both flag (`both`), the model alone (`model`), or the challenger alone (`challenger`)",
+    ["model", "challenger", "by"],
+)
+FEATURE_DRIFT = Gauge(
+    "tapewatch_feature_drift",
+    "Population stability index of a model's feature against its training days, of the newest trades",
+    ["model", "feature"],
+)
 RECOVERY_SECONDS = Gauge(
     "tapewatch_recovery_seconds", "Time that the last recovery took until the committed offset was reached"
 )
@@ -55,6 +76,7 @@ class Tally:
         self._has_warned = False
         self._rate = Rate(PER_SECOND)
         self._uncounted: list[Detected] = []
+        self._sampled: dict[str, np.ndarray] = {}  # trades by feature and part, of each model
 
     def add(self, found: Detected) -> None:
         """Add results that are published but not committed yet."""
@@ -88,9 +110,29 @@ class Tally:
                 ANOMALIES.labels(label, anomaly.severity).inc()
         for line, count in found.held_back.items():
             SUPPRESSED.labels(line).inc(count)
+        for tally in found.tallies:
+            self._count_judged(tally)
         if found.newest_event_time:
             newest = dt.datetime.fromisoformat(found.newest_event_time[:26].rstrip("Z") + "+00:00")
             EVENT_LAG_S.labels(DETECTOR.service).set(time.time() - newest.timestamp())
+
+    def _count_judged(self, tally: ModelTally) -> None:
+        """Count what a trained model has judged; drift is told once there are trades enough."""
+        names = (tally.model, tally.challenger)
+        MODEL_JUDGED.labels(*names).inc(tally.judged)
+        for by, count in (
+            ("both", tally.both),
+            ("model", tally.model_only),
+            ("challenger", tally.challenger_only),
+        ):
+            MODEL_FLAGGED.labels(*names, by).inc(count)
+        sampled = self._sampled.get(tally.model, 0.0) + tally.sampled
+        trades = float(sampled[0].sum())
+        self._sampled[tally.model] = sampled * min(1.0, DRIFT_MEMORY / trades)
+        if trades >= DRIFT_LEAST:
+            indices = stability_index(tally.expected, sampled)
+            for feature, index in zip(tally.features, indices.tolist(), strict=True):
+                FEATURE_DRIFT.labels(tally.model, feature).set(index)
 
     def _count_out_of_order(self, found: OutOfOrder) -> None:
         LATE_TRADES.inc(found.all)

@@ -11,6 +11,7 @@ from services.common.kafka.records import Record
 from services.contracts.anomaly import Anomaly
 from services.contracts.tape_clock import UNKNOWN, ClockReading
 from services.contracts.trade import NotATradeError, Trade, decode_trade
+from services.detector.detectors.tally import ModelTally
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.columns import to_columns
 from services.detector.engine.engine import Engine
@@ -108,6 +109,8 @@ class Detected:
     out_of_order: OutOfOrder = field(default_factory=OutOfOrder)
     held_back: Counter[str] = field(default_factory=Counter)
     """Detections that were held back, by line of the profile."""
+    tallies: list[ModelTally] = field(default_factory=list)
+    """What trained models have judged."""
     reconciled: int = 0
     replayed: int = 0
     new_symbols: dict[str, bool] = field(default_factory=dict)
@@ -231,6 +234,7 @@ class WatchedPartition:
         found.anomalies = self._judge(trades, origins) if trades else []
         found.out_of_order = self._engine.out_of_order - before
         found.held_back = self._engine.held_back - held_before
+        found.tallies = self._engine.take_tallies()
         found.trades = len(trades)
         if trades:
             found.newest_event_time = trades[-1].timestamp

@@ -25,6 +25,9 @@ class TrainedModel(ABC):
         The bytes are not a model of this kind, or not for so many features.
     """
 
+    window: int = 1
+    """Prints that it looks at: the one that it judges, and those before it."""
+
     @abstractmethod
     def __init__(self, model: bytes, features: int, scaling: Scaling) -> None: ...
 

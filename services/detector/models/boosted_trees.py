@@ -1,7 +1,5 @@
 """Gradient-boosted trees of XGBoost, in UBJSON, its documented format."""
 
-from typing import Any
-
 import numpy as np
 import xgboost
 
@@ -29,15 +27,14 @@ class BoostedTrees(TrainedModel):
         """See `TrainedModel`."""
         if not len(rows):
             return np.zeros(0)
-        return np.asarray(self._predict(rows, output_margin=True), np.float64)
+        table = np.ascontiguousarray(rows, np.float32)
+        found = self._booster.inplace_predict(table, predict_type="margin", validate_features=False)
+        return np.asarray(found, np.float64)
 
     def contributions(self, rows: np.ndarray) -> np.ndarray:
         """See `TrainedModel`; without the constant that all rows have."""
         if not len(rows):
             return np.zeros(rows.shape)
-        return np.asarray(self._predict(rows, pred_contribs=True), np.float64)[:, :-1]
-
-    def _predict(self, rows: np.ndarray, **options: Any) -> np.ndarray:
         table = xgboost.DMatrix(np.ascontiguousarray(rows, np.float32), nthread=1)
-        found: np.ndarray = self._booster.predict(table, validate_features=False, **options)
-        return found
+        found = self._booster.predict(table, pred_contribs=True, validate_features=False)
+        return np.asarray(found, np.float64)[:, :-1]

@@ -50,7 +50,7 @@ def read_stored(folder: Path) -> StoredModel:
     except ValueError as error:
         raise TapewatchError(
             f"The model {folder.parent.name}@{folder.name[:12]} is refused: {error}.",
-            "Fetch it again, or train one with this version: tapewatch train.",
+            "Fetch it again, or train again with this version: tapewatch train.",
         ) from error
     return StoredModel(manifest, model)
 

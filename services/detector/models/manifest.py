@@ -5,8 +5,11 @@ from enum import StrEnum
 import msgspec
 import orjson
 
-FORMAT = 1
+FORMAT = 2
 """Version of the manifest; a reader refuses others."""
+
+TAIL_SHARE = 0.003
+"""Share of ordinary trades whose raw output is in the tail."""
 
 
 class Alias(StrEnum):
@@ -14,6 +17,24 @@ class Alias(StrEnum):
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
+
+
+class Ordinary(msgspec.Struct, frozen=True):
+    """What ordinary trades of a day that a model has not learnt from score; where a tail of them begins.
+
+    Parameters
+    ----------
+    middle
+        Median of their raw outputs.
+    threshold
+        What `TAIL_SHARE` of them are beyond; above the median.
+    excess
+        By how much these are beyond it, in the mean; above 0.
+    """
+
+    middle: float = 0.0
+    threshold: float = 1.0
+    excess: float = 1.0
 
 
 class Scaling(msgspec.Struct, frozen=True):
@@ -25,12 +46,30 @@ class Scaling(msgspec.Struct, frozen=True):
         Points of a rising curve, straight in between and flat beyond its ends.
     center, scale
         By feature: what is subtracted from it, and what it is divided by, before the model sees it.
+    ordinary
+        How far from ordinary a raw output is.
     """
 
     raw: list[float] = []
     probability: list[float] = []
     center: list[float] = []
     scale: list[float] = []
+    ordinary: Ordinary = Ordinary()
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """How a feature is spread over ordinary trades of the training days.
+
+    Parameters
+    ----------
+    edges
+        Rising; a part ends with its edge, and the last one has none.
+    shares
+        Share of the trades in each part, and last of those of which it is not defined; they add up to 1.
+    """
+
+    edges: list[float]
+    shares: list[float]
 
 
 class DataFile(msgspec.Struct, frozen=True):
@@ -85,6 +124,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """`sample.features_digest` when it was trained."""
     scores_digest: str
     """SHA-256 of its probabilities of the fixed sample."""
+    spread: list[Spread]
+    """Of each feature; what drift is measured against."""
     data: list[DataFile]
     days: dict[str, list[str]]
     """Sessions by use: `train`, `stop` (early stopping and calibration), `test`."""
@@ -113,6 +154,12 @@ class Manifest(msgspec.Struct, frozen=True):
     """How to make it again."""
 
 
+class _Format(msgspec.Struct):
+    """What a manifest of any format has."""
+
+    format: int
+
+
 def manifest_json(manifest: Manifest) -> bytes:
     """Write a manifest for people and programs."""
     return orjson.dumps(msgspec.to_builtins(manifest), option=orjson.OPT_INDENT_2) + b"\n"
@@ -127,9 +174,14 @@ def read_manifest(text: bytes) -> Manifest:
         It is not one, or of another format; the message says why.
     """
     try:
+        written = msgspec.json.decode(text, type=_Format).format
+        if written != FORMAT:
+            raise ValueError(f"its manifest has format {written}, and this version reads {FORMAT}")
         found = msgspec.json.decode(text, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"its manifest cannot be read: {error}") from error
-    if found.format != FORMAT:
-        raise ValueError(f"its manifest has format {found.format}, and this version reads {FORMAT}")
+    if len(found.spread) != len(found.features):
+        raise ValueError(
+            f"its manifest has {len(found.features)} features, and spreads of {len(found.spread)}"
+        )
     return found

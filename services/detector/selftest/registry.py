@@ -14,6 +14,7 @@ from services.detector.selftest.plants.data_quality.silence import SilencePlant
 from services.detector.selftest.plants.data_quality.stuck_clock import StuckClockPlant
 from services.detector.selftest.plants.data_quality.stuck_price import StuckPricePlant
 from services.detector.selftest.plants.multivariate.isolation_forest import IsolationForestPlant
+from services.detector.selftest.plants.multivariate.trained_model import TrainedModelPlant
 from services.detector.selftest.plants.patterns.marking_the_close import MarkingTheClosePlant
 from services.detector.selftest.plants.patterns.matched_pairs import MatchedPairsPlant
 from services.detector.selftest.plants.patterns.odd_lot_flood import OddLotFloodPlant
@@ -50,6 +51,7 @@ PLANTS: dict[str, Plant] = {
         StuckClockPlant(),
         StuckPricePlant(),
         IsolationForestPlant(),
+        TrainedModelPlant(),
         MarkingTheClosePlant(),
         MatchedPairsPlant(),
         OddLotFloodPlant(),

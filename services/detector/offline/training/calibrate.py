@@ -8,13 +8,16 @@ Neural Computation 2002.
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from services.detector.models.manifest import Scaling
+from services.detector.models.manifest import TAIL_SHARE, Ordinary, Scaling
+
+_LEAST_ROOM = 0.01
+"""In the unit of raw outputs."""
 
 
 def calibrated(
     scaling: Scaling, raw: np.ndarray, label: np.ndarray, weight: np.ndarray, true_rate: float
 ) -> Scaling:
-    """Return a scaling with the curve from raw outputs to probabilities.
+    """Return a scaling with the curve from raw outputs to probabilities, and what ordinary trades score.
 
     Parameters
     ----------
@@ -36,7 +39,17 @@ def calibrated(
         [float(one) for one in odds / (1 + odds)],
         scaling.center,
         scaling.scale,
+        _ordinary(raw[label == 0], weight[label == 0]),
     )
+
+
+def _ordinary(raw: np.ndarray, weight: np.ndarray) -> Ordinary:
+    """Return what ordinary trades score; a model that gives most of them the same is given some room."""
+    middle, threshold = np.quantile(raw, [0.5, 1 - TAIL_SHARE], weights=weight, method="inverted_cdf")
+    threshold = max(threshold, middle + _LEAST_ROOM)
+    is_beyond = raw > threshold
+    excess = np.average(raw[is_beyond] - threshold, weights=weight[is_beyond]) if is_beyond.any() else 0.0
+    return Ordinary(float(middle), float(threshold), float(max(excess, _LEAST_ROOM)))
 
 
 def _odds(rate: float) -> float:

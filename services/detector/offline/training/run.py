@@ -19,6 +19,7 @@ from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
 from services.common.exchange_calendar import ExchangeCalendar
 from services.detector.models.digest import content_digest
+from services.detector.models.drift import measure_spread
 from services.detector.models.folder import scores_digest
 from services.detector.models.manifest import FORMAT, Alias, DataFile, LabelCount, Manifest, Metric
 from services.detector.models.registry import NAME, ModelRegistry
@@ -264,6 +265,7 @@ def _manifest(
         scaling=learnt.scaling,
         features_digest=features_digest(features),
         scores_digest=scores_digest(learnt.model, features, learnt.scaling),
+        spread=measure_spread(train.values[train.label == 0], train.weight[train.label == 0]),
         data=[DataFile(source.name, source.identity) for source in sources],
         days={name: [day.day for day in days] for name, days in use.items()},
         labels=labels,

@@ -93,13 +93,18 @@ EAGER: dict[str, dict[str, Any]] = {
     "price_history_forest": {"trees": 20, "subsample_trades": 64, "refit_trades": 50, "contamination": 0.1},
     "luld_band": {"tier": 2, "previous_close": 100.0, "leverage": 0.005},
     "clearly_erroneous": {"regular_hours": True, "leverage": 0.01, "new_level_s": 5.0},
+    "trained_model": {"model": "trades@champion", "challenger": "trades@challenger", "alert_rarity": 1.0},
 }
 """Parameters with which a detector flags enough trades; those that do so by default are not listed."""
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", DETECTORS)
-def test_every_registered_detector_keeps_the_laws(name: str, seed: int) -> None:
+def test_every_registered_detector_keeps_the_laws(
+    name: str, seed: int, request: pytest.FixtureRequest
+) -> None:
+    if name == "trained_model":
+        request.getfixturevalue("served_models")
     check_detector(name, EAGER.get(name), seed)
 
 

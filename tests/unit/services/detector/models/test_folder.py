@@ -112,9 +112,23 @@ def test_a_damaged_manifest_is_refused(model: Path, text: bytes, reason: str) ->
 def test_a_manifest_of_another_format_or_kind_is_refused(model: Path) -> None:
     made = read_manifest((model / MANIFEST).read_bytes())
     (model / MANIFEST).write_bytes(manifest_json(msgspec.structs.replace(made, format=99)))
-    assert refused(model) == "its manifest has format 99, and this version reads 1."
+    assert refused(model) == "its manifest has format 99, and this version reads 2."
     (model / MANIFEST).write_bytes(manifest_json(msgspec.structs.replace(made, kind="pickle")))
     assert "it is of the kind 'pickle'" in refused(model)
+
+
+def test_a_manifest_of_an_older_format_is_refused_and_says_to_train_again(model: Path) -> None:
+    (model / MANIFEST).write_bytes(b'{"format": 1, "name": "trades"}')
+    with pytest.raises(TapewatchError) as caught:
+        read_stored(model)
+    assert "its manifest has format 1, and this version reads 2" in caught.value.cause
+    assert "train again" in caught.value.hint
+
+
+def test_a_manifest_without_a_feature_s_spread_is_refused(model: Path) -> None:
+    made = read_manifest((model / MANIFEST).read_bytes())
+    (model / MANIFEST).write_bytes(manifest_json(msgspec.structs.replace(made, spread=made.spread[1:])))
+    assert refused(model) == "its manifest has 3 features, and spreads of 2."
 
 
 def test_missing_files_are_refused(model: Path) -> None:

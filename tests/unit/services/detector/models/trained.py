@@ -7,14 +7,16 @@ import numpy as np
 import xgboost
 
 from services.detector.models.digest import content_digest
+from services.detector.models.drift import measure_spread
 from services.detector.models.folder import scores_digest
 from services.detector.models.kinds import load_model
-from services.detector.models.manifest import FORMAT, Manifest, Scaling
+from services.detector.models.manifest import FORMAT, Alias, Manifest, Ordinary, Scaling
+from services.detector.models.registry import ModelRegistry
 from services.detector.models.sample import features_digest
-from services.detector.offline.models.store import store_model
+from services.detector.offline.models.store import set_alias, store_model
 
 FEATURES = ["return_1", "size_z_50", "gap_s"]
-SCALING = Scaling([-2.0, 0.0, 2.0], [0.001, 0.01, 0.5])
+SCALING = Scaling([-2.0, 0.0, 2.0], [0.001, 0.01, 0.5], ordinary=Ordinary(-1.5, -0.5, 0.3))
 
 
 def content(seed: int = 1) -> bytes:
@@ -39,6 +41,7 @@ def manifest(model: bytes, name: str = "trades", **changed: object) -> Manifest:
         scaling=SCALING,
         features_digest=features_digest(FEATURES),
         scores_digest=scores_digest(loaded, FEATURES, SCALING),
+        spread=measure_spread(np.ones((1, len(FEATURES))), np.ones(1)),
         data=[],
         days={"train": ["2024-12-02"]},
         labels=[],
@@ -64,3 +67,10 @@ def stored(folder: Path, seed: int = 1, name: str = "trades") -> Path:
     model = content(seed)
     path, _ = store_model(folder, manifest(model, name), model, "# card\n")
     return path
+
+
+def promoted(folder: Path) -> Path:
+    """Store two models, and let an alias stand for each; returns the folder."""
+    for seed, alias in ((1, Alias.CHAMPION), (2, Alias.CHALLENGER)):
+        set_alias(ModelRegistry(folder), "trades", alias, stored(folder, seed).name)
+    return folder

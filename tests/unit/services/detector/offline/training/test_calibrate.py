@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.detector.models.base import probabilities
-from services.detector.models.manifest import Scaling
+from services.detector.models.manifest import TAIL_SHARE, Scaling
 from services.detector.offline.evaluation.metrics import NATURAL
 from services.detector.offline.training.calibrate import calibrated
 from services.detector.offline.training.reliability import Reliability
@@ -39,3 +39,21 @@ def test_an_anomaly_of_many_trades_counts_as_one() -> None:
     [one] = found.bins()
     assert one.trades == pytest.approx(1.0)
     assert one.observed == pytest.approx(1.0)
+
+
+def test_what_ordinary_trades_score_begins_the_tail() -> None:
+    rng = np.random.default_rng(3)
+    label = (rng.random(100_000) < 0.01).astype(float)
+    raw = rng.exponential(2.0, len(label)) - 5 + 20 * label
+    ordinary = calibrated(Scaling(), raw, label, np.ones(len(label)), 0.001).ordinary
+    assert ordinary.middle == pytest.approx(-5 + 2 * np.log(2), abs=0.05)
+    assert ordinary.threshold == pytest.approx(-5 + 2 * -np.log(TAIL_SHARE), abs=0.5)
+    assert ordinary.excess == pytest.approx(2, abs=0.4)
+
+
+def test_a_model_that_scores_all_ordinary_trades_the_same_has_a_tail_as_well() -> None:
+    label = np.array([0.0] * 99 + [1.0])
+    ordinary = calibrated(Scaling(), label, label, np.ones(100), 0.001).ordinary
+    assert ordinary.middle == 0.0
+    assert ordinary.threshold > 0.0
+    assert ordinary.excess > 0.0

@@ -1,0 +1,371 @@
+"""Trained Model: a trade that a model from `tapewatch train` scores as the anomalies it learnt from.
+
+The profile names the model by alias or digest, and its hash has the digest. The score has a tail as every
+calibrated part's value has, so that severity means the same, whatever the model's own unit is. A challenger
+is judged and counted beside the model, and never heard.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
+from pydantic_core import PydanticCustomError
+
+from services.common.errors import TapewatchError
+from services.contracts.anomaly import DetectionModel
+from services.detector.detectors.base import Flags, StateStore
+from services.detector.detectors.context import DetectorContext
+from services.detector.detectors.core.detector import JoiningDetector
+from services.detector.detectors.core.explain import once_in
+from services.detector.detectors.core.record import record_type
+from services.detector.detectors.core.state import NATURAL_CROSS
+from services.detector.detectors.core.tail import (
+    ALERT,
+    TailParameters,
+    bounded,
+    evidence_of,
+    learn,
+    rarity_of,
+    score_of,
+    start_tail,
+    value_at,
+)
+from services.detector.detectors.serialize import one_record
+from services.detector.detectors.tally import ModelTally
+from services.detector.engine.batch import Batch, SessionKey
+from services.detector.engine.slots import grown
+from services.detector.features.features import Features
+from services.detector.features.registry import NAMES
+from services.detector.features.words import words_of
+from services.detector.models.base import probabilities
+from services.detector.models.drift import DriftCounter
+from services.detector.models.folder import StoredModel
+from services.detector.models.manifest import TAIL_SHARE, Ordinary
+from services.detector.models.sample import rows_of
+from services.detector.models.serving import served_model, verified_address
+
+TOLD, WORDED = 5, 3
+"""So many features have contributions, and so many are named in the sentence: those that add most."""
+SAMPLED = 128
+"""Trades of a batch, evenly chosen, whose features are compared with the training days'."""
+ROLES = 2
+MODEL, CHALLENGER = range(ROLES)
+
+_STATE = np.dtype(
+    [
+        ("trades", "i8"),
+        ("tails", "f8", (ROLES, 4)),
+        ("challenger", "u8"),
+    ],  # the challenger's digest begins so
+    align=True,
+)
+_TAIL = record_type(TailParameters)
+_JUDGED = np.dtype([("rarity", "f8"), ("evidence", "f8"), ("threshold", "f8")], align=True)
+
+
+class TrainedModelParameters(TailParameters, tail_probability=TAIL_SHARE, join_s=1.0):
+    """Parameters of `TrainedModelDetector`; a profile's JSON, and so its hash, leaves the challenger out."""
+
+    model: str | None = Field(None, description="the model: `NAME@champion`, or `NAME@` and its digest")
+    challenger: str | None = Field(
+        None, description="a model that is judged and compared beside it, and flags nothing"
+    )
+
+    @field_validator("model", "challenger")
+    @classmethod
+    def _is_served(cls, given: str | None) -> str | None:
+        """Put the digest in place of an alias: what the alias stands for later is another profile."""
+        if given is None:
+            return None
+        try:
+            return verified_address(given)
+        except TapewatchError as error:
+            text = f"{error.cause.removesuffix('.')} ({error.hint.removesuffix('.')})"
+            raise PydanticCustomError("model", "{text}", {"text": text}) from error
+
+    @model_serializer(mode="wrap")
+    def _without_challenger_in_json(
+        self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        written: dict[str, Any] = serialize(self)
+        if info.mode == "json":
+            written.pop("challenger")
+        return written
+
+
+class TrainedModelDetector(JoiningDetector):
+    """Flags trades by the rarity of a model's score; batches are judged to the last bit as trade by trade."""
+
+    name = "trained_model"
+    parameters = TrainedModelParameters
+    state_schema = f"{_STATE.descr} and {Features.state_schema}"
+
+    def __init__(self, context: DetectorContext) -> None:
+        super().__init__(context)
+        self._model_of = context.parameters_of(self.name, TrainedModelParameters)
+        self._features = Features(context)
+        self._states = np.zeros(0, _STATE)
+        self._tails = np.zeros(0, _TAIL)
+        self._pair_of = np.zeros(0, np.int64)  # by slot: its place in `_pairs`, from 1; 0 without a model
+        self._pairs: dict[tuple[str, str | None], _Pair] = {}
+
+    @property
+    def state_store(self) -> StateStore:
+        """See `Detector`."""
+        return self
+
+    def cannot_judge(self, session: SessionKey) -> str | None:
+        """See `Detector`."""
+        if self._model_of(session.symbol).model is not None:
+            return None
+        return "the profile names no model (`model: NAME@champion`)"
+
+    def open(self, slot: int, session: SessionKey) -> None:
+        """See `Detector`."""
+        super().open(slot, session)
+        own = self._model_of(session.symbol)
+        self._pair_of = grown(self._pair_of, slot)
+        self._pair_of[slot] = 0
+        if own.model is None:
+            return
+        pair = self._pairs.get((own.model, own.challenger))
+        if pair is None:
+            pair = _Pair(len(self._pairs) + 1, own.model, own.challenger)
+            self._pairs[own.model, own.challenger] = pair
+        self._pair_of[slot] = pair.number
+        self._tails = grown(self._tails, slot)
+        self._tails[slot] = tuple(own.model_dump(include=set(TailParameters.model_fields)).values())
+        self._states = grown(self._states, slot)
+        self._states[slot] = np.zeros((), _STATE)
+        for role in range(ROLES):
+            start_tail(self._states[slot]["tails"][role], self._tails[slot])
+        self._states[slot]["challenger"] = pair.challenger_number
+        self._features.open(slot, session)
+
+    def save(self, slot: int) -> bytes:
+        """See `StateStore`; nothing where no model judges."""
+        if not self._pair_of[slot]:
+            return b""
+        return self._states[slot].tobytes() + self._features.save(slot)
+
+    def restore(self, slot: int, saved: bytes) -> None:
+        """See `StateStore`; the tail of another challenger starts again."""
+        if not self._pair_of[slot]:
+            if saved:
+                raise ValueError(f"it has {len(saved)} bytes, and no model judges the session")
+            return
+        state = one_record(saved[: _STATE.itemsize], _STATE).copy()
+        if state["trades"] < 0:
+            raise ValueError(f"it is of {state['trades']} trades")
+        fresh = self._states[slot]
+        if state["challenger"] != fresh["challenger"]:
+            state["challenger"] = fresh["challenger"]
+            state["tails"][CHALLENGER] = fresh["tails"][CHALLENGER]
+        self._features.restore(slot, saved[_STATE.itemsize :])
+        self._states[slot] = state
+
+    def flag(self, batch: Batch) -> Flags:
+        """See `Detector`; value, expected and threshold are the model's raw output."""
+        places, _ = batch.prints
+        places = places[self._pair_of[batch.slot[places]] > 0]
+        prints = batch if len(places) == len(batch) else batch[places]
+        values = self._features.advance(prints).astype(np.float32)
+        pair_of = self._pair_of[prints.slot]
+        pairs = [(pair, np.flatnonzero(pair_of == pair.number)) for pair in self._pairs.values()]
+        raw = np.full((ROLES, len(prints)), np.nan)
+        scaled = raw.copy()
+        for pair, own in pairs:
+            for role, stored in enumerate(pair.models):
+                raw[role, own] = _raw(stored, values if len(own) == len(values) else values[own])
+                scaled[role, own] = _scaled(raw[role, own], stored.manifest.scaling.ordinary)
+        judged = np.zeros((ROLES, len(prints)), _JUDGED)
+        crosses = prints.measured()["is_cross"]
+        _judge(self._states, self._tails, prints.slot, scaled, crosses, judged)
+        is_flagged = (judged["evidence"] >= ALERT) & (crosses != NATURAL_CROSS)
+        for pair, own in pairs:
+            sample = own[:: max(1, -(-len(own) // SAMPLED))]
+            pair.count(is_flagged[:, own], values[sample])
+        at = np.flatnonzero(is_flagged[MODEL])
+        spoken = _Spoken(len(at))
+        for pair, _ in pairs:
+            rows = np.flatnonzero(pair_of[at] == pair.number)
+            spoken.add(pair.model, rows, values[at[rows]], raw[MODEL, at[rows]], judged[MODEL, at[rows]])
+        return Flags(
+            at=places[at],
+            score=score_of(judged["evidence"][MODEL, at]),
+            value=raw[MODEL, at],
+            expected=spoken.expected,
+            threshold=spoken.threshold,
+            reasons=spoken.reasons,
+            contributions={name: spoken.shares[:, column] for column, name in enumerate(NAMES)},
+            features={"model_probability": spoken.probability},
+            join_s=self._join_s[prints.slot[at]],
+            models=spoken.models,
+        )
+
+    def take_tallies(self) -> list[ModelTally]:
+        """See `Detector`."""
+        return [pair.take_tally() for pair in self._pairs.values() if pair.judged]
+
+
+class _Pair:
+    """A model and its challenger, and what they have judged since the last tally."""
+
+    def __init__(self, number: int, model: str, challenger: str | None) -> None:
+        self.number = number
+        self.model = served_model(model)
+        self.models = [self.model, *([] if challenger is None else [served_model(challenger)])]
+        self._addresses = (short_address(model), "" if challenger is None else short_address(challenger))
+        self.challenger_number = 0 if challenger is None else int(self.models[1].manifest.digest[:16], 16)
+        self._drift = DriftCounter(self.model.manifest.spread)
+        self._start()
+
+    def _start(self) -> None:
+        self.judged = 0
+        self._flagged = np.zeros((2, 2), np.int64)  # by model and by challenger
+        self._sampled = np.zeros(self._drift.expected.shape)
+
+    def count(self, is_flagged: np.ndarray, sample: np.ndarray) -> None:
+        """Count n trades that either flags, bool, shape (ROLES, n), and all features of some of them."""
+        self.judged += is_flagged.shape[1]
+        np.add.at(self._flagged, (is_flagged[MODEL].astype(int), is_flagged[CHALLENGER].astype(int)), 1)
+        self._sampled += self._drift.count(rows_of(sample, self.model.manifest.features))
+
+    def take_tally(self) -> ModelTally:
+        """Return what was counted, and begin again."""
+        tally = ModelTally(
+            *self._addresses,
+            judged=self.judged,
+            both=int(self._flagged[1, 1]),
+            model_only=int(self._flagged[1, 0]),
+            challenger_only=int(self._flagged[0, 1]),
+            features=self.model.manifest.features,
+            expected=self._drift.expected,
+            sampled=self._sampled,
+        )
+        self._start()
+        return tally
+
+
+class _Spoken:
+    """What models say of the k trades that they flag: the arguments of `Flags`."""
+
+    def __init__(self, count: int) -> None:
+        self.expected, self.threshold, self.probability = np.zeros((3, count))
+        self.shares = np.zeros((count, len(NAMES)))
+        self.reasons = [""] * count
+        self.models: list[DetectionModel] = [DetectionModel("", "", "")] * count
+
+    def add(
+        self, stored: StoredModel, rows: np.ndarray, values: np.ndarray, raw: np.ndarray, judged: np.ndarray
+    ) -> None:
+        """Explain some of them, m, by exact contributions.
+
+        Parameters
+        ----------
+        stored
+            The model that flags them.
+        rows
+            Which of the k they are.
+        values
+            All their features, shape (m, NAMES).
+        raw
+            The model's output, shape (m,).
+        judged
+            `_JUDGED`, shape (m,).
+        """
+        if not len(rows):
+            return
+        manifest = stored.manifest
+        spoken = DetectionModel(manifest.name, manifest.digest[:12], manifest.digest)
+        self.expected[rows] = manifest.scaling.ordinary.middle
+        self.threshold[rows] = _unscaled(judged["threshold"], manifest.scaling.ordinary)
+        self.probability[rows] = probabilities(raw, manifest.scaling)
+        columns = np.array([NAMES.index(name) for name in manifest.features])
+        added = stored.model.contributions(rows_of(values, manifest.features))
+        most = np.argsort(-added, axis=1, kind="stable")[:, :TOLD]
+        shares = np.maximum(np.take_along_axis(added, most, axis=1), 0.0)
+        shares[shares.sum(axis=1) == 0.0, 0] = 1.0
+        self.shares[rows[:, None], columns[most]] = shares / shares.sum(axis=1, keepdims=True)
+        for at, row in enumerate(rows.tolist()):
+            told = [
+                f"{words_of(manifest.features[one])} ({_number(values[at, columns[one]])})"
+                for one in most[at, :WORDED].tolist()
+            ]
+            self.models[row] = spoken
+            self.reasons[row] = (
+                f"the model {spoken.name}@{spoken.version} gives it a score that ordinary trades reach "
+                f"{once_in(judged['rarity'][at])}, mostly for {', '.join(told)}"
+            )
+
+
+def short_address(address: str) -> str:
+    """Return an address with twelve digits of its digest."""
+    name, _, digest = address.partition("@")
+    return f"{name}@{digest[:12]}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value == value else "not known"
+
+
+def _raw(stored: StoredModel, values: np.ndarray) -> np.ndarray:
+    return stored.model.raw(rows_of(values, stored.manifest.features))
+
+
+def _scaled(raw: np.ndarray, ordinary: Ordinary) -> np.ndarray:
+    """Put raw outputs on the tail's scale: an ordinary trade has 0, the tail begins at 1, excesses mean 1."""
+    below = (raw - ordinary.middle) / (ordinary.threshold - ordinary.middle)
+    return np.where(raw < ordinary.threshold, below, 1.0 + (raw - ordinary.threshold) / ordinary.excess)
+
+
+def _unscaled(value: np.ndarray, ordinary: Ordinary) -> np.ndarray:
+    """Return the raw outputs of values on the tail's scale."""
+    below = ordinary.middle + value * (ordinary.threshold - ordinary.middle)
+    return np.where(value < 1.0, below, ordinary.threshold + (value - 1.0) * ordinary.excess)
+
+
+@njit(cache=True)
+def _judge(
+    states: np.ndarray,
+    tails: np.ndarray,
+    slots: np.ndarray,
+    scaled: np.ndarray,
+    crosses: np.ndarray,
+    judged: np.ndarray,
+) -> None:
+    """Pass scaled outputs through their sessions' tails, in order.
+
+    Parameters
+    ----------
+    states, tails
+        `_STATE` and `_TAIL` by slot; the first is updated.
+    slots, crosses
+        Of n trades.
+    scaled
+        Shape (ROLES, n); not a number where nothing judges.
+    judged
+        `_JUDGED`, zeros, shape (ROLES, n); filled.
+    """
+    for i in range(len(slots)):
+        s = states[slots[i]]
+        p = tails[slots[i]]
+        for role in range(len(scaled)):
+            x = scaled[role, i]
+            if x != x:
+                continue
+            tail = s.tails[role]
+            out = judged[role, i]
+            out.rarity = bounded(rarity_of(tail, x, p), s.trades, p)
+            out.threshold = value_at(tail, p.alert_rarity, p)
+            out.evidence = evidence_of(out.rarity, p)
+            if crosses[i] == 0:
+                learn(tail, x, out.threshold, p)
+        s.trades += 1
