@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from services.common.extras import load_with_extra
 from services.detector.models.kinds import MODEL_KINDS
-from services.detector.offline.training.kinds.base import Trainer
+
+if TYPE_CHECKING:  # the command line needs the names alone, at each start of any command
+    from services.detector.offline.training.kinds.base import Trainer
 
 
 class TrainableKind(StrEnum):
@@ -19,7 +22,7 @@ _TRAINERS: Mapping[TrainableKind, str] = {
 }
 
 
-def load_trainer(kind: TrainableKind) -> Trainer:
+def load_trainer(kind: TrainableKind) -> "Trainer":
     """Return what trains models of a kind.
 
     Raises
