@@ -28,7 +28,7 @@ def test_ordinary_trades_stand_for_all_of_them() -> None:
     evidence = np.zeros(COUNT)
     evidence[100:200] = 0.9
     day = judged(COUNT, {"measure_price_evidence": evidence.tolist()})
-    found = sample_rows(labelled(event, ["stale"]), day, 3.0, [1])
+    found = sample_rows(labelled(event, ["stale"]), day, 3.0, [1], 1)
     assert len(found) == 1 + 100 + NATURAL_ROWS
     assert found.weight[found.label > 0].tolist() == [3.0]
     assert found.kind[found.label > 0].tolist() == ["stale"]
@@ -40,7 +40,7 @@ def test_the_same_seed_draws_the_same_rows() -> None:
     day = judged(COUNT, {"gap_s": np.arange(COUNT).tolist()})
     event = [ORDINARY] * COUNT
     event[3] = 0
-    one, again, other = (sample_rows(labelled(event, ["a"]), day, 1.0, [seed]) for seed in (1, 1, 2))
+    one, again, other = (sample_rows(labelled(event, ["a"]), day, 1.0, [seed], 1) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.values, again.values)
     assert not np.array_equal(one.values, other.values)
 
@@ -48,7 +48,7 @@ def test_the_same_seed_draws_the_same_rows() -> None:
 def test_the_first_half_of_a_long_anomaly_is_left_out_and_the_rest_counts_as_one() -> None:
     event = [0] * 60 + [ORDINARY] * 40
     day = judged(100, {"gap_s": np.arange(100).tolist()})
-    found = sample_rows(labelled(event, ["burst"]), day, 2.0, [1])
+    found = sample_rows(labelled(event, ["burst"]), day, 2.0, [1], 1)
     rows = found.values[found.label > 0, FEATURES.index("gap_s")]
     assert rows.min() >= 30
     assert len(rows) <= EVENT_ROWS
@@ -56,7 +56,7 @@ def test_the_first_half_of_a_long_anomaly_is_left_out_and_the_rest_counts_as_one
 
 
 def test_a_trade_that_somebody_cleared_counts_as_much_as_an_anomaly() -> None:
-    found = sample_rows(labelled([0, ORDINARY, ORDINARY], ["a"], cleared=[1]), judged(3), 20.0, [1])
+    found = sample_rows(labelled([0, ORDINARY, ORDINARY], ["a"], cleared=[1]), judged(3), 20.0, [1], 1)
     assert sorted(found.weight.tolist()) == [1.0, 20.0, 20.0]
     assert found.prevalence == pytest.approx(20 / 41)
     assert len(joined([found, found])) == 6

@@ -109,7 +109,10 @@ def test_labels_of_several_origins_are_kept_apart_and_counted(folder: Path, tmp_
 def test_the_report_replaces_what_was_measured_in_the_page(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "models.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    assert run_report(sources(folder, 3), plan(), page, "tapewatch train --report") == 0
+    assert (
+        run_report(sources(folder, 3), [TrainableKind.XGBOOST], None, 1, page, "tapewatch train --report")
+        == 0
+    )
     text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
