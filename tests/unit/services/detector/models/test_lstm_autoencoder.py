@@ -37,8 +37,8 @@ def windows(count: int) -> np.ndarray:
     return drawn.astype(np.float32)
 
 
-def model(scaling: Scaling = SCALING, **changed: np.ndarray) -> LstmAutoencoder:
-    return LstmAutoencoder(save({**weights(), **changed}), FEATURES, scaling)
+def model(changed: Weights | None = None) -> LstmAutoencoder:
+    return LstmAutoencoder(save({**weights(), **(changed or {})}), FEATURES, SCALING)
 
 
 def expected_error(w: Weights, window: np.ndarray) -> np.ndarray:
@@ -86,13 +86,13 @@ def test_no_rows_have_no_scores() -> None:
         (lambda: LstmAutoencoder(b"{}", FEATURES, SCALING), "safetensors cannot read it"),
         (lambda: LstmAutoencoder(save({"a": np.zeros(1)}), FEATURES, SCALING), "its tensors are a,"),
         (lambda: LstmAutoencoder(save(weights()), FEATURES + 1, SCALING), "its encoder.input is float32"),
-        (lambda: model(**{USUAL: np.zeros(FEATURES, np.float32)}), "its usual_error must be above 0"),
+        (lambda: model({USUAL: np.zeros(FEATURES, np.float32)}), "its usual_error must be above 0"),
         (
-            lambda: model(**{"output.bias": np.full(FEATURES, np.nan, np.float32)}),
+            lambda: model({"output.bias": np.full(FEATURES, np.nan, np.float32)}),
             "its output.bias is float32",
         ),
-        (lambda: model(**{PRINTS: np.array([0], np.int32)}), "its windows have"),
-        (lambda: model(Scaling()), "its manifest does not scale"),
+        (lambda: model({PRINTS: np.array([0], np.int32)}), "its windows have"),
+        (lambda: LstmAutoencoder(save(weights()), FEATURES, Scaling()), "its manifest does not scale"),
     ],
 )
 def test_what_is_no_autoencoder_of_these_features_is_refused(

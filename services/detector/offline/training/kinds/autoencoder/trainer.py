@@ -5,6 +5,7 @@ import platform
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -95,8 +96,8 @@ class AutoencoderTrainer(Trainer):
         """
         with tempfile.TemporaryDirectory(prefix="tapewatch-train-") as folder:
             source, target = Path(folder, "in.npz"), Path(folder, "out.npz")
-            numbers = {name: np.asarray(value) for name, value in {**self.settings, "seed": seed}.items()}
-            np.savez(source, train=train, later=later, **numbers)
+            given: dict[str, Any] = {"train": train, "later": later, "seed": seed, **self.settings}
+            np.savez(source, **given)
             with Path(folder, "errors").open("w+") as errors:
                 program = subprocess.Popen(
                     [str(JAX.python), str(_FIT), str(source), str(target)],
