@@ -80,7 +80,7 @@ def train(
     choices = read_choices(labels or DEFAULT_LABELS)
     if report and [choice.name for choice in choices] != DEFAULT_LABELS:
         raise typer.BadParameter("a report is of injected labels", param_hint="--labels")
-    kinds = model or DEFAULT_MODELS
+    kinds = list(dict.fromkeys(model or DEFAULT_MODELS))
     if not report and len(kinds) > 1:
         raise typer.BadParameter("only a report is of several", param_hint="--model")
     sources = sources_of(files, map_spec, symbology, start, end, symbol, elasticsearch, prices)

@@ -82,7 +82,7 @@ class Rows:
 
     def last(self, prints: int) -> "Rows":
         """Return the rows with the last prints of each window alone."""
-        return replace(self, values=self.values[:, -prints * len(FEATURES) :])
+        return replace(self, values=np.ascontiguousarray(self.values[:, -prints * len(FEATURES) :]))
 
     @property
     def prevalence(self) -> float:

@@ -36,6 +36,15 @@ def test_ordinary_trades_stand_for_all_of_them() -> None:
     assert (evidence_of(day.features) > 0.5).sum() == 100
 
 
+def test_rows_have_the_windows_that_are_asked_for_and_can_be_cut_to_shorter_ones() -> None:
+    day = judged(100, {"gap_s": np.arange(100).tolist()})
+    event = [ORDINARY] * 99 + [0]
+    four, one = (sample_rows(labelled(event, ["a"]), day, 1.0, [1], prints) for prints in (4, 1))
+    gaps = four.values.reshape(len(four), 4, -1)[:, :, FEATURES.index("gap_s")]
+    assert gaps[four.label > 0].tolist() == [[96, 97, 98, 99]]
+    np.testing.assert_array_equal(four.last(1).values, one.values)
+
+
 def test_the_same_seed_draws_the_same_rows() -> None:
     day = judged(COUNT, {"gap_s": np.arange(COUNT).tolist()})
     event = [ORDINARY] * COUNT
