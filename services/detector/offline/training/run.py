@@ -275,6 +275,7 @@ def _manifest(
     models: Path,
 ) -> Manifest:
     features = list(FEATURES)
+    ordinary = train[train.label == 0].last(1)
     return Manifest(
         format=FORMAT,
         name=plan.name,
@@ -284,7 +285,7 @@ def _manifest(
         scaling=learnt.scaling,
         features_digest=features_digest(features),
         scores_digest=scores_digest(learnt.model, features, learnt.scaling),
-        spread=measure_spread(train.values[train.label == 0], train.weight[train.label == 0]),
+        spread=measure_spread(ordinary.values, ordinary.weight),
         data=[DataFile(source.name, source.identity) for source in sources],
         days={name: [day.day for day in days] for name, days in use.items()},
         labels=labels,
