@@ -7,7 +7,7 @@ TAPEWATCH := $(VENV)/bin/tapewatch
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow chaos soak compose-test lint types bench lock lock-images clean
+.PHONY: help install demo test slow chaos soak compose-test lint types bench autoencoder lock lock-images clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ types: $(INSTALLED) ## check types alone, with mypy in strict mode
 
 bench: $(INSTALLED) ## run the benchmarks and print the table of docs/performance.md
 	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)
+
+autoencoder: $(INSTALLED) ## make the environment that trains the autoencoder: JAX, 630 MB
+	@exec $(VENV)/bin/python -m services.detector.offline.training.kinds.autoencoder.environment
 
 install: $(INSTALLED) ## create .venv with every extra, from the hash-pinned lock
 

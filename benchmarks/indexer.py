@@ -40,7 +40,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.index_clients import read_batches, to_action
-from benchmarks.peers import peer_version, peers_environment, peers_python
+from benchmarks.peers import PEERS
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
     OUT,
@@ -85,7 +85,7 @@ BULK, PARALLEL_BULK, QUIX = "bulk", "parallel_bulk", "quix"
 
 def measure() -> list[Row]:
     """Measure the turns."""
-    python = peers_python()
+    PEERS.install(note)
     kind, day = ("real", REAL_DAY) if REAL_DAY.exists() else ("generated", generated_day(GENERATED_DAY))
     with _running_stack() as stack, tempfile.TemporaryDirectory() as scratch:
         bench = Bench(stack.kafka_bootstrap, stack.elasticsearch_url)
@@ -97,7 +97,7 @@ def measure() -> list[Row]:
             READY: lambda: bench.client(READY, best[READY]),
             BULK: lambda: bench.client(BULK, 1),
             PARALLEL_BULK: lambda: bench.client(PARALLEL_BULK, PARALLEL_BULK_THREADS),
-            QUIX: lambda: bench.quix_sink(python, Path(scratch)),
+            QUIX: lambda: bench.quix_sink(PEERS.python, Path(scratch)),
         }
         rates: dict[str, list[float]] = {form: [] for form in forms}
         for turn in range(1, TURNS + 1):
@@ -112,7 +112,7 @@ def measure() -> list[Row]:
         READY: (f"bodies ready in memory, connections: {best[READY]}", "0.8 at least"),
         BULK: (f"{client}, bulk", None),
         PARALLEL_BULK: (f"{client}, parallel_bulk, threads: {PARALLEL_BULK_THREADS}", None),
-        QUIX: (f"Quix Streams {peer_version('quixstreams')}, its sink", None),
+        QUIX: (f"Quix Streams {PEERS.version('quixstreams')}, its sink", None),
     }
     return [
         Row(
@@ -208,7 +208,7 @@ class Bench:
             *(self._bootstrap, f"quix-sink-{self._runs}", TRADES_TOPIC, self._url, self._indices[0]),
             *(str(self.trades), str(MAX_BATCH_RECORDS), str(scratch / "state")),
         ]
-        return self._rate(QUIX, arguments, peers_environment(), self.trades)
+        return self._rate(QUIX, arguments, PEERS.variables(), self.trades)
 
     def _forget_group(self) -> None:
         """Remove the offsets of an earlier run, once the broker has noticed that its member is gone."""

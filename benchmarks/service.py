@@ -37,7 +37,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.peers import peer_version, peers_environment, peers_python
+from benchmarks.peers import PEERS
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
     OUT,
@@ -78,21 +78,21 @@ TAIL_OFFSETS = 100
 
 def measure() -> list[Row]:
     """Measure the pairs."""
-    python = peers_python()
+    PEERS.install(note)
     with running_kafka() as bootstrap, tempfile.TemporaryDirectory() as scratch:
         bench = Bench(bootstrap)
         bench.publish(WARM_UP)
         note("service: warms up")
-        bench.quix_streams(python, Path(scratch))
+        bench.quix_streams(PEERS.python, Path(scratch))
         bench.detector()
         bench.publish(MEASURED)
         quix, ours = [], []
         for pair in range(1, PAIRS + 1):
-            quix.append(bench.quix_streams(python, Path(scratch)))
+            quix.append(bench.quix_streams(PEERS.python, Path(scratch)))
             ours.append(bench.detector())
             figures = f"Quix Streams {quix[-1]:,.0f}, detector {ours[-1]:,.0f} trades/s"
             note(f"service: pair {pair} of {PAIRS}: {figures}")
-    peer = f"Quix Streams {peer_version('quixstreams')}, a threshold, exactly once"
+    peer = f"Quix Streams {PEERS.version('quixstreams')}, a threshold, exactly once"
     return [
         Row(
             "service: detect on Kafka, transactions on",
@@ -157,7 +157,7 @@ class Bench:
             str(Path(__file__).with_name("quix_threshold.py")),
             *(self._bootstrap, group, TRADES_TOPIC, topic, str(COMMIT_EVERY), str(scratch / "state")),
         ]
-        rate = self._rate(arguments, group, peers_environment())
+        rate = self._rate(arguments, group, PEERS.variables())
         published = len(_read(self._bootstrap, topic))
         if published != self._large_trades:
             raise RuntimeError(f"Quix Streams published {published} trades instead of {self._large_trades}")

@@ -25,6 +25,7 @@ from services.detector.offline.training.kinds.registry import TrainableKind
 commands = typer.Typer()
 
 DEFAULT_LABELS = ["injected"]
+DEFAULT_MODELS = [TrainableKind.XGBOOST]
 
 
 @commands.command()
@@ -33,8 +34,11 @@ def train(
     map_spec: MapSpec = None,
     symbology: Symbology = None,
     model: Annotated[
-        TrainableKind, typer.Option("--model", help="The kind of model.")
-    ] = TrainableKind.XGBOOST,
+        list[TrainableKind] | None,
+        typer.Option(
+            "--model", help="The kind of model; several in a report.", show_default=DEFAULT_MODELS[0]
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="The model's name.")] = "trades",
     labels: Annotated[
         list[str] | None,
@@ -76,12 +80,15 @@ def train(
     choices = read_choices(labels or DEFAULT_LABELS)
     if report and [choice.name for choice in choices] != DEFAULT_LABELS:
         raise typer.BadParameter("a report is of injected labels", param_hint="--labels")
-    plan = TrainingPlan(model, name, choices, profile, seed, true_rate, test_days)
+    kinds = list(dict.fromkeys(model or DEFAULT_MODELS))
+    if not report and len(kinds) > 1:
+        raise typer.BadParameter("only a report is of several", param_hint="--model")
     sources = sources_of(files, map_spec, symbology, start, end, symbol, elasticsearch, prices)
     if output is not None:
         # Where the files are is of no use to a reader of the page.
         given = [Path(word).name if word in (files or ()) else word for word in sys.argv[1:]]
         command = f"tapewatch {shlex.join(given)}"
-        raise typer.Exit(run_report(sources, plan, output, command))
+        raise typer.Exit(run_report(sources, kinds, profile, seed, output, command))
+    plan = TrainingPlan(kinds[0], name, choices, profile, seed, true_rate, test_days)
     client = client_of(elasticsearch) if any(choice.needs_index for choice in choices) else None
     raise typer.Exit(run_train(sources, plan, models_folder(models), client))

@@ -86,6 +86,9 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     ),
     "coniferest": ("services.detector.detectors", "benchmarks"),
     "xgboost": ("services.detector.models", "services.detector.offline.training"),
+    "safetensors": ("services.detector.models", "services.detector.offline.training"),
+    "jax": ("services.detector.offline.training.kinds.autoencoder.fit",),
+    "optax": ("services.detector.offline.training.kinds.autoencoder.fit",),
 }
 """Where a library may be imported; other code uses the packages that wrap it."""
 

@@ -59,6 +59,10 @@ PLANTED: list[tuple[Rule, dict[str, str]]] = [
     (rules.misplaced_libraries, {"services.indexer.runner": "import elasticsearch"}),
     (rules.misplaced_libraries, {"services.review.a": "import streamlit as st"}),
     (rules.misplaced_libraries, {"services.sources.a": "import confluent_kafka"}),
+    (
+        rules.misplaced_libraries,
+        {"services.detector.offline.training.kinds.autoencoder.trainer": "import jax.numpy as jnp"},
+    ),
     (rules.impure_detection, {"services.detector.engine.a": "import time"}),
     (rules.impure_detection, {"services.detector.engine.a": "x = dt.datetime.now(dt.UTC)"}),
     (rules.impure_detection, {"services.detector.detectors.a": "x = np.random.default_rng()"}),

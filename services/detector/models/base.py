@@ -8,7 +8,7 @@ from services.detector.models.manifest import Scaling
 
 
 class TrainedModel(ABC):
-    """A model that judges rows of features; the same bits whatever the batch, with one thread.
+    """A model that judges windows of features; the same bits whatever the batch, with one thread.
 
     Parameters
     ----------
@@ -38,12 +38,16 @@ class TrainedModel(ABC):
         Parameters
         ----------
         rows
-            Features in the order of the list, not a number where one is not defined, shape (n, features).
+            Features in the order of the list, not a number where one is not defined, shape (n, window *
+            features): of the oldest print first (`windows.Windows`).
         """
 
     @abstractmethod
     def contributions(self, rows: np.ndarray) -> np.ndarray:
-        """Return what each feature adds to the raw output, float64, shape (n, features)."""
+        """Return what each of the last print's features adds to the raw output, or its share of it.
+
+        Float64, shape (n, features); `rows` as in `raw`.
+        """
 
 
 def probabilities(raw: np.ndarray, scaling: Scaling) -> np.ndarray:

@@ -11,7 +11,7 @@ from services.detector.models.base import TrainedModel, probabilities
 from services.detector.models.digest import content_digest
 from services.detector.models.kinds import MODEL_KINDS, load_model
 from services.detector.models.manifest import Manifest, Scaling, read_manifest
-from services.detector.models.sample import features_digest, rows_of, sample_features
+from services.detector.models.sample import features_digest, sample_windows
 
 MANIFEST, CARD = "manifest.json", "CARD.md"
 MOST_MODEL_BYTES = 32 * 1024 * 1024
@@ -68,7 +68,7 @@ def manifest_in(folder: Path) -> Manifest:
 
 def scores_digest(model: TrainedModel, features: list[str], scaling: Scaling) -> str:
     """Return the SHA-256 of a model's probabilities of the fixed sample."""
-    scores = probabilities(model.raw(rows_of(sample_features(), features)), scaling)
+    scores = probabilities(model.raw(sample_windows(features, model.window)), scaling)
     return hashlib.sha256(np.ascontiguousarray(scores, np.float64).tobytes()).hexdigest()
 
 

@@ -20,6 +20,9 @@ class ModelKind(NamedTuple):
 
 MODEL_KINDS: Mapping[str, ModelKind] = {
     "xgboost": ModelKind("model.ubj", "services.detector.models.boosted_trees:BoostedTrees", "train"),
+    "autoencoder": ModelKind(
+        "model.safetensors", "services.detector.models.lstm_autoencoder:LstmAutoencoder", "train"
+    ),
 }
 """By name."""
 

@@ -11,6 +11,7 @@ from services.detector.detectors.detector_set import context_of
 from services.detector.engine.batch import BAR, FULLY_ELIGIBLE, SIDE_CODES, Batch, SessionKey
 from services.detector.features.features import Features
 from services.detector.features.registry import NAMES
+from services.detector.models.windows import Windows
 from services.detector.profiles.profile import load_profile
 
 TRADES, BARS = 700, 40
@@ -55,6 +56,13 @@ def rows_of(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return the columns of some features, in their order, shape (n, len(names))."""
     columns = [NAMES.index(name) for name in names]
     return np.ascontiguousarray(values[:, columns])
+
+
+def sample_windows(names: Sequence[str], prints: int) -> np.ndarray:
+    """Return the fixed tape's windows of some features, shape (n, prints * len(names)); see `Windows`."""
+    values = rows_of(sample_features(), names)
+    tape = np.repeat([0, 1], [TRADES, BARS])
+    return Windows(tape, np.ones(len(tape), bool)).of(values, np.arange(len(tape)), prints)
 
 
 def _tapes() -> list[tuple[str, Batch]]:

@@ -17,8 +17,8 @@ def card_text(manifest: Manifest) -> str:
         [
             f"# {manifest.name}@{manifest.digest[:12]}",
             "## Purpose",
-            "Ranks single trades by how much they look like the anomalies that it learnt from. For people "
-            "who review trades, beside the calibrated detectors; not for decisions about people, nor alone.",
+            "Ranks single trades by how much they look like anomalies. For people who review trades, beside "
+            "the calibrated detectors; not for decisions about people, nor alone.",
             "## Theory",
             f"{manifest.kind}, {manifest.rounds} rounds, on {len(manifest.features)} features of each trade "
             "(docs/features.md). Its probability is isotonic, and corrected for "

@@ -15,7 +15,7 @@ from services.sources.columns import COLUMNS
 MOST_DAY_TRADES = 20_000_000
 """Trades of all symbols on one day; a day is injected into as a whole, with about 1 kB for each trade."""
 
-OnProgress = Callable[[str, int, int], None]
+OnProgress = Callable[[str, float, float], None]
 """Called with what is being done, how much of it is, and of how much."""
 
 

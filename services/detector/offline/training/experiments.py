@@ -1,7 +1,7 @@
 """The report's protocol: forward in time, and each time something left out that is then tested on."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from services.detector.offline.training.reliability import Reliability
 from services.detector.offline.training.results import Measured, Results
 from services.detector.offline.training.rows import Rows, joined, learnt_rows
 from services.detector.offline.training.stacking import all_features
+from services.detector.offline.training.steps import Steps
 from services.detector.profiles.profile import Profile
 from services.sources.synthetic.kinds import KINDS
 
@@ -43,22 +44,25 @@ CALIBRATED = Calibrated.title
 BASELINE_ROWS = 20_000
 LEAST_DAYS = 3
 
-OnStep = Callable[[str], None]
-"""Called with what is done next; as often as `Protocol.steps` says."""
-
-
 Ranking = tuple[str, Ranked]
 """Its name, and what it says of a copy."""
 
 
 @dataclass(frozen=True)
 class _Copy:
-    """A judged copy of a day, its features on disk, and what the baselines say of it."""
+    """A judged copy of a day, its features on disk, and what baselines and whole models say of it."""
 
     day: LabelledDay
     judged: JudgedDay
     path: Path
     baselines: list[Ranking]
+    raw: Mapping[bytes, np.ndarray]
+    """By the model's bytes."""
+
+    def raw_of(self, one: Learnt, judged: JudgedDay) -> np.ndarray:
+        """Return a model's output, which is known where leaving something out gave the same model."""
+        known = self.raw.get(one.content)
+        return one.raw(judged) if known is None else known
 
     def loaded(self) -> JudgedDay:
         """Return it with its features, read as they are needed."""
@@ -76,8 +80,8 @@ class Protocol:
         The detectors that models are compared with.
     origin
         Makes the labels.
-    trainer
-        The kind of model.
+    trainers
+        The kinds of models.
     seed
         Random seed.
     """
@@ -87,81 +91,81 @@ class Protocol:
         days: Sequence[SessionDay],
         profile: Profile,
         origin: InjectedLabels,
-        trainer: Trainer,
+        trainers: Sequence[Trainer],
         seed: int,
     ) -> None:
         self._days = days
         self._profile = profile
         self._origin = origin
-        self._trainer = trainer
+        self._trainers = trainers
         self._seed = seed
-        self._model, self._added, self._in_place = (
-            title.format(trainer.kind) for title in (MODEL, ADDED, IN_PLACE)
-        )
         self.results = Results()
-        self.reliability = Reliability()
-        self.weights: list[float] = []
-        self.rounds: list[int] = []
+        self.reliability = {trainer.kind: Reliability() for trainer in trainers}
+        self.rounds: dict[str, list[int]] = {trainer.kind: [] for trainer in trainers}
         self.anomalies = 0
         self.rows = 0
 
-    @property
-    def steps(self) -> int:
-        """How many steps there are."""
+    def count_steps(self) -> int:
+        """Return how many steps there are."""
         folds = len(self._days) - 2
         return len(self._days) - 1 + folds * (len(KINDS) + 4) + 1
 
-    def run(self, on_step: OnStep) -> Results:
+    def run(self, steps: Steps) -> Results:
         """Do all, and return the figures."""
         rows: dict[str, list[Rows]] = {}
+        prints = max(trainer.window for trainer in self._trainers)
         for day in self._days[:-1]:
-            on_step(f"learning from {day.day}: its copies")
-            rows[day.day] = [own for _, own in learnt_rows(self._origin, day, self._profile, self._seed)]
+            steps.begin(f"learning from {day.day}: its copies")
+            copies = learnt_rows(self._origin, day, self._profile, self._seed, prints)
+            rows[day.day] = [own for _, own in copies]
         for number in range(2, len(self._days)):
             names = [day.day for day in self._days]
             train = joined([part for name in names[: number - 1] for part in rows[name]])
             stop = joined(rows[names[number - 1]])
-            self._fold(self._days[number], train, stop, number == len(self._days) - 1, on_step)
+            self._fold(self._days[number], train, stop, number == len(self._days) - 1, steps)
         return self.results
 
-    def _fold(self, test: SessionDay, train: Rows, stop: Rows, is_last: bool, on_step: OnStep) -> None:
+    def _fold(self, test: SessionDay, train: Rows, stop: Rows, is_last: bool, steps: Steps) -> None:
+        def learnt(learns: np.ndarray, stops: np.ndarray) -> list[Learnt]:
+            own_stop = stop[stops]
+            if not (own_stop.label > 0).any():  # the only style of that day was left out
+                own_stop = stop
+            own, seed = train[learns], self._seed
+            return [
+                learn(trainer, own, own_stop, seed, EVENTS_PER_TRADE, steps.on_round)
+                for trainer in self._trainers
+            ]
+
         baselines = self._baselines(train)
-        on_step(f"{test.day}: {self._trainer.kind} with everything")
-        everything = np.ones(len(train), bool)
-        full = self._learnt(train, stop, everything, np.ones(len(stop), bool))
-        self.weights.append(full.stack.weight)
-        self.rounds.append(full.rounds)
+        steps.begin(f"{test.day}: models with everything")
+        full = learnt(np.ones(len(train), bool), np.ones(len(stop), bool))
+        for one in full:
+            self.rounds[one.kind].append(one.rounds)
         self.rows = max(self.rows, len(train))
         with tempfile.TemporaryDirectory(prefix="tapewatch-train-") as folder:
-            on_step(f"{test.day}: copies to test on")
-            copies = [self._judged(day, Path(folder), baselines) for day in self._origin.tested(test)]
+            steps.begin(f"{test.day}: copies to test on")
+            copies = [self._judged(day, Path(folder), baselines, full) for day in self._origin.tested(test)]
             for copy in copies:
                 self._test_forward(copy, full)
             for kind in KINDS:
-                on_step(f"{test.day}: {self._trainer.kind} without {kind}")
-                one = self._learnt(train, stop, train.kind != kind, stop.kind != kind)
+                steps.begin(f"{test.day}: models without {kind}")
+                partial = learnt(train.kind != kind, stop.kind != kind)
                 for copy in copies:
-                    self._test(KIND_OUT, copy, one, kind)
-            on_step(f"{test.day}: {self._trainer.kind} without a style")
+                    self._test(KIND_OUT, copy, partial, kind)
+            steps.begin(f"{test.day}: models without a style")
             for copy in copies:
                 style = copy.day.style
                 if (train.style == style).any():
-                    one = self._learnt(train, stop, train.style != style, stop.style != style)
-                    self._test(STYLE_OUT, copy, one, "burst")
-        on_step(f"{test.day}: another injector")
+                    partial = learnt(train.style != style, stop.style != style)
+                    self._test(STYLE_OUT, copy, partial, "burst")
+        steps.begin(f"{test.day}: another injector")
         self._test_fresh(OTHER_INJECTOR, self._origin.of_other_kinds(test), full, baselines)
         if is_last:
-            on_step("other stocks")
+            steps.begin("other stocks")
             for stock in STOCK_KINDS[1:]:
                 for labelled in self._origin.reshaped(test, stock):
                     self._test_fresh(RESHAPED + stock.name, labelled, full, baselines)
             self._test_fresh(GENERATED, generated_day(self._seed), full, baselines)
-
-    def _learnt(self, train: Rows, stop: Rows, learns: np.ndarray, stops: np.ndarray) -> Learnt:
-        own_stop = stop[stops]
-        if not (own_stop.label > 0).any():  # the only style of that day was left out
-            own_stop = stop
-        return learn(self._trainer, train[learns], own_stop, self._seed, EVENTS_PER_TRADE)
 
     def _baselines(self, train: Rows) -> list[Baseline]:
         rng = np.random.default_rng([self._seed, len(train)])
@@ -173,47 +177,60 @@ class Protocol:
             baseline.fit(known, self._seed)
         return baselines
 
-    def _judged(self, labelled: LabelledDay, folder: Path, baselines: Sequence[Baseline]) -> _Copy:
+    def _judged(
+        self, labelled: LabelledDay, folder: Path, baselines: Sequence[Baseline], full: Sequence[Learnt]
+    ) -> _Copy:
         judged = judge_day(labelled.messages, labelled.event, self._profile)
         path = folder / f"{len(list(folder.iterdir()))}.npy"
         np.save(path, judged.features)
         self.anomalies += len(labelled.kinds)
         scores = _ranked(labelled, judged, baselines)
+        raw = {one.content: one.raw(judged) for one in full}
         nothing = np.zeros((0, len(NAMES)), np.float32)
-        return _Copy(replace(labelled, messages=[]), replace(judged, features=nothing), path, scores)
+        return _Copy(replace(labelled, messages=[]), replace(judged, features=nothing), path, scores, raw)
 
-    def _test_forward(self, copy: _Copy, full: Learnt) -> None:
+    def _test_forward(self, copy: _Copy, full: Sequence[Learnt]) -> None:
         judged = copy.loaded()
-        raw = full.raw(judged)
-        for method, ranked in (*copy.baselines, *self._rankings(copy.day, judged, raw, full)):
+        own = [ranking for one in full for ranking in _rankings(copy.day, judged, copy.raw[one.content], one)]
+        for method, ranked in (*copy.baselines, *own):
             for kind in ("", *KINDS):
                 figures = ranked.figures([kind] if kind else None)
                 self.results.add(Measured(FORWARD, method, copy.day.day, kind, figures))
-        probability = probabilities(raw, full.scaling)
-        self.reliability.add(probability[judged.is_judged], copy.day.event[judged.is_judged], NATURAL)
+        known = judged.is_judged
+        for one in full:
+            probability = probabilities(copy.raw[one.content], one.scaling)
+            self.reliability[one.kind].add(probability[known], copy.day.event[known], NATURAL)
 
-    def _test(self, split: str, copy: _Copy, one: Learnt, kind: str) -> None:
+    def _test(self, split: str, copy: _Copy, learnt: Sequence[Learnt], kind: str) -> None:
         judged = copy.loaded()
-        own = self._rankings(copy.day, judged, one.raw(judged), one)
+        own = [
+            ranking
+            for one in learnt
+            for ranking in _rankings(copy.day, judged, copy.raw_of(one, judged), one)
+        ]
         for method, ranked in (*copy.baselines, *own):
             self.results.add(Measured(split, method, copy.day.day, kind, ranked.figures([kind])))
 
     def _test_fresh(
-        self, split: str, labelled: LabelledDay, full: Learnt, baselines: Sequence[Baseline]
+        self, split: str, labelled: LabelledDay, full: Sequence[Learnt], baselines: Sequence[Baseline]
     ) -> None:
         judged = judge_day(labelled.messages, labelled.event, self._profile)
         self.anomalies += len(labelled.kinds)
-        own = self._rankings(labelled, judged, full.raw(judged), full)
+        own = [ranking for one in full for ranking in _rankings(labelled, judged, one.raw(judged), one)]
         for method, ranked in (*_ranked(labelled, judged, baselines), *own):
             self.results.add(Measured(split, method, labelled.day, "", ranked.figures()))
 
-    def _rankings(self, day: LabelledDay, judged: JudgedDay, raw: np.ndarray, one: Learnt) -> list[Ranking]:
-        scores = {
-            self._model: raw,
-            self._added: one.stack.added(judged.features, raw),
-            self._in_place: one.stack.in_place_of_bursts(judged.features, raw),
-        }
-        return [(name, Ranked(day, judged, score, has_episodes=False)) for name, score in scores.items()]
+
+def _rankings(day: LabelledDay, judged: JudgedDay, raw: np.ndarray, one: Learnt) -> list[Ranking]:
+    scores = {
+        MODEL: raw,
+        ADDED: one.stack.added(judged.features, raw),
+        IN_PLACE: one.stack.in_place_of_bursts(judged.features, raw),
+    }
+    return [
+        (title.format(one.kind), Ranked(day, judged, score, has_episodes=False))
+        for title, score in scores.items()
+    ]
 
 
 def _ranked(day: LabelledDay, judged: JudgedDay, baselines: Sequence[Baseline]) -> list[Ranking]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from services.detector.engine.engine import Engine, Flagged
 from services.detector.engine.growth import Prints
 from services.detector.features.features import Features
 from services.detector.features.registry import NAMES
+from services.detector.models.windows import Windows
 from services.detector.offline.evaluation.detection import Finding, alert_scores, credit_stretches
 from services.detector.offline.evaluation.metrics import NATURAL
 from services.detector.profiles.profile import Profile
@@ -33,6 +35,8 @@ class JudgedDay:
         `NAMES`, float32, shape (n, features); not a number where a trade was not judged.
     is_judged
         Whether it was: repeats and what is too late are not. Bool, shape (n,).
+    is_remembered
+        Whether it was, and was not late: a late trade is judged and then forgotten. Bool, shape (n,).
     alert
         Score of the anomaly that the profile's detectors make of it, 0 to 1; 0 if none, or only `info`.
         That of a stretch stands at the first print of each known anomaly in it. Shape (n,).
@@ -46,11 +50,17 @@ class JudgedDay:
 
     features: np.ndarray
     is_judged: np.ndarray
+    is_remembered: np.ndarray
     alert: np.ndarray
     symbol: np.ndarray
     symbols: list[str]
     event_ns: np.ndarray
     size: np.ndarray
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Which trades came before each."""
+        return Windows(self.symbol, self.is_remembered)
 
 
 def judge_day(messages: Sequence[bytes], event: np.ndarray, profile: Profile) -> JudgedDay:
@@ -73,6 +83,7 @@ def judge_day(messages: Sequence[bytes], event: np.ndarray, profile: Profile) ->
     return JudgedDay(
         pass_.features,
         pass_.is_judged,
+        pass_.is_remembered,
         alert_scores(findings),
         pass_.symbol,
         list(pass_.symbols),
@@ -89,7 +100,7 @@ class _Pass:
         self._store = Features(context_of(profile, ExchangeCalendar(profile.exchange)))
         self._open: dict[int, SessionKey] = {}
         self.features = np.full((count, len(NAMES)), np.nan, np.float32)
-        self.is_judged = np.zeros(count, bool)
+        self.is_judged, self.is_remembered = np.zeros((2, count), bool)
         self.symbol = np.zeros(count, np.int64)
         self.symbols: dict[str, int] = {}
         self.event_ns = np.zeros(count, np.int64)
@@ -109,6 +120,7 @@ class _Pass:
             at = places[flagged.piece.places]
             self.features[at] = self._values(flagged)
             self.is_judged[at] = True
+            self.is_remembered[at] = flagged.piece.late_ns is None
             for found in self._engine.anomalies(flagged, prints):
                 anomaly = found.anomaly
                 self.findings[anomaly.first_trade or str(rows[found.at])] = _finding(anomaly)

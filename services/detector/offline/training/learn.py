@@ -10,11 +10,11 @@ from services.detector.models.kinds import load_model
 from services.detector.models.manifest import Scaling
 from services.detector.offline.training.calibrate import calibrated
 from services.detector.offline.training.judge import JudgedDay
-from services.detector.offline.training.kinds.base import Trainer
-from services.detector.offline.training.rows import COLUMNS, FEATURES, Rows
+from services.detector.offline.training.kinds.base import OnRound, Trainer
+from services.detector.offline.training.rows import FEATURES, Rows, windows_of
 from services.detector.offline.training.stacking import Stack, fit_stack
 
-PIECE = 50_000
+PIECE_PRINTS = 50_000
 
 
 class Learnt(NamedTuple):
@@ -22,6 +22,8 @@ class Learnt(NamedTuple):
 
     Parameters
     ----------
+    kind
+        The kind of model.
     content
         The bytes of its file.
     scaling
@@ -34,6 +36,7 @@ class Learnt(NamedTuple):
         How it is put together with the evidence.
     """
 
+    kind: str
     content: bytes
     scaling: Scaling
     rounds: int
@@ -42,14 +45,19 @@ class Learnt(NamedTuple):
 
     def raw(self, judged: JudgedDay) -> np.ndarray:
         """Return the raw output of a day's trades, float64, shape (n,)."""
+        prints = self.model.window
+        step = PIECE_PRINTS // prints
+        rows = np.arange(len(judged.features))
         pieces = [
-            self.model.raw(judged.features[start : start + PIECE][:, COLUMNS])
-            for start in range(0, len(judged.features), PIECE)
+            self.model.raw(windows_of(judged, rows[start : start + step], prints))
+            for start in range(0, len(rows), step)
         ]
         return np.concatenate(pieces) if pieces else np.zeros(0)
 
 
-def learn(trainer: Trainer, train: Rows, stop: Rows, seed: int, true_rate: float) -> Learnt:
+def learn(
+    trainer: Trainer, train: Rows, stop: Rows, seed: int, true_rate: float, on_round: OnRound
+) -> Learnt:
     """Train and calibrate a model.
 
     Parameters
@@ -57,11 +65,13 @@ def learn(trainer: Trainer, train: Rows, stop: Rows, seed: int, true_rate: float
     trainer
         The kind.
     train, stop
-        What it learns from, and the later day.
+        What it learns from, and the later day; windows as long as the kind's, or longer.
     seed
         Random seed.
     true_rate
         See `calibrated`.
+    on_round
+        See `Trainer.fit`.
 
     Raises
     ------
@@ -74,8 +84,9 @@ def learn(trainer: Trainer, train: Rows, stop: Rows, seed: int, true_rate: float
                 f"The days {use} have {int(rows.label.sum()):,} trades of anomalies among {len(rows):,}.",
                 "Give more days, or other labels: --labels injected.",
             )
-    fitted = trainer.fit(train, stop, seed)
+    train, stop = train.last(trainer.window), stop.last(trainer.window)
+    fitted = trainer.fit(train, stop, seed, on_round)
     model = load_model(trainer.kind, fitted.model, len(FEATURES), fitted.scaling)
     raw = model.raw(stop.values)
     scaling = calibrated(fitted.scaling, raw, stop.label, stop.weight, true_rate)
-    return Learnt(fitted.model, scaling, fitted.rounds, model, fit_stack(stop, raw))
+    return Learnt(trainer.kind, fitted.model, scaling, fitted.rounds, model, fit_stack(stop, raw))

@@ -41,15 +41,16 @@ _ABOUT = {
 }
 
 
-def measured_text(protocol: Protocol, days: Sequence[str], kind: str, command: str) -> str:
+def measured_text(protocol: Protocol, days: Sequence[str], command: str) -> str:
     """Write the tables and the verdict as Markdown."""
     results = protocol.results
-    methods = [title.format(kind) for title in (MODEL, ADDED, IN_PLACE)]
+    methods = [title.format(kind) for kind in protocol.rounds for title in (MODEL, ADDED, IN_PLACE)]
+    rounds = ", ".join(f"{kind} in {_range(found)}" for kind, found in protocol.rounds.items())
     tested = len(days) - 2
     parts = [
         f"Measured with `{command}` on {len(days)} sessions ({', '.join(days)}): {protocol.anomalies:,} "
         f"anomalies to be found, on the last {tested} of them. A model learnt from at most "
-        f"{protocol.rows:,} rows, in {_range(protocol.rounds)} rounds. Each cell is a mean over days, with "
+        f"{protocol.rows:,} rows ({rounds} rounds). Each cell is a mean over days, with "
         f"the 95 % interval of the bootstrap over days; of {tested} days it says little, and of one there is "
         "none.",
         _verdict_text(results, methods),
@@ -58,8 +59,10 @@ def measured_text(protocol: Protocol, days: Sequence[str], kind: str, command: s
         about = _ABOUT.get(split, "The last day as another stock, which no model has learnt from.")
         parts.append(f"#### {split[0].upper()}{split[1:]}\n\n{about}\n\n{_table(results, split)}")
     about = "Average precision, forward in time and with the kind left out."
-    parts.append(f"#### By kind\n\n{about}\n\n{_kinds(results, methods)}")
-    parts.append("#### Calibration\n\n" + _reliability_text(protocol.reliability))
+    for kind in protocol.rounds:
+        parts.append(f"#### By kind: {kind}\n\n{about}\n\n{_kinds(results, kind)}")
+    for kind, reliability in protocol.reliability.items():
+        parts.append(f"#### Calibration: {kind}\n\n{_reliability_text(reliability)}")
     return "\n\n".join(parts)
 
 
@@ -88,10 +91,10 @@ def _verdict_text(results: Results, methods: list[str]) -> str:
     first = (
         f"**On: *{verdict.method}* beats the calibrated score at the same number of alerts.**"
         if verdict.is_on
-        else "**Off: no way of using the model beats the calibrated score at the same number of alerts.**"
+        else "**Off: no way of using a model beats the calibrated score at the same number of alerts.**"
     )
     rule = (
-        "To be on, one of the three ways of using the model (alone, added to the calibrated evidence, in "
+        "To be on, one of the three ways of using a model (alone, added to the calibrated evidence, in "
         "place of the part for bursts) has to find more anomalies at both budgets, forward in time and "
         "wherever something was left out, with intervals above zero, and may lose on no other stock."
     )
@@ -114,13 +117,14 @@ def _table(results: Results, split: str) -> str:
     return _markdown(["ranking", *_TITLES.values()], rows) + f"\n\nPrevalence: {prevalence.mean or 0:.5f}."
 
 
-def _kinds(results: Results, methods: list[str]) -> str:
+def _kinds(results: Results, model: str) -> str:
+    alone, added = (title.format(model) for title in (MODEL, ADDED))
     columns = [
         (FORWARD, CALIBRATED),
-        (FORWARD, methods[0]),
-        (FORWARD, methods[1]),
-        (KIND_OUT, methods[0]),
-        (KIND_OUT, methods[1]),
+        (FORWARD, alone),
+        (FORWARD, added),
+        (KIND_OUT, alone),
+        (KIND_OUT, added),
     ]
     titles = [f"{method}{', left out' if split == KIND_OUT else ''}" for split, method in columns]
     rows = [

@@ -1,7 +1,7 @@
 """Rows to learn from: all trades of anomalies, and a sample of the others."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Rows:
     Parameters
     ----------
     values
-        `FEATURES`, float32, shape (n, features).
+        Windows of `FEATURES`, the last print's at the end, float32, shape (n, prints * features).
     label
         1 for a trade of an anomaly, else 0; float32, shape (n,).
     weight
@@ -80,6 +80,10 @@ class Rows:
             self.origin[which],
         )
 
+    def last(self, prints: int) -> "Rows":
+        """Return the rows with the last prints of each window alone."""
+        return replace(self, values=np.ascontiguousarray(self.values[:, -prints * len(FEATURES) :]))
+
     @property
     def prevalence(self) -> float:
         """Share of the weight that anomalies have."""
@@ -101,7 +105,7 @@ def evidence_of(features: np.ndarray) -> np.ndarray:
 
 
 def learnt_rows(
-    origin: Origin, day: SessionDay, profile: Profile, seed: int
+    origin: Origin, day: SessionDay, profile: Profile, seed: int, prints: int
 ) -> Iterator[tuple[LabelledDay, Rows]]:
     """Judge each copy of a day that an origin gives to learn from, and draw its rows.
 
@@ -113,13 +117,15 @@ def learnt_rows(
         As in `judge_day`.
     seed
         Random seed.
+    prints
+        In a window.
     """
     for copy, labelled in enumerate(origin.learnt(day)):
         judged = judge_day(labelled.messages, labelled.event, profile)
-        yield labelled, sample_rows(labelled, judged, origin.weight, [seed, copy, len(labelled)])
+        yield labelled, sample_rows(labelled, judged, origin.weight, [seed, copy, len(labelled)], prints)
 
 
-def sample_rows(day: LabelledDay, judged: JudgedDay, weight: float, seed: Sequence[int]) -> Rows:
+def sample_rows(day: LabelledDay, judged: JudgedDay, weight: float, seed: Sequence[int], prints: int) -> Rows:
     """Draw the rows of one copy.
 
     Parameters
@@ -130,6 +136,8 @@ def sample_rows(day: LabelledDay, judged: JudgedDay, weight: float, seed: Sequen
         What an anomaly counts, in ordinary trades; and a trade that was found to be none.
     seed
         Random seed.
+    prints
+        In a window.
     """
     rng = np.random.default_rng(seed)
     is_event = day.event != NATURAL
@@ -151,13 +159,19 @@ def sample_rows(day: LabelledDay, judged: JudgedDay, weight: float, seed: Sequen
     ]
     kinds = np.array([*day.kinds, ORDINARY])[np.where(is_event[rows], day.event[rows], len(day.kinds))]
     return Rows(
-        np.ascontiguousarray(judged.features[rows][:, COLUMNS]),
+        windows_of(judged, rows, prints),
         is_event[rows].astype(np.float32),
         np.concatenate(weights),
         kinds.astype("U40"),
         np.full(len(rows), day.style, "U20"),
         np.full(len(rows), day.origin, "U20"),
     )
+
+
+def windows_of(judged: JudgedDay, rows: np.ndarray, prints: int) -> np.ndarray:
+    """Return the windows of `FEATURES` that end with some trades, float32, shape (m, prints * features)."""
+    windows = judged.windows.of(judged.features, rows, prints)
+    return np.ascontiguousarray(windows.reshape(-1, len(NAMES))[:, COLUMNS]).reshape(len(rows), -1)
 
 
 def _event_rows(day: LabelledDay, judged: JudgedDay, weight: float) -> tuple[np.ndarray, np.ndarray]:

@@ -42,6 +42,7 @@ from services.detector.offline.training.learn import Learnt, learn
 from services.detector.offline.training.page import measured_text, write_page
 from services.detector.offline.training.results import metric_of
 from services.detector.offline.training.rows import FEATURES, Rows, joined, learnt_rows
+from services.detector.offline.training.steps import Steps
 from services.detector.profiles.profile import Profile, load_profile
 from services.sources.base import Source
 
@@ -113,24 +114,26 @@ def run_train(
         days = _days(sources, profile, Path(folder), on_progress, plan.test_days + 2)
         split = len(days) - plan.test_days - 1
         use = {"train": days[:split], "stop": days[split : split + 1], "test": days[split + 1 :]}
-        steps = len(days) + 1
+        steps = Steps(len(days) + 1, on_progress)
         rows: dict[str, list[Rows]] = {"train": [], "stop": []}
         counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for number, day in enumerate((*use["train"], *use["stop"])):
-            on_progress(f"copies of {day.day}", number, steps)
+            steps.begin(f"copies of {day.day}")
             of_day = rows["train" if number < split else "stop"]
-            of_day += _rows_of(day, origins, profile, plan.seed, counts if number < split else None)
+            counted = counts if number < split else None
+            of_day += _rows_of(day, origins, profile, plan.seed, trainer.window, counted)
         if not rows["train"] or not rows["stop"]:
             raise TapewatchError(
                 "There are no labels on the days to learn from, or on the day that stops the training.",
                 "Give more days, or other labels: --labels injected.",
             )
-        on_progress(f"training {plan.kind}", split + 1, steps)
+        steps.begin(f"training {plan.kind}")
         train = joined(rows["train"])
-        learnt = learn(trainer, train, joined(rows["stop"]), plan.seed, plan.true_rate)
+        stop = joined(rows["stop"])
+        learnt = learn(trainer, train, stop, plan.seed, plan.true_rate, steps.on_round)
         tested: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for number, day in enumerate(use["test"], split + 2):
-            on_progress(f"testing on {day.day}", number, steps)
+        for day in use["test"]:
+            steps.begin(f"testing on {day.day}")
             for name, figures in _tested(day, origins, learnt, profile).items():
                 for figure, value in figures.items():
                     tested[name][figure].append(value)
@@ -148,15 +151,24 @@ def run_train(
     return 0
 
 
-def run_report(sources: Sequence[Source], plan: TrainingPlan, page: Path, command: str) -> int:
+def run_report(
+    sources: Sequence[Source],
+    kinds: Sequence[TrainableKind],
+    profile_name: str | None,
+    seed: int,
+    page: Path,
+    command: str,
+) -> int:
     """Measure what models are worth on injected labels, and write it into a page.
 
     Parameters
     ----------
     sources
         Where the trades come from.
-    plan
-        What is trained; only injected labels are used.
+    kinds
+        The kinds of model.
+    profile_name, seed
+        As in `TrainingPlan`.
     page
         See `write_page`.
     command
@@ -167,29 +179,35 @@ def run_report(sources: Sequence[Source], plan: TrainingPlan, page: Path, comman
     TapewatchError
         There are too few sessions, a package is missing, or the page cannot be written.
     """
-    trainer = load_trainer(plan.kind)
-    profile = load_profile(plan.profile_name)
-    origin = InjectedLabels(auctions_of(profile), plan.seed, 1.0)
+    trainers = [load_trainer(kind) for kind in kinds]
+    profile = load_profile(profile_name)
+    origin = InjectedLabels(auctions_of(profile), seed, 1.0)
     with _bar() as on_progress, tempfile.TemporaryDirectory(prefix="tapewatch-train-") as folder:
         days = _days(sources, profile, Path(folder), on_progress, LEAST_DAYS)
-        protocol = Protocol(days, profile, origin, trainer, plan.seed)
-        done = 0
-
-        def on_step(what: str) -> None:
-            nonlocal done
-            on_progress(what, done, protocol.steps)
-            done += 1
-
-        protocol.run(on_step)
-    write_page(page, measured_text(protocol, [day.day for day in days], str(plan.kind), command))
+        protocol = Protocol(days, profile, origin, trainers, seed)
+        protocol.run(Steps(protocol.count_steps(), on_progress))
+    write_page(page, measured_text(protocol, [day.day for day in days], command))
     Console(stderr=True).print(f"{page}: the tables and the verdict.", highlight=False)
     return 0
 
 
 @contextmanager
 def _bar() -> Iterator[OnProgress]:
+    """Show a bar, or write a line for each thing that is done where nobody would see it move."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        said = ""
+
+        def say(what: str, _done: float, _total: float) -> None:
+            nonlocal said
+            if what != said:
+                console.print(what)
+                said = what
+
+        yield say
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=1)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
@@ -211,11 +229,12 @@ def _rows_of(
     origins: Sequence[Origin],
     profile: Profile,
     seed: int,
+    prints: int,
     counts: dict[str, list[int]] | None,
 ) -> Iterator[Rows]:
     """Yield the rows of each labelled copy of a day, and count their labels."""
     for origin in origins:
-        for labelled, rows in learnt_rows(origin, day, profile, seed):
+        for labelled, rows in learnt_rows(origin, day, profile, seed, prints):
             if counts is not None:
                 counts[origin.name][0] += len(labelled.kinds)
                 counts[origin.name][1] += int((labelled.event != NATURAL).sum() + labelled.is_cleared.sum())
@@ -256,6 +275,7 @@ def _manifest(
     models: Path,
 ) -> Manifest:
     features = list(FEATURES)
+    ordinary = train[train.label == 0].last(1)
     return Manifest(
         format=FORMAT,
         name=plan.name,
@@ -265,7 +285,7 @@ def _manifest(
         scaling=learnt.scaling,
         features_digest=features_digest(features),
         scores_digest=scores_digest(learnt.model, features, learnt.scaling),
-        spread=measure_spread(train.values[train.label == 0], train.weight[train.label == 0]),
+        spread=measure_spread(ordinary.values, ordinary.weight),
         data=[DataFile(source.name, source.identity) for source in sources],
         days={name: [day.day for day in days] for name, days in use.items()},
         labels=labels,

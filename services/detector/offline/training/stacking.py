@@ -43,9 +43,9 @@ class Stack:
 
 
 def all_features(rows: Rows) -> np.ndarray:
-    """Return the rows' features in the columns of `NAMES`, not a number where they were left out."""
+    """Return the last prints' features in the columns of `NAMES`, not a number where they were left out."""
     found = np.full((len(rows), len(NAMES)), np.nan, np.float32)
-    found[:, COLUMNS] = rows.values
+    found[:, COLUMNS] = rows.last(1).values
     return found
 
 

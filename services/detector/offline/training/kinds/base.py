@@ -1,10 +1,14 @@
 """What every kind of model can do to learn; how it judges is in `services.detector.models`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 from services.detector.models.manifest import Scaling
 from services.detector.offline.training.rows import Rows
+
+OnRound = Callable[[int, int], None]
+"""Called with the number of rounds done, and of those to be done at most."""
 
 
 class Fitted(NamedTuple):
@@ -31,12 +35,14 @@ class Trainer(ABC):
     kind: str
     """Key in `services.detector.models.kinds.MODEL_KINDS`."""
     threads: int
+    window: int = 1
+    """Prints that its models look at."""
     settings: dict[str, float | int | str]
     """What it learns with, for the manifest."""
 
     @abstractmethod
-    def fit(self, train: Rows, stop: Rows, seed: int) -> Fitted:
-        """Learn from rows, until those of later days are not told apart any better."""
+    def fit(self, train: Rows, stop: Rows, seed: int, on_round: OnRound) -> Fitted:
+        """Learn from rows of the kind's windows, until it gets no better on those of a later day."""
 
     @abstractmethod
     def versions(self) -> dict[str, str]:

@@ -15,10 +15,14 @@ class TrainableKind(StrEnum):
     """A key of `MODEL_KINDS`."""
 
     XGBOOST = "xgboost"
+    AUTOENCODER = "autoencoder"
 
 
 _TRAINERS: Mapping[TrainableKind, str] = {
     TrainableKind.XGBOOST: "services.detector.offline.training.kinds.xgboost:XGBoostTrainer",
+    TrainableKind.AUTOENCODER: (
+        "services.detector.offline.training.kinds.autoencoder.trainer:AutoencoderTrainer"
+    ),
 }
 
 
@@ -28,7 +32,7 @@ def load_trainer(kind: TrainableKind) -> "Trainer":
     Raises
     ------
     TapewatchError
-        A package of its extra is not installed.
+        A package of its extra is not installed, or an environment that it needs.
     """
     who = f"Training a model of the kind {kind} needs"
     trainer: Trainer = load_with_extra(_TRAINERS[kind], who, MODEL_KINDS[kind].extra)()

@@ -6,7 +6,7 @@ import numpy as np
 import xgboost
 
 from services.detector.models.manifest import Scaling
-from services.detector.offline.training.kinds.base import Fitted, Trainer
+from services.detector.offline.training.kinds.base import Fitted, OnRound, Trainer
 from services.detector.offline.training.rows import FEATURES, Rows
 
 MOST_ROUNDS = 200
@@ -35,7 +35,7 @@ class XGBoostTrainer(Trainer):
             "lambda": 2.0,
         }
 
-    def fit(self, train: Rows, stop: Rows, seed: int) -> Fitted:
+    def fit(self, train: Rows, stop: Rows, seed: int, on_round: OnRound) -> Fitted:  # noqa: ARG002 - it is fast
         """See `Trainer`."""
         learnt = self._table(train, _balanced(train))
         later = self._table(stop, stop.weight, learnt)

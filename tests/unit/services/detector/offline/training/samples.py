@@ -32,6 +32,7 @@ def judged(
     return JudgedDay(
         values,
         np.ones(count, bool),
+        np.ones(count, bool),
         np.zeros(count),
         np.zeros(count, np.int64) if symbol is None else np.array(symbol),
         ["A"] if symbol is None else [chr(65 + one) for one in range(max(symbol) + 1)],

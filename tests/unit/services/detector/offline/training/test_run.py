@@ -13,6 +13,8 @@ from services.detector.offline.evaluation.metrics import NATURAL
 from services.detector.offline.features.extract import FeatureExtraction
 from services.detector.offline.models.run import run_verify
 from services.detector.offline.training.judge import judge_day
+from services.detector.offline.training.kinds.autoencoder import trainer
+from services.detector.offline.training.kinds.autoencoder.environment import JAX
 from services.detector.offline.training.kinds.registry import TrainableKind
 from services.detector.offline.training.labels.registry import read_choices
 from services.detector.offline.training.page import BEGIN, END
@@ -109,15 +111,41 @@ def test_labels_of_several_origins_are_kept_apart_and_counted(folder: Path, tmp_
 def test_the_report_replaces_what_was_measured_in_the_page(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "models.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    assert run_report(sources(folder, 3), plan(), page, "tapewatch train --report") == 0
+    assert (
+        run_report(sources(folder, 3), [TrainableKind.XGBOOST], None, 1, page, "tapewatch train --report")
+        == 0
+    )
     text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    for title in ("Verdict", "Forward in time", "One kind left out", "Another injector", "Calibration"):
+    for title in (
+        "Verdict",
+        "Forward in time",
+        "One kind left out",
+        "Another injector",
+        "Calibration: xgboost",
+    ):
         assert f"#### {title}\n" in text
     for ranking in ("random", "ECOD", "half-space trees", "calibrated score, as it alerts", "xgboost"):
         assert f"| {ranking} |" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not JAX.is_installed(), reason="JAX is not installed: make autoencoder")
+def test_a_report_of_two_kinds_has_both_in_the_same_tables(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "TRAIN_WINDOWS", 2_048)
+    page = tmp_path / "models.md"
+    assert run_report(sources(folder, 3), list(TrainableKind), None, 1, page, "tapewatch train --report") == 0
+    text = page.read_text()
+    tables = text.count("\n| calibrated score, as it alerts |")
+    for kind in TrainableKind:
+        for ranking in (kind, f"calibrated evidence + {kind}", f"calibrated, bursts by {kind}"):
+            assert text.count(f"\n| {ranking} |") == tables
+        assert f"#### By kind: {kind}\n" in text
+        assert f"#### Calibration: {kind}\n" in text
 
 
 def test_too_few_sessions_are_refused(folder: Path, tmp_path: Path) -> None:
