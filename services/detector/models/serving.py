@@ -4,7 +4,6 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from services.common.errors import TapewatchError
 from services.detector.models.folder import StoredModel, read_stored
 from services.detector.models.registry import NAME, ModelRegistry
 from services.detector.models.settings import ModelSettings
@@ -23,20 +22,14 @@ def verified_address(reference: str) -> str:
     Raises
     ------
     TapewatchError
-        There is no such model, it is refused, or it looks at more than the trade; the message says why.
+        There is no such model, or it is refused; the message says why.
     """
     models = ModelSettings().models
     name, _, version = reference.partition("@")
     # A profile that is read asks again for what it has, while it runs and whatever became of the folder.
     is_address = _ADDRESS.fullmatch(reference) is not None
     folder = models / name / version if is_address else ModelRegistry(models).find(reference)
-    prints = _read(folder.absolute()).model.window
-    if prints > 1:
-        raise TapewatchError(
-            f"The model {folder.parent.name}@{folder.name[:12]} looks at {prints} prints at once, "
-            "and only models of single trades judge live.",
-            "Name another one: tapewatch models list.",
-        )
+    _read(folder.absolute())
     return f"{folder.parent.name}@{folder.name}"
 
 

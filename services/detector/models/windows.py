@@ -47,4 +47,4 @@ class Windows:
         at = self._before[rows, None] - np.arange(prints - 1, 0, -1)
         is_known = at >= self._first[rows, None]
         found[:, :-1][is_known] = values[self._remembered[at[is_known]]]
-        return found.reshape(len(rows), -1)
+        return found.reshape(len(rows), prints * values.shape[1])

@@ -37,12 +37,14 @@ from services.detector.detectors.core.tail import (
     start_tail,
     value_at,
 )
+from services.detector.detectors.multivariate.recent_prints import JudgedPrints, RecentPrints
 from services.detector.detectors.serialize import one_record
 from services.detector.detectors.tally import ModelTally
 from services.detector.engine.batch import Batch, SessionKey
 from services.detector.engine.slots import grown
 from services.detector.features.features import Features
 from services.detector.features.registry import NAMES
+from services.detector.features.state import STATE as FEATURES_STATE
 from services.detector.features.words import words_of
 from services.detector.models.base import probabilities
 from services.detector.models.drift import DriftCounter
@@ -111,6 +113,7 @@ class TrainedModelDetector(JoiningDetector):
         super().__init__(context)
         self._model_of = context.parameters_of(self.name, TrainedModelParameters)
         self._features = Features(context)
+        self._recent = RecentPrints()
         self._states = np.zeros(0, _STATE)
         self._tails = np.zeros(0, _TAIL)
         self._pair_of = np.zeros(0, np.int64)  # by slot: its place in `_pairs`, from 1; 0 without a model
@@ -148,12 +151,14 @@ class TrainedModelDetector(JoiningDetector):
             start_tail(self._states[slot]["tails"][role], self._tails[slot])
         self._states[slot]["challenger"] = pair.challenger_number
         self._features.open(slot, session)
+        self._recent.open(slot, pair.window - 1)
 
     def save(self, slot: int) -> bytes:
         """See `StateStore`; nothing where no model judges."""
         if not self._pair_of[slot]:
             return b""
-        return self._states[slot].tobytes() + self._features.save(slot)
+        features = self._features.save(slot)
+        return self._states[slot].tobytes() + features + self._recent.save(slot)
 
     def restore(self, slot: int, saved: bytes) -> None:
         """See `StateStore`; the tail of another challenger starts again."""
@@ -168,7 +173,9 @@ class TrainedModelDetector(JoiningDetector):
         if state["challenger"] != fresh["challenger"]:
             state["challenger"] = fresh["challenger"]
             state["tails"][CHALLENGER] = fresh["tails"][CHALLENGER]
-        self._features.restore(slot, saved[_STATE.itemsize :])
+        end = _STATE.itemsize + FEATURES_STATE.itemsize
+        self._features.restore(slot, saved[_STATE.itemsize : end])
+        self._recent.restore(slot, saved[end:])
         self._states[slot] = state
 
     def flag(self, batch: Batch) -> Flags:
@@ -177,13 +184,14 @@ class TrainedModelDetector(JoiningDetector):
         places = places[self._pair_of[batch.slot[places]] > 0]
         prints = batch if len(places) == len(batch) else batch[places]
         values = self._features.advance(prints).astype(np.float32)
+        judged_prints = self._recent.take(prints.slot, values)
         pair_of = self._pair_of[prints.slot]
         pairs = [(pair, np.flatnonzero(pair_of == pair.number)) for pair in self._pairs.values()]
         raw = np.full((ROLES, len(prints)), np.nan)
         scaled = raw.copy()
         for pair, own in pairs:
             for role, stored in enumerate(pair.models):
-                raw[role, own] = _raw(stored, values if len(own) == len(values) else values[own])
+                raw[role, own] = stored.model.raw(judged_prints.rows_for(stored, own))
                 scaled[role, own] = _scaled(raw[role, own], stored.manifest.scaling.ordinary)
         judged = np.zeros((ROLES, len(prints)), _JUDGED)
         crosses = prints.measured()["is_cross"]
@@ -196,7 +204,9 @@ class TrainedModelDetector(JoiningDetector):
         spoken = _Spoken(len(at))
         for pair, _ in pairs:
             rows = np.flatnonzero(pair_of[at] == pair.number)
-            spoken.add(pair.model, rows, values[at[rows]], raw[MODEL, at[rows]], judged[MODEL, at[rows]])
+            spoken.add(
+                pair.model, rows, judged_prints, at[rows], raw[MODEL, at[rows]], judged[MODEL, at[rows]]
+            )
         return Flags(
             at=places[at],
             score=score_of(judged["evidence"][MODEL, at]),
@@ -222,6 +232,7 @@ class _Pair:
         self.number = number
         self.model = served_model(model)
         self.models = [self.model, *([] if challenger is None else [served_model(challenger)])]
+        self.window = max(stored.model.window for stored in self.models)
         self._addresses = (short_address(model), "" if challenger is None else short_address(challenger))
         self.challenger_number = 0 if challenger is None else int(self.models[1].manifest.digest[:16], 16)
         self._drift = DriftCounter(self.model.manifest.spread)
@@ -264,7 +275,13 @@ class _Spoken:
         self.models: list[DetectionModel] = [DetectionModel("", "", "")] * count
 
     def add(
-        self, stored: StoredModel, rows: np.ndarray, values: np.ndarray, raw: np.ndarray, judged: np.ndarray
+        self,
+        stored: StoredModel,
+        rows: np.ndarray,
+        prints: JudgedPrints,
+        at: np.ndarray,
+        raw: np.ndarray,
+        judged: np.ndarray,
     ) -> None:
         """Explain some of them, m, by exact contributions.
 
@@ -274,8 +291,10 @@ class _Spoken:
             The model that flags them.
         rows
             Which of the k they are.
-        values
-            All their features, shape (m, NAMES).
+        prints
+            All that were judged.
+        at
+            Which of those they are, shape (m,).
         raw
             The model's output, shape (m,).
         judged
@@ -289,20 +308,21 @@ class _Spoken:
         self.threshold[rows] = _unscaled(judged["threshold"], manifest.scaling.ordinary)
         self.probability[rows] = probabilities(raw, manifest.scaling)
         columns = np.array([NAMES.index(name) for name in manifest.features])
-        added = stored.model.contributions(rows_of(values, manifest.features))
+        values = prints.values[at]
+        added = stored.model.contributions(prints.rows_for(stored, at))
         most = np.argsort(-added, axis=1, kind="stable")[:, :TOLD]
         shares = np.maximum(np.take_along_axis(added, most, axis=1), 0.0)
         shares[shares.sum(axis=1) == 0.0, 0] = 1.0
         self.shares[rows[:, None], columns[most]] = shares / shares.sum(axis=1, keepdims=True)
-        for at, row in enumerate(rows.tolist()):
+        for place, row in enumerate(rows.tolist()):
             told = [
-                f"{words_of(manifest.features[one])} ({_number(values[at, columns[one]])})"
-                for one in most[at, :WORDED].tolist()
+                f"{words_of(manifest.features[one])} ({_number(values[place, columns[one]])})"
+                for one in most[place, :WORDED].tolist()
             ]
             self.models[row] = spoken
             self.reasons[row] = (
                 f"the model {spoken.name}@{spoken.version} gives it a score that ordinary trades reach "
-                f"{once_in(judged['rarity'][at])}, mostly for {', '.join(told)}"
+                f"{once_in(judged['rarity'][place])}, mostly for {', '.join(told)}"
             )
 
 
@@ -314,10 +334,6 @@ def short_address(address: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if value == value else "not known"
-
-
-def _raw(stored: StoredModel, values: np.ndarray) -> np.ndarray:
-    return stored.model.raw(rows_of(values, stored.manifest.features))
 
 
 def _scaled(raw: np.ndarray, ordinary: Ordinary) -> np.ndarray:

@@ -36,7 +36,8 @@ class JudgedDay:
     is_judged
         Whether it was: repeats and what is too late are not. Bool, shape (n,).
     is_remembered
-        Whether it was, and was not late: a late trade is judged and then forgotten. Bool, shape (n,).
+        Whether it was, is a print, and was not late: a late trade is judged and then forgotten. Bool, shape
+        (n,).
     alert
         Score of the anomaly that the profile's detectors make of it, 0 to 1; 0 if none, or only `info`.
         That of a stretch stands at the first print of each known anomaly in it. Shape (n,).
@@ -120,7 +121,8 @@ class _Pass:
             at = places[flagged.piece.places]
             self.features[at] = self._values(flagged)
             self.is_judged[at] = True
-            self.is_remembered[at] = flagged.piece.late_ns is None
+            if flagged.piece.late_ns is None:
+                self.is_remembered[at[flagged.piece.batch.prints[0]]] = True
             for found in self._engine.anomalies(flagged, prints):
                 anomaly = found.anomaly
                 self.findings[anomaly.first_trade or str(rows[found.at])] = _finding(anomaly)

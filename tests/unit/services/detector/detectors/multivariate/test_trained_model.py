@@ -17,6 +17,7 @@ from services.detector.models.folder import read_stored
 from services.detector.models.manifest import Alias
 from services.detector.models.registry import ModelRegistry
 from services.detector.models.sample import rows_of
+from services.detector.models.windows import Windows
 from services.detector.offline.features.extract import FeatureExtraction
 from services.detector.offline.models.store import set_alias
 from services.detector.profiles.profile import Profile, load_profile
@@ -45,22 +46,24 @@ def written(folder: Path, text: str) -> Path:
     random=st.randoms(use_true_random=True),
     cut_share=st.floats(0, 1),
     batch_trades=st.integers(1, 200),
-    next_challenger=st.sampled_from([None, "trades@challenger", "trades@champion"]),
+    model=st.sampled_from(["trades@champion", "windows@champion"]),
+    next_challenger=st.sampled_from([None, "trades@challenger", "windows@champion"]),
 )
 def test_batches_and_restarts_change_no_bit_of_the_results(
-    random: Random, cut_share: float, batch_trades: int, next_challenger: str | None
+    random: Random, cut_share: float, batch_trades: int, model: str, next_challenger: str | None
 ) -> None:
+    own = MODEL | {"model": model}
     trades = stream(random, SYMBOLS, days=2, trades=80, late_share=0.1)
     cut = round(cut_share * len(trades))
-    undisturbed = Engine(profile(**SHADOWED))
+    undisturbed = Engine(profile(**own, challenger="trades@challenger"))
     expected = anomalies(undisturbed, trades, range(cut))
     states = [undisturbed.save(session) for session in open_sessions(undisturbed)]
     rest = anomalies(undisturbed, trades, range(cut, len(trades)))
-    before = Engine(profile())
+    before = Engine(profile(**own))
     assert [
         found for places in batches(0, cut, batch_trades) for found in anomalies(before, trades, places)
     ] == expected
-    engine = Engine(profile(**MODEL, **({"challenger": next_challenger} if next_challenger else {})))
+    engine = Engine(profile(**own, **({"challenger": next_challenger} if next_challenger else {})))
     for state in states:
         engine.restore(state)
     assert [
@@ -73,13 +76,17 @@ def test_batches_and_restarts_change_no_bit_of_the_results(
             assert engine.save(session).detectors == undisturbed.save(session).detectors
 
 
-def test_what_it_says_is_what_the_stored_model_says_of_the_features(served_models: Path) -> None:
+@pytest.mark.parametrize("name", ["trades", "windows"])
+def test_what_it_says_is_what_the_stored_model_says_of_the_features(served_models: Path, name: str) -> None:
     trades = stream(Random(3), ("AAA",), days=1, trades=600, late_share=0.0)  # noqa: S311 - a seeded tape
-    [stored] = [read_stored(ModelRegistry(served_models).find("trades@champion"))]
-    extraction = FeatureExtraction(profile())
+    stored = read_stored(ModelRegistry(served_models).find(f"{name}@champion"))
+    own = profile(**MODEL | {"model": f"{name}@champion"})
+    extraction = FeatureExtraction(own)
     [values] = [one.values.astype(np.float32) for one in extraction.extract(trades)]
-    raw = stored.model.raw(rows_of(values, stored.manifest.features))
-    [flagged] = Engine(profile()).flag(trades)
+    windows = Windows(np.zeros(len(values), np.int64), np.ones(len(values), bool))
+    rows = rows_of(values, stored.manifest.features)
+    raw = stored.model.raw(windows.of(rows, np.arange(len(values)), stored.model.window))
+    [flagged] = Engine(own).flag(trades)
     flags = flagged.flags["trained_model"]
     assert len(flags.at) > 10
     assert flags.value.tolist() == raw[flags.at].tolist()
@@ -88,7 +95,7 @@ def test_what_it_says_is_what_the_stored_model_says_of_the_features(served_model
     digest = stored.manifest.digest
     for at in range(len(flags.at)):
         model = flags.models[at]
-        assert (model.name, model.version, model.digest) == ("trades", digest[:12], digest)
+        assert (model.name, model.version, model.digest) == (name, digest[:12], digest)
         most = max(flags.contributions, key=lambda name: flags.contributions[name][at])
         assert f"mostly for {words_of(most)} (" in flags.reasons[at]
 
@@ -182,15 +189,6 @@ def test_a_damaged_model_is_refused_at_the_start_with_the_reason(
     with pytest.raises(TapewatchError) as caught:
         load_profile(written(tmp_path, "{model: trades@champion}"))
     assert "is refused: its content has the digest" in caught.value.cause
-
-
-def test_a_model_of_several_prints_is_refused_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.detector.models.boosted_trees.BoostedTrees.window", 8)
-    with pytest.raises(TapewatchError) as caught:
-        load_profile(written(tmp_path, "{model: trades@champion}"))
-    assert "looks at 8 prints at once" in caught.value.cause
 
 
 def test_saved_states_that_are_damaged_are_refused() -> None:
