@@ -80,8 +80,8 @@ def _acls(bindings: set[AclBinding]) -> list[Resource]:
     operations: dict[tuple[str, str, str], list[str]] = {}
     for one in bindings:
         pattern = "prefix" if one.resource_pattern_type is ResourcePatternType.PREFIXED else "literal"
-        key = (_KINDS[one.restype], one.name, pattern)
-        operations.setdefault(key, []).append(_OPERATIONS[one.operation])
+        key = (_KINDS[ResourceType(one.restype)], one.name, pattern)
+        operations.setdefault(key, []).append(_OPERATIONS[AclOperation(one.operation)])
     return [
         {"resource": _resource(*key), "operations": sorted(found)}
         for key, found in sorted(operations.items())
