@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -9,13 +10,13 @@ from services.common.errors import TapewatchError
 from tests.unit.infra.setup.test_templates import COMPONENTS
 
 
-def cluster(nodes: int = 1, **indices: dict[str, str]) -> MagicMock:
+def cluster(nodes: int = 1, indices: Mapping[str, dict[str, str]] | None = None) -> MagicMock:
     """Return a client of a cluster with these indices' settings, by name."""
     client = MagicMock()
     client.cluster.health.return_value = {"number_of_data_nodes": nodes}
     client.indices.get_settings.return_value = {
         name: {"settings": {f"index.{setting}": value for setting, value in settings.items()}}
-        for name, settings in indices.items()
+        for name, settings in (indices or {}).items()
     }
     return client
 
@@ -54,7 +55,7 @@ def test_nothing_is_asked_of_the_cluster_without_a_wish() -> None:
 
 def test_old_indices_of_trades_keep_their_shards_which_is_said() -> None:
     notes: list[str] = []
-    client = cluster(**{"trades-a": {"number_of_shards": "1"}, "trades-b": {"number_of_shards": "3"}})
+    client = cluster(indices={"trades-a": {"number_of_shards": "1"}, "trades-b": {"number_of_shards": "3"}})
     assert set_up_shards(client, ShardLayout(shards=3), notes.append) == []
     assert [note.partition(" keep")[0] for note in notes] == ["trades-a"]
     client.indices.put_settings.assert_not_called()
@@ -62,7 +63,7 @@ def test_old_indices_of_trades_keep_their_shards_which_is_said() -> None:
 
 def test_old_indices_get_the_replicas_that_they_lack() -> None:
     client = cluster(
-        **{
+        indices={
             "alerts-a": {"number_of_replicas": "1", "auto_expand_replicas": "0-1"},
             "trades-a": {"number_of_replicas": "0"},
             "trades-b": {"number_of_replicas": "1"},
