@@ -64,11 +64,18 @@ def stack(
     ] = None,
     kafka_port: KafkaPort = 19092,
     elasticsearch_port: ElasticsearchPort = 9200,
+    brokers: Annotated[
+        int, typer.Option(min=1, max=9, help="Servers of Kafka; each has the port after the one before.")
+    ] = 1,
+    nodes: Annotated[
+        int,
+        typer.Option(min=1, max=9, help="Servers of Elasticsearch; each has the port after the one before."),
+    ] = 1,
 ) -> None:
     """Run a real Kafka and Elasticsearch in the foreground, until Ctrl-C."""
     from infra.embedded.foreground import run_stack
 
-    raise typer.Exit(run_stack(data_dir, kafka_port, elasticsearch_port))
+    raise typer.Exit(run_stack(data_dir, kafka_port, elasticsearch_port, brokers, nodes))
 
 
 @commands.command()

@@ -1,8 +1,9 @@
-"""Elasticsearch as a single process: one node, without optional modules."""
+"""Elasticsearch as a process: one node, alone or one of several, without optional modules."""
 
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -13,9 +14,26 @@ from infra.embedded.ports import LOOPBACK, check_port_free
 from infra.embedded.server import Server
 
 _PROBE_TIMEOUT_S = 2.0
+_NAME = "tapewatch-embedded"
 
 
-def elasticsearch_yml(port: int, data: Path, logs: Path) -> str:
+@dataclass(frozen=True)
+class Peers:
+    """One node's place among several.
+
+    Attributes
+    ----------
+    number
+        Which it is, from 1 on.
+    transport_ports
+        Ports on which the nodes reach each other, in the order of their numbers.
+    """
+
+    number: int
+    transport_ports: Sequence[int]
+
+
+def elasticsearch_yml(port: int, data: Path, logs: Path, peers: Peers | None = None) -> str:
     """Return the node's configuration file.
 
     Parameters
@@ -24,21 +42,36 @@ def elasticsearch_yml(port: int, data: Path, logs: Path) -> str:
         Port that clients connect to.
     data, logs
         Folders for data and logs.
+    peers
+        The node's place among several; None for one that is alone.
     """
     settings = {
         "cluster.name": "tapewatch",
-        "node.name": "tapewatch-embedded",
-        "discovery.type": "single-node",
+        **_discovery(peers),
         "network.host": LOOPBACK,
         "http.port": port,
-        # For other nodes to connect to; this is the only node, so any free port will do.
-        "transport.port": 0,
         "path.data": str(data),
         "path.logs": str(logs),
         # Otherwise indices become read-only on a disk that is 95 % full, however much space that leaves.
         "cluster.routing.allocation.disk.threshold_enabled": False,
     }
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def _discovery(peers: Peers | None) -> dict[str, object]:
+    """Return how a node is named and how it finds the others."""
+    if peers is None:
+        # Nobody connects to the port, so any free one will do.
+        return {"node.name": _NAME, "discovery.type": "single-node", "transport.port": 0}
+    return {
+        "node.name": f"{_NAME}-{peers.number}",
+        "transport.port": peers.transport_ports[peers.number - 1],
+        "discovery.seed_hosts": [f"{LOOPBACK}:{port}" for port in peers.transport_ports],
+        # Only read by a cluster that is being formed.
+        "cluster.initial_master_nodes": [
+            f"{_NAME}-{number}" for number in range(1, len(peers.transport_ports) + 1)
+        ],
+    }
 
 
 class ElasticsearchServer(Server):
@@ -58,6 +91,8 @@ class ElasticsearchServer(Server):
         As for every `Server`.
     heap_mb
         Size of the heap in MiB.
+    peers
+        As for `elasticsearch_yml`.
     """
 
     def __init__(
@@ -70,8 +105,11 @@ class ElasticsearchServer(Server):
         log_file: Path,
         start_timeout_s: float,
         heap_mb: int,
+        peers: Peers | None = None,
     ) -> None:
-        super().__init__("Elasticsearch", log_file, start_timeout_s)
+        name = f"Elasticsearch {peers.number}" if peers else "Elasticsearch"
+        super().__init__(name, log_file, start_timeout_s)
+        self._peers = peers
         self.port = port
         self._home = home
         self._class_path = [home / "launcher", *class_path]
@@ -96,9 +134,11 @@ class ElasticsearchServer(Server):
         for folder in (self._config, self._data, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
         logs = self.log_file.parent
-        (self._config / "elasticsearch.yml").write_text(elasticsearch_yml(self.port, self._data, logs))
+        (self._config / "elasticsearch.yml").write_text(
+            elasticsearch_yml(self.port, self._data, logs, self._peers)
+        )
         options = [
-            *server_options(self._heap_mb, self._temporary, logs),
+            *server_options(self._heap_mb, self._temporary, logs, is_one_of_several=self._peers is not None),
             f"-XX:MaxDirectMemorySize={self._heap_mb // 2}m",
             # As in the server's own start script: netty's pools would cost memory without a benefit.
             "-Dio.netty.noUnsafe=true",

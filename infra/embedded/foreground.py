@@ -14,7 +14,9 @@ from services.common.errors import TapewatchError
 _CHECK_PAUSE_S = 0.5
 
 
-def run_stack(data_dir: Path | None, kafka_port: int, elasticsearch_port: int) -> int:
+def run_stack(
+    data_dir: Path | None, kafka_port: int, elasticsearch_port: int, brokers: int = 1, nodes: int = 1
+) -> int:
     """Run the stack until Ctrl-C or SIGTERM, then stop it; a second signal kills it at once.
 
     Must be called from the main thread, because it handles signals.
@@ -24,7 +26,9 @@ def run_stack(data_dir: Path | None, kafka_port: int, elasticsearch_port: int) -
     data_dir
         Folder for the servers' data; None for a temporary folder.
     kafka_port, elasticsearch_port
-        Ports on 127.0.0.1 that clients connect to.
+        Ports on 127.0.0.1 that clients connect to: the first servers'.
+    brokers, nodes
+        How many servers of Kafka and of Elasticsearch.
 
     Returns
     -------
@@ -34,7 +38,13 @@ def run_stack(data_dir: Path | None, kafka_port: int, elasticsearch_port: int) -
     """
     console = Console(stderr=True, highlight=False)
     stack = EmbeddedStack(
-        StackConfig(data_dir=data_dir, kafka_port=kafka_port, elasticsearch_port=elasticsearch_port),
+        StackConfig(
+            data_dir=data_dir,
+            brokers=brokers,
+            nodes=nodes,
+            kafka_port=kafka_port,
+            elasticsearch_port=elasticsearch_port,
+        ),
         report=lambda line: console.print(escape(line), style="dim", soft_wrap=True),
     )
     previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

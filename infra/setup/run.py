@@ -15,6 +15,7 @@ from infra.setup.histories import set_up_histories
 from infra.setup.kafka_access import set_up_kafka_access
 from infra.setup.lifecycle import set_up_lifecycle
 from infra.setup.settings import SetupSettings
+from infra.setup.shards import check_nodes, set_up_shards
 from infra.setup.templates import set_up_templates
 from infra.setup.topics import set_up_topics
 from infra.setup.whole_sizes import describe_whole_sizes, whole_size_indices
@@ -87,7 +88,7 @@ def run_setup(
             if not wait_for_elasticsearch(client, settings.elasticsearch, stop):
                 return 128 + (stop.signal or 0)
             admin = new_admin(kafka)
-            changes += set_up_topics(admin, settings.partitions)
+            changes += set_up_topics(admin, settings.topic_layout(), note)
             changes += set_up_kafka_access(admin, settings.kafka_secrets_dir)
             changes += set_up_elasticsearch(client, settings, note)
     if settings.postgres_admin is not None and not kibana_only:
@@ -172,12 +173,15 @@ def set_up_elasticsearch(
         Elasticsearch rejected the request.
     """
     abilities = find_abilities(client)
+    layout = settings.shard_layout()
+    check_nodes(client, layout)
     changes = []
     if abilities.lifecycle:
         changes += set_up_lifecycle(client, settings)  # before the templates that name the policies
     else:
         note("this Elasticsearch has no lifecycle policies: indices stay until they are deleted by hand")
-    changes += set_up_templates(client, abilities)
+    changes += set_up_templates(client, abilities, layout)
+    changes += set_up_shards(client, layout, note)
     changes += set_up_histories(client)
     try:
         changes += create_first_indices(client)  # after the templates that they are made from

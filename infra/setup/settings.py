@@ -5,12 +5,13 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from infra.setup.shards import ShardLayout
+from infra.setup.topic_layout import TopicLayout
 from services.common.config.secret_files import given_secret
 from services.common.config.settings import Settings
 from services.common.config.urls import HttpUrl
 from services.common.errors import TapewatchError
 from services.common.postgres.settings import PostgresTrust
-from services.contracts.topics import DEFAULT_PARTITIONS
 
 
 class SetupSettings(Settings, PostgresTrust):
@@ -51,14 +52,35 @@ class SetupSettings(Settings, PostgresTrust):
     postgres_secrets_dir: Path | None = None
     """Folder of `ROLE.password` files for the roles that the sink and readers log in with."""
 
-    partitions: Annotated[int, Field(ge=1, le=512)] = DEFAULT_PARTITIONS
-    """Partitions of topics that `setup` creates; further detectors or indexers are standbys."""
+    partitions: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Partitions of topics that `setup` creates, 6 if nothing is said; further detectors or indexers are
+    standbys."""
+
+    replication: Annotated[int, Field(ge=1, le=9)] | None = None
+    """Replicas of each partition; None: what the brokers are set to."""
+
+    min_insync_replicas: Annotated[int, Field(ge=1, le=9)] | None = None
+    """Replicas that must have a message before it counts as written; None: what the brokers are set to."""
+
+    shards: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Primary shards of each new index of trades; None: one."""
+
+    replicas: Annotated[int, Field(ge=0, le=9)] | None = None
+    """Replicas of each shard of every index; None: one where there is a second node."""
 
     trades_kept_days: Annotated[int, Field(ge=1)] = 30
     """How long an index of trades, or a day of them in Postgres, is kept, from its creation."""
 
     anomalies_kept_days: Annotated[int, Field(ge=1)] = 365
     """How long an index of anomalies, or a day of them in Postgres, is kept, from its creation."""
+
+    def topic_layout(self) -> TopicLayout:
+        """Return how topics are to be spread over brokers."""
+        return TopicLayout(self.partitions, self.replication, self.min_insync_replicas)
+
+    def shard_layout(self) -> ShardLayout:
+        """Return how indices are to be spread over nodes."""
+        return ShardLayout(self.shards, self.replicas)
 
     def kibana_login(self) -> tuple[str, str] | None:
         """Return user and password for Kibana; None if neither is set.

@@ -1,11 +1,13 @@
 """The templates of `infra/elasticsearch/`, put into the cluster."""
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from infra.setup.cluster import Abilities
+from infra.setup.shards import ShardLayout
 from services.common.elastic.client import Elasticsearch
 from services.common.elastic.errors import explain_rejection
 
@@ -18,7 +20,9 @@ _FOR_FULL_CLUSTERS = frozenset({"compression", "trades-lifecycle", "anomalies-li
 Template = dict[str, Any]
 
 
-def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) -> list[str]:
+def set_up_templates(
+    client: Elasticsearch, abilities: Abilities | None = None, layout: ShardLayout | None = None
+) -> list[str]:
     """Put the templates that are missing or differ; returns one line for each change.
 
     Indices that exist already stay as they are.
@@ -29,6 +33,8 @@ def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) 
         Client of the cluster.
     abilities
         What the cluster can do; None for no more than every server does.
+    layout
+        Shards and replicas of new indices; None for one, and one where there is a second node.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) 
     """
     left_out = frozenset() if abilities and abilities.lifecycle else _FOR_FULL_CLUSTERS
     changes = []
-    for name, template in _read("components").items():
+    for name, template in with_layout(_read("components"), layout or ShardLayout()).items():
         if name.removeprefix(PREFIX) in left_out:
             continue
         current = _current_component(client, name)
@@ -52,6 +58,18 @@ def set_up_templates(client: Elasticsearch, abilities: Abilities | None = None) 
                 client.indices.put_index_template(name=name, **_as_arguments(template))
             changes.append(f"{'changed' if current else 'created'} index template {name}")
     return changes
+
+
+def with_layout(components: Mapping[str, Template], layout: ShardLayout) -> dict[str, Template]:
+    """Return component templates with the shards and replicas that are asked for."""
+    changed = copy.deepcopy(dict(components))
+    if layout.shards is not None:
+        changed[f"{PREFIX}trades-shards"]["template"]["settings"]["index"]["number_of_shards"] = layout.shards
+    if layout.replicas is not None:
+        index = changed[f"{PREFIX}settings"]["template"]["settings"]["index"]
+        del index["auto_expand_replicas"]
+        index["number_of_replicas"] = layout.replicas
+    return changed
 
 
 def _read(folder: str) -> dict[str, Template]:

@@ -44,6 +44,8 @@ class Service:
     ) -> None:
         self.name = name
         self.starts = 0
+        self.started_s = 0.0
+        """When it was started last, by the monotonic clock."""
         self._folder = folder
         self._env = os.environ | {
             "TAPEWATCH_KAFKA": stack.kafka_bootstrap,
@@ -79,6 +81,7 @@ class Service:
     def start(self, *arguments: str) -> None:
         """Start it; a previous process may still run, which this object then no longer manages."""
         self.starts += 1
+        self.started_s = time.monotonic()
         command = [sys.executable, "-m", "cli.main", *arguments]
         self._process = start_child(command, log_file=self.log_file, env=self._env, cwd=PROJECT)
 

@@ -4,11 +4,13 @@
     python -m tests.chaos.run --seed 1 --outages 40
     python -m tests.chaos.run --seed 1 --feed coinbase --kills 30
     python -m tests.chaos.run --seed 1 --alerts --kills 50
+    python -m tests.chaos.run --seed 1 --brokers 3 --nodes 3 --kills 12
 
 With `--sinks`, the indexers of these sinks run side by side, and they and their stores are struck, too.
 With `--outages`, Kafka and Elasticsearch are ended together instead, on busy cores, and every service must
 resume by itself each time. With `--feed`, a live feed is killed while its venue misbehaves; with
-`--alerts`, everything from the detector to the receivers of alerts. Each seed runs on
+`--alerts`, everything from the detector to the receivers of alerts. With `--brokers` and `--nodes`, servers
+of a cluster are killed in turn while services scale from one instance to two and back. Each seed runs on
 servers of its own. What is in them at the end must be what an undisturbed run leaves:
 the file's trades, and a backtest's anomalies (`detected_at` aside); or the venue's tape. Logs are in
 `out/chaos/<seed>/`. Exit code 1 on any violation.
@@ -33,6 +35,7 @@ from services.common.errors import TapewatchError
 from services.contracts.components import DEFAULT_SINK
 from tests.chaos.alerts import run_alert_chaos, told
 from tests.chaos.checkpoints import Recoveries, check_recoveries
+from tests.chaos.cluster import LEAST_SERVERS, run_cluster_chaos, summary
 from tests.chaos.conductor import Conductor, Strike
 from tests.chaos.day import read_day, reference_anomalies, write_night
 from tests.chaos.feeds import run_feed_chaos
@@ -171,14 +174,21 @@ def main() -> int:
         "--feed", choices=[venue.feed for venue in VENUES], help="kill a feed of this venue instead"
     )
     parser.add_argument("--alerts", action="store_true", help="kill what decides, sends and receives alerts")
+    for option, what in (("--brokers", "brokers"), ("--nodes", "nodes of Elasticsearch")):
+        parser.add_argument(
+            option, type=int, default=1, help=f"kill {what} of a cluster; {LEAST_SERVERS} at least"
+        )
     parser.add_argument("--file", type=Path, help="a day of trades; a real one if it is here, else generated")
     chosen = parser.parse_args()
     if chosen.outages is not None and chosen.outages < 1:
         parser.error("--outages must be 1 at least")
     if unknown := set(chosen.sinks) - OF_SINKS.keys():
         parser.error(f"--sinks: unknown: {', '.join(sorted(unknown))}")
+    is_cluster = (chosen.brokers, chosen.nodes) != (1, 1)
+    if is_cluster and min(chosen.brokers, chosen.nodes) < LEAST_SERVERS:
+        parser.error(f"--brokers and --nodes go together, and must be {LEAST_SERVERS} at least")
     least = len(at_least(chosen.sinks))
-    if chosen.kills < least and chosen.feed is None and not chosen.alerts:
+    if chosen.kills < least and chosen.feed is None and not chosen.alerts and not is_cluster:
         parser.error(f"--kills must be {least} at least")
     pauses = chosen.kills // KILLS_PER_PAUSE if chosen.pauses is None else chosen.pauses
     # A SIGTERM ends everything in order, as Ctrl-C does.
@@ -197,6 +207,8 @@ def main() -> int:
             paths = [chosen.file] if chosen.file else _usual_days()
             return _run_alerts(paths, chosen.seed or [1], chosen.kills, say)
         path = chosen.file or _usual_day()
+        if is_cluster:
+            return _run_clusters(path, chosen.seed or [1], chosen.kills, chosen.brokers, chosen.nodes, say)
         if chosen.outages is not None:
             seed = (chosen.seed or [1])[0]
             ends = run_outages(path, OUT / f"outages-{seed}", seed=seed, outages=chosen.outages, say=say)
@@ -261,6 +273,23 @@ def _run_alerts(paths: Sequence[Path], seeds: Sequence[int], kills: int, say: Ca
             f" {sum(outcome.repeats.values())} repeats, {len(outcome.violations)} kinds of violation,"
             f" {outcome.seconds:.0f} s"
         )
+        failed = failed or bool(outcome.violations)
+    return int(failed)
+
+
+def _run_clusters(
+    path: Path, seeds: Sequence[int], kills: int, brokers: int, nodes: int, say: Callable[[str], None]
+) -> int:
+    """Run a cluster with each seed; returns the exit code."""
+    failed = False
+    for seed in seeds:
+        folder = OUT / f"cluster-{seed}"
+        outcome = run_cluster_chaos(
+            path, folder, seed=seed, kills=kills, brokers=brokers, nodes=nodes, say=say
+        )
+        for violation in outcome.violations:
+            say(f"  {violation}")
+        say(summary(outcome))
         failed = failed or bool(outcome.violations)
     return int(failed)
 

@@ -30,6 +30,7 @@ OTHERS_FLAGS = {
     "--add-config", "--alter", "--bootstrap-server", "--topic",  # Kafka's tools
     "--check", "--mode", "--overprovisioned", "--reserve-memory",  # Redpanda
     "--detach", "--wait",  # docker compose
+    "--filename", "--from-file", "--namespace",  # kubectl
     "--days", "--only", "--stand-ins",  # programs of the tests and benchmarks
     "--help",
 }  # fmt: skip

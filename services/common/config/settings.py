@@ -76,7 +76,7 @@ class Settings(EnvironmentSettings):
     """The SASL mechanism; None for SCRAM-SHA-512."""
 
     elasticsearch: str = "http://127.0.0.1:9200"
-    """URL of the cluster; `new_client` checks it."""
+    """URL of the cluster, or of several of its nodes, `URL[,URL…]`; `new_client` checks it."""
 
     elasticsearch_user: str | None = None
     """The user to log in as; None if the cluster has security disabled, or with an API key."""

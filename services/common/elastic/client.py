@@ -32,9 +32,10 @@ def new_client(
     Parameters
     ----------
     url
-        Address of the cluster.
+        Address of the cluster, or of several of its nodes, joined by commas: while one does not answer, the
+        others are asked.
     connections
-        Most connections that are kept open.
+        Most connections to a node that are kept open.
     settings
         How to log in and which certificates to trust; None: read from the environment.
     serializer
@@ -50,7 +51,7 @@ def new_client(
     _check_url(url)
     try:
         return Elasticsearch(
-            url,
+            [node_url.strip() for node_url in url.split(",")],
             request_timeout=REQUEST_TIMEOUT_S,
             max_retries=0,
             retry_on_timeout=False,
@@ -101,7 +102,7 @@ def _access(url: str, settings: Settings) -> dict[str, Any]:
     elif user is not None:
         arguments["basic_auth"] = (user, password)
     if (ca := settings.elasticsearch_ca) is not None:
-        if not url.startswith("https:"):
+        if not all(node_url.strip().startswith("https:") for node_url in url.split(",")):
             raise TapewatchError(
                 f"{_PREFIX}_CA is set, but {url} is not https.",
                 f"Unset {_PREFIX}_CA, or use an https:// address.",

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from infra.embedded import ports
-from infra.embedded.ports import check_port_free, free_port, is_free, is_listening
+from infra.embedded.ports import check_port_free, first_of_free_ports, free_port, is_free, is_listening
 from services.common.errors import TapewatchError
 
 
@@ -14,6 +14,11 @@ def test_free_port_is_free_and_stays_clear_of_outgoing_connections() -> None:
     assert is_free(port)
     assert port < 32_768
     check_port_free(port, "Kafka", "--kafka-port")
+
+
+def test_consecutive_ports_are_all_free() -> None:
+    first = first_of_free_ports(3)
+    assert all(map(is_free, range(first, first + 3)))
 
 
 def test_a_server_that_takes_connections_is_told_from_a_free_port() -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +7,11 @@ from typing import Any
 import pytest
 from elasticsearch import SSLError
 
+from infra.embedded.ports import free_port
 from infra.setup.run import wait_for_elasticsearch
 from services.common.config.settings import Settings
 from services.common.elastic.client import new_client
+from services.common.elastic.nodes import NotReachable
 from services.common.errors import TapewatchError
 from tests.certificates import Authority, needs_openssl
 from tests.stops import AskedFor
@@ -146,3 +149,21 @@ def test_a_file_without_certificates_is_named(tmp_path: Path, content: str | Non
         path.write_text(content)
     with pytest.raises(TapewatchError, match=r"ca\.pem cannot be read"):
         new_client("https://127.0.0.1:9", settings=Settings(elasticsearch_ca=path))
+
+
+def test_while_one_node_does_not_answer_the_others_are_asked() -> None:
+    with FullCluster() as cluster:
+        urls = f"http://127.0.0.1:{free_port()}, {cluster.url}"
+        settings = Settings(elasticsearch_user=ADMIN[0], elasticsearch_password=ADMIN[1])
+        with new_client(urls, settings=settings) as client:
+            answers = 0
+            for _ in range(8):
+                with contextlib.suppress(NotReachable):
+                    answers += client.security.authenticate()["username"] == ADMIN[0]
+    assert answers >= 6  # each try at the other one is a while apart
+
+
+def test_every_node_must_be_reached_with_tls_where_an_authority_is_given(tmp_path: Path) -> None:
+    settings = Settings(elasticsearch_ca=tmp_path / "ca.pem")
+    with pytest.raises(TapewatchError, match="is not https"):
+        new_client("https://one:9200,http://two:9200", settings=settings)
