@@ -172,7 +172,7 @@ def test_more_features_than_anybody_reads_are_rejected(client: Elasticsearch) ->
     put(client, ANOMALIES, ANOMALY | {"features": {f"feature_{n}": n for n in range(50)}}, "a")
     put(client, ANOMALIES, ANOMALY | {"contributions": {f"feature_{n}": n for n in range(50)}}, "b")
     with pytest.raises(BadRequestError, match="Limit of total fields"):
-        put(client, ANOMALIES, ANOMALY | {"features": {f"other_{n}": n for n in range(200)}}, "c")
+        put(client, ANOMALIES, ANOMALY | {"features": {f"other_{n}": n for n in range(400)}}, "c")
 
 
 def test_verdicts_have_their_fields(client: Elasticsearch) -> None:
