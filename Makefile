@@ -36,7 +36,7 @@ lint: $(INSTALLED) ## check style, formatting and types
 types: $(INSTALLED) ## check types alone, with mypy in strict mode
 	@$(VENV)/bin/mypy
 
-bench: $(INSTALLED) ## run the benchmarks and print the table of docs/performance.md
+bench: $(INSTALLED) ## run the benchmarks and print the table of docs/performance.md; ARGS='--only peers' for other engines
 	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)
 
 autoencoder: $(INSTALLED) ## make the environment that trains the autoencoder: JAX, 630 MB

@@ -40,7 +40,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.index_clients import read_batches, to_action
-from benchmarks.peers import PEERS
+from benchmarks.peers.quix import packages as quix
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
     OUT,
@@ -85,7 +85,7 @@ BULK, PARALLEL_BULK, QUIX = "bulk", "parallel_bulk", "quix"
 
 def measure() -> list[Row]:
     """Measure the turns."""
-    PEERS.install(note)
+    quix.ENVIRONMENT.install(note)
     kind, day = ("real", REAL_DAY) if REAL_DAY.exists() else ("generated", generated_day(GENERATED_DAY))
     with _running_stack() as stack, tempfile.TemporaryDirectory() as scratch:
         bench = Bench(stack.kafka_bootstrap, stack.elasticsearch_url)
@@ -97,7 +97,7 @@ def measure() -> list[Row]:
             READY: lambda: bench.client(READY, best[READY]),
             BULK: lambda: bench.client(BULK, 1),
             PARALLEL_BULK: lambda: bench.client(PARALLEL_BULK, PARALLEL_BULK_THREADS),
-            QUIX: lambda: bench.quix_sink(PEERS.python, Path(scratch)),
+            QUIX: lambda: bench.quix_sink(quix.ENVIRONMENT.python, Path(scratch)),
         }
         rates: dict[str, list[float]] = {form: [] for form in forms}
         for turn in range(1, TURNS + 1):
@@ -112,7 +112,7 @@ def measure() -> list[Row]:
         READY: (f"bodies ready in memory, connections: {best[READY]}", "0.8 at least"),
         BULK: (f"{client}, bulk", None),
         PARALLEL_BULK: (f"{client}, parallel_bulk, threads: {PARALLEL_BULK_THREADS}", None),
-        QUIX: (f"Quix Streams {PEERS.version('quixstreams')}, its sink", None),
+        QUIX: (f"{quix.NAME}, its sink", None),
     }
     return [
         Row(
@@ -204,11 +204,11 @@ class Bench:
         """Return trades a second of Quix Streams' sink; it has one index, also for trades after midnight."""
         self._runs += 1
         arguments = [
-            *(str(python), str(Path(__file__).with_name("quix_sink.py"))),
+            *(str(python), str(PROJECT / "benchmarks" / "peers" / "quix" / "sink.py")),
             *(self._bootstrap, f"quix-sink-{self._runs}", TRADES_TOPIC, self._url, self._indices[0]),
             *(str(self.trades), str(MAX_BATCH_RECORDS), str(scratch / "state")),
         ]
-        return self._rate(QUIX, arguments, PEERS.variables(), self.trades)
+        return self._rate(QUIX, arguments, quix.ENVIRONMENT.variables(), self.trades)
 
     def _forget_group(self) -> None:
         """Remove the offsets of an earlier run, once the broker has noticed that its member is gone."""

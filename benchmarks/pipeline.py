@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, which prints the performance table of docs/performance.md."""
+"""`make bench`: the benchmarks, which print the tables of docs/performance.md."""
 
 import argparse
 import importlib
@@ -9,10 +9,10 @@ import sys
 import time
 
 from rich import box
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich import table as rich_table
+from rich.console import Console
 
-from benchmarks.rows import Row
+from benchmarks.rows import Row, Table
 from services.common.errors import TapewatchError
 
 BENCHMARKS = (
@@ -34,6 +34,9 @@ BENCHMARKS = (
 )
 """Modules of this folder, each with `measure() -> list[Row]`."""
 
+ON_REQUEST = {"peers": "benchmarks.peers.measuring"}
+"""Benchmarks that run only if they are named, as they take long; each with `measure() -> Table`."""
+
 _WIDTH_OF_A_FILE = 240
 
 
@@ -49,9 +52,10 @@ def main() -> int:
     parser.add_argument(
         "--only",
         action="append",
-        choices=_present(),
+        choices=[*_present(), *ON_REQUEST],
         metavar="NAME",
-        help=f"run this one, of {', '.join(_present())}; may be given several times",
+        help=f"run this one, of {', '.join(_present())}, or of those that run only then since they take "
+        f"long, {', '.join(ON_REQUEST)} (half an hour); may be given several times",
     )
     chosen = parser.parse_args().only or _present()
     # Before polars is imported: one core each, for Tapewatch and for its peers.
@@ -60,16 +64,25 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True, highlight=False)
     rows: list[Row] = []
+    tables: list[Table] = []
     failed = False
     for name in chosen:
         began_s = time.monotonic()
         try:
-            rows += importlib.import_module(f"benchmarks.{name}").measure()
+            measured = importlib.import_module(ON_REQUEST.get(name, f"benchmarks.{name}")).measure()
+            if isinstance(measured, Table):
+                tables.append(measured)
+            else:
+                rows += measured
         except TapewatchError as error:
             console.print(f"[bold red]{name}:[/] {error.cause} {error.hint}")
             failed = True
         console.print(f"{name}: {time.monotonic() - began_s:.0f} s", style="dim")
-    _print(rows)
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    if rows:
+        _print(_of_rows(rows))
+    for table in tables:
+        _print(table)
     return int(failed)
 
 
@@ -77,31 +90,35 @@ def _present() -> list[str]:
     return [name for name in BENCHMARKS if importlib.util.find_spec(f"benchmarks.{name}")]
 
 
-def _print(rows: list[Row]) -> None:
-    """Print the table: for people on a terminal, Markdown elsewhere, as the page has it."""
-    for_people = sys.stdout.isatty()
-    table = Table(box=box.ROUNDED if for_people else box.MARKDOWN)
-    columns: tuple[tuple[str, JustifyMethod], ...] = (
-        ("what", "left"),
-        ("figure", "right"),
-        ("unit", "left"),
-        ("peer, in the same run", "left"),
-        ("ratio", "right"),
-        ("target", "left"),
+def _of_rows(rows: list[Row]) -> Table:
+    return Table(
+        "",
+        ("what", "figure", "unit", "peer, in the same run", "ratio", "target"),
+        tuple(
+            (
+                row.name,
+                _number(row.figure),
+                row.unit,
+                row.peer or "",
+                "" if row.ratio is None else _number(row.ratio),
+                row.target or "",
+            )
+            for row in rows
+        ),
+        texts=frozenset({"what", "unit", "peer, in the same run", "target"}),
     )
-    for title, justify in columns:
-        table.add_column(title, justify=justify)
-    for row in rows:
-        table.add_row(
-            row.name,
-            _number(row.figure),
-            row.unit,
-            row.peer or "",
-            "" if row.ratio is None else f"{_number(row.ratio)}",
-            row.target or "",
-        )
+
+
+def _print(printed: Table) -> None:
+    """Print a table: for people on a terminal, Markdown elsewhere, as the page has it."""
+    for_people = sys.stdout.isatty()
+    table = rich_table.Table(box=box.ROUNDED if for_people else box.MARKDOWN)
+    for title in printed.columns:
+        table.add_column(title, justify="left" if title in printed.texts else "right")
+    for row in printed.rows:
+        table.add_row(*row)
     console = Console(highlight=False, width=None if for_people else _WIDTH_OF_A_FILE)
-    console.print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
+    console.print(f"\n{printed.title}\n" if printed.title else "")
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""The result of a benchmark: rows of the performance table."""
+"""The results of benchmarks: rows of the performance table, and tables of their own."""
 
 from dataclasses import dataclass
 
@@ -29,3 +29,25 @@ class Row:
     peer: str | None = None
     ratio: float | None = None
     target: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of its own, where each thing that was measured has several figures.
+
+    Parameters
+    ----------
+    title
+        What it is about, empty for the main one.
+    columns
+        Titles of the columns.
+    rows
+        Cells of each row, as many as columns.
+    texts
+        Titles of the columns that have texts; the others have numbers.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    texts: frozenset[str]

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,15 +43,20 @@ def real_day() -> Path | None:
 
 
 @contextmanager
-def running_kafka() -> Iterator[str]:
+def running_kafka(settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run the embedded Kafka with Tapewatch's topics, and nothing else beside it.
+
+    Parameters
+    ----------
+    settings
+        Further settings of the broker.
 
     Yields
     ------
     str
         Its bootstrap servers.
     """
-    config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
+    config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port(), kafka_settings=settings)
     with EmbeddedStack(config, report=note) as stack:
         stack.elasticsearch.stop()  # it would only take processor time from what is measured
         set_up_topics(new_admin(stack.kafka_connection))

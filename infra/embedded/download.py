@@ -221,7 +221,7 @@ def _progress(jars: Sequence[Jar]) -> Iterator[Callable[[int], None]]:
     what = f"Downloading {len(jars)} jars"
     if not sys.stderr.isatty():
         megabytes = f"{total_bytes / 1e6:.0f} MB"
-        print(f"{what} of Kafka and Elasticsearch (once, {megabytes}) ...", file=sys.stderr, flush=True)
+        print(f"{what} (once, {megabytes}) ...", file=sys.stderr, flush=True)
         yield lambda _: None
         return
     columns = (

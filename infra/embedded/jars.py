@@ -81,7 +81,7 @@ def read_lock(text: str) -> dict[str, list[Jar]]:
 
 def write_lock(sections: Mapping[str, list[Jar]]) -> str:
     """Format jars as the text that `read_lock` reads, sorted so that diffs stay small."""
-    lines = ["# group:artifact[:classifier]:version sha256 size_bytes; written by infra.embedded.lock_jars"]
+    lines = ["# group:artifact[:classifier]:version sha256 size_bytes; written by lock_jars.py beside it"]
     for section, jars in sections.items():
         lines += ["", f"[{section}]"]
         lines += [

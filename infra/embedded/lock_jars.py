@@ -5,6 +5,7 @@ To upgrade a server, change its version in `ROOTS`, run this, and run the tests.
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from jgo.maven import Artifact, MavenContext
@@ -22,15 +23,29 @@ ROOTS = {
 }
 
 
-def main() -> None:
-    """Resolve the dependencies of every root, download them, and write the lock."""
+def write_locked(
+    lock_file: Path, roots: Mapping[str, list[str]], alone: Mapping[str, list[str]] | None = None
+) -> None:
+    """Resolve the dependencies of every root, download them, and write a lock.
+
+    Parameters
+    ----------
+    lock_file
+        File to write.
+    roots
+        Coordinates by section of the lock, which come with what they depend on.
+    alone
+        Further coordinates by section, which come without.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # Neither the user's Maven cache nor other local repositories may influence what is pinned.
         context = MavenContext(
             repo_cache=Path(folder), local_repos=[], remote_repos={"repository": repository_url()}
         )
-        sections = {section: _lock(context, roots) for section, roots in ROOTS.items()}
-    LOCK_FILE.write_text(write_lock(sections))
+        sections = {section: _lock(context, names) for section, names in roots.items()}
+        for section, names in (alone or {}).items():
+            sections[section] += [_pin(context.create_dependency(name).artifact) for name in names]
+    lock_file.write_text(write_lock(sections))
     jars = [jar for section in sections.values() for jar in section]
     print(f"{len(jars)} jars, {sum(jar.size_bytes for jar in jars) / 1e6:.1f} MB")
 
@@ -38,7 +53,7 @@ def main() -> None:
 def _lock(context: MavenContext, roots: list[str]) -> list[Jar]:
     given, needed = context.resolver.resolve([context.create_dependency(root) for root in roots])
     artifacts = [dependency.artifact for dependency in given + needed]
-    if not any(root.startswith("org.apache.kafka:") for root in roots):
+    if not any(root.startswith("org.apache.kafka:kafka_") for root in roots):
         return [_pin(artifact) for artifact in artifacts]
     # The binding between slf4j and log4j is only part of Kafka's release archive. As a root of its own it
     # would change the versions of other jars.
@@ -61,4 +76,4 @@ def _pin(artifact: Artifact) -> Jar:
 
 
 if __name__ == "__main__":
-    main()
+    write_locked(LOCK_FILE, ROOTS)

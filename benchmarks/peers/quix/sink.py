@@ -1,10 +1,10 @@
 """The peer of the indexer's benchmark: Quix Streams' own sink for Elasticsearch.
 
-It runs in the peers' own environment, so it imports nothing from Tapewatch. The sink writes into only one
+It runs in Quix Streams' own environment, so it imports nothing of Tapewatch. The sink writes into only one
 index, which exists already with Tapewatch's mapping. It sends when Quix Streams commits, which here is after
 as many messages as one bulk request takes.
 
-Usage: quix_sink.py BOOTSTRAP GROUP TOPIC URL INDEX TRADES DOCUMENTS_A_REQUEST STATE_DIR
+Usage: sink.py BOOTSTRAP GROUP TOPIC URL INDEX TRADES DOCUMENTS_A_REQUEST STATE_DIR
 """
 
 import sys
