@@ -9,25 +9,27 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from services.detector.models.manifest import TAIL_SHARE, Ordinary, Scaling
+from services.detector.offline.training.rows import Rows
 
 _LEAST_ROOM = 0.01
 """In the unit of raw outputs."""
 
 
-def calibrated(
-    scaling: Scaling, raw: np.ndarray, label: np.ndarray, weight: np.ndarray, true_rate: float
-) -> Scaling:
+def calibrated(scaling: Scaling, raw: np.ndarray, rows: Rows, true_rate: float) -> Scaling:
     """Return a scaling with the curve from raw outputs to probabilities, and what ordinary trades score.
 
     Parameters
     ----------
     scaling
         What is done to the inputs.
-    raw, label, weight
-        Of trades that the model has not learnt from, shape (n,); both labels occur.
+    raw
+        The model's output of the rows, shape (n,).
+    rows
+        Trades that the model has not learnt from, n of them; both labels occur.
     true_rate
         Share of anomalies among real trades, which is not that among these.
     """
+    label, weight = rows.label, rows.weight
     regression = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw, label, sample_weight=weight)
     # No trade is certain: as if one more anomaly, and one more ordinary trade, had been anywhere.
     anomalies, all_weight = float(weight[label > 0].sum()), float(weight.sum())
@@ -39,16 +41,17 @@ def calibrated(
         [float(one) for one in odds / (1 + odds)],
         scaling.center,
         scaling.scale,
-        _ordinary(raw[label == 0], weight[label == 0]),
+        # A false alarm counts more than other trades to learn from, and comes no more often.
+        _ordinary(raw[label == 0], rows.trades[label == 0]),
     )
 
 
-def _ordinary(raw: np.ndarray, weight: np.ndarray) -> Ordinary:
+def _ordinary(raw: np.ndarray, trades: np.ndarray) -> Ordinary:
     """Return what ordinary trades score; a model that gives most of them the same is given some room."""
-    middle, threshold = np.quantile(raw, [0.5, 1 - TAIL_SHARE], weights=weight, method="inverted_cdf")
+    middle, threshold = np.quantile(raw, [0.5, 1 - TAIL_SHARE], weights=trades, method="inverted_cdf")
     threshold = max(threshold, middle + _LEAST_ROOM)
     is_beyond = raw > threshold
-    excess = np.average(raw[is_beyond] - threshold, weights=weight[is_beyond]) if is_beyond.any() else 0.0
+    excess = np.average(raw[is_beyond] - threshold, weights=trades[is_beyond]) if is_beyond.any() else 0.0
     return Ordinary(float(middle), float(threshold), float(max(excess, _LEAST_ROOM)))
 
 

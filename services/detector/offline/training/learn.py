@@ -88,5 +88,5 @@ def learn(
     fitted = trainer.fit(train, stop, seed, on_round)
     model = load_model(trainer.kind, fitted.model, len(FEATURES), fitted.scaling)
     raw = model.raw(stop.values)
-    scaling = calibrated(fitted.scaling, raw, stop.label, stop.weight, true_rate)
+    scaling = calibrated(fitted.scaling, raw, stop, true_rate)
     return Learnt(trainer.kind, fitted.model, scaling, fitted.rounds, model, fit_stack(stop, raw))

@@ -52,6 +52,8 @@ class Rows:
     weight
         How much each counts: an anomaly's trades count together as much as its origin says, and an ordinary
         trade as many as it stands for. Float64, shape (n,).
+    trades
+        How many trades of the day each stands for, whatever it counts; float64, shape (n,).
     kind
         Of the anomaly, `ORDINARY` for others; text, shape (n,).
     style
@@ -63,6 +65,7 @@ class Rows:
     values: np.ndarray
     label: np.ndarray
     weight: np.ndarray
+    trades: np.ndarray
     kind: np.ndarray
     style: np.ndarray
     origin: np.ndarray
@@ -75,6 +78,7 @@ class Rows:
             self.values[which],
             self.label[which],
             self.weight[which],
+            self.trades[which],
             self.kind[which],
             self.style[which],
             self.origin[which],
@@ -92,7 +96,7 @@ class Rows:
 
 def joined(parts: Sequence[Rows]) -> Rows:
     """Join rows, at least one part."""
-    names = ("values", "label", "weight", "kind", "style", "origin")
+    names = ("values", "label", "weight", "trades", "kind", "style", "origin")
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
@@ -157,11 +161,14 @@ def sample_rows(day: LabelledDay, judged: JudgedDay, weight: float, seed: Sequen
         np.full(len(drawn), stands_for),
         np.full(len(cleared), weight),
     ]
+    trades = np.ones(len(rows))
+    trades[len(events) + len(hard) :][: len(drawn)] = stands_for
     kinds = np.array([*day.kinds, ORDINARY])[np.where(is_event[rows], day.event[rows], len(day.kinds))]
     return Rows(
         windows_of(judged, rows, prints),
         is_event[rows].astype(np.float32),
         np.concatenate(weights),
+        trades,
         kinds.astype("U40"),
         np.full(len(rows), day.style, "U20"),
         np.full(len(rows), day.origin, "U20"),

@@ -285,7 +285,7 @@ def _manifest(
         scaling=learnt.scaling,
         features_digest=features_digest(features),
         scores_digest=scores_digest(learnt.model, features, learnt.scaling),
-        spread=measure_spread(ordinary.values, ordinary.weight),
+        spread=measure_spread(ordinary.values, ordinary.trades),
         data=[DataFile(source.name, source.identity) for source in sources],
         days={name: [day.day for day in days] for name, days in use.items()},
         labels=labels,

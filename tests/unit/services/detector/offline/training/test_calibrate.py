@@ -6,13 +6,19 @@ from services.detector.models.manifest import TAIL_SHARE, Scaling
 from services.detector.offline.evaluation.metrics import NATURAL
 from services.detector.offline.training.calibrate import calibrated
 from services.detector.offline.training.reliability import Reliability
+from services.detector.offline.training.rows import Rows
+
+
+def rows(label: np.ndarray, weight: np.ndarray | None = None) -> Rows:
+    ones, text = np.ones(len(label)), np.full(len(label), "")
+    return Rows(np.zeros((len(label), 1)), label, ones if weight is None else weight, ones, text, text, text)
 
 
 def test_probabilities_have_the_true_rate_in_the_mean() -> None:
     rng = np.random.default_rng(1)
     label = rng.random(200_000) < 0.02
     raw = rng.normal(size=len(label)) + 1.5 * label
-    scaling = calibrated(Scaling(), raw, label.astype(float), np.ones(len(label)), 0.001)
+    scaling = calibrated(Scaling(), raw, rows(label.astype(float)), 0.001)
     # As many of each class as there would be at the true rate.
     weight = np.where(label, 0.001 / 0.02, 0.999 / 0.98)
     found = probabilities(raw, scaling)
@@ -45,15 +51,27 @@ def test_what_ordinary_trades_score_begins_the_tail() -> None:
     rng = np.random.default_rng(3)
     label = (rng.random(100_000) < 0.01).astype(float)
     raw = rng.exponential(2.0, len(label)) - 5 + 20 * label
-    ordinary = calibrated(Scaling(), raw, label, np.ones(len(label)), 0.001).ordinary
+    ordinary = calibrated(Scaling(), raw, rows(label), 0.001).ordinary
     assert ordinary.middle == pytest.approx(-5 + 2 * np.log(2), abs=0.05)
     assert ordinary.threshold == pytest.approx(-5 + 2 * -np.log(TAIL_SHARE), abs=0.5)
     assert ordinary.excess == pytest.approx(2, abs=0.4)
 
 
+def test_a_false_alarm_that_counts_more_makes_the_tail_no_longer() -> None:
+    rng = np.random.default_rng(4)
+    label = (np.arange(20_000) < 20).astype(float)
+    raw = rng.normal(size=len(label)) + 10 * label
+    is_false_alarm = (np.arange(len(label)) >= 20) & (np.arange(len(label)) < 40)
+    raw[is_false_alarm] += 8
+    plain = calibrated(Scaling(), raw, rows(label), 0.001)
+    weighed = calibrated(Scaling(), raw, rows(label, np.where(is_false_alarm, 20.0, 1.0)), 0.001)
+    assert weighed.ordinary == plain.ordinary
+    assert weighed.probability != plain.probability
+
+
 def test_a_model_that_scores_all_ordinary_trades_the_same_has_a_tail_as_well() -> None:
     label = np.array([0.0] * 99 + [1.0])
-    ordinary = calibrated(Scaling(), label, label, np.ones(100), 0.001).ordinary
+    ordinary = calibrated(Scaling(), label, rows(label), 0.001).ordinary
     assert ordinary.middle == 0.0
     assert ordinary.threshold > 0.0
     assert ordinary.excess > 0.0

@@ -33,6 +33,7 @@ def test_ordinary_trades_stand_for_all_of_them() -> None:
     assert found.weight[found.label > 0].tolist() == [3.0]
     assert found.kind[found.label > 0].tolist() == ["stale"]
     assert found.weight[found.label == 0].sum() == pytest.approx(COUNT - 1)
+    assert found.trades.sum() == pytest.approx(COUNT)
     assert (evidence_of(day.features) > 0.5).sum() == 100
 
 
@@ -67,5 +68,6 @@ def test_the_first_half_of_a_long_anomaly_is_left_out_and_the_rest_counts_as_one
 def test_a_trade_that_somebody_cleared_counts_as_much_as_an_anomaly() -> None:
     found = sample_rows(labelled([0, ORDINARY, ORDINARY], ["a"], cleared=[1]), judged(3), 20.0, [1], 1)
     assert sorted(found.weight.tolist()) == [1.0, 20.0, 20.0]
+    assert found.trades.tolist() == [1.0, 1.0, 1.0]
     assert found.prevalence == pytest.approx(20 / 41)
     assert len(joined([found, found])) == 6

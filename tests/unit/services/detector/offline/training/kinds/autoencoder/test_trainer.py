@@ -33,7 +33,7 @@ def rows(seed: int, count: int = 400) -> Rows:
     label = (np.arange(count) % 20 == 0).astype(np.float32)
     values[label > 0, -1] = 5 * rng.normal(size=(int(label.sum()), COUNT))
     text = np.full(count, ORDINARY, "U20")
-    return Rows(values.reshape(count, -1), label, np.ones(count), text, text, text)
+    return Rows(values.reshape(count, -1), label, np.ones(count), np.ones(count), text, text, text)
 
 
 def test_training_without_its_environment_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
