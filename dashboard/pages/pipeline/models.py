@@ -15,12 +15,12 @@ MOST_DRIFTED = 5
 
 @dataclass(frozen=True)
 class ModelHealth:
-    """A model and its challenger, over all detectors since their start.
+    """A model and its challenger, or one of them alone, over all detectors since their start.
 
     Parameters
     ----------
     model, challenger
-        Names with the beginning of the digest; empty without a challenger.
+        Names with the beginning of the digest; empty where there is none.
     judged
         Trades.
     both, model_only, challenger_only
@@ -40,9 +40,9 @@ class ModelHealth:
 
     @property
     def agreement(self) -> float | None:
-        """Share that both flag of the trades that either flags; None of none, or without a challenger."""
+        """Share that both flag of the trades that either flags; None of none, or where one is alone."""
         flagged = self.both + self.model_only + self.challenger_only
-        return self.both / flagged if flagged and self.challenger else None
+        return self.both / flagged if flagged and self.model and self.challenger else None
 
 
 def models_health(detectors: Sequence[Samples]) -> list[ModelHealth]:
@@ -63,7 +63,7 @@ def models_health(detectors: Sequence[Samples]) -> list[ModelHealth]:
         )
         drift: dict[str, float] = {}
         for labels, value in values("feature_drift"):
-            if labels["model"] == model:
+            if labels["model"] == (model or challenger):
                 drift[labels["feature"]] = max(value, drift.get(labels["feature"], 0.0))
         most = sorted(drift.items(), key=lambda one: (-one[1], one[0]))[:MOST_DRIFTED]
         judged = total("model_judged_trades_total", **names)
@@ -95,11 +95,11 @@ def to_table(models: Sequence[ModelHealth]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Model": one.model,
+                "Model": one.model or "none",
                 "Challenger": one.challenger or "none",
                 "Judged": f"{one.judged:,}",
-                "Both flag": f"{one.both:,}" if one.challenger else "",
-                "Model only": f"{one.model_only:,}",
+                "Both flag": f"{one.both:,}" if one.model and one.challenger else "",
+                "Model only": f"{one.model_only:,}" if one.model else "",
                 "Challenger only": f"{one.challenger_only:,}" if one.challenger else "",
                 "Agreement": "" if one.agreement is None else f"{one.agreement:.0%}",
                 "Drift": ", ".join(f"{feature} {index:.2f}" for feature, index in one.drift),

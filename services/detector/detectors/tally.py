@@ -8,18 +8,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ModelTally:
-    """What a model has judged, and the challenger beside it.
+    """What a model has judged, and the challenger beside it, or one of them alone.
 
     Parameters
     ----------
     model, challenger
-        `NAME@` and twelve digits of the digest; empty without a challenger.
+        `NAME@` and twelve digits of the digest; empty where there is none.
     judged
         Trades.
     both, model_only, challenger_only
-        How many of them each flags; without a challenger the first and the last are 0.
+        How many of them each flags; what is not there flags none.
     features
-        Of the model.
+        Of the model; of a challenger that is alone.
     expected
         Shares of the training days by part, shape (features, parts); see `drift.DriftCounter`.
     sampled

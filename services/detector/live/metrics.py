@@ -126,13 +126,14 @@ class Tally:
             ("challenger", tally.challenger_only),
         ):
             MODEL_FLAGGED.labels(*names, by).inc(count)
-        sampled = self._sampled.get(tally.model, 0.0) + tally.sampled
+        sampled_for = tally.model or tally.challenger
+        sampled = self._sampled.get(sampled_for, 0.0) + tally.sampled
         trades = float(sampled[0].sum())
-        self._sampled[tally.model] = sampled * min(1.0, DRIFT_MEMORY / trades)
+        self._sampled[sampled_for] = sampled * min(1.0, DRIFT_MEMORY / trades)
         if trades >= DRIFT_LEAST:
             indices = stability_index(tally.expected, sampled)
             for feature, index in zip(tally.features, indices.tolist(), strict=True):
-                FEATURE_DRIFT.labels(tally.model, feature).set(index)
+                FEATURE_DRIFT.labels(sampled_for, feature).set(index)
 
     def _count_out_of_order(self, found: OutOfOrder) -> None:
         LATE_TRADES.inc(found.all)

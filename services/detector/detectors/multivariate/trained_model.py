@@ -2,7 +2,7 @@
 
 The profile names the model by alias or digest, and its hash has the digest. The score has a tail as every
 calibrated part's value has, so that severity means the same, whatever the model's own unit is. A challenger
-is judged and counted beside the model, and never heard.
+is judged and counted beside the model, or alone where there is none yet, and never heard.
 """
 
 from typing import Any
@@ -77,7 +77,7 @@ class TrainedModelParameters(TailParameters, tail_probability=TAIL_SHARE, join_s
 
     model: str | None = Field(None, description="the model: `NAME@champion`, or `NAME@` and its digest")
     challenger: str | None = Field(
-        None, description="a model that is judged and compared beside it, and flags nothing"
+        None, description="a model that is judged and compared beside it, or alone, and flags nothing"
     )
 
     @field_validator("model", "challenger")
@@ -117,7 +117,7 @@ class TrainedModelDetector(JoiningDetector):
         self._states = np.zeros(0, _STATE)
         self._tails = np.zeros(0, _TAIL)
         self._pair_of = np.zeros(0, np.int64)  # by slot: its place in `_pairs`, from 1; 0 without a model
-        self._pairs: dict[tuple[str, str | None], _Pair] = {}
+        self._pairs: dict[tuple[str | None, str | None], _Pair] = {}
 
     @property
     def state_store(self) -> StateStore:
@@ -126,7 +126,8 @@ class TrainedModelDetector(JoiningDetector):
 
     def cannot_judge(self, session: SessionKey) -> str | None:
         """See `Detector`."""
-        if self._model_of(session.symbol).model is not None:
+        own = self._model_of(session.symbol)
+        if own.model is not None or own.challenger is not None:
             return None
         return "the profile names no model (`model: NAME@champion`)"
 
@@ -136,7 +137,7 @@ class TrainedModelDetector(JoiningDetector):
         own = self._model_of(session.symbol)
         self._pair_of = grown(self._pair_of, slot)
         self._pair_of[slot] = 0
-        if own.model is None:
+        if own.model is None and own.challenger is None:
             return
         pair = self._pairs.get((own.model, own.challenger))
         if pair is None:
@@ -161,10 +162,16 @@ class TrainedModelDetector(JoiningDetector):
         return self._states[slot].tobytes() + features + self._recent.save(slot)
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """See `StateStore`; the tail of another challenger starts again."""
-        if not self._pair_of[slot]:
-            if saved:
-                raise ValueError(f"it has {len(saved)} bytes, and no model judges the session")
+        """See `StateStore`; the tail of another challenger starts again.
+
+        A profile's hash does not tell whether it names a challenger: one that is alone begins where nothing
+        was saved, and of one that is gone nothing is wanted.
+        """
+        number = self._pair_of[slot]
+        if not number:
+            return
+        pair = list(self._pairs.values())[number - 1]
+        if not saved and MODEL not in pair.models:
             return
         state = one_record(saved[: _STATE.itemsize], _STATE).copy()
         if state["trades"] < 0:
@@ -190,7 +197,7 @@ class TrainedModelDetector(JoiningDetector):
         raw = np.full((ROLES, len(prints)), np.nan)
         scaled = raw.copy()
         for pair, own in pairs:
-            for role, stored in enumerate(pair.models):
+            for role, stored in pair.models.items():
                 raw[role, own] = stored.model.raw(judged_prints.rows_for(stored, own))
                 scaled[role, own] = _scaled(raw[role, own], stored.manifest.scaling.ordinary)
         judged = np.zeros((ROLES, len(prints)), _JUDGED)
@@ -204,9 +211,9 @@ class TrainedModelDetector(JoiningDetector):
         spoken = _Spoken(len(at))
         for pair, _ in pairs:
             rows = np.flatnonzero(pair_of[at] == pair.number)
-            spoken.add(
-                pair.model, rows, judged_prints, at[rows], raw[MODEL, at[rows]], judged[MODEL, at[rows]]
-            )
+            if len(rows):
+                stored, own = pair.models[MODEL], at[rows]
+                spoken.add(stored, rows, judged_prints, own, raw[MODEL, own], judged[MODEL, own])
         return Flags(
             at=places[at],
             score=score_of(judged["evidence"][MODEL, at]),
@@ -226,16 +233,19 @@ class TrainedModelDetector(JoiningDetector):
 
 
 class _Pair:
-    """A model and its challenger, and what they have judged since the last tally."""
+    """A model and its challenger, or one of them, and what they have judged since the last tally."""
 
-    def __init__(self, number: int, model: str, challenger: str | None) -> None:
+    def __init__(self, number: int, model: str | None, challenger: str | None) -> None:
         self.number = number
-        self.model = served_model(model)
-        self.models = [self.model, *([] if challenger is None else [served_model(challenger)])]
-        self.window = max(stored.model.window for stored in self.models)
-        self._addresses = (short_address(model), "" if challenger is None else short_address(challenger))
-        self.challenger_number = 0 if challenger is None else int(self.models[1].manifest.digest[:16], 16)
-        self._drift = DriftCounter(self.model.manifest.spread)
+        addresses = (model, challenger)
+        self.models = {role: served_model(one) for role, one in enumerate(addresses) if one is not None}
+        self.window = max(stored.model.window for stored in self.models.values())
+        self._model, self._challenger = ("" if one is None else short_address(one) for one in addresses)
+        self.challenger_number = (
+            0 if challenger is None else int(self.models[CHALLENGER].manifest.digest[:16], 16)
+        )
+        self._sampled_for = self.models[min(self.models)].manifest
+        self._drift = DriftCounter(self._sampled_for.spread)
         self._start()
 
     def _start(self) -> None:
@@ -247,17 +257,18 @@ class _Pair:
         """Count n trades that either flags, bool, shape (ROLES, n), and all features of some of them."""
         self.judged += is_flagged.shape[1]
         np.add.at(self._flagged, (is_flagged[MODEL].astype(int), is_flagged[CHALLENGER].astype(int)), 1)
-        self._sampled += self._drift.count(rows_of(sample, self.model.manifest.features))
+        self._sampled += self._drift.count(rows_of(sample, self._sampled_for.features))
 
     def take_tally(self) -> ModelTally:
         """Return what was counted, and begin again."""
         tally = ModelTally(
-            *self._addresses,
+            self._model,
+            self._challenger,
             judged=self.judged,
             both=int(self._flagged[1, 1]),
             model_only=int(self._flagged[1, 0]),
             challenger_only=int(self._flagged[0, 1]),
-            features=self.model.manifest.features,
+            features=self._sampled_for.features,
             expected=self._drift.expected,
             sampled=self._sampled,
         )
@@ -300,8 +311,6 @@ class _Spoken:
         judged
             `_JUDGED`, shape (m,).
         """
-        if not len(rows):
-            return
         manifest = stored.manifest
         spoken = DetectionModel(manifest.name, manifest.digest[:12], manifest.digest)
         self.expected[rows] = manifest.scaling.ordinary.middle

@@ -10,6 +10,11 @@ tapewatch_model_flagged_trades_total{model="trades@ab",challenger="trades@cd",by
 tapewatch_feature_drift{model="trades@ab",feature="gap_s"} 0.1
 tapewatch_feature_drift{model="trades@ab",feature="return_1"} 0.3
 """
+ALONE = """
+tapewatch_model_judged_trades_total{model="",challenger="trades@cd"} 9.0
+tapewatch_model_flagged_trades_total{model="",challenger="trades@cd",by="challenger"} 4.0
+tapewatch_feature_drift{model="trades@cd",feature="gap_s"} 0.2
+"""
 OTHER = """
 tapewatch_model_judged_trades_total{model="trades@ab",challenger="trades@cd"} 500.0
 tapewatch_model_judged_trades_total{model="trades@ef",challenger=""} 7.0
@@ -31,6 +36,16 @@ def test_agreement_is_of_what_either_flags_and_a_lonely_model_has_none() -> None
     assert table["Agreement"].tolist() == ["75%", ""]
     assert table["Challenger"].tolist() == ["trades@cd", "none"]
     assert table["Drift"].tolist() == ["gap_s 0.40, return_1 0.30", ""]
+
+
+def test_a_challenger_alone_has_its_own_drift_and_no_agreement() -> None:
+    [found] = models_health([to_samples(ALONE)])
+    assert found == ModelHealth("", "trades@cd", 9, 0, 0, 4, (("gap_s", 0.2),))
+    assert found.agreement is None
+    [shown] = to_table([found]).to_dict("records")
+    assert (shown["Model"], shown["Both flag"], shown["Model only"], shown["Challenger only"]) == (
+        "none", "", "", "4"
+    )  # fmt: skip
 
 
 def test_only_the_features_that_moved_most_are_shown() -> None:

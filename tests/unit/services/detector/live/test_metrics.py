@@ -47,3 +47,14 @@ def test_what_models_judge_is_counted_once_it_is_committed() -> None:
         tally.add(judged([0.9 * DRIFT_LEAST, 0.1 * DRIFT_LEAST]))
         tally.count()
     assert drift() == pytest.approx(0.4 * np.log(1.8) + 0.4 * np.log(5), rel=0.05)
+
+
+def test_the_drift_of_a_challenger_that_is_alone_has_its_name() -> None:
+    expected, sampled = np.array([[0.5, 0.5]]), np.array([[0.5 * DRIFT_LEAST, 0.5 * DRIFT_LEAST]])
+    tally = Tally()
+    tally.add(Detected(tallies=[ModelTally("", "trades@a", 9, 0, 0, 4, ["gap_s"], expected, sampled)]))
+    tally.count()
+    assert (
+        value("tapewatch_model_flagged_trades_total", model="", challenger="trades@a", by="challenger") == 4
+    )
+    assert value("tapewatch_feature_drift", model="trades@a", feature="gap_s") == pytest.approx(0.0)

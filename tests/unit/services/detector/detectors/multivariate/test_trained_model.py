@@ -153,6 +153,31 @@ def test_a_challenger_is_counted_and_never_heard() -> None:
     assert (tally.challenger, tally.both, tally.challenger_only) == ("", 0, 0)
 
 
+def test_a_challenger_alone_is_counted_and_never_heard() -> None:
+    trades = stream(Random(1), ("AAA",), days=1, trades=300, late_share=0.0)  # noqa: S311 - a seeded tape
+    alone = profile(challenger="trades@challenger", alert_rarity=1.5)
+    engine, beside = Engine(alone), Engine(profile(**SHADOWED))
+    assert anomalies(engine, trades, range(len(trades))) == []
+    anomalies(beside, trades, range(len(trades)))
+    assert engine.take_remarks() == []
+    [tally], [expected] = engine.take_tallies(), beside.take_tallies()
+    assert (tally.model, tally.challenger, tally.judged) == ("", expected.challenger, 300)
+    assert tally.challenger_only == expected.both + expected.challenger_only > 0
+    assert tally.both == tally.model_only == 0
+    assert tally.sampled.shape == tally.expected.shape == (len(tally.features), tally.expected.shape[1])
+
+
+@pytest.mark.parametrize(("before", "after"), [("trades@challenger", None), (None, "trades@challenger")])
+def test_a_challenger_alone_comes_and_goes_within_a_session(before: str | None, after: str | None) -> None:
+    trades = stream(Random(1), ("AAA",), days=1, trades=100, late_share=0.0)  # noqa: S311 - a seeded tape
+    first, second = Engine(profile(challenger=before)), Engine(profile(challenger=after))
+    anomalies(first, trades, range(50))
+    for session in open_sessions(first):
+        second.restore(first.save(session))
+    assert anomalies(second, trades, range(50, 100)) == []
+    assert [tally.judged for tally in second.take_tallies()] == ([50] if after else [])
+
+
 def test_without_a_model_it_says_so() -> None:
     engine = Engine(Profile.model_validate({"detectors": {"trained_model": {}}}))
     trades = stream(Random(1), ("AAA",), days=1, trades=50, late_share=0.0)  # noqa: S311 - a seeded tape
