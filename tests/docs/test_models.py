@@ -8,10 +8,26 @@ from services.detector.detectors.multivariate.trained_model import TOLD, WORDED,
 from services.detector.features.state import STATE
 from services.detector.models.folder import MOST_MODEL_BYTES
 from services.detector.profiles.profile import load_profile
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, blocks
+from tests.reviewers import MISTAKEN_SHARE
 
 TEXT = (ROOT / "docs" / "models.md").read_text()
 SERVING = TEXT.partition("\n## Serving\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.usefixtures("served_models")
+def test_the_loop_begins_with_a_challenger_alone_and_ends_with_a_champion(tmp_path: Path) -> None:
+    loop = TEXT.partition("\n## The loop\n")[2].partition("\n## ")[0]
+    found = []
+    for shown in blocks(loop, "yaml"):
+        (tmp_path / "shown.yaml").write_text(shown)
+        own = load_profile(tmp_path / "shown.yaml").detectors.get("trained_model")
+        assert isinstance(own, TrainedModelParameters)
+        assert own.alert_rarity == 3
+        found.append((own.model is None, own.challenger is None))
+    assert found == [(True, False), (False, True)]
+    assert "**The reviewers are simulated**" in loop
+    assert f"one of {1 / MISTAKEN_SHARE:.0f} mistaken".replace("20", "twenty") in loop
 
 
 @pytest.mark.usefixtures("served_models")
