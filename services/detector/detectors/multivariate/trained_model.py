@@ -8,7 +8,6 @@ is judged and counted beside the model, or alone where there is none yet, and ne
 from typing import Any
 
 import numpy as np
-from numba import njit
 from pydantic import (
     Field,
     SerializationInfo,
@@ -24,20 +23,18 @@ from services.detector.detectors.base import Flags, StateStore
 from services.detector.detectors.context import DetectorContext
 from services.detector.detectors.core.detector import JoiningDetector
 from services.detector.detectors.core.explain import once_in
-from services.detector.detectors.core.record import record_type
 from services.detector.detectors.core.state import NATURAL_CROSS
-from services.detector.detectors.core.tail import (
-    ALERT,
-    TailParameters,
-    bounded,
-    evidence_of,
-    learn,
-    rarity_of,
-    score_of,
-    start_tail,
-    value_at,
-)
+from services.detector.detectors.core.tail import ALERT, TailParameters, score_of, start_tail
 from services.detector.detectors.multivariate.recent_prints import JudgedPrints, RecentPrints
+from services.detector.detectors.multivariate.score_tails import (
+    CHALLENGER,
+    JUDGED,
+    MODEL,
+    ROLES,
+    STATE,
+    TAIL,
+    judge_scores,
+)
 from services.detector.detectors.serialize import one_record
 from services.detector.detectors.tally import ModelTally
 from services.detector.engine.batch import Batch, SessionKey
@@ -57,19 +54,6 @@ TOLD, WORDED = 5, 3
 """So many features have contributions, and so many are named in the sentence: those that add most."""
 SAMPLED = 128
 """Trades of a batch, evenly chosen, whose features are compared with the training days'."""
-ROLES = 2
-MODEL, CHALLENGER = range(ROLES)
-
-_STATE = np.dtype(
-    [
-        ("trades", "i8"),
-        ("tails", "f8", (ROLES, 4)),
-        ("challenger", "u8"),
-    ],  # the challenger's digest begins so
-    align=True,
-)
-_TAIL = record_type(TailParameters)
-_JUDGED = np.dtype([("rarity", "f8"), ("evidence", "f8"), ("threshold", "f8")], align=True)
 
 
 class TrainedModelParameters(TailParameters, tail_probability=TAIL_SHARE, join_s=1.0):
@@ -107,15 +91,15 @@ class TrainedModelDetector(JoiningDetector):
 
     name = "trained_model"
     parameters = TrainedModelParameters
-    state_schema = f"{_STATE.descr} and {Features.state_schema}"
+    state_schema = f"{STATE.descr} and {Features.state_schema}"
 
     def __init__(self, context: DetectorContext) -> None:
         super().__init__(context)
         self._model_of = context.parameters_of(self.name, TrainedModelParameters)
         self._features = Features(context)
         self._recent = RecentPrints()
-        self._states = np.zeros(0, _STATE)
-        self._tails = np.zeros(0, _TAIL)
+        self._states = np.zeros(0, STATE)
+        self._tails = np.zeros(0, TAIL)
         self._pair_of = np.zeros(0, np.int64)  # by slot: its place in `_pairs`, from 1; 0 without a model
         self._pairs: dict[tuple[str | None, str | None], _Pair] = {}
 
@@ -147,7 +131,7 @@ class TrainedModelDetector(JoiningDetector):
         self._tails = grown(self._tails, slot)
         self._tails[slot] = tuple(own.model_dump(include=set(TailParameters.model_fields)).values())
         self._states = grown(self._states, slot)
-        self._states[slot] = np.zeros((), _STATE)
+        self._states[slot] = np.zeros((), STATE)
         for role in range(ROLES):
             start_tail(self._states[slot]["tails"][role], self._tails[slot])
         self._states[slot]["challenger"] = pair.challenger_number
@@ -173,15 +157,15 @@ class TrainedModelDetector(JoiningDetector):
         pair = list(self._pairs.values())[number - 1]
         if not saved and MODEL not in pair.models:
             return
-        state = one_record(saved[: _STATE.itemsize], _STATE).copy()
+        state = one_record(saved[: STATE.itemsize], STATE).copy()
         if state["trades"] < 0:
             raise ValueError(f"it is of {state['trades']} trades")
         fresh = self._states[slot]
         if state["challenger"] != fresh["challenger"]:
             state["challenger"] = fresh["challenger"]
             state["tails"][CHALLENGER] = fresh["tails"][CHALLENGER]
-        end = _STATE.itemsize + FEATURES_STATE.itemsize
-        self._features.restore(slot, saved[_STATE.itemsize : end])
+        end = STATE.itemsize + FEATURES_STATE.itemsize
+        self._features.restore(slot, saved[STATE.itemsize : end])
         self._recent.restore(slot, saved[end:])
         self._states[slot] = state
 
@@ -200,9 +184,9 @@ class TrainedModelDetector(JoiningDetector):
             for role, stored in pair.models.items():
                 raw[role, own] = stored.model.raw(judged_prints.rows_for(stored, own))
                 scaled[role, own] = _scaled(raw[role, own], stored.manifest.scaling.ordinary)
-        judged = np.zeros((ROLES, len(prints)), _JUDGED)
+        judged = np.zeros((ROLES, len(prints)), JUDGED)
         crosses = prints.measured()["is_cross"]
-        _judge(self._states, self._tails, prints.slot, scaled, crosses, judged)
+        judge_scores(self._states, self._tails, prints.slot, scaled, crosses, judged)
         is_flagged = (judged["evidence"] >= ALERT) & (crosses != NATURAL_CROSS)
         for pair, own in pairs:
             sample = own[:: max(1, -(-len(own) // SAMPLED))]
@@ -309,7 +293,7 @@ class _Spoken:
         raw
             The model's output, shape (m,).
         judged
-            `_JUDGED`, shape (m,).
+            `JUDGED`, shape (m,).
         """
         manifest = stored.manifest
         spoken = DetectionModel(manifest.name, manifest.digest[:12], manifest.digest)
@@ -355,42 +339,3 @@ def _unscaled(value: np.ndarray, ordinary: Ordinary) -> np.ndarray:
     """Return the raw outputs of values on the tail's scale."""
     below = ordinary.middle + value * (ordinary.threshold - ordinary.middle)
     return np.where(value < 1.0, below, ordinary.threshold + (value - 1.0) * ordinary.excess)
-
-
-@njit(cache=True)
-def _judge(
-    states: np.ndarray,
-    tails: np.ndarray,
-    slots: np.ndarray,
-    scaled: np.ndarray,
-    crosses: np.ndarray,
-    judged: np.ndarray,
-) -> None:
-    """Pass scaled outputs through their sessions' tails, in order.
-
-    Parameters
-    ----------
-    states, tails
-        `_STATE` and `_TAIL` by slot; the first is updated.
-    slots, crosses
-        Of n trades.
-    scaled
-        Shape (ROLES, n); not a number where nothing judges.
-    judged
-        `_JUDGED`, zeros, shape (ROLES, n); filled.
-    """
-    for i in range(len(slots)):
-        s = states[slots[i]]
-        p = tails[slots[i]]
-        for role in range(len(scaled)):
-            x = scaled[role, i]
-            if x != x:
-                continue
-            tail = s.tails[role]
-            out = judged[role, i]
-            out.rarity = bounded(rarity_of(tail, x, p), s.trades, p)
-            out.threshold = value_at(tail, p.alert_rarity, p)
-            out.evidence = evidence_of(out.rarity, p)
-            if crosses[i] == 0:
-                learn(tail, x, out.threshold, p)
-        s.trades += 1
