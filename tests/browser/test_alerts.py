@@ -55,12 +55,14 @@ def case_of(client: Elasticsearch, alert: Alert) -> Case:
     return cases_of(client, [alert.alert_id]).get(alert.alert_id, Case())
 
 
-def test_without_alerts_the_page_says_how_to_get_some(
-    open_page: OpenPage, dashboard_url: str, client: Elasticsearch
+def test_without_alerts_the_page_says_how_to_get_some_and_shows_the_first_by_itself(
+    open_page: OpenPage, dashboard_url: str, client: Elasticsearch, anomalies: None
 ) -> None:
     remove_alerts(client)
     page = open_page(f"{dashboard_url}/alerts")
     expect(page.get_by_text("No alerts yet: start")).to_be_visible()
+    with indexed_alerts(client):
+        expect(page.get_by_text("4 alerts")).to_be_visible()
 
 
 @pytest.mark.slow

@@ -49,6 +49,7 @@ def show_queue(client: Elasticsearch) -> None:
             "It groups anomalies into alerts and sends them; `tapewatch index` stores them where this page "
             "looks. Trades of the past make alerts, too, which are listed but not sent."
         )
+        wait_for_first(client)
         return
     state.take_from_address()
     person = choose(symbols)
@@ -60,6 +61,18 @@ def show_queue(client: Elasticsearch) -> None:
     found = find_alerts(client, filters)
     show_steps(client, found.alerts, person)
     show_found(client, filters, found)
+
+
+def wait_for_first(client: Elasticsearch) -> None:
+    """Show the list as soon as there is an alert."""
+
+    @st.fragment(run_every=DashboardSettings().refresh_s)
+    def look() -> None:
+        with error_boundary():
+            if find_symbols(client):
+                st.rerun()
+
+    look()
 
 
 def choose(symbols: Sequence[str]) -> Person | None:
