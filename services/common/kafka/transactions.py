@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import structlog
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from services.common.errors import TapewatchError
 from services.common.kafka.authorization import denied
@@ -227,7 +227,8 @@ class Transactions:
             Always.
         """
         error = cause.args[0]
-        if error.fatal():
+        # Of two that have one id, the older is fenced first, and so is the first to give up.
+        if error.fatal() or error.code() == KafkaError._FATAL:
             self._fenced_s.append(time.monotonic())
         is_usable = error.txn_requires_abort() and not error.fatal() and self._end()
         raise TransactionAbortedError(error.str(), fenced=not is_usable) from cause

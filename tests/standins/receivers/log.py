@@ -34,10 +34,11 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 def read_log(path: Path) -> list[Taken]:
-    """Return what was taken, in order."""
+    """Return what was taken, in order; a line without its end is being written, or never was."""
     if not path.exists():
         return []
-    return [msgspec.json.decode(line, type=Taken) for line in path.read_bytes().splitlines()]
+    whole = path.read_bytes().rpartition(b"\n")[0]
+    return [msgspec.json.decode(line, type=Taken) for line in whole.splitlines()]
 
 
 class Log:
@@ -54,6 +55,9 @@ class Log:
         for taken in read_log(path):
             self._first.setdefault((taken.receiver, taken.key), taken.body)
         self._file = path.open("ab")
+        # What a kill has cut was not accepted.
+        whole = path.read_bytes().rpartition(b"\n")
+        self._file.truncate(len(whole[0]) + len(whole[1]))
 
     def forget(self) -> None:
         """Empty the file."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from services.common.errors import TapewatchError
 from services.common.kafka import transactions
 from services.common.kafka.connection import KafkaConnection
 from services.common.kafka.transactions import TransactionAbortedError, Transactions
@@ -58,3 +59,17 @@ def test_a_client_that_failed_is_freed_when_the_next_one_is_opened(monkeypatch: 
     assert len(left) == 3
     assert [client() for client in left] == [None] * 3
     assert current() is not None
+
+
+def test_a_client_that_is_told_three_times_that_it_is_fenced_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transactions, "new_producer", FailingProducer)
+    opened = Transactions(KafkaConnection("127.0.0.1:1"), "of-a-test", Stop(), lambda: None)
+    for last in (False, False, True):
+        with pytest.raises(TransactionAbortedError):  # as producing a message says it, after the fencing
+            opened.fail(KafkaException(KafkaError(KafkaError._FATAL)))
+        if not last:
+            opened.open()
+    with pytest.raises(TapewatchError, match="Another process uses the transactional id of-a-test"):
+        opened.open()
