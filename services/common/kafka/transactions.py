@@ -5,6 +5,7 @@ error that the client calls abortable ends in an abort; a fatal one in a new cli
 fences the old one. In both cases the caller reads again from the last commit.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -30,9 +31,13 @@ CALL_TIMEOUT_S = 2.0
 STUCK_S = TRANSACTION_TIMEOUT_MS / 1000 + 2.0
 """A call that takes longer may never succeed, and its transaction has expired: a new client is better."""
 
-MAX_FENCINGS = 3
+MAX_FENCINGS = 6
+MAX_FENCINGS_PAUSED = 3
 FENCINGS_WITHIN_S = 60.0
-"""A client that is fenced so often competes with another one that uses the same id."""
+"""A client that is fenced so often competes with another one that uses the same id. One that was fenced after
+it had committed nothing for `PAUSED_AFTER_S` gives up sooner: it may have been paused and replaced."""
+
+PAUSED_AFTER_S = TRANSACTION_TIMEOUT_MS / 1000
 
 GroupMetadata = object
 """What `Consumer.consumer_group_metadata` returns."""
@@ -95,6 +100,9 @@ class Transactions:
         self._config = config
         self._log = structlog.get_logger()
         self._fenced_s: deque[float] = deque(maxlen=MAX_FENCINGS)
+        self._fenced_paused_s = -math.inf
+        """When it was last fenced after a pause."""
+        self._committed_s = time.monotonic()
         self.open()
 
     def open(self) -> None:
@@ -108,8 +116,9 @@ class Transactions:
         StoppedWaitingError
             See there; so do the other methods.
         """
-        fenced_s = self._fenced_s
-        if len(fenced_s) == MAX_FENCINGS and time.monotonic() - fenced_s[0] < FENCINGS_WITHIN_S:
+        since_s = time.monotonic() - FENCINGS_WITHIN_S
+        most = MAX_FENCINGS_PAUSED if self._fenced_paused_s > since_s else MAX_FENCINGS
+        if sum(at_s > since_s for at_s in self._fenced_s) >= most:
             raise TapewatchError(
                 f"Another process uses the transactional id {self._name}; "
                 "Kafka allows one active producer per id.",
@@ -175,6 +184,7 @@ class Transactions:
             if offsets:
                 self._repeat(lambda: self._send_offsets(offsets, group))
             self._repeat(lambda: self.producer.commit_transaction(CALL_TIMEOUT_S))
+            self._committed_s = time.monotonic()
         except KafkaException as error:
             self.fail(error)
         except _StuckError as error:
@@ -227,9 +237,11 @@ class Transactions:
             Always.
         """
         error = cause.args[0]
-        # Of two that have one id, the older is fenced first, and so is the first to give up.
         if error.fatal() or error.code() == KafkaError._FATAL:
-            self._fenced_s.append(time.monotonic())
+            now_s = time.monotonic()
+            self._fenced_s.append(now_s)
+            if now_s - self._committed_s > PAUSED_AFTER_S:
+                self._fenced_paused_s = now_s
         is_usable = error.txn_requires_abort() and not error.fatal() and self._end()
         raise TransactionAbortedError(error.str(), fenced=not is_usable) from cause
 

@@ -10,7 +10,12 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from services.common.errors import TapewatchError
 from services.common.kafka import transactions
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.transactions import TransactionAbortedError, Transactions
+from services.common.kafka.transactions import (
+    MAX_FENCINGS,
+    MAX_FENCINGS_PAUSED,
+    TransactionAbortedError,
+    Transactions,
+)
 from services.common.process.shutdown import Stop
 
 OFFSETS = [TopicPartition("trades", 0, 1)]
@@ -61,15 +66,21 @@ def test_a_client_that_failed_is_freed_when_the_next_one_is_opened(monkeypatch: 
     assert current() is not None
 
 
-def test_a_client_that_is_told_three_times_that_it_is_fenced_gives_up(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("paused_after_s", "fencings"),
+    [(60.0, MAX_FENCINGS), (-1.0, MAX_FENCINGS_PAUSED)],
+    ids=["at work", "paused"],
+)
+def test_a_client_that_is_fenced_again_and_again_gives_up_and_sooner_after_a_pause(
+    paused_after_s: float, fencings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "new_producer", FailingProducer)
+    monkeypatch.setattr(transactions, "PAUSED_AFTER_S", paused_after_s)
     opened = Transactions(KafkaConnection("127.0.0.1:1"), "of-a-test", Stop(), lambda: None)
-    for last in (False, False, True):
+    for number in range(fencings):
         with pytest.raises(TransactionAbortedError):  # as producing a message says it, after the fencing
             opened.fail(KafkaException(KafkaError(KafkaError._FATAL)))
-        if not last:
+        if number < fencings - 1:
             opened.open()
     with pytest.raises(TapewatchError, match="Another process uses the transactional id of-a-test"):
         opened.open()
