@@ -17,19 +17,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from confluent_kafka import TopicPartition
-
-from benchmarks.feed import COSTS, PROFILE, SECONDS, WARM_UP_S, Load, running_feed, running_venue, wait_for
+from benchmarks.feed import (
+    COSTS,
+    PROFILE,
+    SECONDS,
+    WARM_UP_S,
+    Load,
+    running_feed,
+    running_service,
+    running_venue,
+)
 from benchmarks.rows import Row
-from benchmarks.surroundings import PROJECT, command, environment, note, running_kafka
-from infra.embedded.child_process import start_child
+from benchmarks.surroundings import PROJECT, environment, note, running_kafka
+from benchmarks.topics import appended_s
 from services.common.errors import TapewatchError
-from services.common.kafka.clients import new_admin
-from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.reading import partition_numbers, read_to_end
-from services.common.process.shutdown import Stop
-from services.contracts.topics import TRADES_TOPIC
-from services.contracts.trade import decode_trade
 
 LOADS = tuple(
     replace(load, symbols=",".join(f"{prefix}{number:02}-USD" for number in range(count)))
@@ -74,7 +75,8 @@ def _latency(load: Load, bootstrap: str, folder: Path) -> list[Row]:
             ("alerter", ("alert", "--rules", str(rules))),
             ("detector", ("detect", "--profile", str(profile))),
         ):
-            running.enter_context(_service(name, arguments, bootstrap, folder))
+            log = folder / f"{name}-{load.rate}.log"
+            running.enter_context(running_service(arguments, environment(bootstrap), log))
         with running_venue(load, WARM_UP_S + SECONDS) as venue, running_feed(load, venue, bootstrap, folder):
             time.sleep(WARM_UP_S + SECONDS + AFTER_S)
     seconds = _delays(arrivals, bootstrap, WARM_UP_S)
@@ -92,24 +94,13 @@ def _latency(load: Load, bootstrap: str, folder: Path) -> list[Row]:
 
 def _delays(arrivals: Path, bootstrap: str, skipped_s: float) -> list[float]:
     """Return by how much alerts came later than their first trades, in seconds, once warm."""
-    appended_s = _appended_s(bootstrap)
+    appended = appended_s(bootstrap)
     told = [line.split(" ", 1) for line in arrivals.read_text().splitlines()]
-    times = {trade_id: float(at) for at, trade_id in told if trade_id in appended_s}
+    times = {trade_id: float(at) for at, trade_id in told if trade_id in appended}
     if not times:
         return []
-    begins_s = min(appended_s[trade_id] for trade_id in times) + skipped_s
-    return [at - appended_s[trade_id] for trade_id, at in times.items() if appended_s[trade_id] >= begins_s]
-
-
-def _appended_s(bootstrap: str) -> dict[str, float]:
-    """Return when the broker appended each trade, in seconds since 1970."""
-    kafka = KafkaConnection(bootstrap)
-    numbers = partition_numbers(new_admin(kafka), TRADES_TOPIC)
-    starts = [TopicPartition(TRADES_TOPIC, number, 0) for number in numbers]
-    return {
-        decode_trade(record.value()).trade_id: record.timestamp()[1] / 1000
-        for record in read_to_end(kafka, starts, Stop())
-    }
+    begins_s = min(appended[trade_id] for trade_id in times) + skipped_s
+    return [at - appended[trade_id] for trade_id, at in times.items() if appended[trade_id] >= begins_s]
 
 
 @contextmanager
@@ -128,16 +119,3 @@ def _receiver(arrivals: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-@contextmanager
-def _service(name: str, arguments: tuple[str, ...], bootstrap: str, folder: Path) -> Iterator[None]:
-    """Run a service, from when it has its partitions."""
-    log = folder / f"{name}-{time.monotonic_ns()}.log"
-    process = start_child(command(*arguments), log_file=log, env=environment(bootstrap))
-    try:
-        wait_for(log, '"assigned"')
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)

@@ -227,6 +227,20 @@ def running_feed(
 
 
 @contextmanager
+def running_service(
+    arguments: tuple[str, ...], variables: dict[str, str], log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command of Tapewatch that reads topics, from when it has its partitions."""
+    process = start_child(command(*arguments), log_file=log, env=variables)
+    try:
+        wait_for(log, '"assigned"')
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
 def _reader(load: Load, venue: Venue, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the peer, from when it has connected."""
     log = folder / f"reader-{time.monotonic_ns()}.log"

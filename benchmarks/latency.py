@@ -13,28 +13,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import TopicPartition
 
-from benchmarks.feed import PROFILE, processor_s, wait_for
+from benchmarks.feed import PROFILE, processor_s, running_service
 from benchmarks.rows import Row
-from benchmarks.surroundings import PROJECT, command, environment, note, run_command
-from infra.embedded.child_process import start_child
+from benchmarks.surroundings import PROJECT, environment, note, run_command
+from benchmarks.topics import appended_s
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
-from services.common.kafka.clients import new_admin, new_consumer
+from services.common.kafka.clients import new_consumer
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.reading import partition_numbers, read_to_end
-from services.common.process.shutdown import Stop
-from services.contracts.topics import ANOMALIES_TOPIC, TRADES_TOPIC
-from services.contracts.trade import decode_trade
+from services.contracts.topics import ANOMALIES_TOPIC
 
 RATE = 5_000
 SECONDS, WARM_UP_S, AFTER_S = 20.0, 5.0, 3.0
@@ -55,14 +50,15 @@ def measure() -> list[Row]:
         run_command(variables, TIMEOUT_S, "setup")
         profile = folder / "apart.yaml"
         profile.write_text(PROFILE)
-        with _service("detect", ("--profile", str(profile)), variables, folder) as detector:
-            with _service("index", (), variables, folder):
+        detect = ("detect", "--profile", str(profile))
+        with running_service(detect, variables, folder / "detector.log") as detector:
+            with running_service(("index",), variables, folder / "indexer.log"):
                 found = _sending(0, variables, lambda: _found(stack.elasticsearch_url))
             stack.elasticsearch.stop()
             before_s = processor_s(detector.pid)
             read = _sending(len(found), variables, lambda: _read(kafka))
             cores = (processor_s(detector.pid) - before_s) / (WARM_UP_S + SECONDS + AFTER_S)
-        appended = _appended(kafka)
+        appended = {int(trade_id): at_s for trade_id, at_s in appended_s(stack.kafka_bootstrap).items()}
     at_rate = f"{RATE:,} trades a second"
     return [
         *_rows(f"latency: a trade in Kafka to its anomaly in Kafka, {at_rate}", read, appended, (30, 60)),
@@ -138,27 +134,3 @@ def _found(url: str) -> Times:
                 found[number] = now_s
             time.sleep(SEARCH_EVERY_S)
     return found
-
-
-def _appended(kafka: KafkaConnection) -> Times:
-    """Return when the broker appended each trade."""
-    numbers = partition_numbers(new_admin(kafka), TRADES_TOPIC)
-    starts = [TopicPartition(TRADES_TOPIC, number, 0) for number in numbers]
-    return {
-        int(decode_trade(record.value()).trade_id): record.timestamp()[1] / 1000
-        for record in read_to_end(kafka, starts, Stop())
-    }
-
-
-@contextmanager
-def _service(
-    name: str, arguments: tuple[str, ...], variables: dict[str, str], folder: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a service, from when it has its partitions."""
-    log = folder / f"{name}.log"
-    with ExitStack() as running:
-        process = start_child(command(name, *arguments), log_file=log, env=variables)
-        running.callback(process.wait, 30)
-        running.callback(process.terminate)
-        wait_for(log, '"assigned"')
-        yield process

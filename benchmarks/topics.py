@@ -18,7 +18,8 @@ from services.common.kafka.reading import partition_numbers, read_to_end
 from services.common.kafka.records import Record
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
-from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC
+from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC, TRADES_TOPIC
+from services.contracts.trade import decode_trade
 
 REQUEST_TIMEOUT_S = 20.0
 POLL_S = 0.02
@@ -40,6 +41,14 @@ def records_of(bootstrap: str, topic: str, tail: int | None = None) -> Iterator[
 def read_topic(bootstrap: str, topic: str) -> list[Record]:
     """Return a topic's committed records."""
     return list(records_of(bootstrap, topic))
+
+
+def appended_s(bootstrap: str) -> dict[str, float]:
+    """Return when the broker appended each trade, in seconds since 1970, by the trades' ids."""
+    return {
+        decode_trade(record.value()).trade_id: record.timestamp()[1] / 1000
+        for record in records_of(bootstrap, TRADES_TOPIC)
+    }
 
 
 def ends_of_records(bootstrap: str, topic: str) -> dict[int, int]:
