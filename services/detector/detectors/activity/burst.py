@@ -47,9 +47,9 @@ class BurstParameters(
     prior_excesses=300.0,
     memory=60000.0,
     excesses=1000.0,
-    alert_rarity=3.5,
-    evidence_offset=0.8,
-    evidence_slope=1.0,
+    alert_rarity=3.2,
+    evidence_offset=0.3,
+    evidence_slope=1.2,
     join_s=1.0,
 ):
     """Parameters of Burst."""
@@ -75,9 +75,9 @@ class BurstParameters(
     w_usual: float = Field(-0.17, le=0, description="weight of the log of the usual trades per second")
     origin: float = Field(1.4, description="added to the sum of these")
     doubt: float = Field(
-        2.5, ge=0, description="decades of rarity that a burst lacks at a session's first trade"
+        2.8, ge=0, description="decades of rarity that a burst lacks at a session's first trade"
     )
-    doubt_trades: float = Field(1300.0, gt=0, description="trades after which a quarter of that is left")
+    doubt_trades: float = Field(1800.0, gt=0, description="trades after which a quarter of that is left")
     clusters: float = Field(0.3, gt=0, lt=1, description="prior of clusters for each trade")
 
 

@@ -18,7 +18,7 @@ from numba import njit
 from pydantic import Field
 
 from services.detector.detectors.core.state import BUY, HIDDEN, SECOND_NS, SELL
-from services.detector.detectors.core.tail import ALERT, JUST_LOW
+from services.detector.detectors.core.tail import ALERT
 from services.detector.detectors.patterns.base import (
     CALENDAR,
     MEASURES,
@@ -101,6 +101,13 @@ MUCH = 2.25
 KEPT = 0.995
 """What a block leaves of the largest sum so far."""
 
+TIDY_EVIDENCE = 1.02 * ALERT
+"""Evidence of that: whatever else is found says more."""
+
+LEAD_MOVES, MOST_LEAD = 50.0, 0.4
+"""While of so many of the last moves one side leads by such a share, its moves go both ways: flow of one
+side, which traders bring about. The other side's still tell whether sides and prices fit."""
+
 USUAL_MOMENTS = 500
 """Moments that the usual size, move and delay remember."""
 
@@ -145,6 +152,7 @@ class ColumnChange(PatternDetector):
             ("usual_size", "f8"),
             ("usual_delay", "f8"),
             ("usual_move", "f8"),
+            ("lead", "f8"),
             ("test", "i8"),
             ("is_near", "i8"),
             ("usual", "f8", (COUNT,)),
@@ -238,6 +246,7 @@ def _walk(
 def _begin(s: Record) -> None:
     """Forget what was usual."""
     s.moments = s.test = s.is_near = s.venues = 0
+    s.lead = 0.0
     s.seen[:] = 0.0
     s.block_hits[:] = 0
     s.block_trials[:] = 0
@@ -253,7 +262,10 @@ def _take_price(s: Record, p: Record, now: int, price: float, side: int) -> None
     if move == 0.0:
         return
     if side != HIDDEN:
-        _take(s, p, 3, (side == BUY) == (move > 0.0), now)
+        way = 1.0 if side == BUY else -1.0
+        s.lead += (way - s.lead) / LEAD_MOVES
+        if way * s.lead < MOST_LEAD:
+            _take(s, p, 3, way * move > 0.0, now)
     for j in range(len(MOVE_GRIDS)):
         _take(s, p, MOVES + j, _is_whole(move * MOVE_GRIDS[j]), now)
     doublings = log2(abs(move))
@@ -409,7 +421,7 @@ def _tell(s: Record, p: Record, o: Record) -> None:
     k = t // 2
     bound = -LEFT[t] / (s.gain[t] - LEFT[t])  # at this share the sum neither grows nor falls
     is_tidier = t % 2 == 0 and k >= LEVELS and k < CONDITIONS and s.usual[k] >= TIDY
-    o.evidence = min(ALERT * s.sum[t] / _limit(s, p, t), JUST_LOW if is_tidier else MOST_EVIDENCE)
+    o.evidence = min(ALERT * s.sum[t] / _limit(s, p, t), TIDY_EVIDENCE if is_tidier else MOST_EVIDENCE)
     o.value = s.hits[t] / max(s.trials[t], 1)
     o.expected = s.usual[k]
     o.threshold = bound if t % 2 == 0 else 1.0 - bound

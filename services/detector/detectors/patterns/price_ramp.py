@@ -1,7 +1,8 @@
 """Price Ramp: within minutes the price goes one way by more than the trading explains, step by step.
 
 Prices are compared every few seconds. What a move of so many prints usually is, is learnt from the session:
-the variance of the price for each print. News moves prices more, but with many prints, or at once.
+the variance of the price for each print. News moves prices more, but with many prints, or at once. What
+takes a jump back, as after a halt, is no ramp.
 """
 
 import numpy as np
@@ -31,6 +32,9 @@ STATE = np.dtype(
         ("sample_ns", "i8", (SAMPLES,)),
         ("sample_price", "f8", (SAMPLES,)),
         ("sample_prints", "i8", (SAMPLES,)),
+        ("jump_ns", "i8"),
+        ("jump", "f8"),
+        ("jump_from", "f8"),
         ("is_ramp", "i8"),
         ("ratio", "f8"),
         ("from_ns", "i8"),
@@ -39,7 +43,8 @@ STATE = np.dtype(
     ]
 )
 """Rings of the time, the price and the number of prints at the last samples; `variance` of the log price for
-each print; the ramp that the last sample is part of."""
+each print; the time and the log move of the last jump, and the price before it; the ramp that the last sample
+is part of."""
 
 _MEASURES = np.dtype([*MEASURES, ("move", "f8"), ("from_price", "f8"), ("span_s", "f8")])
 
@@ -59,6 +64,10 @@ class PriceRampParameters(PatternParameters):
     )
     most_of_third: float = Field(
         0.75, gt=0, le=1, description="the same within a third of its time: more is news, or a gap"
+    )
+    news_s: float = Field(60.0, ge=0, description="that third is at least so long")
+    take_back_s: float = Field(
+        1800.0, ge=0, description="how long after a jump a move back to the price before it is no ramp"
     )
     least_prints: float = Field(50.0, gt=0, description="least prints of the ramp")
     learning_samples: float = Field(20.0, ge=2, description="samples before a session is judged")
@@ -150,6 +159,7 @@ def _sample(s: Record, p: Record) -> None:
     if s.samples > 10:
         one = min(one, 9.0 * known)
     s.variance += (one - known) * max(1.0 / s.samples, 1.0 / p.usual_samples)
+    _remember_jump(s, p, step)
     if s.samples <= p.learning_samples:
         return
     most_step = abs(step)
@@ -173,7 +183,9 @@ def _sample(s: Record, p: Record) -> None:
         ):
             continue
         ratio = abs(move) / np.sqrt(known * prints + least_deviation**2) / p.usual_moves
-        if ratio >= best and _largest_of_third(s, back) <= p.most_of_third * abs(move):
+        if ratio < best or _takes_back(s, p, then, price, move):
+            continue
+        if _largest_of_third(s, p, back) <= p.most_of_third * abs(move):
             best = ratio
             s.is_ramp = 1 if move > 0.0 else -1
             s.ratio = ratio
@@ -183,11 +195,39 @@ def _sample(s: Record, p: Record) -> None:
 
 
 @njit(cache=True)
-def _largest_of_third(s: Record, back: int) -> float:
-    """Return the largest move within a third of the time since so many samples ago, the same way as all."""
+def _remember_jump(s: Record, p: Record, step: float) -> None:
+    """Remember the largest jump of late; one that is taken back at once was bad prints."""
+    last = (s.samples - 2) % SAMPLES
+    age_s = (s.sampled_ns - s.jump_ns) / SECOND_NS
+    if not 0.0 <= age_s < p.take_back_s:
+        s.jump = 0.0
+    if step * s.jump < 0.0 and abs(step) >= 0.8 * abs(s.jump):
+        s.jump = 0.0
+    elif abs(step) >= max(p.least_ratio, abs(s.jump)):
+        s.jump_ns = s.sample_ns[last]
+        s.jump = step
+        s.jump_from = s.sample_price[last]
+
+
+@njit(cache=True)
+def _takes_back(s: Record, p: Record, then: int, price: float, move: float) -> bool:
+    """Return whether a move since a sample goes back to where the price jumped from, and hardly further."""
+    if move * s.jump >= 0.0 or s.sample_ns[then] < s.jump_ns:
+        return False
+    beyond = np.log(price / s.jump_from) * (1.0 if move > 0.0 else -1.0)
+    return beyond < p.least_ratio
+
+
+@njit(cache=True)
+def _largest_of_third(s: Record, p: Record, back: int) -> float:
+    """Return the largest move within a third of the time since so many samples ago, the same way as all.
+
+    The third is at least `news_s`.
+    """
     newest = s.samples - 1
     oldest = newest - back
-    third_ns = (s.sample_ns[newest % SAMPLES] - s.sample_ns[oldest % SAMPLES]) // 3
+    span_ns = s.sample_ns[newest % SAMPLES] - s.sample_ns[oldest % SAMPLES]
+    third_ns = max(span_ns // 3, np.int64(p.news_s * SECOND_NS))
     way = 1.0 if s.sample_price[newest % SAMPLES] > s.sample_price[oldest % SAMPLES] else -1.0
     largest = 0.0
     begin = oldest

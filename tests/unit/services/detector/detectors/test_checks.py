@@ -46,6 +46,8 @@ EAGER: dict[str, dict[str, Any]] = {
         "least_ratio": 0.0005,
         "usual_moves": 0.5,
         "most_at_once": 1.0,
+        "news_s": 0.0,
+        "take_back_s": 0.0,
         "least_prints": 1.0,
         "learning_samples": 2.0,
     },

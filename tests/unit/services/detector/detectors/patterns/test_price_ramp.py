@@ -38,3 +38,19 @@ def test_a_move_within_a_third_of_the_time_is_news_and_no_ramp() -> None:
         done = np.clip((trades.event_ns - trades.event_ns[AT]) / (minutes * 60e9), 0, 1)
         moved = replace(trades, price=(trades.price * (1 + 0.015 * done)).round(2))
         assert bool(len(flags_of("price_ramp", moved).at)) == is_ramp
+
+
+@pytest.mark.parametrize(("jump", "is_ramp"), [(0.03, False), (0.0, True), (0.005, True)])
+def test_a_move_back_to_the_price_before_a_jump_is_no_ramp(jump: float, is_ramp: bool) -> None:
+    trades = calm()
+    since_s = (trades.event_ns - trades.event_ns[AT]) / 1e9
+    left = np.where(since_s < 0, 0.0, jump - 0.02 * np.clip(since_s / 400, 0, 1))
+    moved = replace(trades, price=(trades.price * (1 + left)).round(2))
+    assert bool(len(flags_of("price_ramp", moved).at)) == is_ramp
+
+
+def test_a_ramp_after_bad_prints_that_were_taken_back_at_once_is_one() -> None:
+    trades = ramped(0.015)
+    price = trades.price.copy()
+    price[AT - 60 : AT - 40] *= 1.05
+    assert len(flags_of("price_ramp", replace(trades, price=price.round(2))).at)

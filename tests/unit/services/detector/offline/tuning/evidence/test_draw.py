@@ -119,10 +119,10 @@ def test_changes_are_told_in_words() -> None:
     )
     found = changes(DEFAULT, own)
     alert = DEFAULT.detectors.model_dump()["burst"]["alert_rarity"]
-    assert alert == 3.5
+    assert alert == 3.2
     assert (
-        "NVDA: Burst flags what occurs once in 100,000 trades, not once in 3,200 trades: fewer alerts "
-        "(level 3.5 to 5)."
+        "NVDA: Burst flags what occurs once in 100,000 trades, not once in 1,600 trades: fewer alerts "
+        "(level 3.2 to 5)."
     ) in found
     assert "NVDA: Burst starts from 1 other value each morning." in found
     assert "NVDA: Unusual Size no longer runs." in found
