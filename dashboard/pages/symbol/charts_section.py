@@ -54,10 +54,12 @@ def show_charts(answers: Answers, symbol: str, time_range: TimeRange, expected: 
     )
     small = int(are_small(anomalies.rows, view.severities, view.selected).sum())
     told = [] if expected is None else [expected.remark]
-    if remarks := [*_told_of_rows(answers), *_told_of_small(small), *told]:
-        st.caption(" ".join(remarks))
-    if answers.beyond is not None:
-        _show_beyond(answers.beyond, axis)
+    # In a place of their own, so that the charts keep theirs: one that moves is built again by the browser.
+    with st.container():
+        if remarks := [*_told_of_rows(answers), *_told_of_small(small), *told]:
+            st.caption(" ".join(remarks))
+        if answers.beyond is not None:
+            _show_beyond(answers.beyond, axis)
     shown = f"{view.chart}-{time_range.start.timestamp():.3f}-{time_range.end.timestamp():.3f}"
     marks = Marks(
         anomalies.rows.assign(until=answers.ends),
