@@ -3,7 +3,7 @@
 Between two refreshes only the data of a chart change, not its specification (scales, axes, layers). So the
 browser replaces the data in the existing chart instead of building another one; and the
 specification, which takes longer to make than anything else here, is made once: for another time range, only
-the ends and the labels of its time axis are put in.
+the labels of its time axis are put in, and the ends where the data do not hold them.
 """
 
 import datetime as dt
@@ -44,7 +44,7 @@ def on_time_axis(kept: str, time_range: TimeRange, finest: str = "%H:%M:%S.%L") 
     Parameters
     ----------
     kept
-        As JSON, with `START`, `END` and `LABELS`.
+        As JSON, with `LABELS`; also with `START` and `END`, unless the data hold the ends.
     time_range
         The time range.
     finest

@@ -242,6 +242,20 @@ def test_going_back_goes_back_to_the_view_before(page: Page) -> None:
 
 @pytest.mark.slow
 def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Document]) -> None:
+    drag_across_volume(page)
+    page.wait_for_url("**from=**")
+    asked = parse_qs(urlsplit(page.url).query)
+    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
+    assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
+    inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
+    expect_metric(page, "Trades", f"{len(inside):,}")
+    page.get_by_role("button", name="Reset zoom").click()
+    expect_metric(page, "Trades", f"{len(main_trades(tape)):,}")
+    drag_across_volume(page)
+    expect_metric(page, "Trades", f"{len(inside):,}")
+
+
+def drag_across_volume(page: Page) -> None:
     chart = page.get_by_test_id("stVegaLiteChart").nth(1)
     expect(chart.locator("svg")).to_be_visible()
     box = chart.bounding_box()
@@ -251,14 +265,28 @@ def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Doc
     page.mouse.down()
     page.mouse.move(box["x"] + 700, y, steps=8)
     page.mouse.up()
+
+
+@pytest.mark.slow
+def test_the_browser_keeps_the_charts_for_another_severity_and_another_time(page: Page) -> None:
+    charts = page.get_by_test_id("stVegaLiteChart")
+    markers = charts.first.locator(".mark-symbol path")
+    expect(markers).to_have_count(MAX_ANOMALIES)
+    expect(page.get_by_text("small marks at the bottom edge")).to_be_visible()
+    for chart in charts.all():
+        chart.locator("svg").evaluate("svg => { svg.dataset.kept = 'yes' }")
+    kept = charts.locator("svg[data-kept]")
+    choose(page, "Severity", "high")
+    expect(markers).not_to_have_count(MAX_ANOMALIES)
+    expect(page.get_by_text("small marks at the bottom edge")).to_have_count(0)
+    expect(kept).to_have_count(2)
+    labels = charts.nth(1).locator(".role-axis-label text")
+    before = labels.all_text_contents()
+    page.keyboard.press("Escape")
+    page.get_by_role("slider").first.press("PageUp")
     page.wait_for_url("**from=**")
-    asked = parse_qs(urlsplit(page.url).query)
-    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
-    assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
-    inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
-    expect_metric(page, "Trades", f"{len(inside):,}")
-    page.get_by_role("button", name="Reset zoom").click()
-    expect_metric(page, "Trades", f"{len(main_trades(tape)):,}")
+    expect(labels).not_to_have_text(before)
+    expect(kept).to_have_count(2)
 
 
 @pytest.mark.slow

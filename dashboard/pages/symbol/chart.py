@@ -7,7 +7,8 @@ import altair as alt
 import pandas as pd
 
 from dashboard.ui.clock import UTC_CLOCK
-from dashboard.ui.kept_charts import END, LABELS, START
+from dashboard.ui.kept_charts import LABELS
+from dashboard.ui.time_ranges import TimeRange
 from dashboard.ui.zone import zone
 
 SPAN = "span"
@@ -15,6 +16,9 @@ SPAN = "span"
 
 SILENT: dict[str, Any] = {"aria": False}
 """For marks that a screen reader leaves out: a thousand bars, for each of which a text would be made."""
+
+AXIS = "axis"
+"""Data of each chart: what its time axis shows, as `axis_frame` returns it."""
 
 TICKS = 16
 """About so many are on a time axis."""
@@ -36,6 +40,17 @@ class Chart:
         return self.spec | {"datasets": self.datasets}
 
 
+def axis_frame(time_range: TimeRange) -> pd.DataFrame:
+    """Return the one row of `AXIS`: `start` and `end`."""
+    return pd.DataFrame({"start": [pd.Timestamp(time_range.start)], "end": [pd.Timestamp(time_range.end)]})
+
+
+def axis_mark() -> alt.Chart:
+    """Return an unseen mark of `AXIS`: Vega-Lite leaves out data that no mark has."""
+    chart: alt.Chart = alt.Chart(alt.NamedData(AXIS)).mark_rect(**SILENT, opacity=0)
+    return chart
+
+
 def bottom_axis(field: str) -> alt.X:
     """Return a time axis below the chart, by the chosen clock; see `on_time_axis`."""
     return _time_axis(field, zone().heading, "bottom")
@@ -48,10 +63,12 @@ def top_axis(field: str) -> alt.X:
 
 
 def _time_axis(field: str, title: str, side: Literal["top", "bottom"]) -> alt.X:
+    # From the data, so that the specification is the same for all time ranges: the browser keeps the chart.
+    ends = [alt.ExprRef(f"data('{AXIS}')[0].{end}") for end in ("start", "end")]
     return alt.X(
         f"{field}:T",
         title=title,
-        scale=alt.Scale(type="utc", domain=[START, END], nice=False),
+        scale=alt.Scale(type="utc", domain=ends, nice=False),
         axis=alt.Axis(
             orient=side,
             grid=True,

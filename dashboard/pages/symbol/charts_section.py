@@ -1,6 +1,7 @@
 """The charts of the symbol page with their legend, and what they leave out."""
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pandas as pd
@@ -8,7 +9,7 @@ import streamlit as st
 
 from dashboard.pages.symbol import state as symbol_state
 from dashboard.pages.symbol.answers import Answers
-from dashboard.pages.symbol.chart import SPAN
+from dashboard.pages.symbol.chart import SPAN, Chart
 from dashboard.pages.symbol.expected import Expected
 from dashboard.pages.symbol.expected_charts import rate_chart, size_chart
 from dashboard.pages.symbol.feed_marks import BANDS, TICKS
@@ -29,6 +30,8 @@ FINE = dt.timedelta(minutes=15)
 """A stretch up to that long is zoomed to by the second, a longer one by the minute."""
 
 SECOND = dt.timedelta(seconds=1)
+
+_DRAWN = "symbol-drawn"
 
 
 def show_charts(answers: Answers, symbol: str, time_range: TimeRange, expected: Expected | None) -> None:
@@ -69,8 +72,9 @@ def show_charts(answers: Answers, symbol: str, time_range: TimeRange, expected: 
         answers.vwap,
         expected,
     )
-    charts = {
-        "price": price_chart(
+    # Each is sent before the next is made: the browser draws one while the server makes another.
+    charts: dict[str, Callable[[], Chart | None]] = {
+        "price": lambda: price_chart(
             trades,
             axis,
             marks,
@@ -80,20 +84,50 @@ def show_charts(answers: Answers, symbol: str, time_range: TimeRange, expected: 
             chosen=view.severities,
             selected=view.selected,
         ),
-        "volume": volume_chart(trades, time_range),
-        "size": None if expected is None else size_chart(expected, trades.bucket_s, time_range),
-        "rate": None if expected is None else rate_chart(expected, trades.bucket_s, time_range),
+        "volume": lambda: volume_chart(trades, time_range),
+        "size": lambda: None if expected is None else size_chart(expected, trades.bucket_s, time_range),
+        "rate": lambda: None if expected is None else rate_chart(expected, trades.bucket_s, time_range),
     }
+    number = _number_of_charts(shown, charts)
     with st.container(gap=None):
-        for name, chart in charts.items():
+        for name, make in charts.items():
+            chart = make()
             if chart is None:
                 continue
-            # A chart of another time range is another chart, in which nothing has been dragged yet.
-            key = f"symbol-{name}-{shown}"
+            key = _key(name, number)
             st.vega_lite_chart(
                 spec=chart.to_dict(), width="stretch", key=key, on_select=partial(_take_selection, key)
             )
     st.caption("Drag across a chart to zoom in; click a marker to select it.")
+
+
+def _key(name: str, number: int) -> str:
+    return f"symbol-{name}-{number}"
+
+
+def _number_of_charts(shown: str, names: Iterable[str]) -> int:
+    """Return a number for the charts' keys: with another one, the browser builds other charts.
+
+    As that takes several times as long as giving the charts other data, it is done only where something was
+    dragged or clicked in one of them, and something else is shown now.
+
+    Parameters
+    ----------
+    shown
+        Names what the charts show: their kind and their time range.
+    names
+        The charts that there may be.
+    """
+    drawn: tuple[str, int] = st.session_state.get(_DRAWN, (shown, 0))
+    before, number = drawn
+    if shown != before and any(_selected(_key(name, number)) for name in names):
+        number += 1
+    st.session_state[_DRAWN] = shown, number
+    return number
+
+
+def _selected(key: str) -> bool:
+    return any(st.session_state.get(key, {}).get("selection", {}).values())
 
 
 def _told_of_rows(answers: Answers) -> list[str]:

@@ -6,10 +6,13 @@ import altair as alt
 import pandas as pd
 
 from dashboard.pages.symbol.chart import (
+    AXIS,
     SILENT,
     SPAN,
     Y_AXIS_WIDTH,
     Chart,
+    axis_frame,
+    axis_mark,
     serializable,
     span_tooltip,
     spans,
@@ -118,7 +121,10 @@ def _rows(buckets: pd.DataFrame, names: tuple[str, ...], bucket_s: float) -> pd.
 def _chart(title: str, scale: str, rows: pd.DataFrame, time_range: TimeRange) -> Chart:
     top = _ROOM * max(float(rows["seen"].max()), float(rows["limit"].median()))
     drawn = rows.assign(limit=rows["limit"].clip(upper=top), usual=rows["usual"].clip(upper=top))
-    return Chart(on_time_axis(_spec(title, scale), time_range), {"rows": serializable(drawn)})
+    return Chart(
+        on_time_axis(_spec(title, scale), time_range),
+        {AXIS: serializable(axis_frame(time_range)), "rows": serializable(drawn)},
+    )
 
 
 @kept_by_clock
@@ -166,7 +172,8 @@ def _spec(title: str, scale: str) -> dict[str, Any]:
         .encode(x="start:T", y=f"{name}:Q", detail="segment:N")
         for name, dash in (("usual", [1, 0]), ("limit", [5, 4]))
     ]
-    return alt.layer(seen, *lines).properties(height=HEIGHT, width="container").to_dict()
+    times = axis_mark().encode(x=top_axis("start"), x2="end:T")
+    return alt.layer(times, seen, *lines).properties(height=HEIGHT, width="container").to_dict()
 
 
 def _between(lows: list[str], highs: list[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import altair as alt
 import pandas as pd
@@ -178,27 +177,27 @@ def edge_frame(prints: pd.DataFrame, axis: PriceAxis, time_range: TimeRange) -> 
     return frame.assign(right=texts.where(has_room, ""), left=texts.where(~has_room, ""), above=is_above)
 
 
-def edges() -> list[alt.Chart]:
-    """Return the layers of prints beyond the axis."""
-    offset = alt.ExprRef("datum.above ? 4 : -4")
-    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (
-        ("right", "left", -5),
-        ("left", "right", 5),
-    )
-    return [
+def edges() -> alt.Chart:
+    """Return the layer of prints beyond the axis."""
+    chart: alt.Chart = (
         alt.Chart(alt.NamedData("edges"))
         .mark_text(
-            align=align,
+            align=alt.ExprRef("datum.right ? 'left' : 'right'"),
             baseline=alt.ExprRef("datum.above ? 'top' : 'bottom'"),
-            dx=dx,
-            dy=offset,
+            dx=alt.ExprRef("datum.right ? -5 : 5"),
+            dy=alt.ExprRef("datum.above ? 4 : -4"),
             fontSize=12,
             fontWeight="bold",
             color=PRICE_COLOR,
         )
-        .encode(x="time:T", y="level:Q", text=f"{side}:N", tooltip=_print_tooltip())
-        for side, align, dx in sides
-    ]
+        .encode(
+            x="time:T",
+            y="level:Q",
+            text=alt.value(alt.ExprRef("datum.right || datum.left")),
+            tooltip=_print_tooltip(),
+        )
+    )
+    return chart
 
 
 def _print_frame(prints: pd.DataFrame, axis: PriceAxis) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.pages.symbol.chart import Chart, serializable
+from dashboard.pages.symbol.chart import AXIS, Chart, axis_frame, serializable
 from dashboard.pages.symbol.expected import PRICES, Expected
 from dashboard.pages.symbol.expected_charts import band_frame, band_layers
 from dashboard.pages.symbol.feed_layers import feed_frames, feed_layers
@@ -85,14 +85,7 @@ def price_chart(
     """
     labels = label_shapes([*LABEL_SHAPES, *marks.anomalies["label"]])
     bands, ticks = feed_frames(marks.happened, time_range)
-    ends = pd.DataFrame(
-        {
-            "start": [pd.Timestamp(time_range.start)],
-            "end": [pd.Timestamp(time_range.end)],
-            "low": [axis.shown.low],
-            "high": [axis.shown.high],
-        }
-    )
+    ends = axis_frame(time_range).assign(low=axis.shown.low, high=axis.shown.high)
     expected = marks.expected if marks.expected is not None and marks.expected.has(PRICES) else None
     return Chart(
         on_time_axis(
@@ -100,7 +93,7 @@ def price_chart(
             time_range,
         ),
         {
-            "axis": serializable(ends),
+            AXIS: serializable(ends),
             "buckets": serializable(price_frame(trades, axis, candles)),
             "stretches": serializable(stretch_frame(marks.anomalies)),
             "marks": serializable(mark_frame(marks.anomalies, axis, said, chosen, selected)),
@@ -138,6 +131,6 @@ def _price_spec(
         *above,
         markers(labels),
         crosses(),
-        *edges(),
+        edges(),
     ]
     return alt.layer(*layers).properties(height=PRICE_HEIGHT, width="container").to_dict()

@@ -5,7 +5,15 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.pages.symbol.chart import SILENT, SPAN, Y_AXIS_WIDTH, span_tooltip, spans, top_axis
+from dashboard.pages.symbol.chart import (
+    SILENT,
+    SPAN,
+    Y_AXIS_WIDTH,
+    axis_mark,
+    span_tooltip,
+    spans,
+    top_axis,
+)
 from dashboard.pages.symbol.price_axis import PriceAxis
 from dashboard.pages.symbol.queries import TradeSummary
 from dashboard.ui.palette import CANDLE_COLORS, PRICE_COLOR
@@ -60,27 +68,23 @@ def segments(buckets: pd.DataFrame, bucket_s: float) -> pd.Series:
 
 
 def axis_layer(decimals: int) -> alt.Chart:
-    """Return an unseen layer that gives the price axis its ends, which the data hold: `axis`."""
-    chart: alt.Chart = (
-        alt.Chart(alt.NamedData("axis"))
-        .mark_rect(**SILENT, opacity=0)
-        .encode(
-            x=top_axis("start"),
-            x2="end:T",
-            y=alt.Y(
-                "low:Q",
-                title="Price",
-                scale=alt.Scale(zero=False, nice=False),
-                axis=alt.Axis(
-                    minExtent=Y_AXIS_WIDTH,
-                    maxExtent=Y_AXIS_WIDTH,
-                    tickCount=6,
-                    tickMinStep=10.0**-decimals,
-                    format=f",.{decimals}f",
-                ),
+    """Return an unseen layer that gives the price axis its ends, which the data hold: `AXIS`."""
+    chart: alt.Chart = axis_mark().encode(
+        x=top_axis("start"),
+        x2="end:T",
+        y=alt.Y(
+            "low:Q",
+            title="Price",
+            scale=alt.Scale(zero=False, nice=False),
+            axis=alt.Axis(
+                minExtent=Y_AXIS_WIDTH,
+                maxExtent=Y_AXIS_WIDTH,
+                tickCount=6,
+                tickMinStep=10.0**-decimals,
+                format=f",.{decimals}f",
             ),
-            y2="high:Q",
-        )
+        ),
+        y2="high:Q",
     )
     return chart
 

@@ -1,15 +1,18 @@
 """The symbol page's chart of the volume by side; makes no queries."""
 
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from dashboard.pages.symbol.chart import (
+    AXIS,
     SILENT,
     SPAN,
     Y_AXIS_WIDTH,
     Chart,
+    axis_frame,
+    axis_mark,
     bottom_axis,
     serializable,
     span_tooltip,
@@ -49,7 +52,11 @@ def volume_chart(trades: TradeSummary, time_range: TimeRange) -> Chart:
     drawn = blocks.assign(bottom=blocks["bottom"].clip(upper=limit), top=blocks["top"].clip(upper=limit))
     return Chart(
         on_time_axis(_volume_spec(), time_range),
-        {"blocks": serializable(drawn), "notes": serializable(notes)},
+        {
+            AXIS: serializable(axis_frame(time_range)),
+            "blocks": serializable(drawn),
+            "notes": serializable(notes),
+        },
     )
 
 
@@ -102,17 +109,19 @@ def _volume_spec() -> dict[str, Any]:
         )
         .add_params(alt.selection_interval(SPAN, encodings=["x"]))
     )
-    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (
-        ("right", "left", 5),
-        ("left", "right", -3),
-    )
-    labels = [
+    labels = (
         alt.Chart(alt.NamedData("notes"))
-        .mark_text(align=align, dx=dx, dy=8, fontSize=11, color=PRICE_COLOR)
-        .encode(x="start:T", y=alt.Y("limit:Q"), text=f"{field}:N")
-        for field, align, dx in sides
-    ]
-    return alt.layer(bars, *labels).properties(height=VOLUME_HEIGHT, width="container").to_dict()
+        .mark_text(
+            align=alt.ExprRef("datum.right ? 'left' : 'right'"),
+            dx=alt.ExprRef("datum.right ? 5 : -3"),
+            dy=8,
+            fontSize=11,
+            color=PRICE_COLOR,
+        )
+        .encode(x="start:T", y=alt.Y("limit:Q"), text=alt.value(alt.ExprRef("datum.right || datum.left")))
+    )
+    times = axis_mark().encode(x=bottom_axis("start"), x2="end:T")
+    return alt.layer(times, bars, labels).properties(height=VOLUME_HEIGHT, width="container").to_dict()
 
 
 def tall_bars(blocks: pd.DataFrame, limit: float, time_range: TimeRange) -> pd.DataFrame:

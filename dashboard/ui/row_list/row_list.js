@@ -78,8 +78,12 @@ class RowList {
   }
 
   rowOf(data, before) {
-    const text = JSON.stringify([data, this.headText]);
-    if (before?.text === text) return before;
+    const text = JSON.stringify([{ ...data, href: "" }, this.headText]);
+    if (before?.text === text) {
+      // Of the same row in another list: its address names the list that it is from.
+      before.querySelector(".tw-open a").href = data.href;
+      return before;
+    }
     const row = make("tr");
     row.text = text;
     row.dataset.id = data.id;

@@ -1,7 +1,10 @@
+import datetime as dt
+
 import pytest
 
 from dashboard.pages.symbol.volume_chart import volume_chart
-from tests.unit.dashboard.answers import RANGE, anomaly, bucket, drawn_prices, trade_summary
+from dashboard.ui.time_ranges import TimeRange
+from tests.unit.dashboard.answers import RANGE, anomaly, bucket, drawn, drawn_prices, trade_summary
 
 
 @pytest.mark.parametrize("candles", [False, True])
@@ -40,5 +43,15 @@ def test_the_time_axis_is_what_was_asked_for_in_both_charts() -> None:
     trades = trade_summary(bucket(0, {"A": 1}))
     for chart in (drawn_prices(trades), volume_chart(trades, RANGE)):
         scale = chart.spec["layer"][0]["encoding"]["x"]["scale"]
-        assert scale["domain"] == [RANGE.start.timestamp() * 1000, RANGE.end.timestamp() * 1000]
+        assert [end["expr"] for end in scale["domain"]] == ["data('axis')[0].start", "data('axis')[0].end"]
+        (ends,) = drawn(chart, "axis")
+        assert (ends["start"], ends["end"]) == (RANGE.start.timestamp() * 1000, RANGE.end.timestamp() * 1000)
         assert scale["type"] == "utc"
+
+
+def test_another_time_range_changes_nothing_but_the_data() -> None:
+    trades = trade_summary(bucket(0, {"A": 1}))
+    later = TimeRange(RANGE.start + dt.timedelta(minutes=7), RANGE.end)
+    one, other = (volume_chart(trades, shown) for shown in (RANGE, later))
+    assert one.spec == other.spec
+    assert drawn(one, "axis") != drawn(other, "axis")

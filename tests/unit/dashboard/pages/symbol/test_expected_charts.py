@@ -60,7 +60,7 @@ def test_sizes_are_drawn_beside_the_usual_one_and_the_limit_within_the_axis() ->
         (9_000, 121, 2_000),
     ]
     assert (rows[1]["seen_text"], rows[0]["usual_text"], rows[1]["limit_text"]) == ("9,000", "120", "2,000")
-    assert chart.spec["layer"][0]["encoding"]["y"]["scale"]["type"] == "log"
+    assert chart.spec["layer"][1]["encoding"]["y"]["scale"]["type"] == "log"
 
 
 def test_a_limit_that_nothing_reaches_is_drawn_at_the_edge() -> None:
