@@ -14,7 +14,7 @@ again, and the indexer's group has no offsets.
 
 The same is timed for all, from outside: Elasticsearch's own count of indexed documents, queried every 50 ms.
 The clock starts when the first documents are seen, and stops when all are but those of one request: a service
-does not know which trade is the last, so the indexer waits half a second for more before it sends the rest.
+does not know which trade is the last, so the indexer may wait for more before it sends the rest.
 The rate is the documents in between by the time in between, so the start of the process, joining the group,
 and preparing bodies are not counted for any of them. After each run the index has to have each trade, indexed
 once.

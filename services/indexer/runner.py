@@ -149,9 +149,9 @@ class Runner:
         """Read, gather, send and settle once; returns whether there was anything to do."""
         records = self._loop.read(max(1, self._batch.room), POLL_S)
         self._gather(records)
-        if self._batch.is_due:
-            self._dispatch(dict(self._loop.positions.next_offsets))
         self._settle()
+        if self._batch.is_due or (self._batch and not self._in_flight):
+            self._dispatch(dict(self._loop.positions.next_offsets))
         # Also if no batch waits behind the one that it owes an answer for.
         self._note_waiting(self._in_flight.unanswered_s >= SILENT_S)
         is_idle = not (records or self._batch or self._in_flight or self._loop.has_aside)

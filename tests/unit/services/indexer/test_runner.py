@@ -241,18 +241,60 @@ def test_letter_waits_while_the_queue_of_the_client_is_full(bench: Bench) -> Non
     assert len(bench.producer.letters) == len(origins) == len(PLACES)
 
 
+def delivered(bench: Bench, at: int) -> None:
+    """Have the runner read one message."""
+    bench.client.delivers(FakeMessage(("trades", 0), at, content(("trades", 0), at)))
+    bench.runner._turn()
+
+
 def test_what_was_lost_is_not_committed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.gives(PLACES)
     bench.runner._turn()
     bench.runner._turn()
     monkeypatch.setattr(batch, "FLUSH_AFTER_S", 3_600.0)
-    bench.client.delivers(*(FakeMessage(("trades", 0), at, content(("trades", 0), at)) for at in range(3)))
-    bench.runner._turn()
+    bench.sink.go.clear()
+    for at in range(3):  # the first one is in flight, the others wait for it
+        delivered(bench, at)
     bench.client.loses()
+    bench.runner._turn()
+    bench.sink.go.set()
+    bench.runner._stay_until(lambda: not bench.runner._in_flight)
     for _ in range(3):
         bench.runner._turn()
     assert bench.committed == {}
-    assert bench.documents == {}
+    assert bench.sink.written == {content(("trades", 0), 0)}
+
+
+def test_partial_batch_goes_at_once_if_none_is_in_flight_and_else_when_that_is_answered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.gives(PLACES)
+    bench.runner._turn()
+    bench.runner._turn()
+    monkeypatch.setattr(batch, "FLUSH_AFTER_S", 3_600.0)
+    bench.sink.go.clear()
+    for at in range(3):
+        delivered(bench, at)
+    assert bench.runner._in_flight.count() == {"trades": 1}
+    bench.sink.go.set()
+    bench.runner._in_flight.wait(SOON_S)
+    bench.runner._turn()
+    bench.runner._stay_until(lambda: not bench.runner._in_flight)
+    assert bench.sink.written == {content(("trades", 0), at) for at in range(3)}
+
+
+def test_partial_batch_does_not_wait_for_ever_for_the_one_in_flight(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.gives(PLACES)
+    bench.runner._turn()
+    bench.runner._turn()
+    monkeypatch.setattr(batch, "FLUSH_AFTER_S", 1e-9)
+    bench.sink.go.clear()
+    for at in range(2):
+        delivered(bench, at)
+    assert bench.runner._in_flight.count() == {"trades": 2}
+    bench.sink.go.set()
 
 
 def test_answer_to_a_client_that_was_left_does_not_hold_up_the_next_ones_commits(bench: Bench) -> None:
