@@ -12,7 +12,6 @@ machine's cores with Kafka and the venue.
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Row
-from benchmarks.surroundings import PROJECT, command, environment, note, running_kafka
+from benchmarks.surroundings import PROJECT, command, environment, note, processor_s, running_kafka
 from infra.embedded.child_process import start_child
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_consumer
@@ -262,9 +261,3 @@ def wait_for(log: Path, text: str) -> None:
             said = log.read_text()[-500:] if log.exists() else "nothing"
             raise TapewatchError(f"A process has not started: {said}", "Fix the error that it reports.")
         time.sleep(0.05)
-
-
-def processor_s(pid: int) -> float:
-    """Return the processor time of a process, all of its threads, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.feed import PROFILE, processor_s, running_service
+from benchmarks.feed import PROFILE, running_service
 from benchmarks.rows import Row
-from benchmarks.surroundings import PROJECT, environment, note, run_command
+from benchmarks.surroundings import PROJECT, environment, note, processor_s, run_command
 from benchmarks.topics import appended_s
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig

@@ -29,6 +29,7 @@ BENCHMARKS = (
     "alerts",
     "promise",
     "indexer",
+    "whole_day",
     "postgres",
     "dashboard",
 )

@@ -33,7 +33,7 @@ def measure() -> list[Row]:
     with running_kafka() as bootstrap:
         bench = Bench(bootstrap)
         bench.publish(MEASURED)
-        rows.append(_row("detector", lambda form: bench.detector(_child("detect", form))))
+        rows.append(_row("detector", lambda form: bench.detector(_child("detect", form)).trades_per_s))
     return rows
 
 

@@ -22,7 +22,9 @@ Before the first pair both read a shorter day once, unmeasured: the broker and t
 are then warm for both. After each run its output is counted: Quix Streams has to have published each trade
 above the threshold once, the detector some anomalies.
 
-The figures are medians of the runs, the ratio is the median of the pairs' ratios.
+The processor time is that of the process, all of its threads, in the same time, by the trades of that time.
+
+The figures are medians of the runs, the ratios are the medians of the pairs' ratios.
 """
 
 import datetime as dt
@@ -31,6 +33,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
@@ -45,6 +48,7 @@ from benchmarks.surroundings import (
     environment,
     generated_day,
     note,
+    processor_s,
     run_command,
     running_kafka,
 )
@@ -70,6 +74,8 @@ def measure() -> list[Row]:
     """Measure the pairs."""
     quix = QuixStreams()
     quix.set_up()
+    peers: list[Speed] = []
+    ours: list[Speed] = []
     with running_kafka() as bootstrap, tempfile.TemporaryDirectory() as scratch:
         bench = Bench(bootstrap)
         bench.publish(WARM_UP)
@@ -77,22 +83,49 @@ def measure() -> list[Row]:
         bench.peer(quix, Path(scratch))
         bench.detector()
         bench.publish(MEASURED)
-        peers, ours = [], []
         for pair in range(1, PAIRS + 1):
             peers.append(bench.peer(quix, Path(scratch)))
             ours.append(bench.detector())
-            figures = f"Quix Streams {peers[-1]:,.0f}, detector {ours[-1]:,.0f} trades/s"
-            note(f"service: pair {pair} of {PAIRS}: {figures}")
+            note(f"service: pair {pair} of {PAIRS}: Quix Streams {peers[-1]}, detector {ours[-1]}")
+    pairs = list(zip(ours, peers, strict=True))
+    peer = f"{quix.name}, a threshold, exactly once"
     return [
         Row(
             "service: detect on Kafka, transactions on",
-            statistics.median(ours),
+            statistics.median(speed.trades_per_s for speed in ours),
             "trades/s",
-            f"{quix.name}, a threshold, exactly once: {statistics.median(peers):,.0f}",
-            statistics.median(a / b for a, b in zip(ours, peers, strict=True)),
+            f"{peer}: {statistics.median(speed.trades_per_s for speed in peers):,.0f}",
+            statistics.median(a.trades_per_s / b.trades_per_s for a, b in pairs),
             "1.1 at least",
-        )
+        ),
+        Row(
+            "service: the detector's processor for a million trades",
+            statistics.median(speed.processor_s for speed in ours),
+            "s of processor",
+            f"{peer}: {statistics.median(speed.processor_s for speed in peers):.3g}",
+            statistics.median(a.processor_s / b.processor_s for a, b in pairs),
+            "4.5 s at most",
+        ),
     ]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a program works off a full topic.
+
+    Parameters
+    ----------
+    trades_per_s
+        Trades a second.
+    processor_s
+        Processor time for a million trades, in seconds.
+    """
+
+    trades_per_s: float
+    processor_s: float
+
+    def __str__(self) -> str:
+        return f"{self.trades_per_s:,.0f} trades/s and {self.processor_s:.2f} s of processor a million"
 
 
 class Bench:
@@ -124,31 +157,31 @@ class Bench:
             raise RuntimeError(f"{self._trades} trades would leave a remainder of Quix Streams' commits")
         self._ends = ends_of_records(self._bootstrap, TRADES_TOPIC)
 
-    def peer(self, peer: Peer, scratch: Path) -> float:
-        """Return trades a second of an engine that publishes trades above the threshold; see the module."""
+    def peer(self, peer: Peer, scratch: Path) -> Speed:
+        """Measure an engine that publishes trades above the threshold; see the module."""
         self._runs += 1
         group, topic = peer.places(f"threshold-{self._runs}")
         folder = scratch / group
         job = Job(self._bootstrap, group, TRADES_TOPIC, topic, THRESHOLD_SHARES, folder, Purpose.RATE)
         peer.clear(self._admin, job)
         command = peer.command(job)
-        rate = self._rate(list(command.arguments), group, command.env)
+        speed = self._speed(list(command.arguments), group, command.env)
         published = len(read_topic(self._bootstrap, topic))
         if published != self._large_trades:
             raise RuntimeError(f"{peer.name} published {published} trades instead of {self._large_trades}")
-        return rate
+        return speed
 
-    def detector(self, arguments: list[str] | None = None) -> float:
-        """Return trades a second of `tapewatch detect`, or of another detector; see the module."""
+    def detector(self, arguments: list[str] | None = None) -> Speed:
+        """Measure `tapewatch detect`, or of another detector; see the module."""
         self._runs += 1
         forget_detector(self._admin)
-        rate = self._rate(arguments or command("detect"), DETECTOR.group, self._env)
+        speed = self._speed(arguments or command("detect"), DETECTOR.group, self._env)
         if not read_topic(self._bootstrap, ANOMALIES_TOPIC):
             raise RuntimeError("the detector published no anomaly")
-        return rate
+        return speed
 
-    def _rate(self, arguments: list[str], group: str, env: Mapping[str, str]) -> float:
-        """Run a program until its group has committed everything; return trades a second."""
+    def _speed(self, arguments: list[str], group: str, env: Mapping[str, str]) -> Speed:
+        """Run a program until its group has committed everything."""
         log_file = OUT / f"{group}.log"
         log_file.unlink(missing_ok=True)
         with Commits(self._bootstrap, TRADES_TOPIC, group, self._ends) as commits:
@@ -156,7 +189,7 @@ class Bench:
                 raise RuntimeError(f"the group {group} has committed {left} offsets already")
             program = start_child(arguments, log_file=log_file, env=env, cwd=PROJECT)
             try:
-                first, last = _watched(commits, program, arguments[0], log_file)
+                (first, first_s), (last, last_s) = _watched(commits, program, arguments[0], log_file)
             finally:
                 program.terminate()
                 try:
@@ -165,24 +198,24 @@ class Bench:
                     program.kill()
                     program.wait()
         # The same as counting trades, but for the few offsets that a producer's transactions take.
-        share = (last.offsets - first.offsets) / commits.total
-        return share * self._trades / (last.at_s - first.at_s)
+        trades = (last.offsets - first.offsets) / commits.total * self._trades
+        return Speed(trades / (last.at_s - first.at_s), (last_s - first_s) / trades * 1e6)
 
 
 def _watched(
     commits: Commits, program: "subprocess.Popen[bytes]", name: str, log_file: Path
-) -> tuple[Seen, Seen]:
-    """Return what was seen at the first and at the last commit."""
+) -> tuple[tuple[Seen, float], tuple[Seen, float]]:
+    """Return what was seen at the first and at the last commit, and the program's processor time by then."""
     deadline_s = time.perf_counter() + RUN_TIMEOUT_S
-    first: Seen | None = None
+    first: tuple[Seen, float] | None = None
     while time.perf_counter() < deadline_s and program.poll() is None:
         seen = commits.ask()
         if seen.offsets and first is None:
-            first = seen
+            first = seen, processor_s(program.pid)
         if first and seen.offsets == commits.total:
-            if seen is first:
+            if seen is first[0]:
                 raise RuntimeError("everything was committed at once: too few trades to time")
-            return first, seen
+            return first, (seen, processor_s(program.pid))
         time.sleep(POLL_S)
     raise TapewatchError(
         f"{name} did not commit all trades within {RUN_TIMEOUT_S:.0f} s, or ended.",

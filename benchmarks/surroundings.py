@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from infra.embedded.ports import free_port
@@ -99,3 +100,9 @@ def run_command(env: dict[str, str], timeout_s: float, *arguments: str) -> str:
             f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Fix the error that it reports."
         )
     return done.stderr
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time of a process, all of its threads, in seconds."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

@@ -3,8 +3,8 @@
     python -m benchmarks.trade_sender 0 5000 25
 
 The arguments are the first trade's number, trades a second and seconds; `TAPEWATCH_KAFKA` says where Kafka
-is. Each trade is stamped when it is sent; every thousandth is ten per cent off the others. The trade's number
-is its id.
+is. Each trade is stamped when it is sent; every thousandth is ten per cent off the others. Buyers and sellers
+take turns: a tape of buyers alone is an anomaly at each trade. The trade's number is its id.
 """
 
 import os
@@ -24,10 +24,11 @@ LINGER_MS = 1
 
 def trade(number: int, now: str) -> tuple[str, str]:
     """Return a trade's key and its message."""
-    symbol, cents = SYMBOLS[number % len(SYMBOLS)], cents_of(number)
+    turn, at = divmod(number, len(SYMBOLS))
+    symbol, cents, side = SYMBOLS[at], cents_of(number), "BA"[turn % 2]
     return symbol, (
         f'{{"@timestamp":"{now}","trade_id":"{number}","symbol":"{symbol}","price":{cents / 100},'
-        f'"size":{number % 300 + 1},"side":"B","sequence":{number + 1},"source":"benchmark"}}'
+        f'"size":{number % 300 + 1},"side":"{side}","sequence":{number + 1},"source":"benchmark"}}'
     )
 
 
