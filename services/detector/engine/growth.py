@@ -277,9 +277,9 @@ class Growth:
         earliest = np.minimum.accumulate(times)
         latest_ns, earliest_ns = int(times.max()), int(earliest[-1])
         for one in list(growing):
-            if all(s.last_ns <= earliest_ns and latest_ns <= s.last_ns + s.join_ns for s in one.open):
-                continue
             if one.has_ended and _is_kept(one, earliest_ns, latest_ns):
+                continue
+            if all(s.last_ns <= earliest_ns and latest_ns <= s.last_ns + s.join_ns for s in one.open):
                 continue
             is_over = np.ones(len(times), bool)
             is_forgotten = np.ones(len(times), bool)
@@ -430,12 +430,13 @@ def _home_of(row: _Row, growing: list[_Growing], now_ns: int) -> _Growing | None
     absorbing, taken = None, None
     for one in growing:
         open_labels = _open_labels(one, now_ns)
-        absorbers = [part for part in one.parts if spec.label in part.spec.absorbs]
-        explaining = {part.detection.label for part in absorbers if _explains(part, claim)}
-        if spec.label in open_labels and (explaining or not absorbers) and not _is_far_worse(row, one):
-            return one
-        if absorbing is None and explaining & open_labels:
-            absorbing = one
+        if open_labels:  # most have ended, and are kept to be taken over
+            absorbers = [part for part in one.parts if spec.label in part.spec.absorbs]
+            explaining = {part.detection.label for part in absorbers if _explains(part, claim)}
+            if spec.label in open_labels and (explaining or not absorbers) and not _is_far_worse(row, one):
+                return one
+            if absorbing is None and explaining & open_labels:
+                absorbing = one
         if _is_taken_over(one, claim, open_labels, now_ns, begun_ns) and (
             taken is None or _score_of(one) > _score_of(taken)
         ):
@@ -505,11 +506,14 @@ def _score_of(one: _Growing) -> float:
 
 def _is_kept(one: _Growing, earliest_ns: int, latest_ns: int) -> bool:
     """Tell whether nothing changes about an anomaly that has ended, by trades at such times."""
-    return (
-        one.revised_ns <= earliest_ns
-        and all(stretch.last_ns <= earliest_ns for stretch in one.open)
-        and any(latest_ns <= stretch.last_ns + _kept_ns(stretch) for stretch in one.open)
-    )
+    if one.revised_ns > earliest_ns:
+        return False
+    is_kept = False
+    for stretch in one.open:
+        if stretch.last_ns > earliest_ns:
+            return False
+        is_kept = is_kept or latest_ns <= stretch.last_ns + _kept_ns(stretch)
+    return is_kept
 
 
 def _kept_ns(stretch: _Open) -> int:
