@@ -10,7 +10,7 @@ from services.indexer.sinks.base import Entry
 MAX_BATCH_RECORDS = 5_000
 MAX_BATCH_BYTES = 8 << 20
 FLUSH_AFTER_S = 0.5
-"""A partial batch grows for so long at most while others are in flight; with none, it goes at once."""
+"""A partial batch grows for so long at most while others are in flight, or more is there to be read."""
 
 Offsets = dict[Partition, int]
 """The next offset to read, by partition."""

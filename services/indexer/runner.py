@@ -40,6 +40,9 @@ from services.indexer.sinks.base import (
 )
 
 POLL_S = 0.05
+LOADED_RECORDS = 1_000
+"""A read that returns as many has more behind it: a full batch, beside those in flight, is faster then."""
+
 PATIENCE_S = 2.0
 """While a batch takes longer than this, the partitions are paused, which drops records read ahead."""
 
@@ -150,7 +153,8 @@ class Runner:
         records = self._loop.read(max(1, self._batch.room), POLL_S)
         self._gather(records)
         self._settle()
-        if self._batch.is_due or (self._batch and not self._in_flight):
+        is_loaded = len(records) >= LOADED_RECORDS
+        if self._batch.is_due or (self._batch and not (is_loaded or self._in_flight)):
             self._dispatch(dict(self._loop.positions.next_offsets))
         # Also if no batch waits behind the one that it owes an answer for.
         self._note_waiting(self._in_flight.unanswered_s >= SILENT_S)

@@ -283,6 +283,22 @@ def test_partial_batch_goes_at_once_if_none_is_in_flight_and_else_when_that_is_a
     assert bench.sink.written == {content(("trades", 0), at) for at in range(3)}
 
 
+def test_partial_batch_waits_for_more_while_reads_find_much(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.gives(PLACES)
+    bench.runner._turn()
+    bench.runner._turn()
+    monkeypatch.setattr(batch, "FLUSH_AFTER_S", 3_600.0)
+    monkeypatch.setattr(runner, "LOADED_RECORDS", 2)
+    bench.client.delivers(*(FakeMessage(("trades", 0), at, content(("trades", 0), at)) for at in range(2)))
+    bench.runner._turn()
+    assert not bench.runner._in_flight
+    delivered(bench, 2)
+    bench.runner._stay_until(lambda: not bench.runner._in_flight)
+    assert bench.sink.written == {content(("trades", 0), at) for at in range(3)}
+
+
 def test_partial_batch_does_not_wait_for_ever_for_the_one_in_flight(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
