@@ -67,7 +67,7 @@ def _latency(load: Load, bootstrap: str, folder: Path) -> list[Row]:
     profile = folder / "apart.yaml"
     profile.write_text(PROFILE)
     with ExitStack() as running:
-        port = running.enter_context(_receiver(arrivals))
+        port = running.enter_context(running_receiver(arrivals))
         secret, rules = folder / "secret", folder / "rules.yaml"
         secret.write_text(SECRET)
         rules.write_text(RULES.format(port=port, secret=secret))
@@ -94,17 +94,20 @@ def _latency(load: Load, bootstrap: str, folder: Path) -> list[Row]:
 
 def _delays(arrivals: Path, bootstrap: str, skipped_s: float) -> list[float]:
     """Return by how much alerts came later than their first trades, in seconds, once warm."""
+    times = alert_times(arrivals, bootstrap)
+    begins_s = min((appended for appended, _ in times), default=0.0) + skipped_s
+    return [arrived - appended for appended, arrived in times if appended >= begins_s]
+
+
+def alert_times(arrivals: Path, bootstrap: str) -> list[tuple[float, float]]:
+    """Return when the broker appended the first trade of each alert, and when the alert had arrived."""
     appended = appended_s(bootstrap)
     told = [line.split(" ", 1) for line in arrivals.read_text().splitlines()]
-    times = {trade_id: float(at) for at, trade_id in told if trade_id in appended}
-    if not times:
-        return []
-    begins_s = min(appended[trade_id] for trade_id in times) + skipped_s
-    return [at - appended[trade_id] for trade_id, at in times.items() if appended[trade_id] >= begins_s]
+    return [(appended[trade_id], float(at)) for at, trade_id in told if trade_id in appended]
 
 
 @contextmanager
-def _receiver(arrivals: Path) -> Iterator[int]:
+def running_receiver(arrivals: Path) -> Iterator[int]:
     """Run a receiver; gives its port."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.alert_receiver", str(arrivals)],

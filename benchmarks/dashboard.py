@@ -93,19 +93,19 @@ def measure() -> list[Row]:
         stack.kafka.stop()
         with (
             new_client(stack.elasticsearch_url) as client,
-            _dashboard(stack.elasticsearch_url) as url,
-            _browser() as browser,
+            running_dashboard(stack.elasticsearch_url) as url,
+            running_browser() as browser,
         ):
             many = _indexed(client)[0] - trades
             address = f"{url}/?symbol={symbol}&session={session}&live=off"
             of_symbol = _rows(
                 f"one symbol, {trades:,} trades of a {kind} day",
-                _turns(client, browser, address, _turn_on_symbol),
+                turns_of(client, browser, address, turn_on_symbol),
             )
             address = f"{url}/?session={MANY_SYMBOLS.date}&live=off"
             of_all = _rows(
                 f"overview, {MANY_SYMBOLS.symbols} symbols, {many:,} trades",
-                _turns(client, browser, address, _turn_on_overview),
+                turns_of(client, browser, address, _turn_on_overview),
             )
     return of_symbol + of_all
 
@@ -143,7 +143,7 @@ def _indexed(client: Elasticsearch) -> tuple[int, str]:
 
 
 @contextmanager
-def _dashboard(elasticsearch_url: str) -> Iterator[str]:
+def running_dashboard(elasticsearch_url: str) -> Iterator[str]:
     """Run the dashboard, as `tapewatch dashboard` does.
 
     Yields
@@ -184,7 +184,7 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def _browser() -> Iterator[Browser]:
+def running_browser() -> Iterator[Browser]:
     """Run Chromium without a window."""
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
@@ -201,10 +201,12 @@ def _browser() -> Iterator[Browser]:
             browser.close()
 
 
-def _turns(client: Elasticsearch, browser: Browser, address: str, one_turn: Turn) -> dict[str, list[float]]:
+def turns_of(
+    client: Elasticsearch, browser: Browser, address: str, one_turn: Turn, turns: int = TURNS
+) -> dict[str, list[float]]:
     """Return the seconds of each measurement, by its name, a number for each turn but the first."""
     figures: dict[str, list[float]] = {}
-    for turn in range(TURNS + 1):
+    for turn in range(turns + 1):
         context = browser.new_context(viewport={"width": 1400, "height": 1400})
         context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
@@ -243,7 +245,8 @@ def _timed(client: Elasticsearch, page: Page, act: Callable[[], object], shown: 
     return time.perf_counter() - began_s
 
 
-def _turn_on_symbol(client: Elasticsearch, page: Page, address: str) -> Iterator[tuple[str, float]]:
+def turn_on_symbol(client: Elasticsearch, page: Page, address: str) -> Iterator[tuple[str, float]]:
+    """Open one symbol's page and change its filters; yields what was timed, and its seconds."""
     timed = partial(_timed, client, page)
     yield FIRST_PAINT, timed(lambda: page.goto(address, wait_until="commit"), PAINTED)
     page.wait_for_timeout(1000)

@@ -55,9 +55,9 @@ def tape() -> pl.DataFrame:
     return pl.concat([chunk.trades for chunk in open_source(path).chunks()])
 
 
-def dealt(trades: int, symbols: int) -> np.ndarray:
+def dealt(trades: int, symbols: int, zipf: float = ZIPF) -> np.ndarray:
     """Deal trades out unevenly; returns the number of each one's symbol, shape (trades,)."""
-    weights = 1.0 / np.arange(1, symbols + 1) ** ZIPF
+    weights = 1.0 / np.arange(1, symbols + 1) ** zipf
     return np.random.default_rng(1).choice(symbols, trades, p=weights / weights.sum())
 
 

@@ -32,11 +32,15 @@ BENCHMARKS = (
     "whole_day",
     "postgres",
     "dashboard",
+    "scale",
 )
-"""Modules of this folder, each with `measure() -> list[Row]`."""
+"""Modules of this folder, each with `measure() -> list[Row]`, or tables of its own."""
 
 ON_REQUEST = {"peers": "benchmarks.peers.measuring"}
 """Benchmarks that run only if they are named, as they take long; each with `measure() -> Table`."""
+
+PACKAGES = {"scale": "benchmarks.scale.measuring"} | ON_REQUEST
+"""Those that are packages: the module that measures."""
 
 _WIDTH_OF_A_FILE = 240
 
@@ -70,20 +74,21 @@ def main() -> int:
     for name in chosen:
         began_s = time.monotonic()
         try:
-            measured = importlib.import_module(ON_REQUEST.get(name, f"benchmarks.{name}")).measure()
-            if isinstance(measured, Table):
-                tables.append(measured)
-            else:
-                rows += measured
+            measured = importlib.import_module(PACKAGES.get(name, f"benchmarks.{name}")).measure()
+            for one in [measured] if isinstance(measured, Table) else measured:
+                if isinstance(one, Table):
+                    tables.append(one)
+                else:
+                    rows.append(one)
         except TapewatchError as error:
             console.print(f"[bold red]{name}:[/] {error.cause} {error.hint}")
             failed = True
         console.print(f"{name}: {time.monotonic() - began_s:.0f} s", style="dim")
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     if rows:
-        _print(_of_rows(rows))
+        print_table(_of_rows(rows))
     for table in tables:
-        _print(table)
+        print_table(table)
     return int(failed)
 
 
@@ -110,7 +115,7 @@ def _of_rows(rows: list[Row]) -> Table:
     )
 
 
-def _print(printed: Table) -> None:
+def print_table(printed: Table) -> None:
     """Print a table: for people on a terminal, Markdown elsewhere, as the page has it."""
     for_people = sys.stdout.isatty()
     table = rich_table.Table(box=box.ROUNDED if for_people else box.MARKDOWN)

@@ -2,8 +2,10 @@
 
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -91,6 +93,57 @@ def await_topics(admin: AdminClient, topics: Iterable[str]) -> None:
     """Wait until the broker lists topics that were created; it does so a moment later."""
     while not set(topics) <= admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics.keys():
         time.sleep(POLL_S)
+
+
+def topic_sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of each topic's log in a broker's folder."""
+    sizes: dict[str, int] = defaultdict(int)
+    for partition in folder.iterdir():
+        topic, _, number = partition.name.rpartition("-")
+        if not topic or not number.isdigit():
+            continue
+        for log in partition.glob("*.log"):
+            try:
+                sizes[topic] += log.stat().st_size
+            except FileNotFoundError:
+                continue  # deleted a moment ago
+    return dict(sizes)
+
+
+class Lag:
+    """Asks how much of a topic a group has not committed, without joining the group.
+
+    Parameters
+    ----------
+    kafka
+        Where that Kafka is.
+    group, topic
+        The group, and the topic; it exists.
+    answer_within_s
+        How long the broker may take to answer.
+    """
+
+    def __init__(
+        self, kafka: KafkaConnection, group: str, topic: str, answer_within_s: float = REQUEST_TIMEOUT_S
+    ) -> None:
+        self._answer_within_s = answer_within_s
+        self._reader: Consumer = new_consumer(kafka, group, log_level=0, error_cb=lambda _error: None)
+        numbers = partition_numbers(self._reader, topic)
+        self._partitions = [TopicPartition(topic, number) for number in numbers]
+
+    def ask(self) -> int | None:
+        """Return the messages, ends of transactions included; None if the broker does not answer."""
+        within_s = self._answer_within_s
+        try:
+            committed = self._reader.committed(self._partitions, timeout=within_s)
+            ends = [self._reader.get_watermark_offsets(one, timeout=within_s) for one in self._partitions]
+        except KafkaException:
+            return None
+        return sum(high - max(one.offset, low) for one, (low, high) in zip(committed, ends, strict=True))
+
+    def close(self) -> None:
+        """Close the client."""
+        self._reader.close()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ take turns: a tape of buyers alone is an anomaly at each trade. The trade's numb
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 from benchmarks.feed_venue import cents_of, iso
 from services.common.kafka.clients import new_producer
@@ -22,10 +23,10 @@ SYMBOLS = tuple(f"LAT{number}" for number in range(7))
 LINGER_MS = 1
 
 
-def trade(number: int, now: str) -> tuple[str, str]:
+def trade(number: int, now: str, symbols: Sequence[str] = SYMBOLS) -> tuple[str, str]:
     """Return a trade's key and its message."""
-    turn, at = divmod(number, len(SYMBOLS))
-    symbol, cents, side = SYMBOLS[at], cents_of(number), "BA"[turn % 2]
+    turn, at = divmod(number, len(symbols))
+    symbol, cents, side = symbols[at], cents_of(number), "BA"[turn % 2]
     return symbol, (
         f'{{"@timestamp":"{now}","trade_id":"{number}","symbol":"{symbol}","price":{cents / 100},'
         f'"size":{number % 300 + 1},"side":"{side}","sequence":{number + 1},"source":"benchmark"}}'

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from infra.kibana.asking.kql import parse
 from infra.kibana.objects.search import ROW_LINES
 from services.contracts.indices import ANOMALIES_DATA_VIEW, TRADES_DATA_VIEW
 from services.contracts.trade import SIDE_WORDS
@@ -22,7 +23,6 @@ from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.docs import svg
 from tests.docs.pages import ROOT
-from tests.kql import parse
 from tests.unit.infra.kibana.objects import BY_KEY, Saved, kql, layer, panels, search_source, view_id
 
 TRADES = 60_000

@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from services.common.kafka.clients import new_consumer
+from benchmarks.growth import Limit
+from benchmarks.topics import Lag, topic_sizes
 from services.common.kafka.connection import KafkaConnection
-from services.common.kafka.reading import partition_numbers
 from services.contracts.indices import ANOMALIES_INDEX_PREFIX, TRADES_INDEX_PREFIX
-from tests.soak.growth import Limit
 
 ANSWER_WITHIN_S = 2.0
 MB = 1e6
@@ -76,11 +74,7 @@ class Sampler:
         self._elasticsearch = Elasticsearch(
             elasticsearch_url, request_timeout=ANSWER_WITHIN_S, max_retries=0, retry_on_timeout=False
         )
-        self._groups: dict[str, tuple[Consumer, list[TopicPartition]]] = {}
-        for group, topic in groups.items():
-            consumer = new_consumer(kafka, group, log_level=0, error_cb=lambda _error: None)
-            partitions = [TopicPartition(topic, number) for number in partition_numbers(consumer, topic)]
-            self._groups[group] = (consumer, partitions)
+        self._groups = {group: Lag(kafka, group, topic, ANSWER_WITHIN_S) for group, topic in groups.items()}
 
     @property
     def now_s(self) -> float:
@@ -103,13 +97,7 @@ class Sampler:
 
     def lag(self, group: str) -> int | None:
         """Return the messages that a group has not committed; None while the broker does not answer."""
-        consumer, partitions = self._groups[group]
-        try:
-            committed = consumer.committed(partitions, timeout=ANSWER_WITHIN_S)
-            ends = [consumer.get_watermark_offsets(one, timeout=ANSWER_WITHIN_S) for one in partitions]
-        except KafkaException:
-            return None
-        return sum(high - max(one.offset, low) for one, (low, high) in zip(committed, ends, strict=True))
+        return self._groups[group].ask()
 
     def documents(self, prefix: str) -> int | None:
         """Return how many documents can be searched; None while Elasticsearch does not answer."""
@@ -120,8 +108,8 @@ class Sampler:
 
     def close(self) -> None:
         """Close the clients."""
-        for consumer, _ in self._groups.values():
-            consumer.close()
+        for group in self._groups.values():
+            group.close()
         self._elasticsearch.close()
 
 
@@ -138,18 +126,3 @@ def process_figures(pid: int) -> dict[str, float]:
         }
     except (OSError, KeyError):
         return {}
-
-
-def topic_sizes(folder: Path) -> dict[str, int]:
-    """Return the bytes of each topic's log in a broker's folder."""
-    sizes: dict[str, int] = defaultdict(int)
-    for partition in folder.iterdir():
-        topic, _, number = partition.name.rpartition("-")
-        if not topic or not number.isdigit():
-            continue
-        for log in partition.glob("*.log"):
-            try:
-                sizes[topic] += log.stat().st_size
-            except FileNotFoundError:
-                continue  # deleted a moment ago
-    return dict(sizes)

@@ -7,8 +7,8 @@ Producer, two detectors, indexer and alerter run on a Kafka and an Elasticsearch
 of them. Memory, open files and threads of every process, the topics on disk, the groups' lag and the indexed
 documents are taken every five seconds.
 
-At the end nothing may have grown from the second quarter of the time to the last (see `growth.py`), but for
-documents and the topics that keep what comes for days. No
+At the end nothing may have grown from the second quarter to the last (see `benchmarks/growth.py`),
+but for documents and the topics that keep what comes for days. No
 service may have ended by itself, and the indices must hold every trade of the days once, and the anomalies of
 a backtest. The page with the charts, and the logs, are in `out/soak/`. Exit code 1 if something is wrong.
 """
@@ -37,6 +37,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.growth import Growth, growing, growth_of
 from infra.embedded.ports import free_port
 from infra.embedded.server import Server
 from infra.embedded.stack import EmbeddedStack, StackConfig
@@ -50,7 +51,6 @@ from tests.chaos.processes import Service, log_tail
 from tests.integration.pipeline import letters, tapewatch
 from tests.soak.faults import Faults
 from tests.soak.figures import INDEXED, LIMITS, ON_DISK, Sampler
-from tests.soak.growth import Growth, growing, growth_of
 from tests.soak.page import page
 
 OUT = Path("out") / "soak"

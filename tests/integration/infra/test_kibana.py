@@ -13,6 +13,8 @@ import pytest
 from elasticsearch import Elasticsearch, helpers
 
 from infra.embedded.stack import EmbeddedStack
+from infra.kibana.asking.kql import EVERYTHING, Query, parse
+from infra.kibana.asking.requests import SCORE_STEP, aggregations
 from infra.kibana.objects.search import ROW_LINES
 from infra.setup.templates import set_up_templates
 from services.common.elastic.client import new_client
@@ -33,7 +35,6 @@ from services.sources.files import open_sources
 from services.sources.synthetic.day import DayConfig, write_day
 from tests.alerts import ALERT, DELIVERY, SILENCE
 from tests.docs.pages import ROOT, rows
-from tests.kql import EVERYTHING, Query, parse
 from tests.unit.infra.kibana.objects import (
     BY_KEY,
     CHARTS,
@@ -69,8 +70,6 @@ PIXELS_OF_A_LETTER = 6.7
 """On average, in Kibana's font of 14 pixels."""
 
 MANY = 10_000
-SCORE_STEP = 0.02
-INTERVAL = "10m"
 
 
 @dataclass(frozen=True)
@@ -208,48 +207,6 @@ def ask(day: Day, view: str, query: Query = EVERYTHING, **request: Any) -> dict[
     return answer
 
 
-def aggregations(chart: Saved) -> dict[str, Any]:
-    """Convert a chart's layer to an Elasticsearch query; rows of tables and series become nested buckets."""
-    columns = layer(chart)["columns"]
-    inner: dict[str, Any] = {}
-    for name, column in columns.items():
-        if not column["isBucketed"]:
-            condition = kql(column.get("filter")).as_filter(types(view_id(chart)))
-            inner[name] = {"filter": condition, "aggs": measure(column)}
-    for name in reversed(layer(chart)["columnOrder"]):
-        if columns[name]["isBucketed"]:
-            inner = {"bucket": divide(columns[name]) | {"aggs": inner}}
-    return inner
-
-
-def divide(column: dict[str, Any]) -> dict[str, Any]:
-    field = column["sourceField"]
-    match column["operationType"]:
-        case "terms":
-            return {"terms": {"field": field, "size": column["params"]["size"]}}
-        case "date_histogram":
-            return {"date_histogram": {"field": field, "fixed_interval": INTERVAL}}
-        case "range":
-            return {"histogram": {"field": field, "interval": SCORE_STEP}}
-    raise AssertionError(column)
-
-
-def measure(column: dict[str, Any]) -> dict[str, Any]:
-    field = column["sourceField"]
-    match column["operationType"]:
-        case "count":
-            return {}
-        case "last_value":
-            latest = [{column["params"]["sortField"]: "desc"}]
-            return {"value": {"top_hits": {"size": 1, "sort": latest, "_source": [field]}}}
-        case "unique_count":
-            return {"value": {"cardinality": {"field": field}}}
-        case "median" | "percentile":
-            percent = column["params"].get("percentile", 50)
-            return {"value": {"percentiles": {"field": field, "percents": [percent], "keyed": False}}}
-    return {"value": {column["operationType"]: {"field": field}}}
-
-
 def cells(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield column and value of each cell of a chart."""
     for name, one in found.items():
@@ -277,7 +234,9 @@ def test_data_views_have_the_indices(day: Day) -> None:
 @pytest.mark.parametrize("chart", [one for one in CHARTS if one["id"] not in NEEDS_PAINLESS], ids=ids)
 def test_each_number_of_a_chart_is_there_and_right(day: Day, chart: Saved) -> None:
     view, columns = view_id(chart), layer(chart)["columns"]
-    found = list(cells(ask(day, view, size=0, aggs=aggregations(chart))["aggregations"]))
+    found = list(
+        cells(ask(day, view, size=0, aggs=aggregations(chart, types(view_id(chart))))["aggregations"])
+    )
     numbers = {name: [value for key, value in found if key == name] for name in columns}
     for name, column in columns.items():
         if column["isBucketed"]:
@@ -333,7 +292,7 @@ def assert_right(
 
 def test_last_price_of_each_symbol_is_its_last_trade(day: Day) -> None:
     (chart,) = (one for one in CHARTS if one["id"] == "tapewatch-symbols")
-    found = ask(day, TRADES, size=0, aggs=aggregations(chart))["aggregations"]
+    found = ask(day, TRADES, size=0, aggs=aggregations(chart, types(view_id(chart))))["aggregations"]
     last = {
         one["symbol"]: one["price"]
         for one in sorted(day.documents[TRADES], key=lambda one: one["@timestamp"])

@@ -15,7 +15,7 @@ def test_help_names_what_runs_only_on_request() -> None:
 
 
 def test_table_is_printed_as_a_page_has_it(capsys: pytest.CaptureFixture[str]) -> None:
-    pipeline._print(Table("Engines", ("engine", "kills"), (("A", "20"),), frozenset({"engine"})))
+    pipeline.print_table(Table("Engines", ("engine", "kills"), (("A", "20"),), frozenset({"engine"})))
     assert "Engines" in (printed := capsys.readouterr().out)
     assert "| A      |    20 |" in printed
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from infra.kibana.asking.kql import EVERYTHING, Query, parse
 from infra.kibana.content.all_objects import all_objects
 from infra.kibana.objects.saved_object import RECENT
-from tests.kql import EVERYTHING, Query, parse
 
 ELASTICSEARCH = Path("infra/elasticsearch")
 

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from dashboard.ui import palette
+from infra.kibana.asking.kql import Condition
 from infra.kibana.content import looks, pipeline
 from infra.kibana.content.all_objects import all_objects, version
 from infra.kibana.memory import Memory
@@ -15,7 +16,6 @@ from infra.kibana.objects.saved_object import RECENT, REFRESH, TAG, TimeRange
 from services.contracts import feed_event
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from services.contracts.detectors import by_label
-from tests.kql import Condition
 from tests.unit.infra.kibana.objects import (
     BY_KEY,
     CHARTS,

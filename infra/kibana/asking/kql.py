@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Condition:
     value: str
     is_quoted: bool
 
-    def as_filter(self, types: dict[str, str]) -> dict[str, Any]:
+    def as_filter(self, types: Mapping[str, str]) -> dict[str, Any]:
         """Return it as an Elasticsearch query; `types` has the fields' types."""
         if self.sign != ":":
             return {"range": {self.field: {_RANGES[self.sign][0]: self.value}}}
@@ -74,7 +74,7 @@ class Combined:
     how: str
     parts: tuple["Condition | Combined", ...]
 
-    def as_filter(self, types: dict[str, str]) -> dict[str, Any]:
+    def as_filter(self, types: Mapping[str, str]) -> dict[str, Any]:
         """Return it as an Elasticsearch query."""
         clause = {"and": "filter", "or": "should", "not": "must_not"}[self.how]
         return {"bool": {clause: [part.as_filter(types) for part in self.parts]}}
@@ -104,11 +104,13 @@ def parse(text: str) -> Query:
     tokens, at = [], 0
     while at < len(text.rstrip()):
         found = _TOKEN.match(text, at)
-        assert found, text[at:]
+        if not found:
+            raise ValueError(f"not understood: {text[at:]}")
         tokens.append(found)
         at = found.end()
     query, rest = _any_of(tokens, None)
-    assert not rest, text
+    if rest:
+        raise ValueError(f"not understood to its end: {text}")
     return query
 
 
@@ -145,7 +147,8 @@ def _one(tokens: Tokens, field: str | None) -> tuple[Query, Tokens]:
         return Combined("not", (query,)), rest
     if _is(tokens, "("):
         query, rest = _any_of(tokens[1:], field)
-        assert _is(rest, ")")
+        if not _is(rest, ")"):
+            raise ValueError("a bracket is not closed")
         return query, rest[1:]
     if field is not None:
         return _condition(field, ":", tokens)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.soak.growth import Growth, Limit, growing, growth_of
+from benchmarks.growth import Growth, Limit, growing, growth_of
 
 LIMIT = Limit("MB", 0.15, 40.0)
 

@@ -43,9 +43,14 @@ class Growth:
     limit: Limit
 
     @property
+    def allowed(self) -> float:
+        """The most that the end may have."""
+        return self.before + max(self.limit.share * self.before, self.limit.amount)
+
+    @property
     def is_growing(self) -> bool:
         """Whether the end has more than is allowed."""
-        return self.after > self.before + max(self.limit.share * self.before, self.limit.amount)
+        return self.after > self.allowed
 
 
 def growth_of(points: Points, whole_s: float, limit: Limit) -> Growth | None:

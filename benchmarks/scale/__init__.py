@@ -1,0 +1,1 @@
+"""Many trades, many symbols, and a rush of them: `make scale`."""
