@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.growth import Growth, growing
 from benchmarks.rows import Table
-from benchmarks.scale.pages import busiest_symbol, keep_alone, page_times
+from benchmarks.scale.pages import keep_alone, page_times, striking_symbol
 from benchmarks.scale.sizes import Size
 from benchmarks.scale.stream import DETECTOR_NAME, PROCESSES, DayFile, Stream
 from benchmarks.scale.tenths import Tenth, growths_of, in_tenths, tenth_of
@@ -20,7 +20,7 @@ from services.detector.engine.sessions import SESSIONS_KEPT
 from services.sources.synthetic.day import DayConfig, write_day
 
 FIRST_DAY = dt.date(2026, 3, 9)
-"""A Monday on which New York has daylight saving time."""
+"""A Monday on which New York has daylight saving time: its trades are of one day in UTC, and in one index."""
 
 BYTES_A_TRADE = 320
 """Of file, topics and indices together, with room for segments that are being merged."""
@@ -51,7 +51,7 @@ def measure(size: Size, folder: Path) -> list[Table]:
             stream.check_counts({str(date): day.trades for date, day in zip(dates, days, strict=True)})
         stack.kafka.stop()
         with new_client(stack.elasticsearch_url) as client:
-            symbol = busiest_symbol(client)
+            symbol = striking_symbol(client, dates[0])
             among = page_times(stack.elasticsearch_url, symbol, dates[0], size.page_turns)
             keep_alone(client, dates[0])
             alone = page_times(stack.elasticsearch_url, symbol, dates[0], size.page_turns)

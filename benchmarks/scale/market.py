@@ -11,7 +11,7 @@ Kafka notices a killed member after six seconds, which are part of them.
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,18 +92,21 @@ def measure(size: Size, folder: Path) -> list[Table]:
     ):
         note(f"scale: {title}, {len(tape):,} trades")
         rows.append((title, *_measured(tape, folder)))
-    return [
-        Table(
-            f"A day of a market, {size.market_trades:,} trades",
-            (
-                *("tape", "symbols", "trades/s", "processor s a million", "memory, MB"),
-                *("sessions saved", "their states, MB", "read at a restart, MB"),
-                *("kill to first commit, s", "to first anomaly, s", "to all judged, s"),
-            ),
-            tuple(rows),
-            frozenset({"tape"}),
-        )
-    ]
+    return [market_table(rows, size)]
+
+
+def market_table(rows: Sequence[tuple[str, ...]], size: Size) -> Table:
+    """Return what each tape took, a row each."""
+    return Table(
+        f"A day of a market, {size.market_trades:,} trades",
+        (
+            *("tape", "symbols", "trades/s", "processor s a million", "memory, MB"),
+            *("sessions saved", "their states, MB", "read at a restart, MB"),
+            *("kill to first commit, s", "to first anomaly, s", "to all judged, s"),
+        ),
+        tuple(rows),
+        frozenset({"tape"}),
+    )
 
 
 def market_of(trades: int, symbols: int) -> np.ndarray:

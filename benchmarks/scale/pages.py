@@ -25,6 +25,8 @@ from infra.kibana.content.anomalies import ANOMALIES
 from infra.kibana.content.market import MARKET
 from infra.kibana.objects.saved_object import RECENT, TIME_FIELD
 from services.common.elastic.client import Elasticsearch, new_client
+from services.common.errors import TapewatchError
+from services.contracts.anomaly import Severity
 from services.contracts.indices import ANOMALIES_INDICES, TRADES_INDEX_PREFIX, TRADES_INDICES
 
 BOTH = f"{TRADES_INDICES},{ANOMALIES_INDICES}"
@@ -58,24 +60,41 @@ def page_times(elasticsearch_url: str, symbol: str, day: dt.date, turns: int) ->
     return seconds
 
 
-def busiest_symbol(client: Elasticsearch) -> str:
-    """Return the symbol with the most trades of all indices."""
-    symbols = {"terms": {"field": "symbol", "size": 1}}
-    found = client.search(index=TRADES_INDICES, size=0, aggs={"symbols": symbols})
-    return str(found["aggregations"]["symbols"]["buckets"][0]["key"])
+def striking_symbol(client: Elasticsearch, day: dt.date) -> str:
+    """Return the symbol with the most anomalies of a day from medium on, whose page has something of all.
+
+    Raises
+    ------
+    TapewatchError
+        The day has none.
+    """
+    client.indices.refresh(index=ANOMALIES_INDICES)
+    severities = [str(one) for one in (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)]
+    found = client.search(
+        index=ANOMALIES_INDICES,
+        size=0,
+        query={
+            "bool": {"filter": [{"range": {TIME_FIELD: _times(day)}}, {"terms": {"severity": severities}}]}
+        },
+        aggs={"symbols": {"terms": {"field": "symbol", "size": 1}}},
+    )
+    buckets = found["aggregations"]["symbols"]["buckets"]
+    if not buckets:
+        raise TapewatchError(f"{day} has no anomaly from medium on.", "Generate days of more trades.")
+    return str(buckets[0]["key"])
 
 
 def keep_alone(client: Elasticsearch, day: dt.date) -> None:
-    """Delete all trades and anomalies but a day's."""
-    kept = [f"-{TRADES_INDEX_PREFIX}{day + dt.timedelta(days=late):%Y.%m.%d}" for late in (0, 1)]
-    others = client.indices.get(index=[TRADES_INDICES, *kept], ignore_unavailable=True)
-    for name in others:
-        client.indices.delete(index=name)
-    query = {"bool": {"must_not": [{"range": {TIME_FIELD: _times(day)}}]}}
-    for indices in (TRADES_INDICES, ANOMALIES_INDICES):
-        found = scan(client, index=indices, query={"query": query, "_source": False}, size=SCANNED)
-        actions = ({"_op_type": "delete", "_index": one["_index"], "_id": one["_id"]} for one in found)
-        bulk(client, actions, chunk_size=SCANNED)
+    """Delete all trades and anomalies but those of a day, which is in New York what it is in UTC."""
+    kept = f"{TRADES_INDEX_PREFIX}{day:%Y.%m.%d}"
+    for name in client.indices.get(index=TRADES_INDICES):
+        if name != kept:
+            client.indices.delete(index=name)
+    # By document, as indices of anomalies are of months. The embedded node has no `_delete_by_query`.
+    others = {"query": {"bool": {"must_not": [{"range": {TIME_FIELD: _times(day)}}]}}, "_source": False}
+    found = scan(client, index=ANOMALIES_INDICES, query=others, size=SCANNED)
+    actions = ({"_op_type": "delete", "_index": one["_index"], "_id": one["_id"]} for one in found)
+    bulk(client, actions, chunk_size=SCANNED)
 
 
 def _times(day: dt.date) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """`make scale`: 39 million trades, thousands of symbols, and a market's open, in about half an hour.
 
-    python -m benchmarks.scale.run [--only PART] [--days N] [--short]
+    python -m benchmarks.scale.run [--only PART] [--days N]
 
 Prints tables for docs/performance.md; progress goes to stderr. It writes some 10 GB into the folder for
 temporary files, TMPDIR, and removes them at its end.
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from benchmarks.pipeline import print_table
 from benchmarks.scale.measuring import PARTS, measure_parts
-from benchmarks.scale.sizes import FULL, SHORT
+from benchmarks.scale.sizes import FULL
 from benchmarks.surroundings import note
 from services.common.errors import TapewatchError
 
@@ -36,13 +36,10 @@ def main() -> int:
         help=f"run this part, of {', '.join(PARTS)}; may be given several times",
     )
     parser.add_argument("--days", type=int, help=f"days that are streamed after the first one; {FULL.days}")
-    parser.add_argument("--short", action="store_true", help="the short form, which `make bench` has")
     chosen = parser.parse_args()
     if chosen.days is not None and chosen.days < 1:
         parser.error("--days must be 1 at least")
-    size = SHORT if chosen.short else FULL
-    if chosen.days is not None:
-        size = replace(size, days=chosen.days)
+    size = FULL if chosen.days is None else replace(FULL, days=chosen.days)
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     # A SIGTERM ends the servers in order, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

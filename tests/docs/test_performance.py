@@ -1,10 +1,26 @@
-"""The table of engines in performance.md has the columns and rows that the benchmark prints."""
+"""The tables of performance.md that benchmarks print whole have their columns and rows."""
+
+import pytest
 
 from benchmarks.peers.figures import COLUMNS
 from benchmarks.peers.registry import PEERS
+from benchmarks.rows import Table
+from benchmarks.scale.days import growths_table, pages_table, tenths_table
+from benchmarks.scale.market import market_table
+from benchmarks.scale.opening import alerts_table, groups_table
+from benchmarks.scale.sizes import FULL
 from tests.docs.pages import ROOT, rows
 
-TABLE = [row for row in rows((ROOT / "docs" / "performance.md").read_text()) if "engine" in row]
+ROWS = rows((ROOT / "docs" / "performance.md").read_text())
+TABLE = [row for row in ROWS if "engine" in row]
+SCALE = (
+    tenths_table([], FULL),
+    growths_table({}),
+    pages_table({}, {}, 1, 1),
+    market_table([], FULL),
+    groups_table("", {}, 1.0),
+    alerts_table({}),
+)
 
 
 def test_table_of_engines_has_the_benchmarks_columns() -> None:
@@ -14,3 +30,8 @@ def test_table_of_engines_has_the_benchmarks_columns() -> None:
 
 def test_table_of_engines_has_each_engine_once() -> None:
     assert [row["engine"] for row in TABLE] == [peer.name for peer in PEERS]
+
+
+@pytest.mark.parametrize("table", SCALE, ids=lambda table: table.columns[0])
+def test_tables_of_scale_have_its_columns(table: Table) -> None:
+    assert [row for row in ROWS if tuple(row) == table.columns]
