@@ -21,11 +21,19 @@ import polars as pl
 from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.detector import dealt
-from benchmarks.feed import processor_s, running_service
+from benchmarks.feed import running_service
 from benchmarks.rows import Table
 from benchmarks.scale.sizes import Size
 from benchmarks.scale.stream import own_memory_mb
-from benchmarks.surroundings import PROJECT, command, environment, note, run_command, running_kafka
+from benchmarks.surroundings import (
+    PROJECT,
+    command,
+    environment,
+    note,
+    processor_s,
+    run_command,
+    running_kafka,
+)
 from benchmarks.topics import POLL_S, REQUEST_TIMEOUT_S, Commits, Seen, ends_of_records, read_topic
 from infra.embedded.child_process import start_child
 from services.common.errors import TapewatchError

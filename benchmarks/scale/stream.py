@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.feed import processor_s, running_service
+from benchmarks.feed import running_service
 from benchmarks.scale.tenths import Sample
-from benchmarks.surroundings import PROJECT, command, environment, run_command
+from benchmarks.surroundings import PROJECT, command, environment, processor_s, run_command
 from benchmarks.topics import Lag, topic_sizes
 from infra.embedded.child_process import start_child
 from infra.embedded.stack import EmbeddedStack
