@@ -90,12 +90,18 @@ class Batch:
             self.low[part],
         )
 
-    @cached_property
+    @property
     def prints(self) -> tuple[np.ndarray, "Batch"]:
         """The places of what is a print and eligible for anything, int64, and these prints."""
+        places, some = self._prints
+        return places, self if some is None else some
+
+    @cached_property
+    def _prints(self) -> tuple[np.ndarray, "Batch | None"]:
+        """The same; None where all are, as a batch that kept itself would be freed late."""
         is_taken = (self.eligible & (PRICE_ELIGIBLE | VOLUME_ELIGIBLE) != 0) & (self.eligible & BAR == 0)
         places = np.flatnonzero(is_taken)
-        return places, self if len(places) == len(self) else self[places]
+        return places, None if len(places) == len(self) else self[places]
 
     def has(self, bits: int) -> np.ndarray:
         """Tell of each trade whether it has all these bits, bool, shape (n,)."""

@@ -1,4 +1,5 @@
 import datetime as dt
+import gc
 import json
 from random import Random
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from services.contracts.anomaly import anomaly_json
 from services.contracts.trade import decode_trade
 from services.detector.engine import sessions
+from services.detector.engine.batch import Batch
 from services.detector.engine.engine import Engine
 from services.detector.engine.state import OutOfOrder
 from services.detector.profiles.profile import Profile, load_profile
@@ -231,3 +233,17 @@ def test_dropping_old_sessions_does_not_depend_on_batches(cut: int, order: Rando
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sessions, "SESSIONS_KEPT", 3)
         assert detect(values, cut) == detect(values)
+
+
+def test_a_batch_is_freed_as_soon_as_it_is_judged() -> None:
+    """Without the collector's help, which comes late where few objects are made."""
+    engine = Engine(load_profile("default"))
+    values = [decode_trade(value) for value in tape(200)]
+    engine.detect(values[:100])
+    gc.collect()
+    gc.disable()
+    try:
+        engine.detect(values[100:])
+        assert not [one for one in gc.get_objects() if isinstance(one, Batch)]
+    finally:
+        gc.enable()
