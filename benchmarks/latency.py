@@ -32,7 +32,7 @@ from services.common.kafka.connection import KafkaConnection
 from services.contracts.topics import ANOMALIES_TOPIC
 
 RATE = 5_000
-SECONDS, WARM_UP_S, AFTER_S = 20.0, 5.0, 3.0
+SECONDS, WARM_UP_S, AFTER_S = 20.0, 20.0, 3.0
 SEARCH_EVERY_S = 0.02
 FEWEST = 50
 TIMEOUT_S = 120.0
