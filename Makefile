@@ -39,7 +39,7 @@ types: $(INSTALLED) ## check types alone, with mypy in strict mode
 bench: $(INSTALLED) ## run the benchmarks and print the table of docs/performance.md; ARGS='--only peers' for other engines
 	@exec $(VENV)/bin/python -m benchmarks.pipeline $(ARGS)
 
-scale: $(INSTALLED) ## stream 38 million trades, 8,000 symbols and a market's open in about half an hour; needs 15 GB of disk
+scale: $(INSTALLED) ## stream 38 million trades, 8,000 symbols and a market's open in about twenty minutes; needs 15 GB of disk
 	@exec $(VENV)/bin/python -m benchmarks.scale.run $(ARGS)
 
 autoencoder: $(INSTALLED) ## make the environment that trains the autoencoder: JAX, 630 MB

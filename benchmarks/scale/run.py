@@ -1,4 +1,4 @@
-"""`make scale`: 39 million trades, thousands of symbols, and a market's open, in about half an hour.
+"""`make scale`: 39 million trades, thousands of symbols, and a market's open, in about twenty minutes.
 
     python -m benchmarks.scale.run [--only PART] [--days N]
 
