@@ -75,10 +75,12 @@ def test_the_tapes_end_is_the_newest_trade_that_is_not_of_the_future(
     assert (ahead.newest and ahead.newest.date(), ahead.future) == (FUTURE.date(), None)
     monkeypatch.setenv("TAPEWATCH_AHEAD_DAYS", "0")
     end = find_tape_end(client, dt.datetime.now(dt.UTC))
-    assert end.newest == dt.datetime.fromisoformat(trade_now["@timestamp"])
+    # Another test may index trades of now in the same moment.
+    assert end.newest is not None
+    assert dt.datetime.fromisoformat(trade_now["@timestamp"]) <= end.newest <= dt.datetime.now(dt.UTC)
     assert end.future is not None
     assert end.future.date() == FUTURE.date()
-    assert end.trades == client.count(index="trades-*")["count"]
+    assert end.trades <= client.count(index="trades-*")["count"]
 
 
 @pytest.mark.slow

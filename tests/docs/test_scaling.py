@@ -12,7 +12,9 @@ DOCS = ROOT / "docs"
 TEXT = (DOCS / "scaling.md").read_text()
 TABLE = rows(TEXT)
 PERFORMANCE = {
-    line["what"]: line["figure"] for line in rows((DOCS / "performance.md").read_text()) if "what" in line
+    line["what"]: line["figure"]
+    for line in rows((DOCS / "performance.md").read_text())
+    if {"what", "figure"} <= set(line)
 }
 
 
