@@ -104,7 +104,10 @@ def test_killed_again_and_again_every_row_is_there_once(
         for row in database.rows("SELECT partition, next_offset FROM kafka_offsets WHERE topic = 'trades'")
         if row["next_offset"] is not None
     }
-    assert {number: offset for number, offset in committed(stack).items() if offset >= 0} == stored
+    in_kafka = {number: offset for number, offset in committed(stack).items() if offset >= 0}
+    assert in_kafka.keys() == stored.keys()
+    # Kafka's may be past the mark that ends the producer's last transaction, which is no record.
+    assert all(0 <= offset - stored[number] <= 1 for number, offset in in_kafka.items())
     assert log_lines(index(stack, database), "indexed")[-1]["documents"] == 0
 
 
