@@ -15,7 +15,6 @@ median of the turns' ratios. A small file is timed from outside, from the comman
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,12 +23,12 @@ import pandas as pd
 
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
-    PROJECT,
     environment,
     generated_day,
     note,
     real_day,
     run_command,
+    run_to_end,
     running_kafka,
 )
 from services.common.errors import TapewatchError
@@ -127,17 +126,8 @@ def _produced(variables: dict[str, str], day: Path) -> float:
 
 def _ready(variables: dict[str, str], day: Path) -> float:
     """Return the trades a second of the client library alone."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.ready_producer", str(day)],
-        env=variables,
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise TapewatchError(f"The peer failed: {done.stderr[-500:]}", "Fix the error that it reports.")
+    arguments = [sys.executable, "-m", "benchmarks.ready_producer", str(day)]
+    done = run_to_end(arguments, variables, TIMEOUT_S, "The peer")
     return float(json.loads(done.stdout)["trades_per_s"])
 
 

@@ -12,14 +12,12 @@ figures are medians, the ratio is the median of the pairs' ratios.
 
 import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 
 from benchmarks.rows import Row
 from benchmarks.service import MEASURED, RUN_TIMEOUT_S, Bench
-from benchmarks.surroundings import PROJECT, environment, generated_day, note, running_kafka
-from services.common.errors import TapewatchError
+from benchmarks.surroundings import environment, generated_day, note, run_to_end, running_kafka
 
 PAIRS = 5
 TARGET = "0.85 at least"
@@ -67,15 +65,5 @@ def _child(*arguments: str) -> list[str]:
 
 def _produced(bootstrap: str, form: str, day: str) -> float:
     """Return trades a second of publishing the day once."""
-    done = subprocess.run(
-        _child("produce", form, day),
-        env=environment(bootstrap),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=RUN_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise TapewatchError(f"The producer failed: {done.stderr[-500:]}", "Fix the error that it reports.")
+    done = run_to_end(_child("produce", form, day), environment(bootstrap), RUN_TIMEOUT_S, "The producer")
     return float(json.loads(done.stdout)["trades_per_s"])

@@ -1,6 +1,7 @@
 """Shared by the benchmarks: days of trades, a Kafka of their own, the commands as processes."""
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -86,8 +87,32 @@ def run_command(env: dict[str, str], timeout_s: float, *arguments: str) -> str:
     TapewatchError
         It failed.
     """
+    return run_to_end(command(*arguments), env, timeout_s, f"`tapewatch {arguments[0]}`").stderr
+
+
+def run_to_end(
+    arguments: list[str], env: dict[str, str], timeout_s: float, name: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program to its end, and return what it wrote.
+
+    Parameters
+    ----------
+    arguments
+        Its command line.
+    env
+        Its environment.
+    timeout_s
+        How long it may take.
+    name
+        What an error calls it.
+
+    Raises
+    ------
+    TapewatchError
+        It failed.
+    """
     done = subprocess.run(
-        command(*arguments),
+        arguments,
         env=env,
         cwd=PROJECT,
         capture_output=True,
@@ -96,13 +121,17 @@ def run_command(env: dict[str, str], timeout_s: float, *arguments: str) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise TapewatchError(
-            f"`tapewatch {arguments[0]}` failed: {done.stderr[-500:]}", "Fix the error that it reports."
-        )
-    return done.stderr
+        raise TapewatchError(f"{name} failed: {done.stderr[-500:]}", "Fix the error that it reports.")
+    return done
 
 
 def processor_s(pid: int) -> float:
     """Return the processor time of a process, all of its threads, in seconds."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+def ended_children_s() -> float:
+    """Return the processor time of the children of this process that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

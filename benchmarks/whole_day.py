@@ -10,7 +10,6 @@ Real days are used where the folder `TAPEWATCH_REAL_DATA` has enough of them, ot
 """
 
 import datetime as dt
-import resource
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from benchmarks.feed import running_service
 from benchmarks.rows import Row
 from benchmarks.surroundings import (
     REAL_DAYS,
+    ended_children_s,
     environment,
     generated_day,
     note,
@@ -162,8 +162,7 @@ class Line:
 
     def _processor_s(self) -> tuple[float, float]:
         """Return the processor time of ours, commands that have ended included, and of the servers."""
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ours_s = ended.ru_utime + ended.ru_stime + sum(processor_s(pid) for pid in self._ours)
+        ours_s = ended_children_s() + sum(processor_s(pid) for pid in self._ours)
         return ours_s, sum(processor_s(pid) for pid in self._servers)
 
 

@@ -12,7 +12,6 @@ bytes on disk. Kafka's bytes are those of all topics; Elasticsearch's those of t
 segments that are being merged are part of.
 """
 
-import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from typing import Any, Self
 
 from benchmarks.feed import running_service
 from benchmarks.scale.tenths import Sample
-from benchmarks.surroundings import PROJECT, command, environment, processor_s, run_command
+from benchmarks.surroundings import PROJECT, command, ended_children_s, environment, processor_s, run_command
 from benchmarks.topics import Lag, topic_sizes
 from infra.embedded.child_process import start_child
 from infra.embedded.stack import EmbeddedStack
@@ -207,7 +206,7 @@ class Stream:
             producer_s = processor_s(self._producer.pid)
         else:
             self._end_producer()
-        processor[PRODUCER_NAME] = _children_s() + producer_s
+        processor[PRODUCER_NAME] = ended_children_s() + producer_s
         stats = self._stats()
         return Sample(
             time.monotonic(),
@@ -247,9 +246,3 @@ def own_memory_mb(pid: int) -> float:
         return 0.0
     found = [int(line.split()[1]) for line in lines if line.startswith("RssAnon:")]
     return sum(found) * 1024 / 1e6
-
-
-def _children_s() -> float:
-    """Return the processor time of the children of this process that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

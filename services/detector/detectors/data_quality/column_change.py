@@ -89,6 +89,9 @@ TIDY = 0.5
 """If that share of the prices is usually a multiple of a unit, that all are may be for want of trades at the
 middle of the spread: unusual, but hardly a fault."""
 
+TIDY_EVIDENCE = 1.02 * ALERT
+"""Evidence of that: whatever else is found says more."""
+
 RARE = 0.005
 """A usual share is taken as this at least; few prints do not show that something never comes."""
 
@@ -100,9 +103,6 @@ MUCH = 2.25
 
 KEPT = 0.995
 """What a block leaves of the largest sum so far."""
-
-TIDY_EVIDENCE = 1.02 * ALERT
-"""Evidence of that: whatever else is found says more."""
 
 LEAD_MOVES, MOST_LEAD = 50.0, 0.4
 """While of so many of the last moves one side leads by such a share, its moves go both ways: flow of one
