@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from dashboard.ui.clock import UTC_CLOCK
+from dashboard.ui.clock import UTC_CLOCK, Clock
 from dashboard.ui.kept_charts import LABELS
 from dashboard.ui.time_ranges import TimeRange
 from dashboard.ui.zone import zone
@@ -90,14 +91,25 @@ def span_tooltip() -> list[alt.Tooltip]:
 
 def spans(buckets: pd.DataFrame) -> dict[str, Any]:
     """Say when a bucket is, `2026-03-02 15:30:00 to 15:32:00`, in UTC and by the chosen clock."""
-    spans = {}
     # Of buckets of a second or more, the milliseconds say nothing.
-    length = 8 if (buckets["start"].dt.microsecond == 0).all() else 12
-    for name, clock in (("utc", UTC_CLOCK), ("local", zone())):
-        start, end = (clock.local(buckets[column]) for column in ("start", "end"))
-        till = end.dt.strftime("%H:%M:%S.%f").str[:length]
-        spans[name] = start.dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[: 11 + length] + " to " + till
-    return spans
+    unit: Literal["s", "ms"] = "s" if (buckets["start"].dt.microsecond == 0).all() else "ms"
+    return {
+        name: [
+            f"{start[:10]} {start[11:]} to {end[11:]}"
+            for start, end in zip(
+                *(_texts(buckets[column], clock, unit) for column in ("start", "end")), strict=True
+            )
+        ]
+        for name, clock in (("utc", UTC_CLOCK), ("local", zone()))
+    }
+
+
+def _texts(times: pd.Series, clock: Clock, unit: Literal["s", "ms"]) -> list[str]:
+    """Return times as `2026-03-02T15:30:00`; a tenth of the time that pandas takes for it."""
+    texts: list[str] = np.datetime_as_string(
+        clock.local(times).dt.tz_localize(None).to_numpy(), unit=unit
+    ).tolist()
+    return texts
 
 
 def serializable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -18,11 +18,8 @@ _BAND_TITLE_WIDTH = 0.08
 """Share of the time axis that a band takes at least to have its title written in it."""
 
 
-def feed_frames(happened: pd.DataFrame | None, time_range: TimeRange) -> tuple[pd.DataFrame, pd.DataFrame]:
+def feed_frames(happened: pd.DataFrame, time_range: TimeRange) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return stretches of time and moments, with their texts."""
-    if happened is None:
-        happened = pd.DataFrame(columns=["start", "end", "kind", "text"])
-        happened = happened.astype({"start": "datetime64[ns, UTC]", "end": "datetime64[ns, UTC]"})
     marks = happened.assign(since=format_times(happened["start"]), until=format_times(happened["end"]))
     bands = marks[marks["kind"].isin(list(BANDS))]
     is_wide = bands["end"] - bands["start"] >= (time_range.end - time_range.start) * _BAND_TITLE_WIDTH

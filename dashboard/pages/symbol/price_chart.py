@@ -43,7 +43,7 @@ class Marks:
     """Cancelled prints, as in `Cancelled.prints`."""
     beyond: pd.DataFrame = field(default_factory=lambda: to_prints([]))
     """Prints beyond the axis, as in `Beyond.prints`."""
-    happened: pd.DataFrame | None = None
+    happened: pd.DataFrame = field(default_factory=pd.DataFrame)
     """What happened to the feed, as `feed_marks` returns it."""
     vwap: pd.DataFrame | None = None
     """As `find_vwap` returns it; None to leave it out."""
@@ -84,49 +84,48 @@ def price_chart(
         The `trade_id` of an anomaly that gets a ring.
     """
     labels = label_shapes([*LABEL_SHAPES, *marks.anomalies["label"]])
-    bands, ticks = feed_frames(marks.happened, time_range)
-    ends = axis_frame(time_range).assign(low=axis.shown.low, high=axis.shown.high)
+    ends = axis_frame(time_range).assign(low=axis.shown.low, high=axis.shown.high, decimals=axis.decimals)
+    # One specification and the same names of data for whatever is shown, so that the browser keeps the chart;
+    # to lay out no rows would take as long as to lay out a few.
+    none = pd.DataFrame()
+    prices = price_frame(trades, axis, candles)
+    crossed, beyond, happened = marks.crosses, marks.beyond, marks.happened
+    bands, ticks = (none, none) if happened.empty else feed_frames(happened, time_range)
+    frames = {
+        AXIS: ends,
+        "buckets": none if candles else prices,
+        "candles": prices if candles else none,
+        "stretches": stretch_frame(marks.anomalies),
+        "marks": mark_frame(marks.anomalies, axis, said, chosen, selected),
+        "crosses": none if crossed.empty else cross_frame(crossed, axis, said),
+        "edges": none if beyond.empty else edge_frame(beyond, axis, time_range),
+        "bands": bands,
+        "ticks": ticks,
+    }
+    if marks.vwap is not None:
+        frames["vwap"] = vwap_frame(marks.vwap, trades)
     expected = marks.expected if marks.expected is not None and marks.expected.has(PRICES) else None
+    if expected is not None:
+        frames["expected"] = band_frame(expected, axis, trades.bucket_s)
     return Chart(
         on_time_axis(
-            _price_spec(candles, tuple(labels), axis.decimals, marks.vwap is not None, expected is not None),
+            _price_spec(tuple(labels), marks.vwap is not None, expected is not None),
             time_range,
         ),
-        {
-            AXIS: serializable(ends),
-            "buckets": serializable(price_frame(trades, axis, candles)),
-            "stretches": serializable(stretch_frame(marks.anomalies)),
-            "marks": serializable(mark_frame(marks.anomalies, axis, said, chosen, selected)),
-            "crosses": serializable(cross_frame(marks.crosses, axis, said)),
-            "edges": serializable(edge_frame(marks.beyond, axis, time_range)),
-            "bands": serializable(bands),
-            "ticks": serializable(ticks),
-            **({} if marks.vwap is None else {"vwap": serializable(vwap_frame(marks.vwap, trades))}),
-            **(
-                {}
-                if expected is None
-                else {"expected": serializable(band_frame(expected, axis, trades.bucket_s))}
-            ),
-        },
+        {name: serializable(frame) for name, frame in frames.items()},
     )
 
 
 @kept_by_clock
-def _price_spec(
-    candles: bool,
-    labels: tuple[str, ...],
-    decimals: int,
-    has_vwap: bool,
-    has_expected: bool,
-) -> dict[str, Any]:
-    prices = candle_layers() if candles else line_layers()
+def _price_spec(labels: tuple[str, ...], has_vwap: bool, has_expected: bool) -> dict[str, Any]:
     below, above = feed_layers(PRICE_HEIGHT)
     layers = [
-        axis_layer(decimals),
+        axis_layer(),
         *(band_layers() if has_expected else []),
         *below,
         stretches(PRICE_HEIGHT),
-        *prices,
+        *line_layers(),
+        *candle_layers(),
         *([vwap_layer()] if has_vwap else []),
         *above,
         markers(labels),

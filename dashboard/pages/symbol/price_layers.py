@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard.pages.symbol.chart import (
+    AXIS,
     SILENT,
     SPAN,
     Y_AXIS_WIDTH,
@@ -67,8 +68,8 @@ def segments(buckets: pd.DataFrame, bucket_s: float) -> pd.Series:
     return (gap_s > max(GAP_S, 2 * bucket_s)).cumsum().rename("segment")
 
 
-def axis_layer(decimals: int) -> alt.Chart:
-    """Return an unseen layer that gives the price axis its ends, which the data hold: `AXIS`."""
+def axis_layer() -> alt.Chart:
+    """Return an unseen layer that gives the price axis its ends and its decimals, which `AXIS` holds."""
     chart: alt.Chart = axis_mark().encode(
         x=top_axis("start"),
         x2="end:T",
@@ -80,8 +81,8 @@ def axis_layer(decimals: int) -> alt.Chart:
                 minExtent=Y_AXIS_WIDTH,
                 maxExtent=Y_AXIS_WIDTH,
                 tickCount=6,
-                tickMinStep=10.0**-decimals,
-                format=f",.{decimals}f",
+                tickMinStep=alt.ExprRef(f"pow(10, -data('{AXIS}')[0].decimals)"),
+                labelExpr=f"format(datum.value, ',.' + data('{AXIS}')[0].decimals + 'f')",
             ),
         ),
         y2="high:Q",
@@ -120,10 +121,9 @@ def candle_layers() -> list[alt.Chart]:
     # Not by a scale: the markers above have the only scale of colours.
     color = alt.condition("datum.rose", alt.value(CANDLE_COLORS["up"]), alt.value(CANDLE_COLORS["down"]))
     tooltip = _tooltip("first", "last", "low", "high")
-    # The stroke shows a body without height. The first layer has to be one with a second end in time: with
-    # others Vega-Lite makes no use of the time axis's ends.
+    # The stroke shows a body without height.
     body = (
-        alt.Chart(alt.NamedData("buckets"))
+        alt.Chart(alt.NamedData("candles"))
         .mark_rect(**SILENT, strokeWidth=1.2)
         .encode(
             x=top_axis("left"),
@@ -134,10 +134,9 @@ def candle_layers() -> list[alt.Chart]:
             stroke=color,
             tooltip=tooltip,
         )
-        .add_params(alt.selection_interval(SPAN, encodings=["x"]))
     )
     wick = (
-        alt.Chart(alt.NamedData("buckets"))
+        alt.Chart(alt.NamedData("candles"))
         .mark_rule(**SILENT, strokeWidth=1.2)
         .encode(x=alt.X("middle:T"), y=alt.Y("low:Q"), y2="high:Q", color=color, tooltip=tooltip)
     )

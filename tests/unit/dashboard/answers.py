@@ -79,7 +79,7 @@ def drawn_prices(
     marks = Marks(
         rows.assign(until=ends),
         to_prints([]) if crosses is None else crosses,
-        happened=happened,
+        happened=pd.DataFrame() if happened is None else happened,
         expected=expected,
     )
     said = options.pop("said", Said())

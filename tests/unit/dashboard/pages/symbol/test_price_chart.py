@@ -41,7 +41,7 @@ def test_the_chosen_anomaly_has_a_ring_and_each_has_its_verdict() -> None:
 
 def test_a_candle_goes_from_the_first_price_to_the_last() -> None:
     fell = bucket(0, {"A": 1}) | {"first": {"hits": {"hits": [{"fields": {"price": [100.5]}}]}}}
-    (candle,) = drawn(drawn_prices(trade_summary(fell), candles=True), "buckets")
+    (candle,) = drawn(drawn_prices(trade_summary(fell), candles=True), "candles")
     assert (candle["first"], candle["last"], candle["low"], candle["high"]) == (100.5, 100.0, 99.0, 101.0)
     assert not candle["rose"]
 
@@ -51,8 +51,18 @@ def test_prices_in_texts_and_on_the_axis_have_the_decimals_of_the_tick() -> None
     (one,) = drawn(chart, "buckets")
     assert (one["low_text"], one["high_text"], one["last_text"]) == ("99.90", "101.25", "100.00")
     assert drawn(chart, "marks")[0]["price"] == "100.90"
-    axis = chart.spec["layer"][0]["encoding"]["y"]["axis"]
-    assert (axis["format"], axis["tickMinStep"]) == (",.2f", 0.01)
+    (axis,) = drawn(chart, "axis")
+    assert axis["decimals"] == 2
+
+
+def test_line_and_candles_of_any_prices_share_one_specification_so_that_the_browser_keeps_the_chart() -> None:
+    fell = bucket(0, {"A": 1}) | {"first": {"hits": {"hits": [{"fields": {"price": [100.5]}}]}}}
+    candles = drawn_prices(trade_summary(fell), candles=True)
+    line = drawn_prices(trade_summary(bucket(0, {"A": 1}, low=99.9, high=101.255)), anomaly("1"))
+    assert candles.spec == line.spec
+    assert [*candles.datasets] == [*line.datasets]
+    assert drawn(candles, "buckets") == drawn(line, "candles") == []
+    assert drawn(candles, "axis")[0]["decimals"] != drawn(line, "axis")[0]["decimals"]
 
 
 def test_a_price_axis_with_one_price_has_room_on_both_sides() -> None:
