@@ -1,10 +1,11 @@
 """Queries to Elasticsearch that every page uses; the size of every answer is bounded."""
 
 import datetime as dt
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from dashboard.server.answers import SharingNode
 from dashboard.ui.time_ranges import TimeRange
@@ -16,7 +17,10 @@ TIMEOUT_S = 10.0
 _CONNECTIONS = 8
 _THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="together")
 """Kept, as a thread takes milliseconds to start."""
+_AHEAD = ThreadPoolExecutor(max_workers=32, thread_name_prefix="ahead")
 _is_in_thread = ContextVar("is_in_thread", default=False)
+
+T = TypeVar("T")
 
 
 def open_client(url: str) -> Elasticsearch:
@@ -45,6 +49,22 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
     # All are waited for: none may go on for a caller that has gone.
     wait(futures)
     return [future.result() for future in futures]
+
+
+@contextmanager
+def begun(call: Callable[[], T]) -> Iterator[Future[T]]:
+    """Make a call, which may make others `together`, while the block runs.
+
+    Yields
+    ------
+    Future
+        Of its result; after the block it is done.
+    """
+    future = _AHEAD.submit(copy_context().run, call)
+    try:
+        yield future
+    finally:
+        wait([future])  # it may not go on for a caller that has gone
 
 
 def _in_thread(call: Callable[[], object]) -> object:

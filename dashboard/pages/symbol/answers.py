@@ -6,7 +6,6 @@ from functools import partial
 
 import pandas as pd
 
-from dashboard.pages.symbol import state as symbol_state
 from dashboard.pages.symbol.feed_marks import feed_marks
 from dashboard.pages.symbol.marker_layers import Said
 from dashboard.pages.symbol.price_axis import PriceAxis, are_few, market_of, price_axis
@@ -24,15 +23,27 @@ from dashboard.pages.symbol.queries import (
     list_anomalies,
     summarize_trades,
 )
-from dashboard.pages.symbol.state import ALL_SYMBOLS, CANDLES, HIGHEST_FIRST
+from dashboard.pages.symbol.state import ALL_SYMBOLS, CANDLES, HIGHEST_FIRST, View
 from dashboard.pages.symbol.vwap import find_vwap
 from dashboard.server.elastic import together
 from dashboard.server.stretches import find_ends
-from dashboard.ui import watchlist
 from dashboard.ui.time_ranges import Period, Rolling, TimeRange
 from services.common.elastic.client import Elasticsearch
 from services.review.corrections import corrections_of
 from services.review.verdicts import verdicts_of
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the page shows."""
+
+    view: View
+    watched: tuple[str, ...]
+    """The watched symbols."""
+    symbol: str
+    period: Period | Rolling
+    time_range: TimeRange
+    """Within the period."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +70,16 @@ class Answers:
     """As `find_vwap` returns it; None where it is not asked for."""
 
 
-def ask(client: Elasticsearch, symbol: str, period: Period | Rolling, time_range: TimeRange) -> Answers:
-    """Ask for all that the page shows of a symbol.
+def ask(client: Elasticsearch, question: Question) -> Answers:
+    """Ask for all that the page shows of a symbol; needs nothing of the visitor's session.
 
     Raises
     ------
     TapewatchError
         Elasticsearch does not answer, or rejects a request.
     """
-    view = symbol_state.current()
+    view, symbol = question.view, question.symbol
+    period, time_range = question.period, question.time_range
     filters = (view.labels, view.severities)
     of_whom = None if view.listed == ALL_SYMBOLS else symbol
     first = None if view.cancelled else find_cancelled(client, symbol, time_range)
@@ -84,7 +96,7 @@ def ask(client: Elasticsearch, symbol: str, period: Period | Rolling, time_range
             hidden,
             by_score=view.order == HIGHEST_FIRST,
         ),
-        partial(count_urgent, client, watchlist.watched(), period.time_range),
+        partial(count_urgent, client, question.watched, period.time_range),
         partial(find_feed_events, client, symbol, time_range),
         lambda: first or find_cancelled(client, symbol, time_range),
     )

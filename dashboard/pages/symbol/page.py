@@ -1,15 +1,16 @@
 """The live page of one symbol: its prices and volumes, the anomalies found, and the newest of these."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 
 import streamlit as st
 
 from dashboard.pages.symbol import state as symbol_state
+from dashboard.pages.symbol.ahead import asked_ahead, note_shown, was_shown
 from dashboard.pages.symbol.anomaly_list import search_of, show_list
-from dashboard.pages.symbol.answers import ask
+from dashboard.pages.symbol.answers import Answers, Question
 from dashboard.pages.symbol.charts_section import show_charts
 from dashboard.pages.symbol.controls import (
     choose_chart,
@@ -45,8 +46,6 @@ from dashboard.ui.time_ranges import (
 from services.common.elastic.client import Elasticsearch
 from services.contracts.trade import size_text
 
-_SHOWN = "symbol-shown"
-
 FINE_VOLUME = 100.0
 """A volume below this has all its decimals; of a larger one two are enough."""
 
@@ -65,13 +64,15 @@ def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
         # Only a run of the whole page can start or stop the refreshing; the view is not to be read again.
         url_state.note_control()
         st.rerun()
-    with error_boundary() as noted:
-        _show_symbol(client, refresh_s, noted)
+    with error_boundary() as noted, asked_ahead(client) as ask:
+        _show_symbol(client, refresh_s, noted, ask)
     symbol_state.save()
     watchlist.remember()
 
 
-def _show_symbol(client: Elasticsearch, refresh_s: float, noted: Noted) -> None:
+def _show_symbol(
+    client: Elasticsearch, refresh_s: float, noted: Noted, ask: Callable[[Question], Answers]
+) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         is_live = symbol_state.current().is_live
         controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
@@ -106,7 +107,8 @@ def _show_symbol(client: Elasticsearch, refresh_s: float, noted: Noted) -> None:
         choose_filters()
     tell_set_aside(aside)
     _tell_what_was_not_found(choices, time_range)
-    answers = ask(client, symbol, period, time_range)
+    question = Question(symbol_state.current(), tuple(watchlist.watched()), symbol, period, time_range)
+    answers = ask(question)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         show_watched(answers.urgent, symbol)
         choose_chart(len(answers.cancelled.prints))
@@ -135,13 +137,13 @@ def _show_symbol(client: Elasticsearch, refresh_s: float, noted: Noted) -> None:
 
     # A page that opens is complete sooner if its list comes first: the browser builds it while the charts are
     # made here. In one that is there, the marks come sooner if they need not wait for the list.
-    if _SHOWN in st.session_state:
+    if was_shown():
         draw_charts()
         draw_list()
     else:
         draw_list()
         draw_charts()
-        st.session_state[_SHOWN] = True
+    note_shown(question, longest)
 
 
 def last_minutes(client: Elasticsearch, noted: Noted) -> list[Rolling]:

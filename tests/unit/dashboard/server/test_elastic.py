@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dashboard.server.elastic import counts_of, open_client, together
+from dashboard.server.elastic import begun, counts_of, open_client, together
 from dashboard.server.sessions import find_sessions
 from infra.embedded.ports import free_port
 from services.common.errors import TapewatchError
@@ -25,6 +25,25 @@ def test_calls_together_within_calls_together_wait_for_no_thread() -> None:
     with ThreadPoolExecutor(40) as visitors:
         found = list(visitors.map(lambda _: together(inner, inner), range(40), timeout=20))
     assert found == [[[1, 2], [1, 2]]] * 40
+
+
+def test_a_call_that_was_begun_makes_others_together_and_is_done_at_the_end_of_the_block() -> None:
+    ended = []
+
+    def slow() -> list[int]:
+        found = together(lambda: time.sleep(0.05), lambda: 2)
+        ended.append(time.monotonic())
+        return found
+
+    with ThreadPoolExecutor(40) as visitors:
+
+        def visit(_: int) -> list[int]:
+            with begun(slow) as call, begun(slow):
+                pass
+            return call.result(0)
+
+        assert list(visitors.map(visit, range(40), timeout=20)) == [[None, 2]] * 40
+    assert len(ended) == 80
 
 
 def test_failing_call_raises_its_error() -> None:
