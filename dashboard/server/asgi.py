@@ -39,6 +39,8 @@ OPTIONS = {
     # (streamlit 1.67, `ForwardMsgQueue.clear`).
     "global.minCachedMessageSize": float(1 << 40),
     "logger.enableRich": False,
+    # A full collection after each run of a page keeps all visitors waiting for 0.1 s; Python collects anyway.
+    "runner.postScriptGC": False,
     "server.fileWatcherType": "none",
     "server.headless": True,
     # So dark that what Streamlit writes at 60 % of it, such as captions, has WCAG's contrast of 4.5.
