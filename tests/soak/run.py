@@ -298,7 +298,7 @@ def _write_days(folder: Path, seed: int, count: int, seconds: float) -> list[Pat
         date = FIRST_DAY + dt.timedelta(days=number)
         config = DayConfig(date=date, seed=seed, trades=int(TRADES_A_SECOND * seconds), symbols=20)
         path = folder / f"{date}.csv.zst"
-        write_day(config, path, folder / f"{date}.labels.csv")
+        write_day(config, path, folder / f"{date}.labels.csv", integers=True)
         days.append(path)
     return days
 
