@@ -67,7 +67,7 @@ PAINTED = """() => {
 }"""
 MARKERS = "document.querySelectorAll('[data-testid=stVegaLiteChart] .mark-symbol path').length"
 TRADES = "document.querySelector('[data-testid=stMetricValue]').innerText"
-LINE = "document.querySelector('[data-testid=stVegaLiteChart] .mark-line path').getAttribute('d')"
+LINE = "document.querySelector('[data-testid=stVegaLiteChart] .mark-line path')?.getAttribute('d')"
 CANDLES = "document.querySelectorAll('[data-testid=stVegaLiteChart] .mark-rule.role-mark line').length"
 
 
@@ -282,7 +282,7 @@ def turn_on_symbol(client: Elasticsearch, page: Page, address: str) -> Iterator[
     trades, line = page.evaluate(TRADES), page.evaluate(LINE)
     start = page.get_by_role("slider").first
     changed = partial(_changed, client, page)
-    others = f"{TRADES} !== {trades!r} && {LINE} !== {line!r}"
+    others = f"{TRADES} !== {trades!r} && ![undefined, {line!r}].includes({LINE})"
     yield "another time", changed(lambda: start.press("PageUp"), "keydown", others)
 
     candles = page.get_by_text("Candles", exact=True)
