@@ -3,7 +3,8 @@
     python -m benchmarks.feed_venue coinbase AAA-USD,BBB-USD 5000 1 30
 
 The arguments are the layout, symbols, prints a second, prints a frame, and seconds. It prints its port first.
-Each print is stamped when it is sent; every thousandth is ten per cent off the others.
+Each print is stamped when it is sent; every thousandth is ten per cent off the others, and
+buyers and sellers take turns: a tape of one side alone is an anomaly at each print.
 """
 
 import asyncio
@@ -34,10 +35,11 @@ def cents_of(number: int) -> int:
 
 def coinbase(symbols: Sequence[str], number: int, time: str) -> str:
     """Return a print as Coinbase sends it."""
-    symbol, cents = symbols[number % len(symbols)], cents_of(number)
+    turn, at = divmod(number, len(symbols))
+    symbol, cents, side = symbols[at], cents_of(number), ("sell", "buy")[turn % 2]
     return (
-        f'{{"type":"match","trade_id":{number // len(symbols) + 1},"maker_order_id":"a","taker_order_id":"b",'
-        f'"side":"sell","size":"0.{number % 997 + 1:08d}","price":"{cents // 100}.{cents % 100:02d}",'
+        f'{{"type":"match","trade_id":{turn + 1},"maker_order_id":"a","taker_order_id":"b","side":"{side}",'
+        f'"size":"0.{number % 997 + 1:08d}","price":"{cents // 100}.{cents % 100:02d}",'
         f'"product_id":"{symbol}","sequence":{number},"time":"{time}"}}'
     )
 

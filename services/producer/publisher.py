@@ -35,6 +35,7 @@ from services.producer.pending import Pending
 from services.producer.produce_trades import produce_trades
 from services.producer.progress import Progress, load_progress
 from services.producer.progress_records import TAKEOVER_S
+from services.sources.ahead import read_ahead
 from services.sources.base import Chunk, RejectedRow, Source
 
 SHOWN_REJECTED_ROWS = 20
@@ -133,7 +134,8 @@ class Publisher:
     def _publish_rows(self, speed: float | None, clock: Clock, show: Callable[[int], None]) -> None:
         position = 0
         self._begin()
-        for chunk in self._source.chunks(self._progress.resume_after):
+        chunks = self._source.chunks(self._progress.resume_after)
+        for chunk in read_ahead(chunks) if self._source.line_is_cursor else chunks:
             self._tally.health.beat()
             self._pending.began_s = time.monotonic()  # nothing is in it, however long the reading took
             for part in self._parts(chunk, speed, clock, position):

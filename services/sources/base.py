@@ -96,7 +96,8 @@ class Source(ABC):
 
         It ends when no more trades will ever come. A source that has to wait for them yields what came within
         about a quarter of a second, or a chunk without rows, so that the reader can check for a stop and
-        report that it is alive. Each chunk is committed before the next is asked for.
+        report that it is alive. Each chunk is committed before the next is asked for; where the cursor is the
+        line, the next one may be read meanwhile.
 
         Raises
         ------

@@ -51,8 +51,8 @@ SENDER = "alert-sender"
 
 READ_AT_ONCE = 500
 IDLE_POLL_S = 0.05
-BUSY_POLL_S = 0.01
-"""While channels are sending: an answer waits at most so long for its record."""
+SENDING_POLL_S = 0.01
+"""While channels are sending: a new revision waits at most so long for an answer to come first."""
 
 COMMIT_EVERY_S = 1.0
 """Of offsets without records."""
@@ -194,9 +194,11 @@ class Sender:
 
     def _turn(self) -> bool:
         """Read, decide, record and send once; returns whether there was anything to do."""
-        records = self._loop.read(READ_AT_ONCE, self._poll_s, as_they_come=True)
+        is_sending = self._dispatcher.is_sending
+        records = self._loop.read(READ_AT_ONCE, 0 if is_sending else IDLE_POLL_S, as_they_come=True)
         self._silence_log.follow()
-        self._collect(0)
+        # What follows an answer is sent at once: that is what most wait for when many alerts come.
+        self._collect(SENDING_POLL_S if is_sending and not records else 0)
         self._measure()
         if self._loop.state is not State.LIVE or self._stop.requested:
             return bool(records)
@@ -210,10 +212,6 @@ class Sender:
         for name, item in chosen:
             self._start(name, item)
         return bool(records)
-
-    @property
-    def _poll_s(self) -> float:
-        return BUSY_POLL_S if self._dispatcher.is_sending else IDLE_POLL_S
 
     def _take(self, record: Record, now_s: float) -> None:
         offset = record.offset()
