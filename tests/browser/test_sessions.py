@@ -73,6 +73,25 @@ def traded(client: Elasticsearch, day: dt.date, count: int, symbol: str = "REAL"
         client.indices.delete(index=index)
 
 
+@contextmanager
+def anomalous(client: Elasticsearch, day: dt.date) -> Iterator[None]:
+    """Have the first trade of `traded` be an anomaly until the end of the block."""
+    index = f"anomalies-{day:%Y.%m}"
+    found = client.get(index=f"trades-{day:%Y.%m.%d}", id=f"REAL-{day}-0")["_source"]
+    fields = {
+        "anomalies": ["Burst"],
+        "severity": "high",
+        "score": 0.9,
+        "message": "A burst.",
+        "detections": [{"detector": "test", "label": "Burst", "score": 0.9}],
+    }
+    client.index(index=index, document=found | fields, refresh=True)
+    try:
+        yield
+    finally:
+        client.indices.delete(index=index)
+
+
 def expect_session(page: Page, title: str, trades: int) -> None:
     expect(page.get_by_role("combobox", name="Session")).to_have_value(title)
     metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text("Trades", exact=True))
@@ -119,6 +138,38 @@ def test_an_open_page_offers_a_newer_session_and_stays(
             expect_session(page, "Tue 1 Jul 2025", 3)
             expect(page.get_by_role("combobox", name="Symbol")).to_have_value("OTHER")
             expect(offer).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_an_open_overview_offers_a_newer_session_and_stays(
+    open_page: OpenPage, client: Elasticsearch, url: str
+) -> None:
+    with traded(client, DAY, 5), anomalous(client, DAY):
+        page = open_page(f"{url}/")
+        session = page.get_by_role("combobox", name="Session")
+        link = page.locator(".tw-rank").get_by_role("link", name="REAL", exact=True)
+        expect(link).to_have_attribute("href", "?symbol=REAL")
+        with traded(client, NEXT, 1, "OTHER"):
+            offer = page.get_by_role("button", name="Newer session: Tue 1 Jul 2025")
+            expect(offer).to_be_visible()
+            expect(session).to_have_value("Mon 30 Jun 2025")
+            expect(link).to_have_attribute("href", f"?symbol=REAL&session={DAY}")
+            offer.click()
+            expect(session).to_have_value("Tue 1 Jul 2025")
+            expect(page.get_by_text("0 anomalies of 0 symbols")).to_be_visible()
+            expect(offer).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_on_a_wall_the_overview_goes_to_a_newer_session_by_itself(
+    open_page: OpenPage, client: Elasticsearch, url: str
+) -> None:
+    with traded(client, DAY, 5), anomalous(client, DAY):
+        page = open_page(f"{url}/?wall")
+        expect(page.get_by_text("1 anomaly of 1 symbol")).to_be_visible()
+        with traded(client, NEXT, 1, "OTHER"):
+            expect(page.get_by_text("0 anomalies of 0 symbols")).to_be_visible()
+            expect(page.get_by_text("Newer session")).to_have_count(0)
 
 
 def test_the_newest_trade_is_never_one_that_is_ahead_of_the_clock(

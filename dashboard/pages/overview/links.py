@@ -4,7 +4,22 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from dashboard.pages.overview.state import View, address_of
-from dashboard.ui.time_ranges import TimeRange
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange
+
+
+def linked(view: View, shown: Period | Rolling, newest: Period) -> View:
+    """Return the view as links keep it: with what is shown, where that is not the newest session.
+
+    Parameters
+    ----------
+    view
+        The view of all symbols.
+    shown
+        What the page shows: it may have been the newest session when the page was opened.
+    newest
+        The session that is the newest now, which links without a session lead to.
+    """
+    return view if shown == newest else replace(view, period=shown.name)
 
 
 def symbol_address(view: View, symbol: str, time_range: TimeRange | None = None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dashboard.pages.overview.controls import (
     controlled,
     show_reset,
 )
+from dashboard.pages.overview.links import linked
 from dashboard.pages.overview.queries import find_prices, find_sightings, rank, summarize_anomalies
 from dashboard.pages.overview.sections import (
     MAX_ALERTS,
@@ -76,7 +77,8 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
         tell_no_trades()
         return
     aside = find_set_aside(client)
-    choices = [*periods(sessions), *(Period(one.day, one.day) for one in aside)]
+    offered = periods(sessions)
+    choices = [*offered, *(Period(one.day, one.day) for one in aside)]
     with folded("overview") as fold, st.container(horizontal=True, gap="medium"):
         period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
@@ -99,12 +101,13 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
             is_live = overview_state.current().is_live
             controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
     with_day = period.sessions > 1
+    view = linked(overview_state.current(), period, offered[0])
     by_time, beside = st.columns([2, 1], gap="large")
     with by_time:
-        show_heat_map(answers, summary.symbols, time_range)
-        show_incidents(answers.sightings, with_day)
-        show_watched(answers.watched, time_range, with_day)
-        show_ranking(answers, with_day)
+        show_heat_map(answers, summary.symbols, time_range, view)
+        show_incidents(answers.sightings, view, with_day)
+        show_watched(answers.watched, time_range, view, with_day)
+        show_ranking(answers, view, with_day)
     with beside:
         show_lists(answers, with_day)
 

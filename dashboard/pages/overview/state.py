@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.ui import url_state
+from dashboard.ui import opened_session, url_state
 from dashboard.ui.address_times import to_text, to_time
 from dashboard.ui.time_ranges import TimeRange
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
 
-_KEY = "overview-view"
+PAGE = "overview"
+_KEY = f"{PAGE}-view"
 
 MAX_FIND = 50
 """Longest text to find symbols by, in characters."""
@@ -28,7 +29,7 @@ class View:
     """A view of all symbols; each part can be sent in the address."""
 
     period: str | None = None
-    """The `Period.name`; None for the session that is the newest at the time."""
+    """The `Period.name`; None for the newest session when the view was opened."""
     time_range: TimeRange | None = None
     """Time range; None for all of the period."""
     labels: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ def load() -> None:
     """Take the view from the address, unless that is empty and an earlier view exists."""
     if not st.query_params and _KEY in st.session_state:
         return
+    opened_session.open_again(PAGE)
     start = url_state.read("from", to_time, None)
     end = url_state.read("to", to_time, None)
     st.session_state[_KEY] = View(

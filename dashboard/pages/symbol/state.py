@@ -5,14 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.ui import url_state
+from dashboard.ui import opened_session, url_state
 from dashboard.ui.address_times import to_text, to_time
 from dashboard.ui.time_ranges import ROLLING_NAMES, TimeRange
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
 
-_KEY = "symbol-view"
-_OPENED_WITH = "symbol-opened-with"
+PAGE = "symbol"
+_KEY = f"{PAGE}-view"
 
 LINE = "Line"
 CANDLES = "Candles"
@@ -68,29 +68,11 @@ def change(**parts: Any) -> None:
     st.session_state[_KEY] = replace(current(), **parts)
 
 
-def opened_with(newest: str) -> str:
-    """Return the newest session of when the view was opened: an open page never leaves it by itself.
-
-    Parameters
-    ----------
-    newest
-        The `Period.name` of the one that is the newest now.
-    """
-    opened: str = st.session_state.setdefault(_OPENED_WITH, newest)
-    return opened
-
-
-def to_newest() -> None:
-    """Have the view show the newest session, as if it were opened now."""
-    st.session_state.pop(_OPENED_WITH, None)
-    change(period=None, time_range=None)
-
-
 def load() -> None:
     """Take the view from the address, unless that is empty and an earlier view exists."""
     if not st.query_params and _KEY in st.session_state:
         return
-    st.session_state.pop(_OPENED_WITH, None)
+    opened_session.open_again(PAGE)
     start = url_state.read("from", to_time, None)
     end = url_state.read("to", to_time, None)
     st.session_state[_KEY] = View(
