@@ -15,8 +15,8 @@ _CONTROLS = ViewControls(overview_state.PAGE, overview_state.change)
 controlled = _CONTROLS.show
 
 
-def choose_period(choices: Sequence[Period]) -> Period | Rolling:
-    """Let a session or several be chosen; returns what is shown."""
+def choose_period(choices: Sequence[Period | Rolling]) -> Period | Rolling:
+    """Let a session or several be chosen, or the last minutes; returns what is shown."""
     return _CONTROLS.choose_period(overview_state.current().period, choices)
 
 

@@ -1,5 +1,6 @@
 """The page of all symbols: where the anomalies are, which are the worst and the newest, what is watched."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -28,15 +29,17 @@ from dashboard.pages.overview.sections import (
 from dashboard.pages.overview.style import STYLE
 from dashboard.pages.overview.watched import find_watched
 from dashboard.server.alerts import Filters, find_alerts
+from dashboard.server.answers import Noted
 from dashboard.server.elastic import together
+from dashboard.server.last_minutes import last_minutes
 from dashboard.server.sessions import find_sessions, find_set_aside, summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.folded import folded
-from dashboard.ui.no_trades import tell_no_trades
+from dashboard.ui.no_trades import tell_no_trades, tell_no_trades_in
 from dashboard.ui.set_aside import tell_set_aside
-from dashboard.ui.time_ranges import Period, TimeRange, find_period, periods, to_round_times
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, periods, whole_of
 from services.common.elastic.client import Elasticsearch
 from services.review.corrections import corrections_of
 
@@ -61,31 +64,31 @@ def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
     if overview_state.current().is_live != was_live:
         url_state.note_control()
         st.rerun()
-    with error_boundary():
-        _show_overview(client, refresh_s)
+    with error_boundary() as noted:
+        _show_overview(client, refresh_s, noted)
     overview_state.save()
     watchlist.remember()
 
 
-def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
+def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted) -> None:
     loading = st.empty()
     if _SHOWN not in st.session_state:
         loading.text("The anomalies of this session are being read.")
-    sessions = find_sessions(client)
+    sessions, latest = together(partial(find_sessions, client), partial(last_minutes, client, noted))
     if not sessions:
         loading.empty()
         tell_no_trades()
         return
     aside = find_set_aside(client)
     offered = periods(sessions)
-    choices = [*offered, *(Period(one.day, one.day) for one in aside)]
+    choices: list[Period | Rolling] = [*latest, *offered, *(Period(one.day, one.day) for one in aside)]
     with folded("overview") as fold, st.container(horizontal=True, gap="medium"):
         period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
-            st.info("This session no longer has any trades. Choose another one.")
+            tell_no_trades_in(period)
             return
-        time_range = choose_time(period, to_round_times(summary.first_trade, summary.last_trade))
+        time_range = choose_time(period, whole_of(period, summary.first_trade, summary.last_trade))
         choose_filters()
         view = overview_state.current()
         fold.say([period.title, *view.labels, *view.severities, *([view.find] if view.find else [])])
@@ -130,7 +133,7 @@ def _ask(client: Elasticsearch, time_range: TimeRange) -> Answers:
     return Answers(anomalies, sightings, watched, alerts, ranking, prices, corrections)
 
 
-def _tell_what_was_not_found(choices: list[Period], shown: TimeRange) -> None:
+def _tell_what_was_not_found(choices: Sequence[Period | Rolling], shown: TimeRange) -> None:
     """Say which session or time of the address was not found."""
     view = overview_state.current()
     if view.period is not None and find_period(choices, view.period) is None:

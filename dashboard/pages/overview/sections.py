@@ -13,7 +13,7 @@ from dashboard.pages.overview import state as overview_state
 from dashboard.pages.overview.heat_map import PICKED, describe, heat_map
 from dashboard.pages.overview.incidents import MIN_SYMBOLS, Sighting, find_incidents
 from dashboard.pages.overview.lines import alerts_html, anomalies_html, chips_html, incidents_html
-from dashboard.pages.overview.links import symbol_address, symbol_url
+from dashboard.pages.overview.links import symbol_address, symbol_url, zoomed
 from dashboard.pages.overview.queries import MAX_COLUMNS, MAX_SIGHTINGS, Anomalies, Price, Ranking
 from dashboard.pages.overview.state import View
 from dashboard.pages.overview.symbol_list import cards_html, ranking_html
@@ -130,7 +130,8 @@ def _take_cell(key: str, time_range: TimeRange, view: View) -> None:
     if cell["symbol"]:
         st.session_state[_ADDRESS] = symbol_address(view, cell["symbol"], stretch)
     else:
-        overview_state.change(time_range=stretch)
+        closer = zoomed(overview_state.current(), stretch)
+        overview_state.change(period=closer.period, time_range=closer.time_range)
 
 
 def _show_others(view: View, ranked: Sequence[str], traded: Sequence[str]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.ui import opened_session, url_state
-from dashboard.ui.address_times import to_text, to_time
-from dashboard.ui.time_ranges import ROLLING_NAMES, TimeRange
+from dashboard.ui.address_times import address_of_period, read_period, to_text, to_time
+from dashboard.ui.time_ranges import TimeRange
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
 
@@ -77,7 +77,7 @@ def load() -> None:
     end = url_state.read("to", to_time, None)
     st.session_state[_KEY] = View(
         symbol=url_state.read("symbol", str, None) or None,
-        period=url_state.read("range", _to_rolling, None) or url_state.read("session", str, None),
+        period=read_period(),
         time_range=TimeRange(start, end) if start and end and start < end else None,
         is_inverted=bool(start and end and start >= end),
         labels=tuple(url_state.read_choices("label", LABELS)),
@@ -101,8 +101,7 @@ def save() -> None:
     url_state.write(
         **{
             "symbol": view.symbol,
-            "session": None if view.period in ROLLING_NAMES else view.period,
-            "range": view.period if view.period in ROLLING_NAMES else None,
+            **address_of_period(view.period),
             "from": span and to_text(span.start),
             "to": span and to_text(span.end),
             "label": view.labels,
@@ -118,9 +117,3 @@ def save() -> None:
             "live": None if view.is_live else "off",
         }
     )
-
-
-def _to_rolling(text: str) -> str:
-    if text not in ROLLING_NAMES:
-        raise ValueError(text)
-    return text
