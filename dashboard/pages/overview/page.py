@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.overview import state as overview_state
 from dashboard.pages.overview.controls import (
@@ -64,19 +65,21 @@ def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
     if overview_state.current().is_live != was_live:
         url_state.note_control()
         st.rerun()
+    loading = st.empty()
+    if _SHOWN not in st.session_state:
+        loading.text("The anomalies of this session are being read.")
     with error_boundary() as noted:
-        _show_overview(client, refresh_s, noted)
+        try:
+            _show_overview(client, refresh_s, noted, loading)
+        finally:
+            loading.empty()
     overview_state.save()
     watchlist.remember()
 
 
-def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted) -> None:
-    loading = st.empty()
-    if _SHOWN not in st.session_state:
-        loading.text("The anomalies of this session are being read.")
+def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted, loading: DeltaGenerator) -> None:
     sessions, latest = together(partial(find_sessions, client), partial(last_minutes, client, noted))
     if not sessions:
-        loading.empty()
         tell_no_trades()
         return
     aside = find_set_aside(client)
