@@ -18,6 +18,7 @@ from dashboard.ui.home import SYMBOL, is_symbol_shown
 from dashboard.ui.outage import show_again_on_return
 from dashboard.ui.page_title import PRODUCT, set_title
 from dashboard.ui.unknown_page import show_unknown_page, unknown_page
+from dashboard.ui.wall_screen import is_wall
 from services.common.config.settings import Settings
 from services.common.elastic.client import Elasticsearch
 from services.common.errors import TapewatchError
@@ -89,7 +90,7 @@ def main() -> None:
     count = open_alerts(Settings().elasticsearch)
     everywhere = [*pages, anomaly]
     views.open_named(everywhere)
-    if wall.is_wall():
+    if is_wall():
         wall.show_wall(chosen.url_path)
     show_header(everywhere, pages, chosen, {alerts.title: count} if count else {})
     if unknown := unknown_page(["", *(each.url_path for each in everywhere)]):

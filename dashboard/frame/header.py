@@ -9,10 +9,10 @@ from dashboard.frame.clock import show_clock
 from dashboard.frame.notifications import choose_notifications
 from dashboard.frame.page_help import show_help
 from dashboard.frame.views import show_views
-from dashboard.frame.wall import is_wall
 from dashboard.ui import zone
 from dashboard.ui.home import SYMBOL, is_symbol_shown
 from dashboard.ui.keys.keys import show_keys
+from dashboard.ui.wall_screen import is_wall
 from dashboard.ui.who import show_sign_in
 
 

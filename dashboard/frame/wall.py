@@ -5,8 +5,6 @@ import streamlit as st
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state
 
-PARAMETER = "wall"
-_ON = "on"
 _SHOWN = "wall-shown"
 
 REFRESH_THEMSELVES = ("", "health")
@@ -24,15 +22,6 @@ html { font-size: 135% !important }
 .tw-list .tw-tick, .tw-list .tw-open { display: none !important }
 .st-key-frame-clock .stPopover { display: block !important; pointer-events: none }
 </style>"""
-
-
-def is_wall() -> bool:
-    """Whether the address asks for a wall screen: `?wall`, until it says `?wall=off`."""
-    value = st.query_params.get(PARAMETER)
-    if value == "":
-        # A parameter without a value is lost as soon as a page writes its own.
-        st.query_params[PARAMETER] = _ON
-    return value in ("", _ON)
 
 
 def show_wall(path: str) -> None:

@@ -151,6 +151,25 @@ def find_period(choices: Sequence[AnyPeriod], name: str | None) -> AnyPeriod | N
     return found
 
 
+def session_of(time: dt.datetime) -> Period:
+    """Return the session of a time, UTC: the exchange's day."""
+    day = time.astimezone(exchange().zone).date()
+    return Period(day, day)
+
+
+def whole_of(period: Period | Rolling, first: dt.datetime, last: dt.datetime) -> TimeRange:
+    """Return what is shown of a period unless a part is chosen.
+
+    Parameters
+    ----------
+    period
+        Sessions are shown from their first trade to their last, the last minutes as they are.
+    first, last
+        Times of the first and the last trade, UTC.
+    """
+    return period.time_range if isinstance(period, Rolling) else to_round_times(first, last)
+
+
 def to_round_times(first: dt.datetime, last: dt.datetime) -> TimeRange:
     """Widen the times of the first and the last trade to round ones, which stay put while trades arrive.
 

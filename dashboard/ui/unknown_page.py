@@ -22,5 +22,8 @@ def unknown_page(known: Collection[str]) -> str:
 
 def show_unknown_page(name: str) -> None:
     """Say so; the navigation above has the links."""
-    st.error("There is no such page. Choose one of those above.", icon=":material/explore_off:")
+    st.error(
+        "There is no such page. Choose one at the top, in a narrow window in the menu there.",
+        icon=":material/explore_off:",
+    )
     st.text(name[:MAX_SHOWN])

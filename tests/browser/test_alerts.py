@@ -61,6 +61,7 @@ def test_without_alerts_the_page_says_how_to_get_some_and_shows_the_first_by_its
     remove_alerts(client)
     page = open_page(f"{dashboard_url}/alerts")
     expect(page.get_by_text("No alerts yet: start")).to_be_visible()
+    expect(page.locator("code", has_text="tapewatch index")).to_be_visible()
     with indexed_alerts(client):
         expect(page.get_by_text("4 alerts")).to_be_visible()
 

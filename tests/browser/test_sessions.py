@@ -53,20 +53,43 @@ def url(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @contextmanager
 def traded(client: Elasticsearch, day: dt.date, count: int, symbol: str = "REAL") -> Iterator[None]:
     """Have trades at noon in New York on a day until the end of the block."""
+    for minute in range(count):
+        trade(client, day, minute, symbol)
+    try:
+        yield
+    finally:
+        client.indices.delete(index=f"trades-{day:%Y.%m.%d}")
+
+
+def trade(client: Elasticsearch, day: dt.date, minute: int, symbol: str) -> None:
+    """Have a trade so many minutes after noon."""
+    document = {
+        "@timestamp": f"{day}T17:{minute:02}:00.000000007Z",
+        "trade_id": f"{symbol}-{day}-{minute}",
+        "symbol": symbol,
+        "price": 10.0 + minute,
+        "size": 100,
+        "side": "A",
+        "source": "test",
+        "sequence": minute,
+    }
     index = f"trades-{day:%Y.%m.%d}"
-    for number in range(count):
-        document = {
-            "@timestamp": f"{day}T17:{number:02}:00.000000007Z",
-            "trade_id": f"{symbol}-{day}-{number}",
-            "symbol": symbol,
-            "price": 10.0 + number,
-            "size": 100,
-            "side": "A",
-            "source": "test",
-            "sequence": number,
-        }
-        client.index(index=index, id=str(document["trade_id"]), document=document)
-    client.indices.refresh(index=index)
+    client.index(index=index, id=str(document["trade_id"]), document=document, refresh=True)
+
+
+@contextmanager
+def anomalous(client: Elasticsearch, day: dt.date) -> Iterator[None]:
+    """Have the first trade of `traded` be an anomaly until the end of the block."""
+    index = f"anomalies-{day:%Y.%m}"
+    found = client.get(index=f"trades-{day:%Y.%m.%d}", id=f"REAL-{day}-0")["_source"]
+    fields = {
+        "anomalies": ["Burst"],
+        "severity": "high",
+        "score": 0.9,
+        "message": "A burst.",
+        "detections": [{"detector": "test", "label": "Burst", "score": 0.9}],
+    }
+    client.index(index=index, document=found | fields, refresh=True)
     try:
         yield
     finally:
@@ -119,6 +142,66 @@ def test_an_open_page_offers_a_newer_session_and_stays(
             expect_session(page, "Tue 1 Jul 2025", 3)
             expect(page.get_by_role("combobox", name="Symbol")).to_have_value("OTHER")
             expect(offer).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_an_open_overview_offers_a_newer_session_and_stays(
+    open_page: OpenPage, client: Elasticsearch, url: str
+) -> None:
+    with traded(client, DAY, 5), anomalous(client, DAY):
+        page = open_page(f"{url}/")
+        session = page.get_by_role("combobox", name="Session")
+        link = page.locator(".tw-rank").get_by_role("link", name="REAL", exact=True)
+        expect(link).to_have_attribute("href", "?symbol=REAL")
+        with traded(client, NEXT, 1, "OTHER"):
+            offer = page.get_by_role("button", name="Newer session: Tue 1 Jul 2025")
+            expect(offer).to_be_visible()
+            expect(session).to_have_value("Mon 30 Jun 2025")
+            expect(link).to_have_attribute("href", f"?symbol=REAL&session={DAY}")
+            offer.click()
+            expect(session).to_have_value("Tue 1 Jul 2025")
+            expect(page.get_by_text("0 anomalies of 0 symbols")).to_be_visible()
+            expect(offer).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_on_a_wall_the_overview_goes_to_a_newer_session_by_itself(
+    open_page: OpenPage, client: Elasticsearch, url: str
+) -> None:
+    with traded(client, DAY, 5), anomalous(client, DAY):
+        page = open_page(f"{url}/?wall")
+        expect(page.get_by_text("1 anomaly of 1 symbol")).to_be_visible()
+        with traded(client, NEXT, 1, "OTHER"):
+            expect(page.get_by_text("0 anomalies of 0 symbols")).to_be_visible()
+            expect(page.get_by_text("Newer session")).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_the_last_minutes_of_all_symbols_can_be_chosen_and_a_link_to_a_symbol_keeps_them(
+    open_page: OpenPage, client: Elasticsearch, url: str
+) -> None:
+    with traded(client, DAY, 5), anomalous(client, DAY):
+        page = open_page(f"{url}/")
+        session = page.get_by_role("combobox", name="Session")
+        expect(session).to_have_value("Mon 30 Jun 2025")
+        session.click()
+        page.get_by_role("option", name="Last 15 minutes").click()
+        page.wait_for_url("**/?range=15m")
+        expect(page.get_by_text("1 anomaly of 1 symbol")).to_be_visible()
+        page.locator(".tw-rank").get_by_role("link", name="REAL", exact=True).click()
+        page.wait_for_url("**/?symbol=REAL&range=15m")
+        expect_session(page, "Last 15 minutes", 5)
+
+
+@pytest.mark.slow
+def test_on_a_wall_the_last_minutes_move_on_with_the_tape(
+    open_page: OpenPage, client: Elasticsearch, url: str
+) -> None:
+    with traded(client, DAY, 5), anomalous(client, DAY):
+        page = open_page(f"{url}/?wall&range=15m")
+        expect(page.get_by_text("1 anomaly of 1 symbol")).to_be_visible()
+        trade(client, DAY, 30, "OTHER")
+        expect(page.get_by_text("0 anomalies of 0 symbols")).to_be_visible()
 
 
 def test_the_newest_trade_is_never_one_that_is_ahead_of_the_clock(

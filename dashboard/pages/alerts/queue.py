@@ -11,7 +11,7 @@ from dashboard.server.alerts import Filters, Found, find_alerts, find_symbols
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state
 from dashboard.ui.error_boundary import error_boundary
-from dashboard.ui.markdown import as_markdown
+from dashboard.ui.markdown import as_markdown, show_text
 from dashboard.ui.row_list.row_list import ticked
 from dashboard.ui.who import ask_who, needed
 from services.common.elastic.client import Elasticsearch
@@ -45,7 +45,7 @@ def show_queue(client: Elasticsearch) -> None:
     symbols = find_symbols(client)
     if not symbols:
         st.info("No alerts yet: start `tapewatch alert`.", icon=":material/notifications_off:")
-        st.text(
+        show_text(
             "It groups anomalies into alerts and sends them; `tapewatch index` stores them where this page "
             "looks. Trades of the past make alerts, too, which are listed but not sent."
         )

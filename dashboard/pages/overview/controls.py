@@ -1,42 +1,26 @@
 """The controls of the overview; each shows a part of the view and changes it."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
 from dashboard.pages.overview import state as overview_state
 from dashboard.pages.overview.state import MAX_FIND, SEVERITIES
-from dashboard.ui.time_ranges import Period, TimeRange, find_period
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange
 from dashboard.ui.view_controls import ViewControls
 from services.contracts.detectors import LABELS
 
-_CONTROLS = ViewControls("overview", overview_state.change)
+_CONTROLS = ViewControls(overview_state.PAGE, overview_state.change)
 controlled = _CONTROLS.show
 
 
-def choose_period(choices: list[Period]) -> Period:
-    """Let a session or several be chosen; returns what is shown."""
-
-    def take(name: str) -> str:
-        overview_state.change(time_range=None)  # another session has other times
-        return name
-
-    period = find_period(choices, overview_state.current().period) or choices[0]
-    by_name = {each.name: each for each in choices}
-    controlled(
-        st.selectbox,
-        "Session",
-        "period",
-        period.name,
-        list(by_name),
-        to_part=take,
-        format_func=lambda name: by_name[name].title,
-        width=200,
-    )
-    return period
+def choose_period(choices: Sequence[Period | Rolling]) -> Period | Rolling:
+    """Let a session or several be chosen, or the last minutes; returns what is shown."""
+    return _CONTROLS.choose_period(overview_state.current().period, choices)
 
 
-def choose_time(period: Period, longest: TimeRange) -> TimeRange:
+def choose_time(period: Period | Rolling, longest: TimeRange) -> TimeRange:
     """Let a part of a period be chosen; returns what is shown."""
     wanted = overview_state.current().time_range
     return _CONTROLS.choose_time(wanted, longest, by_minute=period.sessions == 1)

@@ -1,8 +1,10 @@
 """The page of all symbols: where the anomalies are, which are the worst and the newest, what is watched."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.overview import state as overview_state
 from dashboard.pages.overview.controls import (
@@ -12,6 +14,7 @@ from dashboard.pages.overview.controls import (
     controlled,
     show_reset,
 )
+from dashboard.pages.overview.links import linked
 from dashboard.pages.overview.queries import find_prices, find_sightings, rank, summarize_anomalies
 from dashboard.pages.overview.sections import (
     MAX_ALERTS,
@@ -27,15 +30,17 @@ from dashboard.pages.overview.sections import (
 from dashboard.pages.overview.style import STYLE
 from dashboard.pages.overview.watched import find_watched
 from dashboard.server.alerts import Filters, find_alerts
+from dashboard.server.answers import Noted
 from dashboard.server.elastic import together
+from dashboard.server.last_minutes import last_minutes
 from dashboard.server.sessions import find_sessions, find_set_aside, summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.folded import folded
-from dashboard.ui.no_trades import tell_no_trades
+from dashboard.ui.no_trades import tell_no_trades, tell_no_trades_in
 from dashboard.ui.set_aside import tell_set_aside
-from dashboard.ui.time_ranges import Period, TimeRange, find_period, periods, to_round_times
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, periods, whole_of
 from services.common.elastic.client import Elasticsearch
 from services.review.corrections import corrections_of
 
@@ -60,30 +65,33 @@ def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
     if overview_state.current().is_live != was_live:
         url_state.note_control()
         st.rerun()
-    with error_boundary():
-        _show_overview(client, refresh_s)
+    loading = st.empty()
+    if _SHOWN not in st.session_state:
+        loading.text("The anomalies of this session are being read.")
+    with error_boundary() as noted:
+        try:
+            _show_overview(client, refresh_s, noted, loading)
+        finally:
+            loading.empty()
     overview_state.save()
     watchlist.remember()
 
 
-def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
-    loading = st.empty()
-    if _SHOWN not in st.session_state:
-        loading.text("The anomalies of this session are being read.")
-    sessions = find_sessions(client)
+def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted, loading: DeltaGenerator) -> None:
+    sessions, latest = together(partial(find_sessions, client), partial(last_minutes, client, noted))
     if not sessions:
-        loading.empty()
         tell_no_trades()
         return
     aside = find_set_aside(client)
-    choices = [*periods(sessions), *(Period(one.day, one.day) for one in aside)]
+    offered = periods(sessions)
+    choices: list[Period | Rolling] = [*latest, *offered, *(Period(one.day, one.day) for one in aside)]
     with folded("overview") as fold, st.container(horizontal=True, gap="medium"):
         period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
-            st.info("This session no longer has any trades. Choose another one.")
+            tell_no_trades_in(period)
             return
-        time_range = choose_time(period, to_round_times(summary.first_trade, summary.last_trade))
+        time_range = choose_time(period, whole_of(period, summary.first_trade, summary.last_trade))
         choose_filters()
         view = overview_state.current()
         fold.say([period.title, *view.labels, *view.severities, *([view.find] if view.find else [])])
@@ -99,12 +107,13 @@ def _show_overview(client: Elasticsearch, refresh_s: float) -> None:
             is_live = overview_state.current().is_live
             controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
     with_day = period.sessions > 1
+    view = linked(overview_state.current(), period, offered[0])
     by_time, beside = st.columns([2, 1], gap="large")
     with by_time:
-        show_heat_map(answers, summary.symbols, time_range)
-        show_incidents(answers.sightings, with_day)
-        show_watched(answers.watched, time_range, with_day)
-        show_ranking(answers, with_day)
+        show_heat_map(answers, summary.symbols, time_range, view)
+        show_incidents(answers.sightings, view, with_day)
+        show_watched(answers.watched, time_range, view, with_day)
+        show_ranking(answers, view, with_day)
     with beside:
         show_lists(answers, with_day)
 
@@ -127,7 +136,7 @@ def _ask(client: Elasticsearch, time_range: TimeRange) -> Answers:
     return Answers(anomalies, sightings, watched, alerts, ranking, prices, corrections)
 
 
-def _tell_what_was_not_found(choices: list[Period], shown: TimeRange) -> None:
+def _tell_what_was_not_found(choices: Sequence[Period | Rolling], shown: TimeRange) -> None:
     """Say which session or time of the address was not found."""
     view = overview_state.current()
     if view.period is not None and find_period(choices, view.period) is None:

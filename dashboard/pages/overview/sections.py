@@ -13,8 +13,9 @@ from dashboard.pages.overview import state as overview_state
 from dashboard.pages.overview.heat_map import PICKED, describe, heat_map
 from dashboard.pages.overview.incidents import MIN_SYMBOLS, Sighting, find_incidents
 from dashboard.pages.overview.lines import alerts_html, anomalies_html, chips_html, incidents_html
-from dashboard.pages.overview.links import symbol_address, symbol_url
+from dashboard.pages.overview.links import symbol_address, symbol_url, zoomed
 from dashboard.pages.overview.queries import MAX_COLUMNS, MAX_SIGHTINGS, Anomalies, Price, Ranking
+from dashboard.pages.overview.state import View
 from dashboard.pages.overview.symbol_list import cards_html, ranking_html
 from dashboard.pages.overview.watched import Watched
 from dashboard.server.alerts import Found
@@ -70,7 +71,7 @@ def show_counts(anomalies: Anomalies) -> None:
     st.html(f'<div><b style="font-size:1.1rem">{text}</b>&emsp;{chips_html(shown)}{left_out}</div>')
 
 
-def show_heat_map(answers: Answers, traded: Sequence[str], time_range: TimeRange) -> None:
+def show_heat_map(answers: Answers, traded: Sequence[str], time_range: TimeRange, view: View) -> None:
     """Show the heat map, and in words what it shows.
 
     Parameters
@@ -81,8 +82,10 @@ def show_heat_map(answers: Answers, traded: Sequence[str], time_range: TimeRange
         Symbols with trades in the period.
     time_range
         What is shown.
+    view
+        As `linked` returns it.
     """
-    find = overview_state.current().find
+    find = view.find
     anomalies, ranking = answers.anomalies, answers.ranking
     ranked = list(ranking.by_severity)
     if anomalies.cells.empty:
@@ -98,7 +101,7 @@ def show_heat_map(answers: Answers, traded: Sequence[str], time_range: TimeRange
             spec=heat_map(anomalies.cells, ranking.cells, ranked, time_range),
             width="stretch",
             key=key,
-            on_select=partial(_take_cell, key, time_range),
+            on_select=partial(_take_cell, key, time_range, view),
         )
         some = ""
         if not find and len(ranked) < anomalies.symbols:
@@ -111,10 +114,10 @@ def show_heat_map(answers: Answers, traded: Sequence[str], time_range: TimeRange
         )
         st.html(f'<div class="tw-faint">{escape(describe(anomalies.cells, ranking.by_severity))}</div>')
     if find:
-        _show_others(find, ranked, traded)
+        _show_others(view, ranked, traded)
 
 
-def _take_cell(key: str, time_range: TimeRange) -> None:
+def _take_cell(key: str, time_range: TimeRange, view: View) -> None:
     """Note where a click on a cell leads: to its symbol at that time, or to that time of all symbols."""
     picked = st.session_state[key]["selection"].get(PICKED)
     if not picked:
@@ -125,15 +128,15 @@ def _take_cell(key: str, time_range: TimeRange) -> None:
     end = start + dt.timedelta(seconds=bucket_width_s(time_range, MAX_COLUMNS))
     stretch = whole_minutes(start, end)
     if cell["symbol"]:
-        st.session_state[_ADDRESS] = symbol_address(overview_state.current(), cell["symbol"], stretch)
+        st.session_state[_ADDRESS] = symbol_address(view, cell["symbol"], stretch)
     else:
-        overview_state.change(time_range=stretch)
+        closer = zoomed(overview_state.current(), stretch)
+        overview_state.change(period=closer.period, time_range=closer.time_range)
 
 
-def _show_others(find: str, ranked: Sequence[str], traded: Sequence[str]) -> None:
+def _show_others(view: View, ranked: Sequence[str], traded: Sequence[str]) -> None:
     """Show those symbols that were looked for and have trades, but no anomalies."""
-    view = overview_state.current()
-    others = [one for one in traded if find.casefold() in one.casefold() and one not in ranked]
+    others = [one for one in traded if view.find.casefold() in one.casefold() and one not in ranked]
     if others:
         links = ", ".join(
             f'<a href="{escape(symbol_url(view, one))}" target="_self">{escape(one)}</a>'
@@ -142,15 +145,15 @@ def _show_others(find: str, ranked: Sequence[str], traded: Sequence[str]) -> Non
         more = f" and {len(others) - MAX_OTHERS:,} more" if len(others) > MAX_OTHERS else ""
         st.html(f"<div>Traded, but not ranked here: {links}{more}.</div>")
     elif not ranked:
-        st.text(f"No symbol with “{find}” in its name has trades in this session.")
+        st.text(f"No symbol with “{view.find}” in its name has trades in this session.")
 
 
-def show_incidents(sightings: Sequence[Sighting], with_day: bool) -> None:
+def show_incidents(sightings: Sequence[Sighting], view: View, with_day: bool) -> None:
     """Show the worst of the moments in which several symbols had anomalies."""
     incidents = find_incidents(sightings)
     st.markdown("#### Incidents")
     if incidents:
-        st.html(incidents_html(incidents[:MAX_INCIDENTS], overview_state.current(), with_day))
+        st.html(incidents_html(incidents[:MAX_INCIDENTS], view, with_day))
         some = f"The {MAX_INCIDENTS} worst of {len(incidents):,}. " if len(incidents) > MAX_INCIDENTS else ""
         text = f"{some}An incident is anomalies of at least {MIN_SYMBOLS} symbols within one second."
     else:
@@ -181,21 +184,21 @@ def show_lists(answers: Answers, with_day: bool) -> None:
             st.html(anomalies_html(rows, answers.corrections, with_day))
 
 
-def show_watched(watched: Sequence[Watched], time_range: TimeRange, with_day: bool) -> None:
+def show_watched(watched: Sequence[Watched], time_range: TimeRange, view: View, with_day: bool) -> None:
     """Show a small chart for each watched symbol."""
     st.markdown("#### Watchlist")
     if watched:
-        st.html(cards_html(watched, overview_state.current(), time_range, with_day))
+        st.html(cards_html(watched, view, time_range, with_day))
     else:
         st.caption("You watch no symbol yet: open a symbol, and choose Watch.")
 
 
-def show_ranking(answers: Answers, with_day: bool) -> None:
+def show_ranking(answers: Answers, view: View, with_day: bool) -> None:
     """Show the symbols of the heat map as a list."""
     if not answers.ranking.by_severity:
         return
     st.markdown("#### Symbols, the worst first")
-    st.html(ranking_html(answers.ranking, answers.prices, overview_state.current(), with_day))
+    st.html(ranking_html(answers.ranking, answers.prices, view, with_day))
     st.caption(
         "Symbols with the most critical anomalies come first, then those with the most high ones, and so on. "
         "The change is from the first trade of the time shown to the last."

@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.ui import url_state
-from dashboard.ui.address_times import to_text, to_time
+from dashboard.ui import opened_session, url_state
+from dashboard.ui.address_times import address_of_period, read_period, to_text, to_time
 from dashboard.ui.time_ranges import TimeRange
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
 
-_KEY = "overview-view"
+PAGE = "overview"
+_KEY = f"{PAGE}-view"
 
 MAX_FIND = 50
 """Longest text to find symbols by, in characters."""
@@ -28,7 +29,7 @@ class View:
     """A view of all symbols; each part can be sent in the address."""
 
     period: str | None = None
-    """The `Period.name`; None for the session that is the newest at the time."""
+    """The name of a `Period` or of a `Rolling`; None for the newest session when the view was opened."""
     time_range: TimeRange | None = None
     """Time range; None for all of the period."""
     labels: tuple[str, ...] = ()
@@ -59,10 +60,11 @@ def load() -> None:
     """Take the view from the address, unless that is empty and an earlier view exists."""
     if not st.query_params and _KEY in st.session_state:
         return
+    opened_session.open_again(PAGE)
     start = url_state.read("from", to_time, None)
     end = url_state.read("to", to_time, None)
     st.session_state[_KEY] = View(
-        period=url_state.read("session", str, None),
+        period=read_period(),
         time_range=TimeRange(start, end) if start and end and start < end else None,
         labels=tuple(url_state.read_choices("label", LABELS)),
         severities=tuple(url_state.read_choices("severity", SEVERITIES)),
@@ -81,7 +83,7 @@ def address_of(view: View) -> dict[str, object]:
     """Return those parts of the address that the page of one symbol has, too."""
     span = view.time_range
     return {
-        "session": view.period,
+        **address_of_period(view.period),
         "from": span and to_text(span.start),
         "to": span and to_text(span.end),
         "label": view.labels,

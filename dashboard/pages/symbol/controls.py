@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from dashboard.pages.symbol.state import (
 from dashboard.server.sessions import PeriodSummary
 from dashboard.ui import watchlist
 from dashboard.ui.markdown import as_markdown
-from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange
 from dashboard.ui.view_controls import ViewControls
 from services.contracts.detectors import LABELS
 
@@ -28,47 +29,19 @@ ORDERS = (NEWEST_FIRST, HIGHEST_FIRST)
 LISTED = (ONE_SYMBOL, ALL_SYMBOLS)
 
 
-_CONTROLS = ViewControls("symbol", symbol_state.change)
+def _change(**parts: Any) -> None:
+    if "period" in parts:
+        st.session_state[_MOVES] = True  # another session may not have the symbol
+    symbol_state.change(**parts)
+
+
+_CONTROLS = ViewControls(symbol_state.PAGE, _change)
 controlled = _CONTROLS.show
 
 
 def choose_period(choices: Sequence[Period | Rolling]) -> Period | Rolling:
     """Let a session or several be chosen, or the last minutes; returns what is shown."""
-    by_name = {period.name: period for period in choices}
-    newest = next(period for period in choices if isinstance(period, Period))
-    asked = symbol_state.current().period
-    period = find_period(choices, asked or symbol_state.opened_with(newest.name)) or newest
-
-    def take(name: str) -> str:
-        # Another session may not have the symbol, and has other times.
-        st.session_state[_MOVES] = True
-        symbol_state.change(time_range=None)
-        return name
-
-    controlled(
-        st.selectbox,
-        "Session",
-        "period",
-        period.name,
-        list(by_name),
-        to_part=take,
-        format_func=lambda name: by_name[name].title,
-        width=200,
-    )
-    if asked is None and period is not newest:
-        st.button(
-            f"Newer session: {newest.title}",
-            icon=":material/event_upcoming:",
-            on_click=_go_to_newest,
-            help="This page stays with the session that it was opened with",
-            key="symbol-newer",
-        )
-    return period
-
-
-def _go_to_newest() -> None:
-    st.session_state[_MOVES] = True
-    symbol_state.to_newest()
+    return _CONTROLS.choose_period(symbol_state.current().period, choices)
 
 
 def choose_symbol(summary: PeriodSummary) -> str:

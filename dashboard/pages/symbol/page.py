@@ -1,6 +1,5 @@
 """The live page of one symbol: its prices and volumes, the anomalies found, and the newest of these."""
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -25,24 +24,16 @@ from dashboard.pages.symbol.expected import Expected
 from dashboard.pages.symbol.queries import URGENT, AnomalySummary, TradeSummary
 from dashboard.server.answers import Noted
 from dashboard.server.elastic import together
+from dashboard.server.last_minutes import last_minutes
 from dashboard.server.sessions import find_sessions, find_set_aside, summarize_period
-from dashboard.server.tape_end import newest_trade
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.error_boundary import error_boundary
-from dashboard.ui.no_trades import tell_no_trades
+from dashboard.ui.no_trades import tell_no_trades, tell_no_trades_in
 from dashboard.ui.page_title import set_title
 from dashboard.ui.search_address import to_reference
 from dashboard.ui.set_aside import tell_set_aside
-from dashboard.ui.time_ranges import (
-    Period,
-    Rolling,
-    TimeRange,
-    find_period,
-    periods,
-    rolling,
-    to_round_times,
-)
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, periods, whole_of
 from services.common.elastic.client import Elasticsearch
 from services.contracts.trade import size_text
 
@@ -91,18 +82,12 @@ def _show_symbol(
         period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
-            is_session = isinstance(period, Period)
-            st.info(
-                "This session no longer has any trades. Choose another one."
-                if is_session
-                else f"No trades in the {period.title.lower()}. Choose a session."
-            )
+            tell_no_trades_in(period)
             return
         with symbol_place:
             symbol = choose_symbol(summary)
         set_title(symbol)
-        is_rolling = isinstance(period, Rolling)
-        longest = period.time_range if is_rolling else to_round_times(summary.first_trade, summary.last_trade)
+        longest = whole_of(period, summary.first_trade, summary.last_trade)
         time_range = choose_time(period, longest)
         choose_filters()
     tell_set_aside(aside)
@@ -144,26 +129,6 @@ def _show_symbol(
         draw_list()
         draw_charts()
     note_shown(question, longest)
-
-
-def last_minutes(client: Elasticsearch, noted: Noted) -> list[Rolling]:
-    """Return the ranges that move on; none without trades.
-
-    Parameters
-    ----------
-    client
-        Elasticsearch client.
-    noted
-        What became of the page's requests: while Elasticsearch is away, the last minutes stay those whose
-        answers are kept.
-
-    Raises
-    ------
-    TapewatchError
-        Elasticsearch does not answer, or rejects the request.
-    """
-    newest = newest_trade(client)
-    return rolling(newest, noted.as_of or dt.datetime.now(dt.UTC)) if newest else []
 
 
 def _expected(

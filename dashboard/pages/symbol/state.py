@@ -5,14 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.ui import url_state
-from dashboard.ui.address_times import to_text, to_time
-from dashboard.ui.time_ranges import ROLLING_NAMES, TimeRange
+from dashboard.ui import opened_session, url_state
+from dashboard.ui.address_times import address_of_period, read_period, to_text, to_time
+from dashboard.ui.time_ranges import TimeRange
 from services.contracts.anomaly import Severity
 from services.contracts.detectors import LABELS
 
-_KEY = "symbol-view"
-_OPENED_WITH = "symbol-opened-with"
+PAGE = "symbol"
+_KEY = f"{PAGE}-view"
 
 LINE = "Line"
 CANDLES = "Candles"
@@ -68,34 +68,16 @@ def change(**parts: Any) -> None:
     st.session_state[_KEY] = replace(current(), **parts)
 
 
-def opened_with(newest: str) -> str:
-    """Return the newest session of when the view was opened: an open page never leaves it by itself.
-
-    Parameters
-    ----------
-    newest
-        The `Period.name` of the one that is the newest now.
-    """
-    opened: str = st.session_state.setdefault(_OPENED_WITH, newest)
-    return opened
-
-
-def to_newest() -> None:
-    """Have the view show the newest session, as if it were opened now."""
-    st.session_state.pop(_OPENED_WITH, None)
-    change(period=None, time_range=None)
-
-
 def load() -> None:
     """Take the view from the address, unless that is empty and an earlier view exists."""
     if not st.query_params and _KEY in st.session_state:
         return
-    st.session_state.pop(_OPENED_WITH, None)
+    opened_session.open_again(PAGE)
     start = url_state.read("from", to_time, None)
     end = url_state.read("to", to_time, None)
     st.session_state[_KEY] = View(
         symbol=url_state.read("symbol", str, None) or None,
-        period=url_state.read("range", _to_rolling, None) or url_state.read("session", str, None),
+        period=read_period(),
         time_range=TimeRange(start, end) if start and end and start < end else None,
         is_inverted=bool(start and end and start >= end),
         labels=tuple(url_state.read_choices("label", LABELS)),
@@ -119,8 +101,7 @@ def save() -> None:
     url_state.write(
         **{
             "symbol": view.symbol,
-            "session": None if view.period in ROLLING_NAMES else view.period,
-            "range": view.period if view.period in ROLLING_NAMES else None,
+            **address_of_period(view.period),
             "from": span and to_text(span.start),
             "to": span and to_text(span.end),
             "label": view.labels,
@@ -136,9 +117,3 @@ def save() -> None:
             "live": None if view.is_live else "off",
         }
     )
-
-
-def _to_rolling(text: str) -> str:
-    if text not in ROLLING_NAMES:
-        raise ValueError(text)
-    return text

@@ -15,7 +15,9 @@ from dashboard.ui.time_ranges import (
     find_period,
     periods,
     rolling,
+    session_of,
     to_round_times,
+    whole_of,
 )
 
 NEW_YORK = Clock("America/New_York")
@@ -27,6 +29,19 @@ def test_a_session_lasts_from_midnight_to_midnight_at_the_exchange() -> None:
     assert Period(day_that_loses_an_hour, day_that_loses_an_hour).time_range == TimeRange(
         dt.datetime(2026, 3, 8, 5, tzinfo=dt.UTC), dt.datetime(2026, 3, 9, 4, tzinfo=dt.UTC)
     )
+
+
+def test_the_session_of_a_time_is_the_exchanges_day() -> None:
+    sunday = dt.date(2026, 3, 1)
+    before_midnight = Period(sunday, sunday).time_range.end - dt.timedelta(microseconds=1)
+    assert session_of(before_midnight) == Period(sunday, sunday)
+    assert session_of(before_midnight + dt.timedelta(microseconds=1)).first == dt.date(2026, 3, 2)
+
+
+def test_of_a_session_its_trades_are_shown_and_of_the_last_minutes_all() -> None:
+    (quarter, _) = rolling(NOON, NOON)
+    assert whole_of(quarter, NOON, NOON) == quarter.time_range
+    assert whole_of(session_of(NOON), NOON, NOON) == to_round_times(NOON, NOON)
 
 
 def test_periods_are_the_sessions_and_then_the_spans() -> None:

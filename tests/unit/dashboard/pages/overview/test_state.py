@@ -39,6 +39,13 @@ def test_a_view_that_was_sent_is_the_same_view(app: AppTest) -> None:
     assert (view.shown, view.find, view.is_live) == (("critical", "info"), "BTC-*", False)
 
 
+def test_a_range_that_moves_on_stands_in_the_address_in_place_of_a_session(app: AppTest) -> None:
+    app.query_params["range"] = "1h"
+    app.run()
+    assert app.session_state["seen"] == View(period="1h")
+    assert app.query_params == {"range": "1h"}
+
+
 def test_natural_events_are_shown_only_if_chosen(app: AppTest) -> None:
     app.run()
     assert app.session_state["seen"] == View()
@@ -46,7 +53,9 @@ def test_natural_events_are_shown_only_if_chosen(app: AppTest) -> None:
     assert app.query_params == {}
 
 
-@pytest.mark.parametrize(("name", "text"), [("from", "yesterday"), ("severity", "9"), ("live", "maybe")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("range", "15d"), ("from", "yesterday"), ("severity", "9"), ("live", "maybe")]
+)
 def test_invalid_parameters_fall_back_to_the_default(name: str, text: str, app: AppTest) -> None:
     app.query_params[name] = text
     app.run()
