@@ -29,11 +29,6 @@ button[kind^="primary"]:enabled, button[kind^="primary"]:enabled *,
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 0.75rem; padding-right: 0.75rem }
   .stMetric [data-testid="stMetricValue"] { font-size: 1.3rem }
-  /* Filters are one line, which is drawn aside. */
-  .st-key-symbol-filters, .st-key-tuning-filters {
-    flex-wrap: nowrap !important; overflow-x: auto; scrollbar-width: thin; padding-bottom: 0.25rem
-  }
-  .st-key-symbol-filters > *, .st-key-tuning-filters > * { flex: 0 0 auto !important; min-width: 10rem }
   .st-key-frame-wide { display: none }
   .st-key-frame-narrow { display: flex }
 }

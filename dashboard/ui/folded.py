@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 
 @contextmanager
 def folded(page: str) -> Iterator["Fold"]:
     """Show what the block shows as controls that are folded away in a narrow window.
+
+    What the block says beside them, such as that a session has no trades, is not: they stay unfolded then.
 
     Parameters
     ----------
@@ -20,30 +23,35 @@ def folded(page: str) -> Iterator["Fold"]:
     Fold
         Takes what is chosen, to say it on the line.
     """
+    # The boxes around them are hidden, which would keep their distance from what is above and below.
+    fold, controls = (f"div:has(> .st-key-{page}-{part})" for part in ("fold", "controls"))
     st.html(
         f"""<style>
-.st-key-{page}-fold {{ display: none }}
+@media not all and (max-width: 640px) {{ {fold} {{ display: none }} }}
 @media (max-width: 640px) {{
-  .st-key-{page}-fold {{ display: flex }}
-  .stApp:not(:has(.st-key-{page}-fold input:checked)) .st-key-{page}-controls {{ display: none }}
+  .st-key-{page}-fold {{ flex-wrap: nowrap }}
+  .stApp:not(:has(.st-key-{page}-fold input:checked)) {controls}:not(:has(.stAlert)) {{ display: none }}
 }}
 </style>"""
     )
     line = st.container(key=f"{page}-fold", horizontal=True, vertical_alignment="center", gap="small")
-    fold = Fold()
+    line.toggle("Filters", key=f"{page}-unfold", width="content")
     with st.container(key=f"{page}-controls"):
-        yield fold
-    with line:
-        st.toggle("Filters", key=f"{page}-unfold", width="content")
-        st.text(" · ".join(fold.chosen) or "none", width="stretch")
+        yield Fold(line)
 
 
 class Fold:
-    """What the line of folded controls says."""
+    """The line of folded controls.
 
-    def __init__(self) -> None:
-        self.chosen: list[str] = []
+    Parameters
+    ----------
+    line
+        Where it is shown.
+    """
+
+    def __init__(self, line: DeltaGenerator) -> None:
+        self._line = line
 
     def say(self, chosen: Iterable[str]) -> None:
-        """Say what is chosen, each in a few words."""
-        self.chosen = [*chosen]
+        """Say what is chosen, each in a few words; once a run."""
+        self._line.text(" · ".join(chosen) or "none", width="stretch")

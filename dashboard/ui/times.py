@@ -23,6 +23,13 @@ def format_time(time: dt.datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     return f"{time.astimezone(zone().zone):{form}} {zone().city}"
 
 
+def format_span(start: dt.datetime, end: dt.datetime) -> str:
+    """Write from when to when by the chosen clock, such as `15:30 to 16:00`; with days if there are two."""
+    first, last = (time.astimezone(zone().zone) for time in (start, end))
+    form = "%H:%M" if first.date() == last.date() else "%-d %b %H:%M"
+    return f"{first:{form}} to {last:{form}}"
+
+
 def _to_texts(times: pd.Series) -> pd.Series:
     texts: pd.Series = times.dt.strftime("%Y-%m-%d %H:%M:%S.%f").str[:-3]
     return texts

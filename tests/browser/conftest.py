@@ -104,6 +104,16 @@ def open_page(window: BrowserContext) -> Iterator[OpenPage]:
     page.close()
 
 
+@pytest.fixture
+def narrow(browser: Browser) -> Iterator[BrowserContext]:
+    """A context as narrow as a phone."""
+    context = browser.new_context(viewport={"width": 420, "height": 900})
+    context.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+    yield context
+    context.close()
+
+
 @contextmanager
 def serve(
     elasticsearch_url: str, folder: Path, port: int | None = None, **settings: str

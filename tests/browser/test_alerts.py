@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import Elasticsearch, new_client
@@ -136,3 +136,19 @@ def test_an_alert_is_worked_on_until_it_is_closed(
     assert verdicts_of(client, ["look-100"])["look-100"].verdict == "false alarm"
     page.get_by_role("button", name="All alerts").click()
     expect(page.get_by_text("3 alerts")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_narrow_window_folds_the_filters_into_a_line(
+    narrow: BrowserContext, dashboard_url: str, alerts: list[Alert]
+) -> None:
+    page = narrow.new_page()
+    page.goto(f"{dashboard_url}/alerts?show=unassigned")
+    expect(page.get_by_text("unassigned · no name")).to_be_visible()
+    name = page.get_by_label("Your name")
+    expect(name).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    name.fill("Kim")
+    name.press("Enter")
+    expect(page.get_by_text("unassigned · Kim")).to_be_visible()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 420

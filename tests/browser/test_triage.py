@@ -184,14 +184,6 @@ def test_no_table_saves_itself_as_a_file_without_protection(
         expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
 
 
-@pytest.fixture
-def narrow(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 420, "height": 900})
-    context.set_default_timeout(TIMEOUT_MS)
-    yield context
-    context.close()
-
-
 @pytest.mark.slow
 def test_a_narrow_window_folds_the_filters_and_has_a_card_for_each_anomaly(
     narrow: BrowserContext, dashboard_url: str, ranked: list[Document]

@@ -11,6 +11,7 @@ from dashboard.server.alerts import Filters, Found, find_alerts, find_symbols
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state
 from dashboard.ui.error_boundary import error_boundary
+from dashboard.ui.folded import folded
 from dashboard.ui.markdown import as_markdown, show_text
 from dashboard.ui.row_list.row_list import ticked
 from dashboard.ui.who import ask_who, needed
@@ -79,7 +80,10 @@ def choose(symbols: Sequence[str]) -> Person | None:
     """Show the filters; returns who is at the screen, if that is known."""
     # Symbols of the address that nobody knows are shown, too, and can be taken away.
     known = [*symbols, *(one for one in st.session_state["alerts-symbols"] if one not in symbols)]
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    with (
+        folded("alerts") as fold,
+        st.container(horizontal=True, gap="small", vertical_alignment="bottom"),
+    ):
         st.segmented_control(
             "Show",
             list(View),
@@ -88,17 +92,20 @@ def choose(symbols: Sequence[str]) -> Person | None:
             key="alerts-view",
             on_change=url_state.note_control,
         )
-        st.multiselect(
+        severities = st.multiselect(
             "Severity",
             list(reversed(Severity)),
             placeholder="All",
             key="alerts-severities",
             on_change=url_state.note_control,
         )
-        st.multiselect(
+        found = st.multiselect(
             "Symbols", known, placeholder="All", key="alerts-symbols", on_change=url_state.note_control
         )
-        return ask_who("alerts-who")
+        person = ask_who("alerts-who")
+        view = View(st.session_state["alerts-view"])
+        fold.say([view, *severities, *found, "no name" if person is None else person.name])
+    return person
 
 
 def show_steps(client: Elasticsearch, alerts: Sequence[Alert], person: Person | None) -> None:

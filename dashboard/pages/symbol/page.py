@@ -29,11 +29,13 @@ from dashboard.server.sessions import find_sessions, find_set_aside, summarize_p
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.error_boundary import error_boundary
+from dashboard.ui.folded import folded
 from dashboard.ui.no_trades import tell_no_trades, tell_no_trades_in
 from dashboard.ui.page_title import set_title
 from dashboard.ui.search_address import to_reference
 from dashboard.ui.set_aside import tell_set_aside
 from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, periods, whole_of
+from dashboard.ui.times import format_span
 from services.common.elastic.client import Elasticsearch
 from services.contracts.trade import size_text
 
@@ -77,7 +79,7 @@ def _show_symbol(
         *periods(sessions),
         *(Period(one.day, one.day) for one in aside),
     ]
-    with st.container(horizontal=True, gap="medium", key="symbol-filters"):
+    with folded("symbol") as fold, st.container(horizontal=True, gap="medium"):
         symbol_place = st.container(width=170)
         period = choose_period(choices)
         summary = summarize_period(client, period.time_range)
@@ -90,6 +92,9 @@ def _show_symbol(
         longest = whole_of(period, summary.first_trade, summary.last_trade)
         time_range = choose_time(period, longest)
         choose_filters()
+        view = symbol_state.current()
+        zoom = [] if view.time_range is None else [format_span(time_range.start, time_range.end)]
+        fold.say([symbol, period.title, *zoom, *view.labels, *view.severities])
     tell_set_aside(aside)
     _tell_what_was_not_found(choices, time_range)
     question = Question(symbol_state.current(), tuple(watchlist.watched()), symbol, period, time_range)

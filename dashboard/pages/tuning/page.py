@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.pages.tuning.state import choose, forget
 from dashboard.server.sessions import find_sessions, find_set_aside, summarize_period
+from dashboard.ui.folded import folded
 from dashboard.ui.markdown import show_text
 from dashboard.ui.set_aside import tell_set_aside
 from dashboard.ui.time_ranges import Period
@@ -34,7 +35,7 @@ def show(client: Elasticsearch) -> None:
         return
     aside = find_set_aside(client)
     days = [str(day) for day in (*sessions, *(one.day for one in aside))]
-    with st.container(horizontal=True, gap="medium", key="tuning-filters"):
+    with folded("tuning") as fold, st.container(horizontal=True, gap="medium"):
         symbol_place = st.container(width=200)
         date = dt.date.fromisoformat(choose("Session", "day", days, days[0], _day_title))
         period = Period(date, date)
@@ -51,6 +52,7 @@ def show(client: Elasticsearch) -> None:
         day = import_module("dashboard.pages.tuning.day")
     with profile_place:
         source = day.choose_profile()
+    fold.say([symbol, period.title, source])
     st.caption(
         "Profiles are the built-in ones and the YAML files in the folder where the dashboard was started."
     )
