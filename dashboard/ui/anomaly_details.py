@@ -7,18 +7,19 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from dashboard.ui.decimals import decimals_of
 from dashboard.ui.palette import (
     CANCELLED_SIGN,
     CORRECTED_SIGN,
     CORRECTION_COLOR,
 )
-from dashboard.ui.prices import price_text
+from dashboard.ui.prices import limit_text, price_text
 from dashboard.ui.times import format_time, format_times
 from dashboard.ui.units import meaning_of, number, with_unit
 from dashboard.ui.who import said_how
 from dashboard.ui.zone import zone
 from services.contracts.anomaly import SEVERITY_COLORS
-from services.contracts.detectors import DETECTORS, by_label
+from services.contracts.detectors import DETECTORS, PRICE_UNIT, by_label
 from services.contracts.trade import SIDE_WORDS, size_text
 from services.review.corrections import VenueCorrection
 from services.review.verdicts import Verdict
@@ -119,18 +120,18 @@ def correction_html(correction: VenueCorrection) -> str:
     )
 
 
-def detections_html(detections: Sequence[Document]) -> str:
+def detections_html(anomaly: Document) -> str:
     """Return a table of the detections, highest score first: what was seen, what expected, and the limit."""
+    features = anomaly.get("features") or {}
+    decimals = decimals_of(anomaly.get("price"), features.get("price_low"), features.get("price_high"))
+    detections: Sequence[Document] = anomaly.get("detections") or []
     heads = ("Label", "Seen", "Expected", "Flagged beyond", "Score")
     head = "".join(f'<th style="{_CELL};{_FAINT};font-weight:400">{name}</th>' for name in heads)
     rows = "".join(
         f'<tr style="border-top:1px solid rgba(128,128,128,0.3)">'
         f'<td style="{_CELL}"><b style="font-weight:600">{escape(detection["label"])}</b>'
         f'<div style="{_FAINT};font-size:0.85rem">{meaning_of(_unit(detection))}</div></td>'
-        + "".join(
-            f'<td style="{_NUMBER}">{with_unit(detection.get(name), _unit(detection))}</td>'
-            for name in ("value", "expected", "threshold")
-        )
+        + "".join(f'<td style="{_NUMBER}">{text}</td>' for text in _numbers(detection, decimals))
         + f'<td style="{_NUMBER}">{detection["score"]:.3f}</td></tr>'
         # A row of its own: beside the numbers a narrow window would have no room for it.
         f'<tr><td colspan="{len(heads)}" style="{_CELL};padding-top:0">'
@@ -141,6 +142,16 @@ def detections_html(detections: Sequence[Document]) -> str:
         '<div style="overflow-x:auto"><table style="border-collapse:collapse;width:100%;line-height:1.4">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _numbers(detection: Document, decimals: int) -> list[str]:
+    """Write what was seen, what was expected, and the limit."""
+    unit = _unit(detection)
+    seen, expected, limit = (detection.get(name) for name in ("value", "expected", "threshold"))
+    texts = [with_unit(one, unit, decimals) for one in (seen, expected, limit)]
+    if unit == PRICE_UNIT and seen is not None and limit is not None:
+        texts[-1] = limit_text(limit, seen, decimals)
+    return texts
 
 
 def _unit(detection: Document) -> str:

@@ -36,7 +36,7 @@ def show_panel(
         return
     st.html(sentence_html(anomaly, corrections_of(client, [trade_id]).get(trade_id)))
     show_verdict(client, anomaly, person, has_keys)
-    st.html(detections_html(anomaly.get("detections") or []))
+    st.html(detections_html(anomaly))
     show_around(client, anomaly, has_tables=False)
     st.html(facts_html(anomaly))
     if st.button("Open its page", icon=":material/open_in_full:", key="panel-open"):

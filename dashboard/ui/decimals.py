@@ -14,6 +14,11 @@ def price_texts(prices: pd.Series, symbols: pd.Series) -> list[str]:
     return [price_text(price, digits[symbol]) for price, symbol in zip(prices, symbols, strict=True)]
 
 
+def decimals_of(*prices: float | None) -> int:
+    """Return the decimals of the tick, as far as these prices tell, those that there are."""
+    return tick_decimals(pd.Series([price for price in prices if price is not None], dtype="float64"))
+
+
 def size_format(sizes: pd.Series) -> str:
     """Return the format of a column that shows every size in full, with 9 decimals at most."""
     digits = next((digits for digits in range(9) if _are_whole(sizes, digits)), 9)

@@ -1,5 +1,6 @@
 """Prices as text, with the decimals of their tick, and the range of them that an axis shows."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,6 +10,9 @@ _MOST_FINER = 0.1
 """Share of prices that may be finer than the tick, such as those in the middle between bid and ask."""
 
 _EXACT = 1e-10
+_COMPUTED = 1e-6
+"""Share of a tick by which a limit that is a price of the tick may have become another one, computed."""
+
 _LEAST_BUCKETS = 3
 """Of fewer prices it cannot be told which one is wrong."""
 
@@ -58,6 +62,23 @@ def price_text(price: float, decimals: int) -> str:
     exact = f"{price:,.10g}"
     padded = f"{price:,.{decimals}f}"
     return padded if float(exact.replace(",", "")) == float(padded.replace(",", "")) else exact
+
+
+def limit_text(limit: float, seen: float, decimals: int) -> str:
+    """Write the farthest price that is not flagged, with so many decimals: the limit, or just before it.
+
+    Parameters
+    ----------
+    limit
+        As it was computed, with any decimals.
+    seen
+        A price that was beyond; tells which way the limit is to be exceeded.
+    decimals
+        Of the tick.
+    """
+    ticks = limit * 10.0**decimals
+    last = math.floor(ticks + _COMPUTED) if seen > limit else math.ceil(ticks - _COMPUTED)
+    return f"{last / 10.0**decimals:,.{decimals}f}"
 
 
 def market_range(prices: pd.Series, ranges: pd.Series, room: float, least_room: float) -> PriceRange | None:

@@ -1,6 +1,5 @@
 """What a detection's numbers are, in words that an analyst reads."""
 
-from dashboard.ui.prices import price_text
 from services.contracts.detectors import PRICE_UNIT, SIZE_UNIT
 from services.contracts.trade import mean_size_text
 
@@ -20,7 +19,7 @@ _SHARES = ("as a share of the price before", "share of prints", "share of prints
 _BURST = "burst intensity; 0 means no burst"
 
 
-def with_unit(value: float | None, unit: str) -> str:
+def with_unit(value: float | None, unit: str, decimals: int) -> str:
     """Write a number of a detection with its unit, such as `3,114 shares`; `-` for None.
 
     Parameters
@@ -29,11 +28,13 @@ def with_unit(value: float | None, unit: str) -> str:
         What was seen, expected, or the threshold.
     unit
         As in `DetectorSpec.unit`; another one adds nothing.
+    decimals
+        Of the symbol's tick.
     """
     if value is None:
         return "-"
     if unit == PRICE_UNIT:
-        return price_text(float(f"{value:.8g}"), 2)
+        return f"{value:,.{decimals}f}"
     if unit == SIZE_UNIT:
         return f"{mean_size_text(value)} shares"
     if unit in _SHARES:

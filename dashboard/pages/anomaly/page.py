@@ -103,7 +103,7 @@ def reproduce_command(trade_id: str) -> str:
 def show_why(anomaly: Document) -> None:
     """Show what each detector saw, and the contribution of each feature."""
     st.markdown("#### Why it was flagged")
-    st.html(detections_html(anomaly.get("detections") or []))
+    st.html(detections_html(anomaly))
     contributions = anomaly.get("contributions")
     if contributions:
         st.markdown("**Contribution of each feature**")

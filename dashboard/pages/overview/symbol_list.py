@@ -11,6 +11,8 @@ from dashboard.pages.overview.sparkline import sparkline_html
 from dashboard.pages.overview.state import View
 from dashboard.pages.overview.watched import Watched
 from dashboard.ui.anomaly_table import anomaly_url
+from dashboard.ui.decimals import decimals_of
+from dashboard.ui.prices import price_text
 from dashboard.ui.time_ranges import TimeRange
 
 _HEADS = ("Symbol, worst severity", "Anomalies", "Last price, change", "Last anomaly")
@@ -51,11 +53,17 @@ def _rank_html(
         f'<div><a href="{escape(symbol_url(view, symbol))}" target="_self"><b>{escape(symbol)}</b></a> '
         f'<span class="tw-faint">{severity_html(next(iter(by_severity)))}</span></div>'
         f"<div>{chips_html(by_severity)}</div>"
-        f'<div class="tw-price">{"" if price is None else price_html(price)}</div>'
+        f'<div class="tw-price">{_ranked_price(price)}</div>'
         f'<div class="tw-last"><a href="{escape(anomaly_url(last["trade_id"]))}" target="_self">'
         f'<span class="tw-faint">{escape(at(last["time"], with_day))}</span> '
         f'<span class="tw-said">{escape(last["message"])}</span></a></div></div>'
     )
+
+
+def _ranked_price(price: Price | None) -> str:
+    if price is None:
+        return ""
+    return price_html(price, price_text(price.last, decimals_of(price.first, price.last)))
 
 
 def cards_html(watched: Sequence[Watched], view: View, time_range: TimeRange, with_day: bool) -> str:
@@ -65,13 +73,16 @@ def cards_html(watched: Sequence[Watched], view: View, time_range: TimeRange, wi
 
 
 def _card_html(watched: Watched, view: View, time_range: TimeRange, with_day: bool) -> str:
-    price = None
+    shown = ""
     chart = '<div class="tw-faint">No trades in this time.</div>'
     if watched.first is not None:
-        price = Price(watched.first, watched.prices[-1][1])
+        prices = [price for _, price in watched.prices]
+        price = Price(watched.first, prices[-1])
+        last_price = price_text(price.last, decimals_of(watched.first, *prices))
+        shown = price_html(price, last_price)
         count = sum(watched.by_severity.values())
         anomalies = "1 anomaly" if count == 1 else f"{count:,} anomalies"
-        text = f"{watched.symbol}: {price.last:,.10g} ({change_text(price)}), {anomalies}"
+        text = f"{watched.symbol}: {last_price} ({change_text(price)}), {anomalies}"
         chart = sparkline_html(watched, time_range, text)
     counts = chips_html(watched.by_severity)
     last = '<div class="tw-faint">No anomalies in this time.</div>'
@@ -84,13 +95,13 @@ def _card_html(watched: Watched, view: View, time_range: TimeRange, with_day: bo
     return (
         f'<a class="tw-card" href="{escape(symbol_url(view, watched.symbol))}" target="_self">'
         f'<div class="tw-top"><b>{escape(watched.symbol)}</b>'
-        f"<span>{'' if price is None else price_html(price)}</span></div>{chart}{last}</a>"
+        f"<span>{shown}</span></div>{chart}{last}</a>"
     )
 
 
-def price_html(price: Price) -> str:
-    """Return the last price, and faintly the change since the first."""
-    return f'{price.last:,.10g} <span class="tw-faint">{change_text(price)}</span>'
+def price_html(price: Price, last: str) -> str:
+    """Return the last price, as it is written, and faintly the change since the first."""
+    return f'{last} <span class="tw-faint">{change_text(price)}</span>'
 
 
 def change_text(price: Price) -> str:

@@ -1,4 +1,5 @@
 import datetime as dt
+import re
 
 from dashboard.ui.anomaly_details import (
     UNITS,
@@ -20,6 +21,10 @@ def detection(label: str, score: float, **fields: object) -> dict[str, object]:
     return {"label": label, "score": score, "value": 1500.0, "expected": 20.49, "threshold": 100.0} | fields
 
 
+def flagged(*detections: dict[str, object], **fields: object) -> dict[str, object]:
+    return {"price": 138.65, "detections": detections, **fields}
+
+
 def test_the_headline_has_the_time_and_only_the_facts_that_there_are() -> None:
     html = facts_html(anomaly("7", session="2026-03-02"))
     assert "2026-03-02 14:31:00.000" in html
@@ -36,18 +41,34 @@ def test_an_anomaly_that_has_grown_says_how_far() -> None:
 
 
 def test_detections_stand_highest_score_first_with_their_numbers() -> None:
-    html = detections_html([detection("Burst", 0.5), detection("High Volume", 0.9, reason="too many")])
+    html = detections_html(flagged(detection("Burst", 0.5), detection("High Volume", 0.9, reason="too many")))
     assert html.index("High Volume") < html.index("Burst")
     for text in ("1,500 shares", "20 shares", "100 shares", "0.900", "too many", "in shares", "1,500<"):
         assert text in html
 
 
+def test_prices_have_the_ticks_decimals_and_a_limit_is_the_last_price_before_it() -> None:
+    found = detection("Off-Market Price", 0.9, value=138.65, expected=142.063, threshold=141.86158)
+    assert _cells(detections_html(flagged(found))) == ["138.65", "142.06", "141.87"]
+    above = found | {"value": 143.9, "threshold": 142.26158}
+    assert _cells(detections_html(flagged(above, price=143.9))) == ["143.90", "142.06", "142.26"]
+    features = {"price_low": 1.0852, "price_high": 1.08534}
+    fine = found | {"value": 1.09, "expected": 1.08527, "threshold": 1.086037}
+    assert _cells(detections_html(flagged(fine, price=1.09, features=features)))[-1] == "1.08603"
+    assert _cells(detections_html(flagged(found | {"threshold": None}, price=None)))[-1] == "-"
+
+
+def _cells(html: str) -> list[str]:
+    """Return the numbers of the first row, without the score."""
+    return re.findall(r"tabular-nums\">([^<]*)<", html)[:3]
+
+
 def test_a_rule_stands_below_its_reason_with_the_deadline_on_the_exchanges_clock() -> None:
     rule = {"reference": 100.0, "band": 0.06, "limit": 106.0, "deadline": "2026-03-02T14:01:07Z"}
-    html = detections_html([detection("Would-Be Clearly Erroneous", 0.9, rule=rule)])
+    html = detections_html(flagged(detection("Would-Be Clearly Erroneous", 0.9, rule=rule)))
     assert "Reference 100, band 6%, limit 106, request review by 2026-03-02 14:01:07 (UTC)" in html
     del rule["deadline"]
-    assert "request" not in detections_html([detection("Would-Be LULD Band", 0.9, rule=rule)])
+    assert "request" not in detections_html(flagged(detection("Would-Be LULD Band", 0.9, rule=rule)))
 
 
 def test_the_numbers_of_every_label_have_a_unit() -> None:
@@ -59,7 +80,7 @@ def test_what_comes_from_the_data_is_text() -> None:
     pages = [
         sentence_html(evil),
         facts_html(evil),
-        detections_html([detection(EVIL, 0.5, reason=EVIL)]),
+        detections_html(flagged(detection(EVIL, 0.5, reason=EVIL))),
         verdict_html(Verdict("1", EVIL, EVIL, EVIL, TIME)),
     ]
     for html in pages:

@@ -1,7 +1,9 @@
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dashboard.ui.prices import axis_range, market_range, price_text, tick_decimals
+from dashboard.ui.prices import axis_range, limit_text, market_range, price_text, tick_decimals
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,21 @@ def test_the_ticks_decimals_are_those_of_nearly_all_prices(prices: list[float], 
 )
 def test_a_price_has_the_ticks_decimals_and_all_its_own(price: float, decimals: int, text: str) -> None:
     assert price_text(price, decimals) == text
+
+
+@given(limit=st.floats(0.5, 10_000), decimals=st.integers(2, 5), above=st.booleans())
+def test_a_price_of_the_tick_is_beyond_the_limit_exactly_if_it_is_beyond_what_is_written(
+    limit: float, decimals: int, above: bool
+) -> None:
+    tick = 10.0**-decimals
+    written = float(limit_text(limit, limit + (1 if above else -1), decimals).replace(",", ""))
+    within = (limit - written) if above else (written - limit)
+    assert -2e-6 * tick - 1e-11 <= within < tick
+
+
+def test_a_limit_that_is_a_price_of_the_tick_is_written_as_it_is() -> None:
+    for cents in range(100, 20_000):
+        assert limit_text(cents / 100, 0.0, 2) == limit_text(cents / 100, 1e9, 2) == f"{cents / 100:.2f}"
 
 
 def test_a_price_that_no_neighbour_confirms_is_not_of_the_market() -> None:

@@ -16,7 +16,7 @@ def test_numbers_have_the_digits_that_matter(value: float | None, text: str) -> 
     ("value", "detector", "text"),
     [
         (140.9, "off_market_price", "140.90"),
-        (138.39726394443815, "fast_market", "138.39726"),
+        (138.39726394443815, "fast_market", "138.40"),
         (3114.0, "unusual_size", "3,114 shares"),
         (94.668, "unusual_size", "95 shares"),
         (4.7042, "burst", "4.7042"),
@@ -29,7 +29,7 @@ def test_numbers_have_the_digits_that_matter(value: float | None, text: str) -> 
     ],
 )
 def test_a_number_has_the_unit_of_its_detector(value: float | None, detector: str, text: str) -> None:
-    assert with_unit(value, DETECTORS[detector].unit) == text
+    assert with_unit(value, DETECTORS[detector].unit, 2) == text
 
 
 def test_a_unit_that_says_little_is_explained() -> None:

@@ -14,7 +14,7 @@ def test_a_ranked_symbol_has_its_link_counts_price_and_last_sentence() -> None:
     html = ranking_html(ranking, {EVIL: Price(100.0, 101.5)}, View(severities=("high",)), with_day=False)
     assert "<b>EV" not in html
     assert 'href="?symbol=%3Cb%3EEV%2AIL%2A%3C%2Fb%3E&amp;severity=high"' in html
-    for text in ("2 high", "1,000 low", "101.5", "+1.50%", 'href="anomaly?id=7"'):
+    for text in ("2 high", "1,000 low", ">101.50 <", "+1.50%", 'href="anomaly?id=7"'):
         assert text in html
 
 
@@ -30,8 +30,14 @@ def test_a_watched_symbol_has_its_chart_counts_and_last_anomaly() -> None:
         {str(name): value for name, value in last.items()},
     )
     html = cards_html([shown], View(), RANGE, with_day=False)
-    assert 'alt="ACME: 9 (+12.50%), 1 anomaly"' in html
-    for text in ('href="?symbol=ACME"', "1 high", "50,000 shares in one trade.", "14:31:00 UTC"):
+    assert 'alt="ACME: 9.00 (+12.50%), 1 anomaly"' in html
+    for text in (
+        'href="?symbol=ACME"',
+        "<span>9.00 <",
+        "1 high",
+        "50,000 shares in one trade.",
+        "14:31:00 UTC",
+    ):
         assert text in html
 
 
