@@ -18,8 +18,18 @@ from services.contracts.anomaly import SEVERITY_COLORS
 _ROW = "display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem;line-height:1.5"
 
 
+def _line(style: str) -> str:
+    return (
+        f'<span style="display:inline-block;width:1.4em;border-top:0.15em {style};'
+        'vertical-align:middle"></span>'
+    )
+
+
+LINE, BROKEN_LINE = _line("solid"), _line("dashed")
+"""Signs of lines: as characters, the two look the same in most fonts."""
+
 Entry = tuple[str, str, str, int]
-"""A sign, its colour, what it means, and how many there are."""
+"""A sign (a character, or HTML), its colour, what it means, and how many there are."""
 
 
 def legend_html(
@@ -59,16 +69,16 @@ def legend_html(
         for label, shape in label_shapes(by_label).items()
     ]
     sides = [entry("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()]
-    price = [entry("━", PRICE_COLOR, "Last price and price range")]
+    price = [entry(LINE, PRICE_COLOR, "Last price and price range")]
     if candles:
         price = [entry("▮", color, f"Price went {way}") for way, color in CANDLE_COLORS.items()]
     if has_vwap:
-        price.append(entry("━", VWAP_COLOR, "VWAP of the session"))
+        price.append(entry(LINE, VWAP_COLOR, "VWAP of the session"))
     if has_expected:
         price += [
             entry("▮", EXPECTED_COLOR, "Expected: prices that are not flagged"),
-            entry("━", EXPECTED_COLOR, "Recent prices, usual size and pace"),
-            entry("┅", EXPECTED_COLOR, "Flagged beyond"),
+            entry(LINE, EXPECTED_COLOR, "Recent prices, usual size and pace"),
+            entry(BROKEN_LINE, EXPECTED_COLOR, "Flagged beyond"),
         ]
     groups = "".join(
         f'<div style="{_ROW}">{"".join(group)}</div>'

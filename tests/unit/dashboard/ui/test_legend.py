@@ -1,4 +1,4 @@
-from dashboard.ui.legend import legend_html
+from dashboard.ui.legend import BROKEN_LINE, LINE, legend_html
 from dashboard.ui.palette import label_shapes
 
 
@@ -29,3 +29,10 @@ def test_with_a_filter_the_legend_says_how_many_pass_it() -> None:
     for text in ("0 of 144", "29 of 29", "29 of 173"):
         assert text in html
     assert " of " not in legend_html({"low": 144}, {})
+
+
+def test_lines_that_are_drawn_and_broken_ones_have_different_signs() -> None:
+    html = legend_html({}, {}, has_expected=True)
+    assert f"{LINE}</span> Recent prices" in html
+    assert f"{BROKEN_LINE}</span> Flagged beyond" in html
+    assert LINE != BROKEN_LINE
