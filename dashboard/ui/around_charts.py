@@ -12,7 +12,14 @@ from dashboard.ui.encodings import SHARES_LABEL, label_shape, severity_color, si
 from dashboard.ui.expected import RECENT, Expected
 from dashboard.ui.palette import EXPECTED_COLOR, PRICE_COLOR, RING_COLOR, SIDE_NAMES, SIDES, STRETCH_COLOR
 from dashboard.ui.price_edges import edge_texts
-from dashboard.ui.prices import PriceRange, axis_range, market_range, price_text, tick_decimals
+from dashboard.ui.prices import (
+    PriceRange,
+    axis_range,
+    market_range,
+    price_text,
+    reaching,
+    tick_decimals,
+)
 from dashboard.ui.times import format_times, format_utc
 
 PRICE_HEIGHT = 260
@@ -54,6 +61,22 @@ def prices_beyond(trades: pd.DataFrame) -> PriceRange | None:
     return market if market is not None and market.is_beyond(prices).any() else None
 
 
+def shown_prices(trades: pd.DataFrame, view: AroundView) -> PriceRange:
+    """Return what the price axis shows: the market or all prices, and the limit unless it is far away."""
+    prices = trades["price"]
+    decimals = tick_decimals(prices)
+    market = None if view.all_prices else prices_beyond(trades)
+    inside = prices if market is None else prices[~market.is_beyond(prices)]
+    near = PriceRange(inside.min(), inside.max()) if market is None else market
+    expected = view.expected
+    recent = [one for one in (expected.low, expected.high) if one is not None and one in near]
+    inside = pd.concat([inside, pd.Series(recent, dtype="float64")])
+    shown = axis_range(inside, decimals)
+    if expected.price_limit is None:
+        return shown
+    return reaching(shown, axis_range(pd.concat([inside, pd.Series([expected.price_limit])]), decimals))
+
+
 def around_price_chart(trades: pd.DataFrame, view: AroundView) -> ChartType:
     """Draw the prices around an anomaly: its trade is ringed, the anomalous ones are marked as everywhere.
 
@@ -67,12 +90,7 @@ def around_price_chart(trades: pd.DataFrame, view: AroundView) -> ChartType:
     rows = _drawn(trades, view)
     prices = trades["price"]
     decimals = tick_decimals(prices)
-    market = None if view.all_prices else prices_beyond(trades)
-    inside = prices if market is None else prices[~market.is_beyond(prices)]
-    likely = [one for one in (view.expected.low, view.expected.high) if one is not None]
-    near = PriceRange(inside.min(), inside.max()) if market is None else market
-    likely = [one for one in likely if near.low <= one <= near.high]
-    shown = axis_range(pd.concat([inside, pd.Series(likely, dtype="float64")]), decimals)
+    shown = shown_prices(trades, view)
     rows = rows.assign(level=shown.clip(prices), price_text=[price_text(price, decimals) for price in prices])
     x = _axis(rows, view, has_labels=False)
     y = alt.Y(
@@ -262,7 +280,7 @@ def _expected_prices(rows: pd.DataFrame, view: AroundView, shown: PriceRange) ->
             color=EXPECTED_COLOR, fillOpacity=0.25, stroke=EXPECTED_COLOR, clip=True
         )
         layers.append(band.encode(x="x:Q", x2="until:Q", y="low:Q", y2="high:Q"))
-    if expected.price_limit is not None and shown.low <= expected.price_limit <= shown.high:
+    if expected.price_limit is not None and expected.price_limit in shown:
         limit = pd.DataFrame({**ends, "limit": [expected.price_limit]})
         rule = alt.Chart(limit).mark_rule(color=EXPECTED_COLOR, strokeWidth=1.6, strokeDash=[5, 4])
         layers.append(rule.encode(x="x:Q", x2="until:Q", y="limit:Q"))

@@ -20,6 +20,8 @@ _USUAL_RANGES = 8.0
 """So many of a bucket's usual range beyond the market a price still belongs to it."""
 _MARGIN = 0.07
 """Room of the axis beyond the prices, as a share of their range."""
+_LONGER = 4.0
+"""What is worth being shown as well makes an axis at most so many times as long."""
 _LEAST_TICKS = 2
 """An axis reaches so many ticks beyond the prices at least: one price alone has no range."""
 
@@ -34,6 +36,9 @@ class PriceRange:
     def is_beyond(self, prices: pd.Series) -> pd.Series:
         """Tell of each price whether it is outside."""
         return (prices < self.low) | (prices > self.high)
+
+    def __contains__(self, price: float) -> bool:
+        return self.low <= price <= self.high
 
     def clip(self, prices: pd.Series) -> pd.Series:
         """Put prices that are outside at the nearer end."""
@@ -120,3 +125,9 @@ def axis_range(prices: pd.Series, decimals: int) -> PriceRange:
     low, high = float(prices.min()), float(prices.max())
     margin = max(_MARGIN * (high - low), _LEAST_TICKS * 10.0**-decimals)
     return PriceRange(low - margin, high + margin)
+
+
+def reaching(shown: PriceRange, other: PriceRange) -> PriceRange:
+    """Let an axis show another range as well, unless that would flatten the prices."""
+    low, high = min(shown.low, other.low), max(shown.high, other.high)
+    return PriceRange(low, high) if high - low <= _LONGER * (shown.high - shown.low) else shown

@@ -12,10 +12,11 @@ from dashboard.ui.around_charts import (
     around_price_chart,
     around_size_chart,
     prices_beyond,
+    shown_prices,
 )
-from dashboard.ui.decimals import price_texts, size_format
-from dashboard.ui.expected import Expected, expected_of
-from dashboard.ui.legend import entry
+from dashboard.ui.decimals import decimals_of, price_texts, size_format
+from dashboard.ui.expected import expected_of
+from dashboard.ui.legend import BROKEN_LINE, LINE, entry
 from dashboard.ui.navigation import link_to
 from dashboard.ui.palette import (
     EXPECTED_COLOR,
@@ -26,7 +27,7 @@ from dashboard.ui.palette import (
     STRETCH_COLOR,
     label_shapes,
 )
-from dashboard.ui.prices import price_text, tick_decimals
+from dashboard.ui.prices import limit_text, price_text
 from dashboard.ui.times import format_times
 from dashboard.ui.zone import zone
 from services.common.elastic.client import Elasticsearch
@@ -71,11 +72,10 @@ def show_around(client: Elasticsearch, anomaly: Document, has_tables: bool = Tru
         with toggle_place:
             has_all_prices = _choose("Price axis", "axis", ("The market", "All prices"), "all")
     inside = None if stretch is None else (max(-stretch.before, -before), min(stretch.after, after))
-    expected = expected_of(anomaly)
-    view = AroundView(is_by_time, has_all_prices, inside, expected)
+    view = AroundView(is_by_time, has_all_prices, inside, expected_of(anomaly))
     if stretch is not None and inside is not None:
         st.text(stretch_text(stretch, trades, inside))
-    st.html(around_legend_html(trades, stretch is not None, expected))
+    st.html(around_legend_html(trades, view))
     with st.container(gap=None):
         st.altair_chart(around_price_chart(trades, view), width="stretch")
         st.altair_chart(around_size_chart(trades, view), width="stretch")
@@ -193,17 +193,15 @@ def _to_count(text: str, choices: tuple[str | int, ...]) -> str | int:
     return {str(choice): choice for choice in choices}[text]
 
 
-def around_legend_html(trades: pd.DataFrame, has_stretch: bool, expected: Expected) -> str:
+def around_legend_html(trades: pd.DataFrame, view: AroundView) -> str:
     """Return what the signs in the charts of the trades around an anomaly mean.
 
     Parameters
     ----------
     trades
         As `one_anomaly.find_trades_around` returns them.
-    has_stretch
-        Whether the anomaly has grown.
-    expected
-        What its detectors compared with.
+    view
+        How they are drawn.
     """
     known = set(trades["severity"])
     entries = [
@@ -218,23 +216,32 @@ def around_legend_html(trades: pd.DataFrame, has_stretch: bool, expected: Expect
             for label, shape in label_shapes(set(trades["label"]) - {""}).items()
         ),
         *(("■", SIDE_COLORS[side], name) for side, name in SIDE_NAMES.items()),
-        *([("▮", STRETCH_COLOR, "its stretch")] if has_stretch else []),
-        *(("▬", EXPECTED_COLOR, text) for text in expected_texts(expected, tick_decimals(trades["price"]))),
+        *([("▮", STRETCH_COLOR, "its stretch")] if view.stretch is not None else []),
+        *((sign, EXPECTED_COLOR, text) for sign, text in expected_texts(trades, view)),
     ]
     shown = "".join(entry(*one) for one in entries)
     return f'<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1.1rem;font-size:0.875rem">{shown}</div>'
 
 
-def expected_texts(expected: Expected, decimals: int) -> list[str]:
-    """Say what was expected, and from where on it would have been flagged, as far as that is known."""
+def expected_texts(trades: pd.DataFrame, view: AroundView) -> list[tuple[str, str]]:
+    """Say what was expected, and from where on it would have been flagged, each after its sign.
+
+    What is not known is left out; a limit that is not drawn has no sign.
+    """
+    expected = view.expected
+    (own,) = trades["price"][trades["place"] == 0]
+    decimals = decimals_of(own, expected.low, expected.high)
     texts = []
     if expected.low is not None and expected.high is not None:
         low, high = (price_text(price, decimals) for price in (expected.low, expected.high))
-        texts.append(f"recent prices it was compared with: {low if low == high else f'{low} to {high}'}")
+        range_text = low if low == high else f"{low} to {high}"
+        texts.append(("▮", f"recent prices it was compared with: {range_text}"))
     if expected.price_limit is not None:
-        texts.append(f"a price is flagged beyond {price_text(round(expected.price_limit, 4), decimals)}")
+        text = f"a price is flagged beyond {limit_text(expected.price_limit, own, decimals)}"
+        is_drawn = expected.price_limit in shown_prices(trades, view)
+        texts.append((BROKEN_LINE, text) if is_drawn else ("", f"{text}, which is off this chart"))
     if expected.size is not None:
-        texts.append(f"usual size: {mean_size_text(expected.size)}")
+        texts.append((LINE, f"usual size: {mean_size_text(expected.size)}"))
     if expected.size_limit is not None:
-        texts.append(f"a size is flagged above {mean_size_text(expected.size_limit)}")
+        texts.append((BROKEN_LINE, f"a size is flagged above {mean_size_text(expected.size_limit)}"))
     return texts

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dashboard.pages.symbol.queries import Beyond, TradeSummary
-from dashboard.ui.prices import PriceRange, axis_range, market_range, tick_decimals
+from dashboard.ui.prices import PriceRange, axis_range, market_range, reaching, tick_decimals
 
 _ROOM = 1.0
 """So many of the market's ranges beyond it a price is still drawn where it is."""
 _LEAST_ROOM = 0.002
 """So is one that is no farther away than this share of the price."""
-
-_LONGER = 4.0
-"""What was expected makes an axis at most so many times as long."""
 
 _FEW = 20
 _FEW_SHARE = 0.0005
@@ -51,12 +48,7 @@ def are_few(beyond: Beyond, trades: int) -> bool:
 
 def with_likely(axis: PriceAxis, likely: PriceRange | None) -> PriceAxis:
     """Let an axis show the prices that mostly are not flagged, too, unless it would be far longer then."""
-    if likely is None:
-        return axis
-    low, high = min(axis.shown.low, likely.low), max(axis.shown.high, likely.high)
-    if high - low > _LONGER * (axis.shown.high - axis.shown.low):
-        return axis
-    return PriceAxis(PriceRange(low, high), axis.decimals)
+    return axis if likely is None else PriceAxis(reaching(axis.shown, likely), axis.decimals)
 
 
 def price_axis(trades: TradeSummary, market: PriceRange | None) -> PriceAxis:

@@ -13,7 +13,6 @@ from dashboard.server.elastic import search_first
 from dashboard.server.one_anomaly import Document, find_trades_around
 from dashboard.ui.around_charts import AroundView, around_price_chart, around_size_chart
 from dashboard.ui.error_boundary import show_error
-from dashboard.ui.expected import Expected
 from dashboard.ui.prices import price_text, tick_decimals
 from dashboard.ui.times import format_times
 from dashboard.ui.trades_around import around_legend_html
@@ -85,7 +84,7 @@ def show_print(client: Elasticsearch, one: Print, number: int, missing: set[str]
         view = AroundView()
         st.altair_chart(around_price_chart(trades, view), width="stretch")
         st.altair_chart(around_size_chart(trades, view), width="stretch")
-    st.html(around_legend_html(trades, has_stretch=False, expected=Expected()))
+    st.html(around_legend_html(trades, view))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         person = ask_who(f"{KEYS}review-who")
         # Keys with a number: an answer that is given twice must not be one to a print that was not seen yet.

@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 from altair.typing import ChartType
 
-from dashboard.ui.around_charts import AroundView, around_price_chart, around_size_chart, prices_beyond
+from dashboard.ui.around_charts import (
+    AroundView,
+    around_price_chart,
+    around_size_chart,
+    prices_beyond,
+    shown_prices,
+)
 from dashboard.ui.expected import Expected
 from dashboard.ui.palette import EXPECTED_COLOR, SIDE_NAMES, STRETCH_COLOR
 
@@ -105,6 +111,23 @@ def test_what_was_expected_is_a_band_and_the_limit_a_line() -> None:
     assert limit == [{"x": -1.0, "until": 0.0, "limit": 11.0}]
     sizes = of_color(around_size_chart(TRADES, view), EXPECTED_COLOR)
     assert [rows for _, rows in sizes] == [[{"size": 40.0}], [{"size": 400.0}]]
+
+
+def test_the_axis_reaches_to_the_limit_unless_that_would_flatten_the_prices() -> None:
+    def drawn(limit: float) -> list[list[dict[str, Any]]]:
+        view = AroundView(expected=Expected(price_limit=limit))
+        chart = around_price_chart(FAR_OFF, view)
+        ((low, high),) = (
+            one["encoding"]["y"]["scale"]["domain"]
+            for one, _ in layers(chart)
+            if "scale" in one["encoding"]["y"]
+        )
+        assert (limit in shown_prices(FAR_OFF, view)) == (low <= limit <= high)
+        return [rows for _, rows in of_color(chart, EXPECTED_COLOR)]
+
+    assert drawn(10.12) == [[{"x": -1.0, "until": 0.0, "limit": 10.12}]]
+    assert drawn(9.9) == [[{"x": -1.0, "until": 0.0, "limit": 9.9}]]
+    assert drawn(11.0) == []
 
 
 def test_sizes_have_the_colours_of_their_sides() -> None:

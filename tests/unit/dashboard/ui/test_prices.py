@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.ui.prices import axis_range, limit_text, market_range, price_text, tick_decimals
+from dashboard.ui.prices import (
+    PriceRange,
+    axis_range,
+    limit_text,
+    market_range,
+    price_text,
+    reaching,
+    tick_decimals,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +76,10 @@ def test_two_prices_cannot_tell_which_is_wrong() -> None:
 def test_an_axis_of_one_price_has_room_of_two_ticks() -> None:
     shown = axis_range(pd.Series([143.87]), 2)
     assert (shown.low, shown.high) == pytest.approx((143.85, 143.89))
+
+
+def test_an_axis_reaches_to_another_range_unless_it_would_be_far_longer() -> None:
+    shown = PriceRange(10.0, 11.0)
+    assert reaching(shown, PriceRange(9.0, 10.5)) == PriceRange(9.0, 11.0)
+    assert reaching(shown, PriceRange(10.5, 14.0)) == PriceRange(10.0, 14.0)
+    assert reaching(shown, PriceRange(10.5, 14.1)) == shown

@@ -3,8 +3,10 @@ import pytest
 import streamlit as st
 
 from dashboard.server.one_anomaly import Stretch
+from dashboard.ui.around_charts import AroundView
 from dashboard.ui.clock import Clock
 from dashboard.ui.expected import Expected
+from dashboard.ui.legend import BROKEN_LINE, LINE
 from dashboard.ui.trades_around import around_legend_html, day_view, expected_texts, stretch_text
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
 
@@ -12,27 +14,45 @@ EVIL = "<script>alert(1)</script>"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"
 
 
+TRADES = pd.DataFrame(
+    {
+        "place": [-2, -1, 0],
+        "severity": ["", "low", "high"],
+        "label": ["", "Burst", EVIL],
+        "price": [140.87, 140.9, 142.0],
+    }
+)
+
+
 def test_the_legend_of_the_trades_around_has_what_is_drawn() -> None:
-    trades = pd.DataFrame({"severity": ["", "high", "low"], "label": ["", EVIL, "Burst"], "price": 10.25})
-    html = around_legend_html(trades, True, Expected(size=40.0))
+    html = around_legend_html(TRADES, AroundView(stretch=(0, 0), expected=Expected(size=40.0)))
     assert html.index("high") < html.index("low")
     for text in (SEVERITY_COLORS[Severity.HIGH], "✚</span> Burst", ESCAPED, "Buys", "Sells", "No side"):
         assert text in html
     assert "critical" not in html
     assert "its stretch" in html
-    assert "usual size: 40" in html
-    assert "its stretch" not in around_legend_html(trades, False, Expected())
+    assert f"{LINE}</span> usual size: 40" in html
+    assert "its stretch" not in around_legend_html(TRADES, AroundView())
 
 
-def test_what_was_expected_is_said_in_prices_and_shares() -> None:
-    assert expected_texts(Expected(140.87, 140.9, 140.951234, 40.0, 1560.2), 2) == [
-        "recent prices it was compared with: 140.87 to 140.90",
-        "a price is flagged beyond 140.9512",
-        "usual size: 40",
-        "a size is flagged above 1,560",
+def said(expected: Expected, all_prices: bool = True) -> list[tuple[str, str]]:
+    return expected_texts(TRADES, AroundView(all_prices=all_prices, expected=expected))
+
+
+def test_what_was_expected_is_said_in_prices_and_shares_each_with_a_sign_of_its_own() -> None:
+    assert said(Expected(140.87, 140.9, 140.951234, 40.0, 1560.2)) == [
+        ("▮", "recent prices it was compared with: 140.87 to 140.90"),
+        (BROKEN_LINE, "a price is flagged beyond 140.95"),
+        (LINE, "usual size: 40"),
+        (BROKEN_LINE, "a size is flagged above 1,560"),
     ]
-    assert expected_texts(Expected(low=1.5, high=1.5), 2) == ["recent prices it was compared with: 1.50"]
-    assert expected_texts(Expected(), 2) == []
+    assert said(Expected(low=1.5, high=1.5)) == [("▮", "recent prices it was compared with: 1.50")]
+    assert said(Expected()) == []
+
+
+def test_a_limit_that_is_not_drawn_has_no_sign_but_its_value() -> None:
+    ((sign, text),) = said(Expected(price_limit=190.0))
+    assert (sign, text) == ("", "a price is flagged beyond 190.00, which is off this chart")
 
 
 def test_a_stretch_says_its_prints_its_time_and_what_is_not_drawn() -> None:
