@@ -11,7 +11,7 @@ from dashboard.pages.symbol.price_axis import PriceAxis
 from dashboard.ui.encodings import label_shape, severity_color, time_tooltip
 from dashboard.ui.palette import CORRECTION_COLOR, PRICE_COLOR, RING_COLOR, SEVERITY_SIZES
 from dashboard.ui.price_edges import edge_texts
-from dashboard.ui.prices import price_text
+from dashboard.ui.prices import PriceRange, price_text
 from dashboard.ui.time_ranges import TimeRange
 from dashboard.ui.times import format_times, format_utc
 from dashboard.ui.zone import zone
@@ -31,8 +31,14 @@ _ABOVE_BOTTOM = 0.015
 """Share of the price axis that these are above its end."""
 
 _CROSS = "M-1,-1L1,1M-1,1L1,-1"
-_NOTE_WIDTH = 0.09
+_INSIDE = 0.04
+"""Share of the price axis by which prints beyond it are drawn inside, between the prices and the edge: there
+nothing cuts them in half, and at the bottom they do not lie on the small ones."""
+
+_NOTE_WIDTH = 0.11
 """Share of the time axis that the text of a print at the edge takes."""
+_BESIDE_MARK = 11
+"""Pixels from a print at the edge to its text."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def mark_frame(
             "trade_id": rows["trade_id"],
             "selected": rows["trade_id"] == selected,
             "time": times,
-            "level": axis.shown.clip(rows["price"]).mask(small, bottom),
+            "level": _levels(rows["price"], axis).mask(small, bottom),
             "price": [price_text(price, axis.decimals) for price in rows["price"]],
             "severity": rows["severity"],
             "label": rows["label"],
@@ -168,13 +174,12 @@ def edge_frame(prints: pd.DataFrame, axis: PriceAxis, time_range: TimeRange) -> 
         What the axes show.
     """
     frame = _print_frame(prints, axis)
-    is_above = prints["price"] > axis.shown.high
     length = time_range.end - time_range.start
     near = length / pd.Timedelta(milliseconds=1) * _NOTE_WIDTH
     texts = edge_texts(serializable(prints)["time"], prints["price"], axis.shown, axis.decimals, near)
     # A text stands to the right of its print, unless there is no room.
     has_room = prints["time"] < time_range.end - length * _NOTE_WIDTH
-    return frame.assign(right=texts.where(has_room, ""), left=texts.where(~has_room, ""), above=is_above)
+    return frame.assign(right=texts.where(has_room, ""), left=texts.where(~has_room, ""))
 
 
 def edges() -> alt.Chart:
@@ -183,9 +188,8 @@ def edges() -> alt.Chart:
         alt.Chart(alt.NamedData("edges"))
         .mark_text(
             align=alt.ExprRef("datum.right ? 'left' : 'right'"),
-            baseline=alt.ExprRef("datum.above ? 'top' : 'bottom'"),
-            dx=alt.ExprRef("datum.right ? -5 : 5"),
-            dy=alt.ExprRef("datum.above ? 4 : -4"),
+            baseline="middle",
+            dx=alt.ExprRef(f"datum.right ? {_BESIDE_MARK} : -{_BESIDE_MARK}"),
             fontSize=12,
             fontWeight="bold",
             color=PRICE_COLOR,
@@ -200,11 +204,19 @@ def edges() -> alt.Chart:
     return chart
 
 
+def _levels(prices: pd.Series, axis: PriceAxis) -> pd.Series:
+    """Return where each price is drawn: those beyond the axis just inside its ends."""
+    shown = axis.shown
+    inside = _INSIDE * (shown.high - shown.low)
+    edge = PriceRange(shown.low + inside, shown.high - inside)
+    return prices.mask(shown.is_beyond(prices), edge.clip(prices))
+
+
 def _print_frame(prints: pd.DataFrame, axis: PriceAxis) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "time": prints["time"],
-            "level": axis.shown.clip(prints["price"]),
+            "level": _levels(prints["price"], axis),
             "price": [price_text(price, axis.decimals) for price in prints["price"]],
             "size": prints["size"],
             "utc": format_utc(prints["time"]),

@@ -1,5 +1,7 @@
 import datetime as dt
 
+import pytest
+
 from dashboard.pages.symbol.marker_layers import CROWD, Said, are_small, edge_frame, mark_frame
 from dashboard.pages.symbol.price_axis import PriceAxis
 from dashboard.pages.symbol.queries import to_prints
@@ -45,4 +47,13 @@ def test_prints_beyond_the_axis_have_texts_that_do_not_meet() -> None:
     edges = edge_frame(prints, AXIS, RANGE)
     assert edges["right"].tolist() == ["▲", "▲ 900.00", "▼ 5.00", ""]
     assert edges["left"].tolist() == ["", "", "", "▲ 700.25"]
-    assert edges["level"].tolist() == [110.0, 110.0, 100.0, 110.0]
+    assert edges["level"].tolist() == pytest.approx([109.6, 109.6, 100.4, 109.6])
+
+
+def test_an_anomaly_beyond_the_axis_is_drawn_inside_above_the_small_ones() -> None:
+    rows = CROWDED.assign(price=[99.0 if one == "high" else 100.5 for one in CROWDED["trade_id"]])
+    levels = mark_frame(rows, AXIS, Said(), [], None).set_index("trade_id")["level"]
+    assert levels["high"] == pytest.approx(100.4)
+    assert levels["high"] > levels["info"]
+    few = mark_frame(rows, AXIS, Said(), ["low", "info"], None).set_index("trade_id")["level"]
+    assert few["info"] == 100.5
