@@ -40,19 +40,18 @@ def run_demo() -> str:
             cwd=folder,
             env=os.environ | terminal | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
-            text=True,
-            newline="\n",
         )
         assert demo.stdout is not None
-        written = ""
+        lines = []
         for line in demo.stdout:
-            written += line
-            if "Ctrl-C" in line:  # the last line of the box that says where to look next
-                written += next(demo.stdout)
+            lines.append(line.decode())
+            if "Ctrl-C" in lines[-1]:  # the last line of the box that says where to look next
+                lines.append(next(demo.stdout).decode())
                 demo.send_signal(signal.SIGINT)
                 break
         demo.communicate()
-        assert demo.returncode == 0, written
+    written = "".join(lines)
+    assert demo.returncode == 0, written
     return written
 
 
@@ -82,7 +81,7 @@ def drawn(written: str) -> str:
     """Return what was written as a picture in SVG."""
     console = Console(width=WIDTH, record=True, file=StringIO(), force_terminal=True)
     console.print(Text.assemble(("$ ", "dim"), (COMMAND, "bold")))
-    for line in AnsiDecoder().decode("\n".join(screen(written))):
+    for line in AnsiDecoder().decode("\n".join(screen(written.rstrip()))):
         console.print(line, no_wrap=True)
     picture = _FROM_ELSEWHERE.sub("", console.export_svg(title=COMMAND, unique_id="demo"))
     return picture.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")

@@ -6,6 +6,7 @@ away, or refuses. The images replace those in docs/images/dashboard. Needs Chrom
 """
 
 import argparse
+import re
 import sys
 import tempfile
 import time
@@ -43,7 +44,7 @@ REFUSED = (
 def main() -> int:
     """Take all screenshots; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", default="", help="names that contain this text")
+    parser.add_argument("--only", type=re.compile, default="", metavar="PATTERN", help="found in their names")
     parser.add_argument(
         "--to", type=Path, default=FOLDER, metavar="FOLDER", help="default: docs/images/dashboard"
     )

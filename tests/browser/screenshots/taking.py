@@ -1,6 +1,7 @@
 """Takes shots in every width and scheme."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,17 +36,17 @@ class Taker:
     folder
         Where the images go.
     only
-        Part of the names of those that are taken.
+        Found in the names of those that are taken.
     """
 
-    def __init__(self, browser: Browser, folder: Path, only: str) -> None:
+    def __init__(self, browser: Browser, folder: Path, only: re.Pattern[str]) -> None:
         self._browser = browser
         self._folder = folder
         self._only = only
 
     def wants(self, *lists: Sequence[Shot]) -> bool:
         """Return whether any of them is to be taken."""
-        return any(self._only in shot.name for shots in lists for shot in shots)
+        return any(self._only.search(shot.name) for shots in lists for shot in shots)
 
     def visit(self, url: str, shots: Sequence[Shot]) -> None:
         """Open the pages of shots, so that the dashboard has what they show."""
@@ -67,7 +68,7 @@ class Taker:
             What their paths have in braces.
         """
         for shot in shots:
-            if self._only not in shot.name:
+            if not self._only.search(shot.name):
                 continue
             # All at once, as most of the time is spent waiting.
             address = url + shot.path.format(**filled)

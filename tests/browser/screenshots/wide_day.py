@@ -7,7 +7,7 @@ import polars as pl
 
 from services.sources.synthetic.day import DayConfig, generate_day
 
-DAY = DayConfig(symbols=60, trades=240_000, seed=3)
+DAY = DayConfig(symbols=60, trades=120_000, seed=3)
 HOURS_UTC = (15, 18, 20)
 """In each of them, one moment."""
 
