@@ -14,7 +14,7 @@ from tests.browser.screenshots.shots import Shot
 
 WIDTHS = (1400, 420)
 SCHEMES = ("light", "dark")
-HEIGHTS = (900, 2400)
+HEIGHTS = (900, 2100)
 """Lowest and greatest height of an image; what a page has beyond is cut off."""
 
 SETTLED_MS = 3_000.0
