@@ -69,11 +69,14 @@ class Shot:
         Address below the dashboard's; what is in braces is filled in when it is taken.
     prepare
         What is done on the page before.
+    is_whole
+        Whether the image is as high as the page; else as a screen.
     """
 
     name: str
     path: str
     prepare: Callable[[Page], None] = _nothing
+    is_whole: bool = True
 
 
 OF_THE_DAY = [
@@ -109,7 +112,7 @@ OF_WHAT_PEOPLE_AND_THE_VENUE_ADDED = [
 
 OF_A_WIDE_DAY = [
     Shot("overview-many", f"/?watch={WATCHED}"),
-    Shot("overview-wall", "/?wall"),
+    Shot("overview-wall", "/?wall", is_whole=False),
 ]
 """A generated day of many symbols with moments at which several have anomalies."""
 

@@ -78,7 +78,7 @@ class Taker:
                 _wait_until_drawn(page)
                 shot.prepare(page)
             pages[-1].wait_for_timeout(SETTLED_MS)
-            for page in pages:
+            for page in pages if shot.is_whole else ():
                 _fit(page)
             pages[-1].wait_for_timeout(SETTLED_MS)
             for page, (width, scheme) in zip(pages, names, strict=True):
