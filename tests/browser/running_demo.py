@@ -24,7 +24,7 @@ DROPPED = 30
 OUTAGE_S = 4.0
 """Of this length the history forgets all but the last prints."""
 
-STARTED_WITHIN_S = 240.0
+STARTED_WITHIN_S = 600.0
 STOPPED_WITHIN_S = 40.0
 
 

@@ -176,7 +176,7 @@ def _chart(one: Saved, documents: Documents, width: int, height: int, top: int) 
         return top + tall - tall * (shown(value) - shown(bottom)) / (shown(peak) - shown(bottom) or 1)
 
     for value in (bottom, peak):
-        yield svg.text(6, y_of(value) + 4, f"{value:,.6g}")
+        yield svg.text(6, y_of(value) + 4, f"{value:,.10g}")
     base: dict[float, float] = defaultdict(float)
     for at, (name, points) in enumerate(series.items()):
         if is_line:

@@ -1,0 +1,1 @@
+"""The screenshots of the docs: of every page and state of the dashboard."""
