@@ -1,12 +1,12 @@
 """Reads a source one chunk ahead, in a thread, while the one before it is worked on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from services.sources.base import Chunk
 
 
-def read_ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+def read_ahead(chunks: Iterator[Chunk]) -> Generator[Chunk]:
     """Yield the same chunks; only for a source whose chunks need not be committed before the next is read.
 
     Reading a file is mostly decompression and parsing, which let other threads of the process run.
