@@ -73,13 +73,28 @@ _noted: ContextVar[Noted | None] = ContextVar("noted", default=None)
 def noting() -> Iterator[Noted]:
     """Note what becomes of the requests of the block; a block around it is told only that there was none."""
     noted, outer = Noted(), _noted.get()
-    token = _noted.set(noted)
     try:
-        yield noted
+        with noting_in(noted):
+            yield noted
     finally:
-        _noted.reset(token)
         if outer is not None and noted.is_away:
             outer.is_away = True
+
+
+@contextmanager
+def noting_in(noted: Noted) -> Iterator[None]:
+    """Note there what becomes of the requests of the block; a block around it is told by `note` alone."""
+    token = _noted.set(noted)
+    try:
+        yield
+    finally:
+        _noted.reset(token)
+
+
+def note(became: Noted) -> None:
+    """Note what became of requests that were made elsewhere, and whose answers this block uses."""
+    if became.is_away:
+        _note(became.as_of)
 
 
 @dataclass

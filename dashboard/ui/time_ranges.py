@@ -37,6 +37,22 @@ class TimeRange:
     end: dt.datetime
 
 
+def within(wanted: TimeRange | None, longest: TimeRange) -> TimeRange:
+    """Return what is shown of the longest range: the part that is wanted.
+
+    Parameters
+    ----------
+    wanted
+        What reaches past the ends is left out; None, or one that is outside, for the whole.
+    longest
+        The whole.
+    """
+    if wanted is None:
+        return longest
+    start, end = max(wanted.start, longest.start), min(wanted.end, longest.end)
+    return TimeRange(start, end) if start < end else longest
+
+
 @dataclass(frozen=True)
 class Period:
     """Trading days from `first` to `last`, both included."""

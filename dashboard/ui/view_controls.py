@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.ui import opened_session
 from dashboard.ui.address_times import MINUTE
-from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period
+from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, within
 from dashboard.ui.wall_screen import is_wall
 from dashboard.ui.zone import zone
 
@@ -105,18 +105,12 @@ class ViewControls:
 
         Parameters
         ----------
-        wanted
-            The view's `time_range`; None, or one that is outside, for the whole.
-        longest
-            The whole.
+        wanted, longest
+            The view's `time_range` and the whole, as `within` takes them.
         by_minute
             Whether it is chosen by the minute, such as of one session, or by the hour.
         """
-        chosen = wanted
-        if chosen is not None:
-            chosen = TimeRange(max(chosen.start, longest.start), min(chosen.end, longest.end))
-        if chosen is None or chosen.start >= chosen.end:
-            chosen = longest
+        chosen = within(wanted, longest)
         first, last, start, end = (
             time.astimezone(zone().zone).replace(tzinfo=None)
             for time in (longest.start, longest.end, chosen.start, chosen.end)

@@ -9,9 +9,10 @@ import streamlit as st
 
 from dashboard.pages.symbol import state as symbol_state
 from dashboard.pages.symbol.answers import Answers, Question, ask
+from dashboard.server.answers import Noted, note, noting_in
 from dashboard.server.elastic import begun
 from dashboard.ui import watchlist
-from dashboard.ui.time_ranges import Period, TimeRange
+from dashboard.ui.time_ranges import Period, TimeRange, within
 from services.common.elastic.client import Elasticsearch
 
 _SHOWN = "symbol-shown"
@@ -20,6 +21,8 @@ _SHOWN = "symbol-shown"
 @contextmanager
 def asked_ahead(client: Elasticsearch) -> Iterator[Callable[[Question], Answers]]:
     """Ask for what was shown before, as the view is now, while the block runs.
+
+    What becomes of these requests is noted for the page only if it uses their answer.
 
     Yields
     ------
@@ -35,8 +38,23 @@ def asked_ahead(client: Elasticsearch) -> Iterator[Callable[[Question], Answers]
     if likely is None:
         yield partial(ask, client)
         return
-    with begun(partial(ask, client, likely)) as ahead:
-        yield lambda question: ahead.result() if question == likely else ask(client, question)
+    apart = Noted()
+
+    def ask_apart() -> Answers:
+        with noting_in(apart):
+            return ask(client, likely)
+
+    with begun(ask_apart) as ahead:
+
+        def answer(question: Question) -> Answers:
+            if question != likely:
+                return ask(client, question)
+            try:
+                return ahead.result()
+            finally:
+                note(apart)
+
+        yield answer
 
 
 def note_shown(question: Question, longest: TimeRange) -> None:
@@ -63,5 +81,5 @@ def _likely() -> Question | None:
         view=view,
         watched=tuple(watchlist.watched()),
         symbol=view.symbol or before.symbol,
-        time_range=view.time_range or longest,
+        time_range=within(view.time_range, longest),
     )

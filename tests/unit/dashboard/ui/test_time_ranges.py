@@ -18,6 +18,7 @@ from dashboard.ui.time_ranges import (
     session_of,
     to_round_times,
     whole_of,
+    within,
 )
 
 NEW_YORK = Clock("America/New_York")
@@ -68,6 +69,28 @@ def test_a_chart_has_no_more_buckets_than_allowed(seconds: int) -> None:
 def test_candles_are_wider(seconds: int) -> None:
     time_range = TimeRange(NOON, NOON + dt.timedelta(seconds=seconds))
     assert seconds / bucket_width_s(time_range, MAX_CANDLES) + 1 <= MAX_CANDLES
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        (None, (0, 8)),
+        ((2, 3), (2, 3)),
+        ((-1, 3), (0, 3)),
+        ((5, 9), (5, 8)),
+        ((-2, 10), (0, 8)),
+        ((8, 10), (0, 8)),
+        ((-3, -1), (0, 8)),
+        ((3, 2), (0, 8)),
+    ],
+)
+def test_of_what_is_wanted_the_part_inside_is_shown_and_without_one_the_whole(
+    wanted: tuple[int, int] | None, shown: tuple[int, int]
+) -> None:
+    def hours(start: int, end: int) -> TimeRange:
+        return TimeRange(NOON + dt.timedelta(hours=start), NOON + dt.timedelta(hours=end))
+
+    assert within(None if wanted is None else hours(*wanted), hours(0, 8)) == hours(*shown)
 
 
 def test_full_hours_enclose_the_trades() -> None:
