@@ -23,6 +23,7 @@ from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import new_client
 from services.contracts.anomaly import SEVERITY_COLORS, Severity
 from tests.browser.conftest import TIMEOUT_MS, OpenPage, serve
+from tests.browser.symbol_page import chart_of, drag_across, expect_metric, main_trades, mark_as_kept, switch
 from tests.browser.tape import EVIL, EVIL_MESSAGE, MAIN, OPEN, Document, anomalies_of, index_trades, time_of
 
 
@@ -32,15 +33,6 @@ def page(open_page: OpenPage, dashboard_url: str, tape: list[Document]) -> Itera
     expect(page.locator(".tw-list")).to_be_visible()
     yield page
     expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def main_trades(tape: list[Document]) -> list[Document]:
-    return [trade for trade in tape if trade["symbol"] == MAIN]
-
-
-def expect_metric(page: Page, name: str, value: str) -> None:
-    metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(name, exact=True))
-    expect(metric.get_by_test_id("stMetricValue")).to_have_text(value)
 
 
 def choose(page: Page, control: str, option: str) -> None:
@@ -140,17 +132,21 @@ def test_a_time_range_without_trades_is_reported(page: Page) -> None:
 
 
 @contextmanager
-def one_more_trade(stack: EmbeddedStack, tape: list[Document]) -> Iterator[None]:
-    """Index one more trade until the end of the block."""
-    newer = tape[0] | {"trade_id": "newer", "size": 1}
-    newer.pop("_anomaly")
-    client = new_client(stack.elasticsearch_url)
-    try:
-        index_trades(client, [newer])
-        yield
-    finally:
-        client.delete(index="trades-" + newer["@timestamp"][:10].replace("-", "."), id="newer", refresh=True)
-        client.close()
+def one_more_trade(stack: EmbeddedStack, tape: list[Document], is_anomaly: bool = False) -> Iterator[None]:
+    """Index one more trade, the newest of those like it, until the end of the block."""
+    newest = max((trade for trade in main_trades(tape) if "_anomaly" in trade), key=time_of)
+    newer = newest | {"trade_id": "newer", "size": 1}
+    if not is_anomaly:
+        newer.pop("_anomaly")
+    day = newer["@timestamp"][:10].replace("-", ".")
+    indices = [f"trades-{day}", f"anomalies-{day[:7]}"] if is_anomaly else [f"trades-{day}"]
+    with new_client(stack.elasticsearch_url) as client:
+        try:
+            index_trades(client, [newer])
+            yield
+        finally:
+            for index in indices:
+                client.delete(index=index, id="newer", refresh=True)
 
 
 def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
@@ -158,8 +154,7 @@ def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
 ) -> None:
     charts = page.get_by_test_id("stVegaLiteChart").locator("svg")
     expect(charts).to_have_count(2)
-    # A chart that is built again, or one that fades, has lost this.
-    charts.evaluate_all("charts => charts.forEach(chart => { chart.dataset.seen = 'yes' })")
+    kept = mark_as_kept(page)  # a chart that is built again, or one that fades, has lost it
     scrolled = page.locator(".tw-list")
     scrolled.hover()
     page.mouse.wheel(0, 700)
@@ -168,18 +163,28 @@ def test_what_is_indexed_appears_by_itself_and_nothing_else_moves(
     before = scrolled.evaluate("table => table.scrollTop")
     with one_more_trade(stack, tape):
         expect_metric(page, "Trades", f"{len(main_trades(tape)) + 1:,}")
-        expect(page.locator("svg[data-seen=yes]")).to_have_count(2)
+        expect(kept).to_have_count(2)
         assert scrolled.evaluate("table => table.scrollTop") == before
         page.locator(".st-key-frame-clock").get_by_role("button").click()
         expect(page.get_by_text(re.compile(r"ago \(1 trade\)"))).to_be_visible()
 
 
 @pytest.mark.slow
+def test_a_row_that_comes_is_marked_as_new(page: Page, stack: EmbeddedStack, tape: list[Document]) -> None:
+    new = page.locator(".tw-list tr.tw-new")
+    expect(table_of(page).locator("tbody tr")).to_have_count(MAX_LISTED)
+    expect(new).to_have_count(0)
+    with one_more_trade(stack, tape, is_anomaly=True):
+        expect(new).to_have_count(1)
+        expect(new).to_have_attribute("data-id", "newer")
+        assert new.evaluate("row => getComputedStyle(row).animationName") == "tw-new"
+
+
+@pytest.mark.slow
 def test_refreshing_can_be_paused_and_the_url_shows_it(
     page: Page, stack: EmbeddedStack, tape: list[Document]
 ) -> None:
-    toggle = page.get_by_role("switch", name="Refresh every 5 s")
-    toggle.locator("xpath=ancestor::label").click()
+    switch(page, "Refresh every 5 s")
     page.wait_for_url("**live=off**")
     before = f"{len(main_trades(tape)):,}"
     with one_more_trade(stack, tape):
@@ -242,7 +247,9 @@ def test_going_back_goes_back_to_the_view_before(page: Page) -> None:
 
 @pytest.mark.slow
 def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Document]) -> None:
-    drag_across_volume(page)
+    labels = chart_of(page, 1).locator(".role-axis-label text")
+    whole = labels.all_text_contents()
+    drag_across(chart_of(page, 1))
     page.wait_for_url("**from=**")
     asked = parse_qs(urlsplit(page.url).query)
     start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
@@ -251,20 +258,9 @@ def test_a_stretch_of_time_is_drawn_up_with_the_mouse(page: Page, tape: list[Doc
     expect_metric(page, "Trades", f"{len(inside):,}")
     page.get_by_role("button", name="Reset zoom").click()
     expect_metric(page, "Trades", f"{len(main_trades(tape)):,}")
-    drag_across_volume(page)
+    expect(labels).to_have_text(whole)  # the chart comes after the numbers
+    drag_across(chart_of(page, 1))
     expect_metric(page, "Trades", f"{len(inside):,}")
-
-
-def drag_across_volume(page: Page) -> None:
-    chart = page.get_by_test_id("stVegaLiteChart").nth(1)
-    expect(chart.locator("svg")).to_be_visible()
-    box = chart.bounding_box()
-    assert box is not None
-    y = box["y"] + 60
-    page.mouse.move(box["x"] + 500, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 700, y, steps=8)
-    page.mouse.up()
 
 
 @pytest.mark.slow
@@ -273,9 +269,7 @@ def test_the_browser_keeps_the_charts_for_another_severity_and_another_time(page
     markers = charts.first.locator(".mark-symbol path")
     expect(markers).to_have_count(MAX_ANOMALIES)
     expect(page.get_by_text("small marks at the bottom edge")).to_be_visible()
-    for chart in charts.all():
-        chart.locator("svg").evaluate("svg => { svg.dataset.kept = 'yes' }")
-    kept = charts.locator("svg[data-kept]")
+    kept = mark_as_kept(page)
     choose(page, "Severity", "high")
     expect(markers).not_to_have_count(MAX_ANOMALIES)
     expect(page.get_by_text("small marks at the bottom edge")).to_have_count(0)
