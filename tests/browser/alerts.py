@@ -1,7 +1,7 @@
 """Alerts as the pages show them: some on the anomalies of `one_anomaly`, with tries to send them."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -86,6 +86,16 @@ def remove_alerts(client: Elasticsearch) -> None:
     helpers.bulk(client, gone, refresh=True)
 
 
+def index_alerts(client: Elasticsearch, alerts: Sequence[Alert]) -> None:
+    """Index these, in place of those of the same ids, and make all searchable."""
+    actions = [
+        {"_index": INDICES[0], "_id": alert.alert_id, "_source": msgspec.to_builtins(alert)}
+        for alert in alerts
+    ]
+    helpers.bulk(client, actions)
+    client.indices.refresh(index=INDICES, ignore_unavailable=True)
+
+
 @contextmanager
 def indexed_alerts(client: Elasticsearch) -> Iterator[list[Alert]]:
     """Index them until the end of the block, and remove their cases."""
@@ -93,15 +103,12 @@ def indexed_alerts(client: Elasticsearch) -> Iterator[list[Alert]]:
     client = client.options(request_timeout=60)
     set_up_templates(client)
     alerts = make_alerts()
-    actions = [
-        {"_index": INDICES[0], "_id": alert.alert_id, "_source": msgspec.to_builtins(alert)}
-        for alert in alerts
-    ]
-    actions += [
+    tries = [
         {"_index": INDICES[1], "_id": str(number), "_source": msgspec.to_builtins(one)}
         for number, one in enumerate(make_deliveries())
     ]
-    helpers.bulk(client, actions, refresh=True)
+    helpers.bulk(client, tries)
+    index_alerts(client, alerts)
     try:
         yield alerts
     finally:
