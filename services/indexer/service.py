@@ -5,7 +5,7 @@ from services.common.kafka.connection import kafka_connection
 from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import relax_gc
+from services.common.process.memory import tune_memory
 from services.common.process.shutdown import Stop
 from services.contracts.topics import DEAD_LETTERS_TOPIC
 from services.indexer.runner import Runner
@@ -38,7 +38,7 @@ def run_index(settings: Settings, sink_name: str, until_idle_s: float | None) ->
     spec = find_sink(sink_name)
     component = spec.component
     kind = load_sink(spec)
-    relax_gc()
+    tune_memory()
     kafka = kafka_connection(settings)
     stop = Stop()
     health = Health()

@@ -15,7 +15,7 @@ from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import relax_gc
+from services.common.process.memory import tune_memory
 from services.common.process.shutdown import Stop
 from services.contracts.components import FEED
 from services.contracts.topics import (
@@ -74,7 +74,7 @@ def run_feed(
         The venue refuses for good, a topic is missing or unsafe, or another process publishes this feed.
     """
     log = structlog.get_logger().bind(venue=venue.name)
-    relax_gc()
+    tune_memory()
     kafka = kafka_connection(settings)
     stop = Stop()
     health = Health()

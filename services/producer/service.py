@@ -14,7 +14,7 @@ from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import relax_gc
+from services.common.process.memory import tune_memory
 from services.common.process.shutdown import Stop
 from services.contracts.components import PRODUCER
 from services.contracts.topics import DEAD_LETTERS_TOPIC, PROGRESS_TOPIC, TRADES_TOPIC
@@ -59,7 +59,7 @@ def run_produce(
         unsafe, the broker rejected a trade, or another producer took a source over.
     """
     log = structlog.get_logger()
-    relax_gc()
+    tune_memory()
     kafka = kafka_connection(settings)
     stop = Stop()
     _check_speed(sources, speed)

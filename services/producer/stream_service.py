@@ -10,7 +10,7 @@ from services.common.kafka.preflight import wait_for_safe_topics
 from services.common.kafka.transactions import StoppedWaitingError
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import relax_gc
+from services.common.process.memory import tune_memory
 from services.common.process.shutdown import Stop
 from services.contracts.components import PRODUCER
 from services.producer.metrics import Tally
@@ -42,7 +42,7 @@ def run_stream(source: Source, settings: Settings, duration_s: float | None) -> 
         A topic is missing or unsafe, or another process publishes this source.
     """
     log = structlog.get_logger().bind(source=source.name)
-    relax_gc()
+    tune_memory()
     kafka = kafka_connection(settings)
     stop = Stop()
     health = Health()

@@ -37,8 +37,8 @@ from services.common.observability.counters import ABORTS
 from services.common.observability.health import Health, JointHealth
 from services.common.observability.http import serve_metrics
 from services.common.process.background import in_background, is_done
-from services.common.process.gc import relax_gc
 from services.common.process.instance import claim_instance
+from services.common.process.memory import tune_memory
 from services.common.process.shutdown import GRACE_S, Stop
 from services.contracts.alert import Sending
 from services.contracts.components import ALERTER, SENDER_GROUP
@@ -94,7 +94,7 @@ def run_alert(settings: AlerterSettings, rules: Rules, send_old: bool, until_idl
     TapewatchError
         A channel cannot be used, a topic is missing or unsafe, or another alerter has the same name.
     """
-    relax_gc()
+    tune_memory()
     kafka = kafka_connection(settings)
     stop = Stop()
     deciding, sending = Health(), Health()

@@ -24,8 +24,8 @@ from services.common.kafka.transactions import StoppedWaitingError, TransactionA
 from services.common.observability.counters import ABORTS
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
-from services.common.process.gc import relax_gc
 from services.common.process.instance import claim_instance
+from services.common.process.memory import tune_memory
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
 from services.contracts.tape_clock import clock_metadata, read_clock
@@ -98,7 +98,7 @@ def run_detect(
     TapewatchError
         The profile is invalid, a topic is missing or unsafe, or another detector has the same name.
     """
-    relax_gc()
+    tune_memory()
     kafka = kafka_connection(settings)
     stop = Stop()
     profile = load_profile(profile_name)
