@@ -61,7 +61,8 @@ def show_charts(answers: Answers, symbol: str, time_range: TimeRange, expected: 
     with st.container():
         if remarks := [*_told_of_rows(answers), *_told_of_small(small), *told]:
             st.caption(" ".join(remarks))
-        if answers.beyond is not None:
+        # A price just outside the market's range may still be on the axis, whose ends have some room.
+        if answers.beyond is not None and (view.has_all_prices or prices_beyond(answers.beyond, axis)):
             _show_beyond(answers.beyond, axis)
     shown = f"{view.chart}-{time_range.start.timestamp():.3f}-{time_range.end.timestamp():.3f}"
     marks = Marks(
@@ -170,14 +171,19 @@ def _show_beyond(beyond: Beyond, axis: PriceAxis) -> None:
         st.caption(beyond_text(beyond, axis))
 
 
+def prices_beyond(beyond: Beyond, axis: PriceAxis) -> list[str]:
+    """Return those of the lowest and the highest price that are beyond the axis, as text."""
+    ends = (beyond.lowest, beyond.highest)
+    outside = [price for price in ends if price is not None and price not in axis.shown]
+    return [price_text(price, axis.decimals) for price in dict.fromkeys(outside)]
+
+
 def beyond_text(beyond: Beyond, axis: PriceAxis) -> str:
-    """Say which prices are beyond the axis, such as `1 print at 1,444.90 is beyond the price axis.`."""
-    prices = [
-        price_text(price, axis.decimals)
-        for price in (beyond.lowest, beyond.highest)
-        if price is not None and not axis.shown.low <= price <= axis.shown.high
-    ]
-    prices = list(dict.fromkeys(prices))
+    """Say which prices are beyond the axis, such as `1 print at 1,444.90 is beyond the price axis.`.
+
+    There is one at least.
+    """
+    prices = prices_beyond(beyond, axis)
     few = "" if beyond.total <= MAX_BEYOND else f" The first {MAX_BEYOND} are marked at its edge."
     if beyond.total == 1:
         return f"1 print at {prices[0]} is beyond the price axis, and marked at its edge."

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from dashboard.pages.symbol.charts_section import beyond_text, rounded
+from dashboard.pages.symbol.charts_section import beyond_text, prices_beyond, rounded
 from dashboard.pages.symbol.price_axis import PriceAxis
 from dashboard.pages.symbol.queries import Beyond, to_prints
 from dashboard.ui.prices import PriceRange
@@ -38,3 +38,9 @@ def test_a_long_stretch_is_zoomed_to_by_the_minute_and_a_short_one_by_the_second
     assert rounded(start, start + dt.timedelta(seconds=2)) == TimeRange(
         OPEN + dt.timedelta(seconds=7), OPEN + dt.timedelta(seconds=10)
     )
+
+
+def test_a_print_just_outside_the_market_that_the_axis_has_room_for_is_not_beyond_it() -> None:
+    just = AXIS.shown.high
+    assert prices_beyond(Beyond(1, just, just, to_prints([])), AXIS) == []
+    assert len(prices_beyond(Beyond(2, AXIS.shown.low - 1, just, to_prints([])), AXIS)) == 1
