@@ -26,3 +26,14 @@ def tune_memory() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # others than the GNU C library have none
         if mallopt is not None:
             mallopt(_M_ARENA_MAX, POOLS)
+
+
+def give_memory_back() -> None:
+    """Return what was freed to the system, as far as the C library can; takes some tens of milliseconds.
+
+    Worth it after work that needed far more memory than usual, such as a replay.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -25,7 +25,7 @@ from services.common.observability.counters import ABORTS
 from services.common.observability.health import Health
 from services.common.observability.http import serve_metrics
 from services.common.process.instance import claim_instance
-from services.common.process.memory import tune_memory
+from services.common.process.memory import give_memory_back, tune_memory
 from services.common.process.shutdown import Stop
 from services.contracts.components import DETECTOR
 from services.contracts.tape_clock import clock_metadata, read_clock
@@ -368,6 +368,7 @@ class DetectorService:
         if self._recovering_since_s is not None and not self._assignment.is_replaying:
             metrics.RECOVERY_SECONDS.set(time.monotonic() - self._recovering_since_s)
             self._recovering_since_s = None
+            give_memory_back()
 
     def _commit(self) -> None:
         """Commit the open transaction, with checkpoints and offsets."""

@@ -52,3 +52,27 @@ def pools(tune: str) -> int:
 def test_all_threads_share_two_pools_of_memory() -> None:
     assert pools("") > POOLS
     assert pools("tune_memory()") <= POOLS
+
+
+REPLAY = """
+from pathlib import Path
+from services.common.process.memory import give_memory_back, tune_memory
+tune_memory()
+
+def resident_mb():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+blocks = [bytes(1_000) for _ in range(200_000)]
+kept = blocks[::2_000]
+del blocks
+before_mb = resident_mb()
+give_memory_back()
+print(before_mb - resident_mb())
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library cannot do that")
+def test_what_a_replay_has_freed_is_given_back_though_a_little_of_it_is_kept() -> None:
+    done = subprocess.run([sys.executable, "-c", REPLAY], capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 100
