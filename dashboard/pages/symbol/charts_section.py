@@ -68,7 +68,7 @@ def show_charts(answers: Answers, symbol: str, time_range: TimeRange, expected: 
     marks = Marks(
         anomalies.rows.assign(until=answers.ends),
         crosses,
-        to_prints([]) if answers.beyond is None or view.has_all_prices else answers.beyond.prints,
+        to_prints([]) if answers.beyond is None else _outside(answers.beyond.prints, axis),
         answers.happened,
         answers.vwap,
         expected,
@@ -169,6 +169,10 @@ def _show_beyond(beyond: Beyond, axis: PriceAxis) -> None:
             key="symbol-axis",
         )
         st.caption(beyond_text(beyond, axis))
+
+
+def _outside(prints: pd.DataFrame, axis: PriceAxis) -> pd.DataFrame:
+    return prints[axis.shown.is_beyond(prints["price"])]
 
 
 def prices_beyond(beyond: Beyond, axis: PriceAxis) -> list[str]:
