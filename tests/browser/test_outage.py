@@ -52,7 +52,7 @@ NEWS = dict.fromkeys(PAGES, NEW) | {
 """By address, what stands there besides when the documents of `arrived` are."""
 REFRESH_THEMSELVES = ("/", f"/?symbol={MAIN}", "/alerts", "/health")
 """The other pages ask when they are opened, or used."""
-SOON_MS = 1000 * (2 * REFRESH_S + 5)
+SOON_MS = 1000 * (2 * REFRESH_S + 8)
 """Two refreshes, and what a slow machine takes to ask, to send and to draw."""
 
 
