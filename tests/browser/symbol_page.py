@@ -1,8 +1,11 @@
 """What tests read of a symbol's page, and do there."""
 
+import datetime as dt
+from urllib.parse import parse_qs, urlsplit
+
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.tape import MAIN, Document
+from tests.browser.tape import MAIN, Document, time_of
 
 
 def main_trades(tape: list[Document]) -> list[Document]:
@@ -45,3 +48,15 @@ def drag_across(chart: Locator) -> None:
     mouse.down()
     mouse.move(box["x"] + 700, y, steps=8)
     mouse.up()
+
+
+def expect_stretch(page: Page, tape: list[Document]) -> str:
+    """Wait until a drag has chosen a stretch of some hours, and its trades are counted; returns how many."""
+    page.wait_for_url("**from=**")
+    asked = parse_qs(urlsplit(page.url).query)
+    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
+    assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
+    inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
+    count = f"{len(inside):,}"
+    expect_metric(page, "Trades", count)
+    return count

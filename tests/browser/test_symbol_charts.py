@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,8 +13,16 @@ from dashboard.ui.palette import CANDLE_COLORS, CORRECTION_COLOR, VWAP_COLOR
 from infra.embedded.stack import EmbeddedStack
 from services.common.elastic.client import new_client
 from tests.browser.conftest import OpenPage
-from tests.browser.symbol_page import chart_of, drag_across, expect_metric, main_trades, mark_as_kept, switch
-from tests.browser.tape import DAY, MAIN, OPEN, Document, time_of
+from tests.browser.symbol_page import (
+    chart_of,
+    drag_across,
+    expect_metric,
+    expect_stretch,
+    main_trades,
+    mark_as_kept,
+    switch,
+)
+from tests.browser.tape import DAY, MAIN, OPEN, Document
 
 HALTED, RESUMED = (OPEN + dt.timedelta(hours=hours) for hours in (2, 3))
 PRICES, VOLUMES = 0, 1
@@ -124,9 +131,4 @@ def test_a_stretch_of_time_is_drawn_up_on_the_prices(page: Page, tape: list[Docu
         page.get_by_text(CANDLES).click()
         expect(chart.locator(CANDLE)).not_to_have_count(0)
     drag_across(chart)
-    page.wait_for_url("**from=**")
-    asked = parse_qs(urlsplit(page.url).query)
-    start, end = (dt.datetime.fromisoformat(asked[name][0]) for name in ("from", "to"))
-    assert dt.timedelta(hours=1) < end - start < dt.timedelta(hours=4)
-    inside = [trade for trade in main_trades(tape) if start <= time_of(trade) < end]
-    expect_metric(page, "Trades", f"{len(inside):,}")
+    expect_stretch(page, tape)
