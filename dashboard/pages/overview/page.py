@@ -1,6 +1,5 @@
 """The page of all symbols: where the anomalies are, which are the worst and the newest, what is watched."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -32,15 +31,16 @@ from dashboard.pages.overview.watched import find_watched
 from dashboard.server.alerts import Filters, find_alerts
 from dashboard.server.answers import Noted
 from dashboard.server.elastic import together
-from dashboard.server.last_minutes import last_minutes
-from dashboard.server.sessions import find_sessions, find_set_aside, summarize_period
+from dashboard.server.offered import find_offered
+from dashboard.server.sessions import summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.folded import folded
 from dashboard.ui.no_trades import tell_no_trades, tell_no_trades_in
+from dashboard.ui.not_found import tell_not_found
 from dashboard.ui.set_aside import tell_set_aside
-from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, periods, whole_of
+from dashboard.ui.time_ranges import TimeRange, whole_of
 from services.common.elastic.client import Elasticsearch
 from services.review.corrections import corrections_of
 
@@ -78,15 +78,12 @@ def _refresh(client: Elasticsearch, refresh_s: float, was_live: bool) -> None:
 
 
 def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted, loading: DeltaGenerator) -> None:
-    sessions, latest = together(partial(find_sessions, client), partial(last_minutes, client, noted))
-    if not sessions:
+    offered = find_offered(client, noted)
+    if offered is None:
         tell_no_trades()
         return
-    aside = find_set_aside(client)
-    offered = periods(sessions)
-    choices: list[Period | Rolling] = [*latest, *offered, *(Period(one.day, one.day) for one in aside)]
     with folded("overview") as fold, st.container(horizontal=True, gap="medium"):
-        period = choose_period(choices)
+        period = choose_period(offered.choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
             tell_no_trades_in(period)
@@ -95,8 +92,8 @@ def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted, loadin
         choose_filters()
         view = overview_state.current()
         fold.say([period.title, *view.labels, *view.severities, *([view.find] if view.find else [])])
-    tell_set_aside(aside)
-    _tell_what_was_not_found(choices, time_range)
+    tell_set_aside(offered.aside)
+    tell_not_found(view.period, view.time_range, offered.choices, time_range)
     answers = _ask(client, time_range)
     loading.empty()
     st.session_state[_SHOWN] = True
@@ -107,7 +104,7 @@ def _show_overview(client: Elasticsearch, refresh_s: float, noted: Noted, loadin
             is_live = overview_state.current().is_live
             controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
     with_day = period.sessions > 1
-    view = linked(overview_state.current(), period, offered[0])
+    view = linked(overview_state.current(), period, offered.newest)
     by_time, beside = st.columns([2, 1], gap="large")
     with by_time:
         show_heat_map(answers, summary.symbols, time_range, view)
@@ -134,13 +131,3 @@ def _ask(client: Elasticsearch, time_range: TimeRange) -> Answers:
         partial(corrections_of, client, listed),
     )
     return Answers(anomalies, sightings, watched, alerts, ranking, prices, corrections)
-
-
-def _tell_what_was_not_found(choices: Sequence[Period | Rolling], shown: TimeRange) -> None:
-    """Say which session or time of the address was not found."""
-    view = overview_state.current()
-    if view.period is not None and find_period(choices, view.period) is None:
-        st.info("The session in the address has no trades. Showing the newest session instead.")
-    asked = view.time_range
-    if asked is not None and (asked.end <= shown.start or shown.end <= asked.start):
-        st.info("The time in the address is outside this session. Showing the whole session instead.")

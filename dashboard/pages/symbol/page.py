@@ -1,7 +1,6 @@
 """The live page of one symbol: its prices and volumes, the anomalies found, and the newest of these."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from importlib import import_module
 
 import streamlit as st
@@ -23,18 +22,18 @@ from dashboard.pages.symbol.controls import (
 from dashboard.pages.symbol.expected import Expected
 from dashboard.pages.symbol.queries import URGENT, AnomalySummary, TradeSummary
 from dashboard.server.answers import Noted
-from dashboard.server.elastic import together
-from dashboard.server.last_minutes import last_minutes
-from dashboard.server.sessions import find_sessions, find_set_aside, summarize_period
+from dashboard.server.offered import find_offered
+from dashboard.server.sessions import summarize_period
 from dashboard.settings import DashboardSettings
 from dashboard.ui import url_state, watchlist
 from dashboard.ui.error_boundary import error_boundary
 from dashboard.ui.folded import folded
 from dashboard.ui.no_trades import tell_no_trades, tell_no_trades_in
+from dashboard.ui.not_found import tell_not_found
 from dashboard.ui.page_title import set_title
 from dashboard.ui.search_address import to_reference
 from dashboard.ui.set_aside import tell_set_aside
-from dashboard.ui.time_ranges import Period, Rolling, TimeRange, find_period, periods, whole_of
+from dashboard.ui.time_ranges import TimeRange, whole_of
 from dashboard.ui.times import format_span
 from services.common.elastic.client import Elasticsearch
 from services.contracts.trade import size_text
@@ -69,19 +68,13 @@ def _show_symbol(
     with st.container(horizontal=True, horizontal_alignment="right"):
         is_live = symbol_state.current().is_live
         controlled(st.toggle, f"Refresh every {refresh_s:g} s", "is_live", is_live, width="content")
-    sessions, latest = together(partial(find_sessions, client), partial(last_minutes, client, noted))
-    if not sessions:
+    offered = find_offered(client, noted)
+    if offered is None:
         tell_no_trades()
         return
-    aside = find_set_aside(client)
-    choices: list[Period | Rolling] = [
-        *latest,
-        *periods(sessions),
-        *(Period(one.day, one.day) for one in aside),
-    ]
     with folded("symbol") as fold, st.container(horizontal=True, gap="medium"):
         symbol_place = st.container(width=170)
-        period = choose_period(choices)
+        period = choose_period(offered.choices)
         summary = summarize_period(client, period.time_range)
         if summary is None:
             tell_no_trades_in(period)
@@ -95,9 +88,11 @@ def _show_symbol(
         view = symbol_state.current()
         zoom = [] if view.time_range is None else [format_span(time_range.start, time_range.end)]
         fold.say([symbol, period.title, *zoom, *view.labels, *view.severities])
-    tell_set_aside(aside)
-    _tell_what_was_not_found(choices, time_range)
-    question = Question(symbol_state.current(), tuple(watchlist.watched()), symbol, period, time_range)
+    tell_set_aside(offered.aside)
+    tell_not_found(view.period, view.time_range, offered.choices, time_range)
+    if view.is_inverted:
+        st.info("The time in the address ends before it begins. Showing the whole session instead.")
+    question = Question(view, tuple(watchlist.watched()), symbol, period, time_range)
     answers = ask(question)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         show_watched(answers.urgent, symbol)
@@ -147,18 +142,6 @@ def _expected(
         judged = import_module("dashboard.pages.symbol.judged")
     found: Expected = judged.find_expected(client, symbol, time_range, trades)
     return found
-
-
-def _tell_what_was_not_found(choices: Sequence[Period | Rolling], shown: TimeRange) -> None:
-    """Say which session or time of the address was not found."""
-    view = symbol_state.current()
-    if view.period is not None and find_period(choices, view.period) is None:
-        st.info("The session in the address has no trades. Showing the newest session instead.")
-    if view.is_inverted:
-        st.info("The time in the address ends before it begins. Showing the whole session instead.")
-    asked = view.time_range
-    if asked is not None and (asked.end <= shown.start or shown.end <= asked.start):
-        st.info("The time in the address is outside this session. Showing the whole session instead.")
 
 
 def _show_counts(trades: TradeSummary, anomalies: AnomalySummary) -> None:
