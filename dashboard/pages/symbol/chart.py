@@ -93,22 +93,19 @@ def spans(buckets: pd.DataFrame) -> dict[str, Any]:
     """Say when a bucket is, `2026-03-02 15:30:00 to 15:32:00`, in UTC and by the chosen clock."""
     # Of buckets of a second or more, the milliseconds say nothing.
     unit: Literal["s", "ms"] = "s" if (buckets["start"].dt.microsecond == 0).all() else "ms"
-    return {
-        name: [
-            f"{start[:10]} {start[11:]} to {end[11:]}"
-            for start, end in zip(
-                *(_texts(buckets[column], clock, unit) for column in ("start", "end")), strict=True
-            )
+    spans = {}
+    for name, clock in (("utc", UTC_CLOCK), ("local", zone())):
+        starts, ends = (_texts(buckets[column], clock, unit) for column in ("start", "end"))
+        spans[name] = [
+            f"{start[:10]} {start[11:]} to {end[11:]}" for start, end in zip(starts, ends, strict=True)
         ]
-        for name, clock in (("utc", UTC_CLOCK), ("local", zone()))
-    }
+    return spans
 
 
 def _texts(times: pd.Series, clock: Clock, unit: Literal["s", "ms"]) -> list[str]:
     """Return times as `2026-03-02T15:30:00`; a tenth of the time that pandas takes for it."""
-    texts: list[str] = np.datetime_as_string(
-        clock.local(times).dt.tz_localize(None).to_numpy(), unit=unit
-    ).tolist()
+    local = clock.local(times).dt.tz_localize(None).to_numpy()
+    texts: list[str] = np.datetime_as_string(local, unit=unit).tolist()
     return texts
 
 
