@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import sys
 
 NEW_OBJECTS = 100_000
 """New objects until the next collection. Python's 700 would take a fourth of the indexer's time."""
@@ -22,18 +21,20 @@ def tune_memory() -> None:
     outage: a detector grew by some 200 MB for each one. To be called before there are other threads.
     """
     gc.set_threshold(NEW_OBJECTS)
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # others than the GNU C library have none
-        if mallopt is not None:
-            mallopt(_M_ARENA_MAX, POOLS)
+    _call("mallopt", _M_ARENA_MAX, POOLS)
 
 
 def give_memory_back() -> None:
-    """Return what was freed to the system, as far as the C library can; takes some tens of milliseconds.
+    """Return what was freed to the system, as far as the C library can; takes a tenth of a second.
 
     Worth it after work that needed far more memory than usual, such as a replay.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *arguments: int) -> None:
+    """Call a function of the GNU C library; others do not have it."""
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:
+        function(*arguments)
