@@ -93,7 +93,7 @@ def test_what_is_recorded_has_the_name_of_the_sign_in_until_the_sign_out(
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     page.get_by_role("link", name="Alerts").click()
-    expect(page.get_by_text(NAME)).to_be_visible()
+    expect(page.get_by_text(NAME, exact=True)).to_be_visible()
     expect(page.get_by_label("Your name")).to_have_count(0)
     acknowledge_first(page)
     expect(page.get_by_text("Acknowledged: LOOK")).to_be_visible()
