@@ -55,7 +55,7 @@ def to_json(trades: pl.DataFrame, encoding: Encoding) -> list[bytes]:
         '","symbol":"',
         pl.col("symbol"),
         '","price":',
-        _price(trades.schema["price"]),
+        _price(trades["price"]),
         ',"size":',
         _size(trades.schema["size"]),
         ',"side":"',
@@ -100,11 +100,20 @@ def _size(kind: pl.DataType) -> pl.Expr:
     return pl.col("size").cast(pl.String).str.replace(r"\.0+$|(\.\d*[1-9])0+$", "${1}")
 
 
-def _price(kind: pl.DataType) -> pl.Expr:
-    """Write a price as an exact decimal number with at least one digit after the point.
+def _price(prices: pl.Series) -> pl.Expr:
+    """Write prices as exact decimal numbers with at least one digit after the point.
 
-    It is an integer of 1e-9, or a decimal of the price itself.
+    They are integers of 1e-9, or decimals of the prices themselves. Many are the same: each is written once.
     """
+    distinct = prices.unique()
+    return pl.lit(
+        prices.replace_strict(
+            distinct, distinct.to_frame("price").select(_price_text(prices.dtype)).to_series()
+        )
+    )
+
+
+def _price_text(kind: pl.DataType) -> pl.Expr:
     if isinstance(kind, pl.Decimal):
         return pl.col("price").cast(pl.String).str.replace(r"(\.\d+?)0+$", "${1}")
     # Without a sign: the least price has no positive counterpart of 64 bits with one.

@@ -29,6 +29,7 @@ _YEAR_FIRST = rf"^(\d{{4}})[-/](\d\d)[-/](\d\d)[Tt ]{_CLOCK}{_ZONE}$"
 _YEAR_LAST = rf"^(\d{{1,2}})([-/.])(\d{{1,2}})[-/.](\d{{4}}),? {_CLOCK} ?([AaPp][Mm])?$"
 _YEAR_LAST_GROUPS = ["first", "mark", "other", "year", "hour", "minute", "second", "fraction", "half"]
 _MOST_S = (2**63 - 1) // 10**9 - 1
+_LAST_S = 9_214_646_399  # the last second of 2261
 _PLACES = 18
 _MOST = Decimal(10) ** 20
 
@@ -187,7 +188,7 @@ def times(text: pl.Series, *, zone: str = "UTC", order: DateOrder | None = None)
     to_utc_s = pl.when(offset.str.starts_with("-")).then(ahead_s).otherwise(-ahead_s).fill_null(0)
     fraction = pl.col("fraction").str.pad_end(9, "0").cast(pl.Int64).fill_null(0)
     utc_s = pl.lit(seconds) + to_utc_s
-    nanos = pl.when(utc_s.is_between(0, _MOST_S)).then(utc_s * 10**9 + fraction)
+    nanos = pl.when(utc_s.is_between(0, _LAST_S)).then(utc_s * 10**9 + fraction)
     return parts.select(nanos).to_series().alias(text.name)
 
 

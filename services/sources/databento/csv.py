@@ -39,7 +39,12 @@ COLUMNS = REQUIRED | OPTIONAL
 SAMPLE_BYTES = 1 << 16
 INTEGER = r"^-?\d{1,20}$"
 DECIMAL = r"^-?\d{1,10}\.\d{1,9}$"
-ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$"
+YEARS = "(19[7-9][0-9]|2[01][0-9]{2}|22[0-5][0-9]|226[01])"
+"""Of which 64 bits hold the nanoseconds; polars would read others as times of these years."""
+NANO_TIME = rf"^{YEARS}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}\.[0-9]{{9}}Z$"
+ISO_TIME = rf"^{YEARS}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?Z$"
+TIME_FORMATS = {NANO_TIME: "%Y-%m-%dT%H:%M:%S.%9fZ", ISO_TIME: "%Y-%m-%dT%H:%M:%S%.fZ"}
+"""Of written times; of a fixed length they are read four times as fast."""
 COUNTED_TIME = r"^\d{9,19}(\.\d+)?$"
 YEAR_LAST_DATE = r"^\d{1,2}[-/]\d{1,2}[-/]\d{4}\b"
 LEAST_NANOS = 10**17
@@ -79,7 +84,7 @@ class DatabentoCsv(FileSource):
         _check_dialect(path, self._dialect)
         self._names = [name or f"#{at}" for at, name in enumerate(self._dialect.names, 1)]
         self._known = [name for name in self._names if name in COLUMNS]
-        self._readable = {name: _is_readable(self._dialect.column(name)) for name in TIMES}
+        self._written = {name: _written_times(self._dialect.column(name)) for name in TIMES}
         self._order = _date_order(path, self._dialect)
         self._prices = self._given_prices = prices
 
@@ -167,10 +172,10 @@ class DatabentoCsv(FileSource):
             return pl.when(text.str.contains(PLAIN_TEXT)).then(text).alias(name)
         number = text.cast(pl.Int64, strict=False)
         if name in TIMES:
-            if self._readable[name]:
-                valid = pl.when(text.str.contains(ISO_TIME)).then(text)
-                time = valid.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ns", strict=False)
-                return pl.when(time.cast(pl.Int64) >= 0).then(time.cast(pl.Int64)).alias(name)
+            if (written := self._written[name]) is not None:
+                valid = pl.when(text.str.contains(written)).then(text)
+                time = valid.str.to_datetime(TIME_FORMATS[written], time_unit="ns", strict=False)
+                return time.cast(pl.Int64).alias(name)
             return pl.when(number >= LEAST_NANOS).then(number).alias(name)
         if name == "price":
             if self._prices == "fixed":
@@ -379,7 +384,11 @@ def _date_order(path: Path, dialect: Dialect) -> DateOrder | None:
     return order
 
 
-def _is_readable(cells: list[str]) -> bool:
-    """Tell whether a column holds text such as 2024-12-02T…Z, not integers: the majority decides."""
-    readable = sum(re.match(ISO_TIME, cell) is not None for cell in cells)
-    return readable >= sum(re.match(INTEGER, cell) is not None for cell in cells)
+def _written_times(cells: list[str]) -> str | None:
+    """Return which of `TIME_FORMATS` a column has; None for integers. The majority decides."""
+    nanos, written, integers = (
+        sum(re.match(form, cell) is not None for cell in cells) for form in (NANO_TIME, ISO_TIME, INTEGER)
+    )
+    if written < integers:
+        return None
+    return NANO_TIME if nanos and nanos == written else ISO_TIME

@@ -37,6 +37,20 @@ def test_integer_and_readable_files_give_the_same_trades(tmp_path: Path, name: s
     assert readable[1] == integers[1] == []
 
 
+@pytest.mark.parametrize("digits", [range(10), [9] * 9 + [3], [3] * 9 + [9], [0] * 10, [6] * 10])
+def test_times_may_have_any_number_of_digits(tmp_path: Path, digits: list[int]) -> None:
+    times = [
+        f"2024-12-02T14:30:0{n}.{'123456789'[:count]}".rstrip(".") + "Z" for n, count in enumerate(digits)
+    ]
+    trades, rejected = read(
+        write_csv(tmp_path / "day.csv", [row(n, ts_event=at) for n, at in enumerate(times)])
+    )
+    whole_ns = 1_733_149_800_000_000_000
+    fractions_ns = [int("123456789"[:count].ljust(9, "0")) for count in digits]
+    assert trades["ts_event"].to_list() == [whole_ns + n * 10**9 + ns for n, ns in enumerate(fractions_ns)]
+    assert not rejected
+
+
 def test_windows_line_ends_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "day.csv"
     path.write_bytes(f"{HEADER}\r\n{row(1)}\r\n\r\n{row(2)}\r\n".encode())
@@ -62,6 +76,9 @@ def test_windows_line_ends_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
         ),
         ({"ts_event": "yesterday"}, "ts_event is not an ISO 8601 time: 'yesterday'"),
         ({"ts_event": "2024-13-02T14:30:00.000000000Z"}, "ts_event is out of range"),
+        ({"ts_event": "1600-06-01T14:30:00.000000000Z"}, "ts_event is out of range"),
+        ({"ts_event": "2555-06-01T14:30:00.000000000Z"}, "ts_event is out of range"),
+        ({"ts_event": "2262-01-01T00:00:00.000000000Z"}, "ts_event is out of range"),
         ({"ts_event": "18446744073709551615"}, "ts_event is undefined"),
         ({"ts_recv": "18446744073709551615"}, "ts_recv is undefined"),
         ({"side": "X"}, "side is not one of A, B, N: 'X'"),
