@@ -18,6 +18,7 @@ from services.detector.engine.batch import (
     VOLUME_ELIGIBLE,
 )
 from services.detector.engine.order import identities_of
+from services.detector.engine.texts import NO_TIME, joined, parse_times
 
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -105,9 +106,7 @@ def to_columns(trades: list[Trade], time_zone: str) -> TradeColumns:
 
 def identities(trade_ids: list[str]) -> np.ndarray:
     """Return 64 bits for each id, int64; see `identities_of`."""
-    encoded = [trade_id.encode() for trade_id in trade_ids]
-    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-    return identities_of(np.frombuffer(b"".join(encoded), np.uint8), ends)
+    return identities_of(*joined(trade_ids))
 
 
 _MARKS = attrgetter("venue", "publisher_id", "price_eligible", "anchor_eligible", "volume_eligible", "kind")
@@ -180,16 +179,22 @@ def _received(trades: list[Trade]) -> np.ndarray:
     times = [trade.ts_recv for trade in trades]
     if not any(times):
         return np.zeros(len(times), np.int64)
-    parsed = pl.Series(times, dtype=pl.String).str.to_datetime(_TIME, time_unit="ns", strict=False)
-    return parsed.cast(pl.Int64).fill_null(0).to_numpy()
-
-
-_TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
+    parsed = parse_times([time or "" for time in times])
+    return np.where(parsed == NO_TIME, 0, parsed)
 
 
 def nanoseconds(times: list[str]) -> np.ndarray:
-    """Return ISO 8601 times in UTC as ns since 1970, int64, shape (n,)."""
-    return pl.Series(times, dtype=pl.String).str.to_datetime(_TIME, time_unit="ns").cast(pl.Int64).to_numpy()
+    """Return ISO 8601 times in UTC as ns since 1970, int64, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        One of them is no time from 1970 to 2261.
+    """
+    parsed = parse_times(times)
+    if np.any(parsed == NO_TIME):
+        raise ValueError(f"not an ISO 8601 UTC time: {times[int(np.argmax(parsed == NO_TIME))]!r}")
+    return parsed
 
 
 def trading_days(event_ns: np.ndarray, time_zone: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from dataclasses import replace
 
 import numpy as np
 import structlog
@@ -12,7 +13,7 @@ from services.common.observability.rates import Rate
 from services.contracts.components import DETECTOR
 from services.detector.detectors.tally import ModelTally
 from services.detector.engine.state import OutOfOrder
-from services.detector.live.partition import Detected
+from services.detector.live.partition import Detected, JudgedTrades
 from services.detector.models.drift import stability_index
 
 DRIFT_LEAST, DRIFT_MEMORY = 1_000, 20_000
@@ -79,8 +80,8 @@ class Tally:
         self._sampled: dict[str, np.ndarray] = {}  # trades by feature and part, of each model
 
     def add(self, found: Detected) -> None:
-        """Add results that are published but not committed yet."""
-        self._uncounted.append(found)
+        """Add results that are published but not committed yet; their trades are not kept as long."""
+        self._uncounted.append(replace(found, judged=JudgedTrades([], [])))
 
     def discard(self) -> None:
         """Drop what was not committed."""

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import NamedTuple
 
 import msgspec
@@ -10,10 +11,11 @@ import msgspec
 from services.common.kafka.records import Record
 from services.contracts.anomaly import Anomaly
 from services.contracts.tape_clock import UNKNOWN, ClockReading
-from services.contracts.trade import NotATradeError, Trade, decode_trade
+from services.contracts.trade import Trade
 from services.detector.detectors.tally import ModelTally
 from services.detector.engine.batch import SessionKey
 from services.detector.engine.columns import to_columns
+from services.detector.engine.decode import decode_trades
 from services.detector.engine.engine import Engine
 from services.detector.engine.growth import Prints
 from services.detector.engine.state import OutOfOrder, SessionState
@@ -210,26 +212,19 @@ class WatchedPartition:
     def _detect(self, messages: list[Record]) -> Detected:
         """Run messages through the engine; all of them are to be published, or all are replayed."""
         found = Detected()
-        trades: list[Trade] = []
-        origins: list[Record] = []
         first_offset = messages[0].offset()
-        for message in messages:
-            try:
-                trade = decode_trade(message.value())
-            except NotATradeError as error:
-                if message.offset() >= self._letters_from:
-                    found.rejected.append((message, str(error)))
-                continue
-            if message.offset() < self._skip_until and message.offset() < self._skip.get(trade.symbol, 0):
-                continue
-            if trade.symbol not in self._symbols:
-                self._symbols.add(trade.symbol)
-                found.new_symbols[trade.symbol] = message.key() == trade.symbol.encode()
-            if trade.reconciled:
-                found.reconciled += 1
-                continue
-            trades.append(trade)
-            origins.append(message)
+        trades, origins = self._decode(messages, found)
+        if first_offset < self._skip_until:
+            is_new = [
+                message.offset() >= self._skip.get(trade.symbol, 0)
+                for trade, message in zip(trades, origins, strict=True)
+            ]
+            trades, origins = list(compress(trades, is_new)), list(compress(origins, is_new))
+        self._note_symbols(trades, origins, found)
+        is_live = [not trade.reconciled for trade in trades]
+        if not all(is_live):
+            found.reconciled = len(trades) - sum(is_live)
+            trades, origins = list(compress(trades, is_live)), list(compress(origins, is_live))
         before, held_before = self._engine.out_of_order, self._engine.held_back
         found.anomalies = self._judge(trades, origins) if trades else []
         found.out_of_order = self._engine.out_of_order - before
@@ -241,6 +236,26 @@ class WatchedPartition:
         self.position = messages[-1].offset() + 1
         found.judged = JudgedTrades(trades, self._note_changes(first_offset))
         return found
+
+    def _decode(self, messages: list[Record], found: Detected) -> tuple[list[Trade], list[Record]]:
+        """Return the trades among messages, each with its message; note the other messages as rejected."""
+        trades, rejected = decode_trades([message.value() for message in messages])
+        if not rejected:
+            return trades, messages
+        found.rejected = [
+            (messages[at], reason)
+            for at, reason in rejected.items()
+            if messages[at].offset() >= self._letters_from
+        ]
+        return trades, [message for at, message in enumerate(messages) if at not in rejected]
+
+    def _note_symbols(self, trades: list[Trade], messages: list[Record], found: Detected) -> None:
+        """Note the symbols that are new, and whether they are the keys of their first messages."""
+        symbols = [trade.symbol for trade in trades]
+        for symbol in dict.fromkeys(symbols):
+            if symbol not in self._symbols:
+                self._symbols.add(symbol)
+                found.new_symbols[symbol] = messages[symbols.index(symbol)].key() == symbol.encode()
 
     def _judge(self, trades: list[Trade], messages: list[Record]) -> list[Judged]:
         """Run trades through the engine, each with its message."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from services.contracts.trade import NotATradeError, Trade, decode_trade
+from services.contracts.trade import Trade
 from services.detector.engine.columns import TradeColumns, to_columns
+from services.detector.engine.decode import decode_trades
 from services.detector.engine.growth import Prints
 from services.sources.base import Chunk, Source
 
@@ -40,12 +41,7 @@ def decode_chunk(source: Source, chunk: Chunk, time_zone: str) -> DecodedChunk:
 
     Rows that the live detector would reject are dropped and counted; `time_zone` is the exchange's.
     """
-    kept, trades = [], []
-    for value in source.to_json(chunk.trades):
-        try:
-            trades.append(decode_trade(value))
-        except NotATradeError:
-            continue
-        kept.append(value)
-    rejected = len(chunk.rejected) + len(chunk.trades) - len(trades)
-    return DecodedChunk(kept, trades, to_columns(trades, time_zone), rejected)
+    values = source.to_json(chunk.trades)
+    trades, wrong = decode_trades(values)
+    kept = [value for at, value in enumerate(values) if at not in wrong] if wrong else values
+    return DecodedChunk(kept, trades, to_columns(trades, time_zone), len(chunk.rejected) + len(wrong))

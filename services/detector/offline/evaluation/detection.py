@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from services.contracts.anomaly import Anomaly, Severity
-from services.contracts.trade import NotATradeError, decode_trade
+from services.detector.engine.decode import decode_trades
 from services.detector.engine.engine import Engine
 from services.detector.profiles.profile import Profile
 from services.sources.encode import Encoding, to_json
@@ -59,12 +59,9 @@ def _anomalies(trades_json: list[bytes], profile: Profile) -> Iterator[tuple[str
     """Yield the anomalies and their revisions, with the ids of the trades that they began with."""
     engine = Engine(profile)
     for start in range(0, len(trades_json), BATCH_TRADES):
-        trades = []
-        for value in trades_json[start : start + BATCH_TRADES]:
-            try:
-                trades.append(decode_trade(value))
-            except NotATradeError:
-                continue  # the live detector rejects it too
+        trades, _ = decode_trades(
+            trades_json[start : start + BATCH_TRADES]
+        )  # the live detector rejects others, too
         for at, anomaly, _ in engine.detect(trades):
             yield anomaly.first_trade or trades[at].trade_id, anomaly
 
