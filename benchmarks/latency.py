@@ -14,28 +14,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.feed import PROFILE, running_service
 from benchmarks.rows import Row
 from benchmarks.surroundings import PROJECT, environment, note, processor_s, run_command
-from benchmarks.topics import appended_s
+from benchmarks.topics import appended_s, topic_sizes
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_consumer
 from services.common.kafka.connection import KafkaConnection
-from services.contracts.topics import ANOMALIES_TOPIC
+from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC
 
 RATE = 5_000
 SECONDS, WARM_UP_S, AFTER_S = 20.0, 20.0, 3.0
 SEARCH_EVERY_S = 0.02
 FEWEST = 50
 TIMEOUT_S = 120.0
+OF_TRANSACTIONS = ("__transaction_state", "__consumer_offsets", CHECKPOINTS_TOPIC)
+"""Topics that exactly-once delivery writes to."""
 
 Times = dict[int, float]
 """Seconds since 1970, by the numbers of trades."""
@@ -51,22 +56,69 @@ def measure() -> list[Row]:
         profile = folder / "apart.yaml"
         profile.write_text(PROFILE)
         detect = ("detect", "--profile", str(profile))
-        with running_service(detect, variables, folder / "detector.log") as detector:
+        port = free_port()
+        variables_detector = variables | {"TAPEWATCH_METRICS_PORT": str(port)}
+        with running_service(detect, variables_detector, folder / "detector.log") as detector:
             with running_service(("index",), variables, folder / "indexer.log"):
                 found = _sending(0, variables, lambda: _found(stack.elasticsearch_url))
             stack.elasticsearch.stop()
-            before_s = processor_s(detector.pid)
+            kafka_folder = stack.data_dir / "kafka" / "data"
+            before = _Used.now(detector.pid, port, kafka_folder)
             read = _sending(len(found), variables, lambda: _read(kafka))
-            cores = (processor_s(detector.pid) - before_s) / (WARM_UP_S + SECONDS + AFTER_S)
+            used = _Used.now(detector.pid, port, kafka_folder).since(before)
         appended = {int(trade_id): at_s for trade_id, at_s in appended_s(stack.kafka_bootstrap).items()}
     at_rate = f"{RATE:,} trades a second"
     return [
         *_rows(f"latency: a trade in Kafka to its anomaly in Kafka, {at_rate}", read, appended, (30, 60)),
-        Row(f"latency: the detector's processor meanwhile, {at_rate}", cores, "cores"),
+        Row(f"latency: the detector's processor meanwhile, {at_rate}", used.processor_s, "cores"),
+        Row(f"latency: the detector's transactions meanwhile, {at_rate}", used.commits, "transactions/s"),
+        Row(f"latency: what they take in Kafka, {at_rate}", used.bytes_kept / 1000, "kB/s"),
         *_rows(
             f"latency: a trade in Kafka until it can be searched, {at_rate}", found, appended, (600, 1_200)
         ),
     ]
+
+
+@dataclass(frozen=True)
+class _Used:
+    """What the detector has used since it started, or in a second.
+
+    Parameters
+    ----------
+    processor_s
+        Its processor time.
+    commits
+        Its transactions.
+    bytes_kept
+        What the broker keeps of transactions, offsets and checkpoints.
+    """
+
+    processor_s: float
+    commits: float
+    bytes_kept: float
+
+    @classmethod
+    def now(cls, pid: int, port: int, kafka_folder: Path) -> "_Used":
+        """Look at the process, its metrics and the broker's folder."""
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT_S) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        commits = sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == "tapewatch_commit_seconds_count"
+        )
+        sizes = topic_sizes(kafka_folder)
+        return cls(processor_s(pid), commits, sum(sizes.get(topic, 0) for topic in OF_TRANSACTIONS))
+
+    def since(self, before: "_Used") -> "_Used":
+        """Return what was used in each second between two looks."""
+        seconds = WARM_UP_S + SECONDS + AFTER_S
+        return _Used(
+            (self.processor_s - before.processor_s) / seconds,
+            (self.commits - before.commits) / seconds,
+            (self.bytes_kept - before.bytes_kept) / seconds,
+        )
 
 
 def _rows(name: str, ends: Times, appended: Times, targets_ms: tuple[int, int]) -> list[Row]:

@@ -36,8 +36,8 @@ BENCHMARKS = (
 )
 """Modules of this folder, each with `measure() -> list[Row]`, or tables of its own."""
 
-ON_REQUEST = {"peers": "benchmarks.peers.measuring"}
-"""Benchmarks that run only if they are named, as they take long; each with `measure() -> Table`."""
+ON_REQUEST = {"peers": "benchmarks.peers.measuring", "choices": "benchmarks.choices"}
+"""Benchmarks that run only if they are named, as they take long; each with `measure()` of its tables."""
 
 PACKAGES = {"scale": "benchmarks.scale.measuring"} | ON_REQUEST
 """Those that are packages: the module that measures."""
@@ -60,7 +60,7 @@ def main() -> int:
         choices=[*_present(), *ON_REQUEST],
         metavar="NAME",
         help=f"run this one, of {', '.join(_present())}, or of those that run only then since they take "
-        f"long, {', '.join(ON_REQUEST)} (half an hour); may be given several times",
+        f"long, {', '.join(ON_REQUEST)}; may be given several times",
     )
     chosen = parser.parse_args().only or _present()
     # Before polars is imported: one core each, for Tapewatch and for its peers.
