@@ -214,7 +214,8 @@ def _create(stack: EmbeddedStack, topic: str) -> None:
 
 
 def _delete(stack: EmbeddedStack, topic: str) -> None:
-    for future in new_admin(stack.kafka_connection).delete_topics([topic]).values():
+    admin = new_admin(stack.kafka_connection)
+    for future in admin.delete_topics([topic]).values():
         future.result(TIMEOUT_S)
 
 

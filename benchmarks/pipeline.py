@@ -70,26 +70,33 @@ def main() -> int:
     console = Console(stderr=True, highlight=False)
     rows: list[Row] = []
     tables: list[Table] = []
-    failed = False
-    for name in chosen:
-        began_s = time.monotonic()
-        try:
-            measured = importlib.import_module(PACKAGES.get(name, f"benchmarks.{name}")).measure()
-            for one in [measured] if isinstance(measured, Table) else measured:
-                if isinstance(one, Table):
-                    tables.append(one)
-                else:
-                    rows.append(one)
-        except TapewatchError as error:
-            console.print(f"[bold red]{name}:[/] {error.cause} {error.hint}")
-            failed = True
+    try:
+        are_measured = [_measure(name, rows, tables, console) for name in chosen]
+    finally:  # what was measured before an error or a stop is worth having
+        print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
+        if rows:
+            print_table(_of_rows(rows))
+        for table in tables:
+            print_table(table)
+    return int(not all(are_measured))
+
+
+def _measure(name: str, rows: list[Row], tables: list[Table], console: Console) -> bool:
+    """Run a benchmark and add what it measured; returns whether it could be run."""
+    began_s = time.monotonic()
+    try:
+        measured = importlib.import_module(PACKAGES.get(name, f"benchmarks.{name}")).measure()
+    except TapewatchError as error:
+        console.print(f"[bold red]{name}:[/] {error.cause} {error.hint}")
+        return False
+    finally:
         console.print(f"{name}: {time.monotonic() - began_s:.0f} s", style="dim")
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    if rows:
-        print_table(_of_rows(rows))
-    for table in tables:
-        print_table(table)
-    return int(failed)
+    for one in [measured] if isinstance(measured, Table) else measured:
+        if isinstance(one, Table):
+            tables.append(one)
+        else:
+            rows.append(one)
+    return True
 
 
 def _present() -> list[str]:

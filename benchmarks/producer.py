@@ -38,7 +38,7 @@ from services.sources.synthetic.day import DayConfig
 TURNS = 3
 PLAIN_ROWS = 20_000
 PUBLISHED_DAY = DayConfig(trades=500_000, symbols=10)
-PUBLISHED_TURNS = 3
+PUBLISHED_TURNS = 5
 SMALL_DAY = DayConfig(trades=1_000, symbols=2)
 SMALL_TURNS = 5
 TIMEOUT_S = 120
@@ -96,6 +96,7 @@ def _publish() -> list[Row]:
     day, small = generated_day(PUBLISHED_DAY), generated_day(SMALL_DAY)
     with running_kafka() as bootstrap:
         variables = environment(bootstrap)
+        del variables["POLARS_MAX_THREADS"]  # a reader ahead needs a thread of its own
         note(f"producer: publishes {day.name} in turns with librdkafka alone")
         turns = [(_produced(variables, day), _ready(variables, day)) for _ in range(1 + PUBLISHED_TURNS)]
         pairs = turns[1:]

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.selftest`: what the live selftest and the watchdog take of a detector's time.
+"""What the live selftest and the watchdog take of a detector's time.
 
 A market of 500 symbols comes as fast as 50,000 trades a second, by a clock of its own, with the default
 settings; all else is the detector's code. What a round takes is set against its period.
@@ -11,7 +11,8 @@ import msgspec
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
 from benchmarks.detector import SYMBOLS, dealt
-from benchmarks.surroundings import generated_day, note
+from benchmarks.rows import Row
+from benchmarks.surroundings import generated_day
 from services.contracts.trade import Trade, decode_trade
 from services.detector.engine.columns import nanoseconds
 from services.detector.live.partition import WatchedPartition
@@ -32,14 +33,8 @@ READS = 20
 """Half of them before the round begins, and half while it goes on."""
 
 
-def measure() -> tuple[float, float]:
-    """Return the shares of the detector's time that selftest and watchdog take, 0 to 1.
-
-    Returns
-    -------
-    tuple
-        Of each read, and of a round in its period.
-    """
+def measure() -> list[Row]:
+    """Measure the shares of the detector's time that selftest and watchdog take."""
     profile = load_profile()
     settings = DetectorSettings()
     trades = _trades()
@@ -74,8 +69,14 @@ def measure() -> tuple[float, float]:
     while selftest.is_in_round:
         selftest.turn({0: partition})
     round_s += time.process_time() - began_s
-    idle = read_s / (judged_s / 2)
-    return idle, (round_s - read_s) / period_s
+    return [
+        Row(f"selftest: of a read of {BATCH:,} trades", 100 * read_s / (judged_s / 2), "% of processor"),
+        Row(
+            f"selftest: a round of {settings.selftest_symbols} symbols",
+            100 * (round_s - read_s) / period_s,
+            f"% of its {settings.selftest_minutes:g} minutes",
+        ),
+    ]
 
 
 def _trades() -> list[Trade]:
@@ -99,8 +100,3 @@ def _message(offset: int, trade: Trade) -> Message:
         value=msgspec.json.encode(trade),
         timestamp=(TIMESTAMP_LOG_APPEND_TIME, 0),
     )
-
-
-if __name__ == "__main__":
-    read_share, round_share = measure()
-    note(f"of each read {read_share:.2%}, of a round's period {round_share:.2%}")

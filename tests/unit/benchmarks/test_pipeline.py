@@ -1,5 +1,7 @@
+import importlib
 import subprocess
 import sys
+from typing import get_type_hints
 
 import pytest
 
@@ -12,6 +14,12 @@ def test_help_names_what_runs_only_on_request() -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "peers" in said
     assert not set(pipeline.ON_REQUEST) & set(pipeline.BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", [*pipeline.BENCHMARKS, *pipeline.ON_REQUEST])
+def test_a_benchmark_returns_rows_or_tables(name: str) -> None:
+    module = importlib.import_module(pipeline.PACKAGES.get(name, f"benchmarks.{name}"))
+    assert get_type_hints(module.measure)["return"] in (list[Row], list[Table], Table)
 
 
 def test_table_is_printed_as_a_page_has_it(capsys: pytest.CaptureFixture[str]) -> None:
