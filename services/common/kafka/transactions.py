@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 import structlog
@@ -131,6 +132,9 @@ class Transactions:
             )
         while True:
             self._make_client()
+            with suppress(KafkaException):
+                # Else, without a connection yet, the client looks for its coordinator half a second later.
+                self.producer.list_topics(timeout=CALL_TIMEOUT_S)
             try:
                 self._repeat(lambda: self.producer.init_transactions(CALL_TIMEOUT_S))
             except (KafkaException, _StuckError) as error:
