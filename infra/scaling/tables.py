@@ -8,8 +8,8 @@ TAPES = (
     Tape("a few dozen symbols", 1_000_000, 5_000, 50),
     Tape("one venue's stocks", 20_000_000, 100_000, 8_000),
     Tape("the whole US tape", 100_000_000, 500_000, 11_000),
-    Tape("three times that", 300_000_000, 1_500_000, 11_000),
-    Tape("ten times that", 1_000_000_000, 5_000_000, 11_000),
+    Tape("three times the whole", 300_000_000, 1_500_000, 11_000),
+    Tape("twenty times the whole", 2_000_000_000, 10_000_000, 11_000),
 )
 
 COLUMNS = (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.choices import COMMITTING, READING, SENDING
 from benchmarks.peers.figures import COLUMNS
 from benchmarks.peers.registry import PEERS
 from benchmarks.rows import Table
@@ -10,6 +11,7 @@ from benchmarks.scale.market import market_table
 from benchmarks.scale.opening import alerts_table, groups_table
 from benchmarks.scale.sizes import FULL
 from tests.docs.pages import ROOT, rows
+from tests.soak.figures import LIMITS
 
 ROWS = rows((ROOT / "docs" / "performance.md").read_text())
 TABLE = [row for row in ROWS if "engine" in row]
@@ -35,3 +37,12 @@ def test_table_of_engines_has_each_engine_once() -> None:
 @pytest.mark.parametrize("table", SCALE, ids=lambda table: table.columns[0])
 def test_tables_of_scale_have_its_columns(table: Table) -> None:
     assert [row for row in ROWS if tuple(row) == table.columns]
+
+
+def test_tables_of_choices_have_each_of_them() -> None:
+    assert [row["how"] for row in ROWS if "how" in row] == [*SENDING, *READING, *COMMITTING]
+
+
+def test_table_of_the_soak_has_what_must_not_grow() -> None:
+    told = {row["what"].split(":")[0] for row in ROWS if "last two fifths" in row}
+    assert told == set(LIMITS)
