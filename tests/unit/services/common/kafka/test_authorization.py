@@ -30,6 +30,9 @@ def test_reading_a_topic_that_is_denied_ends() -> None:
 
 def test_transactional_id_that_is_denied_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     class Denied:
+        def list_topics(self, timeout: float) -> None:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # as while no broker is connected
+
         def init_transactions(self, _timeout_s: float) -> None:
             raise KafkaException(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
 

@@ -27,6 +27,9 @@ class FailingProducer:
     def __init__(self, *_: object, **__: object) -> None:
         made.append(weakref.ref(self))
 
+    def list_topics(self, timeout: float) -> None:
+        pass
+
     def init_transactions(self, _: float) -> None:
         pass
 
