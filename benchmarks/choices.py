@@ -1,6 +1,6 @@
 """How messages are sent, read and committed, each choice beside its alternatives.
 
-Three tables, on the embedded Kafka with nothing else beside it:
+Four tables, on the embedded Kafka with nothing else beside it:
 
 - *Sending*: a generated day's trades, ready as bytes, by a client with transactions as `tapewatch produce`
   has it, into a topic of their own for each variant; then they are read back, which takes the client's time
@@ -9,6 +9,9 @@ Three tables, on the embedded Kafka with nothing else beside it:
   The time is from the first batch to the last.
 - *Committing*: `tapewatch detect` on the full topic, as in `benchmarks/service.py`, with another size of
   batches, or with longer or shorter transactions.
+
+- *Sharing*: several detectors of one group on the same full topic, from when they have done a third to when
+  nine tenths are done.
 
 Each variant changes one thing about what is chosen. They go in turns, every other turn backwards, after one
 that does not count; figures are medians. Processor time is that of this process, all of its threads, or of
@@ -75,6 +78,8 @@ COMMITTING: Mapping[str, str] = {
 }
 """What is changed in the detector's module `service` before it starts."""
 
+SHARING: Mapping[str, int] = {"one detector": 1, "two detectors": 2}
+
 Message = dict[str, bytes]
 
 
@@ -109,7 +114,7 @@ def measure() -> list[Table]:
         bench.publish(DAY)
         reading = _reading(stack)
         bench.publish(replace(DAY, date=DAY.date + dt.timedelta(days=1)))
-        return [sending, reading, _committing(bench)]
+        return [sending, reading, _committing(bench), _sharing(bench)]
 
 
 def _sending(stack: EmbeddedStack) -> Table:
@@ -177,6 +182,22 @@ def _committing(bench: Bench) -> Table:
         "Detecting and committing:",
         ("how", "trades/s", "processor s a million"),
         ((name, f"{_median(rates[name]):,.0f}", f"{_median(costs[name]):.2f}") for name in COMMITTING),
+    )
+
+
+def _sharing(bench: Bench) -> Table:
+    """Run one detector and several, on two days more."""
+    for days in (2, 3):
+        bench.publish(replace(DAY, date=DAY.date + dt.timedelta(days=days), trades=2 * DAY.trades))
+    rates: dict[str, list[float]] = {name: [] for name in SHARING}
+    for turn, name in _turns(SHARING):
+        rate = bench.detectors(SHARING[name])
+        if turn:
+            rates[name].append(rate)
+    return _table(
+        "Detectors of one group:",
+        ("how", "trades/s"),
+        ((name, f"{_median(rates[name]):,.0f}") for name in SHARING),
     )
 
 

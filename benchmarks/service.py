@@ -33,6 +33,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,7 @@ WARM_UP = DayConfig(date=dt.date(2026, 3, 2), trades=2 * COMMIT_EVERY, symbols=2
 MEASURED = DayConfig(date=dt.date(2026, 3, 3), trades=6 * COMMIT_EVERY, symbols=24)
 RUN_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
+MIDDLE_OF_WORK = (0.35, 0.9)
 
 
 def measure() -> list[Row]:
@@ -179,6 +181,40 @@ class Bench:
         if not read_topic(self._bootstrap, ANOMALIES_TOPIC):
             raise RuntimeError("the detector published no anomaly")
         return speed
+
+    def detectors(self, count: int) -> float:
+        """Return the trades a second of several detectors, in the middle of their work.
+
+        Each joins the group when it has started, so the first and the last trades tell little.
+        """
+        self._runs += 1
+        forget_detector(self._admin)
+        with (
+            Commits(self._bootstrap, TRADES_TOPIC, DETECTOR.group, self._ends) as commits,
+            ExitStack() as started,
+        ):
+            for number in range(count):
+                variables = self._env | {
+                    "TAPEWATCH_INSTANCE": f"{count}-{number}",
+                    "TAPEWATCH_METRICS_PORT": "0",
+                }
+                log = OUT / f"detector-{number}.log"
+                program = start_child(command("detect"), log_file=log, env=variables, cwd=PROJECT)
+                started.callback(program.wait, STOP_TIMEOUT_S)
+                started.callback(program.terminate)
+            deadline_s = time.perf_counter() + RUN_TIMEOUT_S
+            seen = [commits.ask()]
+            while seen[-1].offsets < commits.total:
+                if time.perf_counter() > deadline_s:
+                    raise TapewatchError(
+                        "The detectors did not commit all trades.", f"See the logs in {OUT}."
+                    )
+                time.sleep(POLL_S)
+                seen.append(commits.ask())
+        first, last = (
+            next(one for one in seen if one.offsets >= share * commits.total) for share in MIDDLE_OF_WORK
+        )
+        return (last.offsets - first.offsets) / (last.at_s - first.at_s)
 
     def _speed(self, arguments: list[str], group: str, env: Mapping[str, str]) -> Speed:
         """Run a program until its group has committed everything."""

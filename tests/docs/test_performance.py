@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.choices import COMMITTING, READING, SENDING
+from benchmarks.choices import COMMITTING, READING, SENDING, SHARING
 from benchmarks.peers.figures import COLUMNS
 from benchmarks.peers.registry import PEERS
 from benchmarks.rows import Table
@@ -40,7 +40,7 @@ def test_tables_of_scale_have_its_columns(table: Table) -> None:
 
 
 def test_tables_of_choices_have_each_of_them() -> None:
-    assert [row["how"] for row in ROWS if "how" in row] == [*SENDING, *READING, *COMMITTING]
+    assert [row["how"] for row in ROWS if "how" in row] == [*SENDING, *READING, *COMMITTING, *SHARING]
 
 
 def test_table_of_the_soak_has_what_must_not_grow() -> None:
