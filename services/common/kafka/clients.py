@@ -32,6 +32,9 @@ def client_config(kafka: KafkaConnection) -> dict[str, Any]:
         **kafka.client_settings(),
         "logger": _quiet,
         "reconnect.backoff.max.ms": 1000,
+        # A client that asked while a broker was going down may not know the new leaders until it asks again:
+        # with librdkafka's 5 minutes a reader waited for that long.
+        "topic.metadata.refresh.interval.ms": 30_000,
         "broker.address.family": "v4",
         "error_cb": _Outages(kafka).note,
     }
