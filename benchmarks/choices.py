@@ -9,7 +9,6 @@ Four tables, on the embedded Kafka with nothing else beside it:
   The time is from the first batch to the last.
 - *Committing*: `tapewatch detect` on the full topic, as in `benchmarks/service.py`, with another size of
   batches, or with longer or shorter transactions.
-
 - *Sharing*: several detectors of one group on the same full topic, from when they have done a third to when
   nine tenths are done.
 
@@ -19,16 +18,17 @@ the detector's, and of the broker's.
 """
 
 import datetime as dt
-import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from confluent_kafka import Consumer
 from confluent_kafka.admin import NewTopic
 
+from benchmarks.ready_producer import Message, open_producer, ready_transactions, send
 from benchmarks.rows import Table
 from benchmarks.service import Bench
 from benchmarks.surroundings import generated_day, note, processor_s
@@ -36,10 +36,8 @@ from benchmarks.topics import topic_sizes
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack, StackConfig
 from infra.setup.topics import set_up_topics
-from services.common.kafka.clients import new_admin, new_consumer, new_producer
+from services.common.kafka.clients import new_admin, new_consumer
 from services.contracts.topics import TRADES_TOPIC
-from services.producer.pending import COMMIT_ROWS
-from services.sources.files import open_source
 from services.sources.synthetic.day import DayConfig
 
 TURNS = 3
@@ -80,31 +78,31 @@ COMMITTING: Mapping[str, str] = {
 
 SHARING: Mapping[str, int] = {"one detector": 1, "two detectors": 2}
 
-Message = dict[str, bytes]
+_T = TypeVar("_T")
 
 
-@dataclass
-class Sent:
-    """What a variant of sending took, by turn."""
+class Took(NamedTuple):
+    """What sending or reading took."""
 
-    rates: list[float] = field(default_factory=list)
-    client_us: list[float] = field(default_factory=list)
-    broker_us: list[float] = field(default_factory=list)
-    read_us: list[float] = field(default_factory=list)
-    bytes_a_trade: float = 0.0
+    trades_per_s: float
+    client_us: float
+    """Processor time of this process for a trade, µs."""
+    broker_us: float
+    """The broker's."""
 
 
-@dataclass
-class Read:
-    """What a variant of reading took, by turn."""
+class Sent(NamedTuple):
+    """What sending took, and what came of it."""
 
-    rates: list[float] = field(default_factory=list)
-    client_us: list[float] = field(default_factory=list)
-    broker_us: list[float] = field(default_factory=list)
+    sent: Took
+    read_us: float
+    """This process's processor time to read a trade back, µs."""
+    bytes_a_trade: float
+    """In the topic."""
 
 
 def measure() -> list[Table]:
-    """Measure all three."""
+    """Measure all four."""
     config = StackConfig(kafka_port=free_port(), elasticsearch_port=free_port())
     with EmbeddedStack(config, report=note) as stack:
         stack.elasticsearch.stop()
@@ -119,86 +117,50 @@ def measure() -> list[Table]:
 
 def _sending(stack: EmbeddedStack) -> Table:
     """Send the day in every variant."""
-    messages = _ready_messages()
-    found = {name: Sent() for name in SENDING}
-    for turn, name in _turns(SENDING):
-        topic = f"choice-{turn}-{re.sub('[^a-z0-9]+', '-', name)}"
-        _create(stack, topic)
-        sent = _send(stack, topic, messages, SENDING[name])
-        _, read_us, _ = _read(stack, topic, len(messages), {})
-        if turn:
-            one = found[name]
-            for values, value in zip((one.rates, one.client_us, one.broker_us), sent, strict=True):
-                values.append(value)
-            one.read_us.append(read_us)
-            one.bytes_a_trade = topic_sizes(stack.data_dir / "kafka" / "data")[topic] / len(messages)
-        _delete(stack, topic)
+    transactions = ready_transactions(generated_day(DAY))
+    found = _in_turns(SENDING, lambda name: _sent(stack, transactions, SENDING[name]))
+    rows = []
+    for name, turns in found.items():
+        read_us = statistics.median(one.read_us for one in turns)
+        bytes_a_trade = statistics.median(one.bytes_a_trade for one in turns)
+        rows.append((name, *_figures([one.sent for one in turns]), f"{read_us:.2f}", f"{bytes_a_trade:.0f}"))
     return _table(
-        f"Sending {len(messages):,} trades; *µs* is processor time for each:",
+        f"Sending {DAY.trades:,} trades; *µs* is processor time for each:",
         ("how", "trades/s", "client, µs", "broker, µs", "read back, µs", "bytes a trade"),
-        (
-            (
-                name,
-                f"{_median(one.rates):,.0f}",
-                _us(one.client_us),
-                _us(one.broker_us),
-                _us(one.read_us),
-                f"{one.bytes_a_trade:.0f}",
-            )
-            for name, one in found.items()
-        ),
+        rows,
     )
 
 
 def _reading(stack: EmbeddedStack) -> Table:
     """Read the day in every variant."""
-    found = {name: Read() for name in READING}
-    for turn, name in _turns(READING):
-        read = _read(stack, TRADES_TOPIC, DAY.trades, READING[name])
-        if turn:
-            one = found[name]
-            for values, value in zip((one.rates, one.client_us, one.broker_us), read, strict=True):
-                values.append(value)
+    found = _in_turns(READING, lambda name: _read(stack, TRADES_TOPIC, READING[name]))
     return _table(
         f"Reading {DAY.trades:,} trades:",
         ("how", "trades/s", "client, µs", "broker, µs"),
-        (
-            (name, f"{_median(one.rates):,.0f}", _us(one.client_us), _us(one.broker_us))
-            for name, one in found.items()
-        ),
+        [(name, *_figures(turns)) for name, turns in found.items()],
     )
 
 
 def _committing(bench: Bench) -> Table:
     """Run the detector on two days in every variant."""
-    rates: dict[str, list[float]] = {name: [] for name in COMMITTING}
-    costs: dict[str, list[float]] = {name: [] for name in COMMITTING}
-    for turn, name in _turns(COMMITTING):
-        speed = bench.detector([sys.executable, "-c", _DETECT.format(change=COMMITTING[name])])
-        if turn:
-            rates[name].append(speed.trades_per_s)
-            costs[name].append(speed.processor_s)
-    return _table(
-        "Detecting and committing:",
-        ("how", "trades/s", "processor s a million"),
-        ((name, f"{_median(rates[name]):,.0f}", f"{_median(costs[name]):.2f}") for name in COMMITTING),
+    found = _in_turns(
+        COMMITTING,
+        lambda name: bench.detector([sys.executable, "-c", _DETECT.format(change=COMMITTING[name])]),
     )
+    rows = []
+    for name, speeds in found.items():
+        trades_per_s = statistics.median(speed.trades_per_s for speed in speeds)
+        rows.append((name, f"{trades_per_s:,.0f}", f"{statistics.median(s.processor_s for s in speeds):.2f}"))
+    return _table("Detecting and committing:", ("how", "trades/s", "processor s a million"), rows)
 
 
 def _sharing(bench: Bench) -> Table:
     """Run one detector and several, on two days more."""
     for days in (2, 3):
         bench.publish(replace(DAY, date=DAY.date + dt.timedelta(days=days), trades=2 * DAY.trades))
-    rates: dict[str, list[float]] = {name: [] for name in SHARING}
-    for turn, name in _turns(SHARING):
-        rate = bench.detectors(SHARING[name])
-        if turn:
-            rates[name].append(rate)
-    return _table(
-        "Detectors of one group:",
-        ("how", "trades/s"),
-        ((name, f"{_median(rates[name]):,.0f}") for name in SHARING),
-    )
+    found = _in_turns(SHARING, lambda name: bench.detectors(SHARING[name]))
+    rows = [(name, f"{statistics.median(rates):,.0f}") for name, rates in found.items()]
+    return _table("Detectors of one group:", ("how", "trades/s"), rows)
 
 
 _DETECT = """
@@ -211,21 +173,26 @@ main()
 """
 
 
-def _turns(variants: Mapping[str, object]) -> Iterable[tuple[int, str]]:
-    """Yield turns and names; turn 0 warms up."""
+def _in_turns(variants: Mapping[str, object], measure: Callable[[str], _T]) -> dict[str, list[_T]]:
+    """Measure each variant by its name, turn by turn; the first turn warms up and is dropped."""
+    found: dict[str, list[_T]] = {name: [] for name in variants}
     for turn in range(TURNS + 1):
         note(f"choices: turn {turn} of {TURNS}, {len(variants)} variants")
-        for name in list(variants) if turn % 2 == 0 else reversed(list(variants)):
-            yield turn, name
+        for name in variants if turn % 2 == 0 else reversed(list(variants)):
+            found[name].append(measure(name))
+    return {name: turns[1:] for name, turns in found.items()}
 
 
-def _ready_messages() -> list[Message]:
-    source = open_source(generated_day(DAY))
-    return [
-        {"key": symbol.encode(), "value": value}
-        for chunk in source.chunks()
-        for symbol, value in zip(chunk.trades["symbol"], source.to_json(chunk.trades), strict=True)
-    ]
+def _sent(stack: EmbeddedStack, transactions: list[list[Message]], settings: Mapping[str, object]) -> Sent:
+    """Send the day into a topic of its own, and read it back."""
+    topic = f"choice-{time.monotonic_ns()}"
+    _create(stack, topic)
+    producer = open_producer(stack.kafka_connection, topic, **settings)
+    sent = _timed(stack, DAY.trades, lambda: send(producer, topic, transactions))
+    read = _read(stack, topic, {})
+    size_bytes = topic_sizes(stack.data_dir / "kafka" / "data")[topic]
+    _delete(stack, topic)
+    return Sent(sent, read.client_us, size_bytes / DAY.trades)
 
 
 def _create(stack: EmbeddedStack, topic: str) -> None:
@@ -240,31 +207,11 @@ def _delete(stack: EmbeddedStack, topic: str) -> None:
         future.result(TIMEOUT_S)
 
 
-def _send(
-    stack: EmbeddedStack, topic: str, messages: list[Message], settings: Mapping[str, object]
-) -> tuple[float, float, float]:
-    """Return trades a second, and the client's and the broker's processor time for a trade, in µs."""
-    producer = new_producer(stack.kafka_connection, **{"transactional.id": topic}, **settings)
-    producer.init_transactions(TIMEOUT_S)
-
-    def send() -> None:
-        for first in range(0, len(messages), COMMIT_ROWS):
-            part = [dict(message) for message in messages[first : first + COMMIT_ROWS]]
-            producer.begin_transaction()
-            if producer.produce_batch(topic, part) < len(part):
-                raise RuntimeError("the client's queue is full")
-            producer.commit_transaction(TIMEOUT_S)
-
-    return _timed(stack, len(messages), send)
-
-
-def _read(
-    stack: EmbeddedStack, topic: str, trades: int, settings: Mapping[str, object]
-) -> tuple[float, float, float]:
-    """Return the same of reading a topic."""
+def _read(stack: EmbeddedStack, topic: str, settings: Mapping[str, object]) -> Took:
+    """Read a topic that has the day."""
     consumer = new_consumer(stack.kafka_connection, f"choices-{time.monotonic_ns()}", **settings)
     consumer.subscribe([topic])
-    left = trades - len(_some(consumer))
+    left = DAY.trades - len(_some(consumer))
     try:
         return _timed(stack, left, lambda: _read_to_end(consumer, left))
     finally:
@@ -288,7 +235,7 @@ def _read_to_end(consumer: Consumer, left: int) -> None:
         left -= len(_some(consumer))
 
 
-def _timed(stack: EmbeddedStack, trades: int, work: Callable[[], None]) -> tuple[float, float, float]:
+def _timed(stack: EmbeddedStack, trades: int, work: Callable[[], None]) -> Took:
     broker = stack.kafka.pid
     if broker is None:
         raise RuntimeError("Kafka does not run")
@@ -296,16 +243,14 @@ def _timed(stack: EmbeddedStack, trades: int, work: Callable[[], None]) -> tuple
     work()
     own_us = (time.process_time() - own_s) / trades * 1e6
     broker_us = (processor_s(broker) - broker_s) / trades * 1e6
-    return trades / (time.perf_counter() - began_s), own_us, broker_us
+    return Took(trades / (time.perf_counter() - began_s), own_us, broker_us)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+def _figures(turns: list[Took]) -> tuple[str, str, str]:
+    """Return the medians as the tables have them."""
+    trades_per_s, client_us, broker_us = map(statistics.median, zip(*turns, strict=True))
+    return f"{trades_per_s:,.0f}", f"{client_us:.2f}", f"{broker_us:.2f}"
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     return Table(title, columns, tuple(rows), frozenset({columns[0]}))
-
-
-def _median(values: list[float]) -> float:
-    return statistics.median(values)
-
-
-def _us(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f}"

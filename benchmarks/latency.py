@@ -20,7 +20,6 @@ from typing import Any
 from urllib.request import urlopen
 
 import msgspec
-from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.feed import PROFILE, running_service
 from benchmarks.rows import Row
@@ -32,6 +31,7 @@ from services.common.elastic.client import new_client
 from services.common.errors import TapewatchError
 from services.common.kafka.clients import new_consumer
 from services.common.kafka.connection import KafkaConnection
+from services.common.observability.samples import to_samples
 from services.contracts.topics import ANOMALIES_TOPIC, CHECKPOINTS_TOPIC
 
 RATE = 5_000
@@ -101,13 +101,8 @@ class _Used:
     def now(cls, pid: int, port: int, kafka_folder: Path) -> "_Used":
         """Look at the process, its metrics and the broker's folder."""
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT_S) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
-        commits = sum(
-            sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == "tapewatch_commit_seconds_count"
-        )
+            samples = to_samples(answer.read().decode())
+        commits = sum(count for _, count in samples.get("tapewatch_commit_seconds_count", []))
         sizes = topic_sizes(kafka_folder)
         return cls(processor_s(pid), commits, sum(sizes.get(topic, 0) for topic in OF_TRANSACTIONS))
 

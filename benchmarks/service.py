@@ -39,6 +39,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.feed import running_service
 from benchmarks.peers.base import Job, Peer, Purpose
 from benchmarks.peers.quix.peer import COMMIT_EVERY, QuixStreams
 from benchmarks.rows import Row
@@ -199,9 +200,8 @@ class Bench:
                     "TAPEWATCH_METRICS_PORT": "0",
                 }
                 log = OUT / f"detector-{number}.log"
-                program = start_child(command("detect"), log_file=log, env=variables, cwd=PROJECT)
-                started.callback(program.wait, STOP_TIMEOUT_S)
-                started.callback(program.terminate)
+                log.unlink(missing_ok=True)
+                started.enter_context(running_service(("detect",), variables, log))
             deadline_s = time.perf_counter() + RUN_TIMEOUT_S
             seen = [commits.ask()]
             while seen[-1].offsets < commits.total:

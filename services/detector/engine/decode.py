@@ -1,13 +1,15 @@
 """Decodes many messages at once, as `decode_trade` does each of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
 from services.contracts.trade import LEAST_PRICE, LEAST_SIZE, MOST_PRICE, NotATradeError, Trade, decode_trade
 from services.detector.engine.texts import NO_TIME, parse_times
+
+_T = TypeVar("_T")
 
 _decode = msgspec.json.Decoder(Trade).decode
 
@@ -19,6 +21,12 @@ class Decoded(NamedTuple):
     """Those that are trades."""
     rejected: dict[int, str]
     """The places of the others, and what is wrong with each."""
+
+    def kept(self, messages: list[_T]) -> list[_T]:
+        """Return what belongs to the trades, of what belongs to all messages."""
+        if not self.rejected:
+            return messages
+        return [message for at, message in enumerate(messages) if at not in self.rejected]
 
 
 def decode_trades(values: Sequence[bytes | None]) -> Decoded:

@@ -3,10 +3,12 @@
 import numpy as np
 from numba import njit
 
+from services.contracts.trade import FIRST_YEAR, LAST_YEAR
+
 NO_TIME = -1
 """In the place of a text that is no time."""
 
-_FIRST_YEAR, _LAST_YEAR = 1970, 2261
+_FIRST_YEAR, _LAST_YEAR = int(FIRST_YEAR), int(LAST_YEAR)
 _LEAST_LENGTH = 20
 """Of `1970-01-01T00:00:00Z`."""
 

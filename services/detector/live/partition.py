@@ -239,15 +239,13 @@ class WatchedPartition:
 
     def _decode(self, messages: list[Record], found: Detected) -> tuple[list[Trade], list[Record]]:
         """Return the trades among messages, each with its message; note the other messages as rejected."""
-        trades, rejected = decode_trades([message.value() for message in messages])
-        if not rejected:
-            return trades, messages
+        decoded = decode_trades([message.value() for message in messages])
         found.rejected = [
             (messages[at], reason)
-            for at, reason in rejected.items()
+            for at, reason in decoded.rejected.items()
             if messages[at].offset() >= self._letters_from
         ]
-        return trades, [message for at, message in enumerate(messages) if at not in rejected]
+        return decoded.trades, decoded.kept(messages)
 
     def _note_symbols(self, trades: list[Trade], messages: list[Record], found: Detected) -> None:
         """Note the symbols that are new, and whether they are the keys of their first messages."""

@@ -42,6 +42,7 @@ def decode_chunk(source: Source, chunk: Chunk, time_zone: str) -> DecodedChunk:
     Rows that the live detector would reject are dropped and counted; `time_zone` is the exchange's.
     """
     values = source.to_json(chunk.trades)
-    trades, wrong = decode_trades(values)
-    kept = [value for at, value in enumerate(values) if at not in wrong] if wrong else values
-    return DecodedChunk(kept, trades, to_columns(trades, time_zone), len(chunk.rejected) + len(wrong))
+    decoded = decode_trades(values)
+    columns = to_columns(decoded.trades, time_zone)
+    rejected = len(chunk.rejected) + len(decoded.rejected)
+    return DecodedChunk(decoded.kept(values), decoded.trades, columns, rejected)

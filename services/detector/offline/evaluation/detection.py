@@ -59,9 +59,8 @@ def _anomalies(trades_json: list[bytes], profile: Profile) -> Iterator[tuple[str
     """Yield the anomalies and their revisions, with the ids of the trades that they began with."""
     engine = Engine(profile)
     for start in range(0, len(trades_json), BATCH_TRADES):
-        trades, _ = decode_trades(
-            trades_json[start : start + BATCH_TRADES]
-        )  # the live detector rejects others, too
+        # What is no trade is rejected by the live detector, too.
+        trades, _ = decode_trades(trades_json[start : start + BATCH_TRADES])
         for at, anomaly, _ in engine.detect(trades):
             yield anomaly.first_trade or trades[at].trade_id, anomaly
 
