@@ -83,21 +83,21 @@ def test_a_killed_and_stopped_stream_doubles_nothing_and_the_detector_finds_what
     begin = {topic: ends(stack, topic) for topic in (TRADES_TOPIC, ANOMALIES_TOPIC)}
     path = tmp_path / "labels.csv"
     live = ("generate", "--live", "--labels", str(path), "--symbols", "40", "--anomaly-rate", "0.005")
-    fast = (*live, "--rate", "1000")
+    fast = (*live, "--rate", "2000")  # some eighty labels: chance never leaves too few of a kind
     log = tmp_path / "killed"
     with started(log, *fast, **addresses(stack)) as process:
-        wait_until(lambda: published(log) >= 2_000, log)
+        wait_until(lambda: published(log) >= 5_000, log)
         process.kill()
         assert process.wait(WITHIN_S) == -signal.SIGKILL
     log = tmp_path / "stopped"
     with started(log, *fast, **addresses(stack)) as process:
-        wait_until(lambda: published(log) >= 4_000, log)
+        wait_until(lambda: published(log) >= 10_000, log)
         refused = tapewatch(stack, *fast, code=1).stderr
         assert f"Another process writes {path}" in refused
         process.send_signal(signal.SIGINT)
         assert process.wait(WITHIN_S) == 0, log.read_text()
     assert log_lines(log, "resuming")[0]["after"]["labels"] == str(path)
-    assert log_lines(log, "published")[0]["trades"] >= 4_000
+    assert log_lines(log, "published")[0]["trades"] >= 10_000
     trades = trades_since(stack, begin[TRADES_TOPIC])
     labels = labels_of(path)
     assert len(labels) > 20
