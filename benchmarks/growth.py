@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+HIGH = 0.9
+"""The share of the time in which a figure is lower than what is compared."""
+
 Points = Sequence[tuple[float, float]]
 """Seconds since the beginning and the figure, in order of time."""
 
@@ -33,7 +36,7 @@ class Growth:
     Parameters
     ----------
     before, after
-        Its greatest value in the second and third fifth of the time, and in the last two.
+        What it exceeded for a tenth of the second and third fifth of the time, and of the last two.
     limit
         What is allowed.
     """
@@ -57,8 +60,9 @@ def growth_of(points: Points, whole_s: float, limit: Limit) -> Growth | None:
     """Compare the last two fifths of the time with the two before.
 
     The first fifth is not looked at: caches fill then. In twenty minutes with one of eight faults a minute,
-    both parts have each fault once: what a fault alone brings, such as lag, is not taken for growth. Greatest
-    values are compared, since what is killed starts again from little.
+    both parts have each fault once: what a fault alone brings, such as lag, is not taken for growth. High
+    values are compared, since what is killed starts again from little; not the greatest, since how much a
+    process has while it works off an outage depends on how long that was and on what came meanwhile.
 
     Parameters
     ----------
@@ -76,7 +80,11 @@ def growth_of(points: Points, whole_s: float, limit: Limit) -> Growth | None:
     """
     before = [value for at_s, value in points if whole_s / 5 <= at_s < 3 * whole_s / 5]
     after = [value for at_s, value in points if at_s >= 3 * whole_s / 5]
-    return Growth(max(before), max(after), limit) if before and after else None
+    return Growth(_high(before), _high(after), limit) if before and after else None
+
+
+def _high(values: list[float]) -> float:
+    return sorted(values)[int(HIGH * len(values))]
 
 
 def growing(figures: Mapping[str, Growth]) -> list[str]:
