@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-HIGH = 0.9
-"""The share of the time in which a figure is lower than what is compared."""
-
 Points = Sequence[tuple[float, float]]
 """Seconds since the beginning and the figure, in order of time."""
 
@@ -22,11 +19,15 @@ class Limit:
         Of the figure in the middle.
     amount
         In the figure's unit.
+    below
+        The share of the time in which the figure is lower than what is compared: 1 compares its greatest
+        values, less leaves out peaks that are shorter than the rest.
     """
 
     unit: str
     share: float
     amount: float
+    below: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Growth:
     Parameters
     ----------
     before, after
-        What it exceeded for a tenth of the second and third fifth of the time, and of the last two.
+        Its high value, as the limit has it, in the second and third fifth of the time, and in the last two.
     limit
         What is allowed.
     """
@@ -60,9 +61,8 @@ def growth_of(points: Points, whole_s: float, limit: Limit) -> Growth | None:
     """Compare the last two fifths of the time with the two before.
 
     The first fifth is not looked at: caches fill then. In twenty minutes with one of eight faults a minute,
-    both parts have each fault once: what a fault alone brings, such as lag, is not taken for growth. High
-    values are compared, since what is killed starts again from little; not the greatest, since how much a
-    process has while it works off an outage depends on how long that was and on what came meanwhile.
+    both parts have each fault once: what a fault alone brings is not taken for growth. High values are
+    compared, since what is killed starts again from little.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ def growth_of(points: Points, whole_s: float, limit: Limit) -> Growth | None:
     """
     before = [value for at_s, value in points if whole_s / 5 <= at_s < 3 * whole_s / 5]
     after = [value for at_s, value in points if at_s >= 3 * whole_s / 5]
-    return Growth(_high(before), _high(after), limit) if before and after else None
+    return Growth(_high(before, limit), _high(after, limit), limit) if before and after else None
 
 
-def _high(values: list[float]) -> float:
-    return sorted(values)[int(HIGH * len(values))]
+def _high(values: list[float], limit: Limit) -> float:
+    return sorted(values)[min(int(limit.below * len(values)), len(values) - 1)]
 
 
 def growing(figures: Mapping[str, Growth]) -> list[str]:
